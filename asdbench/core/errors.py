@@ -1,0 +1,55 @@
+"""Errors that a user can act on. Each says what was asked, what is accepted and what to do next."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AsdbenchError(Exception):
+    """Something failed in a way that a message explains; shown without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(AsdbenchError):
+    """The command names something that does not exist or lies out of range."""
+
+    exit_code = 2
+
+
+class RequirementError(AsdbenchError):
+    """Something that the command needs is not there: data, an extra, a GPU."""
+
+    exit_code = 3
+
+
+class DataError(RequirementError):
+    """Recordings that cannot be used; lists every one of them, not only the first.
+
+    Args:
+        summary: what is wrong and where, one line.
+        problems: one line for each file or folder.
+        advice: what to do next, one line.
+    """
+
+    shown = 20
+
+    def __init__(self, summary: str, problems: Iterable[str] = (), advice: str = "") -> None:
+        self.problems = tuple(problems)
+        lines = [f"  {problem}" for problem in self.problems[: self.shown]]
+        if len(self.problems) > self.shown:
+            lines.append(f"  ... and {len(self.problems) - self.shown} more")
+        super().__init__("\n".join([summary, *lines, *([advice] if advice else [])]))
+
+
+class TrainingError(AsdbenchError):
+    """A training that cannot go on, for example because its loss is no longer finite."""
+
+
+def did_you_mean(asked: str, known: Iterable[str]) -> str:
+    """``" Did you mean 'x'?"`` for the nearest known name, or nothing when none is near."""
+    names = list(known)
+    folded = {name.casefold(): name for name in names}
+    near = get_close_matches(asked.casefold(), folded, n=1, cutoff=0.6)
+    if not near:
+        near = [name for name in folded if asked and name.startswith(asked.casefold())][:1]
+    return f" Did you mean '{folded[near[0]]}'?" if near else ""

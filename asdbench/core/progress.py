@@ -1,0 +1,46 @@
+"""How the layers below the command line tell what they are doing, without printing."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Stage(Protocol):
+    """One stage of work under way."""
+
+    def advance(self, steps: int = 1, detail: str = "") -> None:
+        """Count ``steps`` as done; ``detail`` is shown beside the bar (a loss, a file)."""
+
+
+class Progress(Protocol):
+    """Where stages and notes are reported."""
+
+    def note(self, message: str) -> None:
+        """Say one thing that the user should know; the same message is shown once."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
+        """Open a stage of ``total`` steps; a context manager that yields a Stage."""
+
+
+class SilentStage:
+    """Counts nothing."""
+
+    def advance(self, steps: int = 1, detail: str = "") -> None:
+        """Do nothing."""
+
+
+class Silent:
+    """Progress for programs and tests: notes are kept in ``notes``, nothing is shown."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        """Keep the message once."""
+        if message not in self.notes:
+            self.notes.append(message)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[SilentStage]:
+        """Open a stage that shows nothing."""
+        yield SilentStage()

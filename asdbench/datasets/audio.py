@@ -1,0 +1,73 @@
+"""Decode one recording: one channel, one sample rate, float32; refuse what is no usable recording."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import soundfile
+
+SILENCE = 2.0**-15  # one step of a 16-bit recording, as peak-to-peak amplitude
+
+
+class BadRecording(ValueError):  # noqa: N818  # it describes the recording
+    """Why a recording cannot be used."""
+
+
+def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.float32]:
+    """Samples of shape (samples,) in [-1, 1].
+
+    Args:
+        path: .wav or .flac file.
+        sample_rate_hz: recordings at another rate are resampled to it (windowed sinc, torchaudio).
+        channel: "mean" of all channels, or the number of one ("0").
+
+    Raises:
+        BadRecording: not audio, truncated, empty, not finite, silent, or without that channel.
+    """
+    import soundfile
+
+    if path.stat().st_size == 0:
+        raise BadRecording("the file is empty (zero bytes)")
+    try:
+        with soundfile.SoundFile(path) as file:
+            _refuse_truncated(file)
+            rate = file.samplerate
+            samples: NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
+            if len(samples) != file.frames:
+                raise BadRecording(f"truncated: {len(samples)} of {file.frames} samples")
+    except soundfile.LibsndfileError as error:
+        raise BadRecording(f"cannot be decoded as audio: {error.error_string}") from error
+    mono = _one_channel(samples, channel)
+    if mono.size == 0:
+        raise BadRecording("holds no samples")
+    if not np.isfinite(mono).all():
+        raise BadRecording("holds samples that are not numbers (NaN or infinite)")
+    if np.ptp(mono) < SILENCE:
+        raise BadRecording("silent: every sample is the same")
+    return mono if rate == sample_rate_hz else _resample(mono, rate, sample_rate_hz)
+
+
+def _refuse_truncated(file: "soundfile.SoundFile") -> None:
+    # libsndfile shortens a cut-off WAV to what is there and says so only in its log.
+    data = [line for line in file.extra_info.splitlines() if line.startswith("data ")]
+    if any("should be" in line for line in data):
+        raise BadRecording(f"truncated: the header announces more data than the file holds ({data[0].strip()})")
+
+
+def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float32]:
+    if channel == "mean":
+        return samples.mean(axis=1, dtype=np.float32)
+    if int(channel) >= samples.shape[1]:
+        raise BadRecording(f"has {samples.shape[1]} channel(s), no channel {channel}")
+    return np.ascontiguousarray(samples[:, int(channel)])
+
+
+def _resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
+    import torch
+    from torchaudio.functional import resample
+
+    result: NDArray[np.float32] = resample(torch.from_numpy(samples), rate_hz, wanted_hz).numpy()
+    return result

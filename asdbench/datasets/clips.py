@@ -1,0 +1,116 @@
+"""The table of clips, and the two views of it that extractors and scorers are given.
+
+A view holds what its reader may know and nothing else. A clip is named in it by ``key``, a digest of the
+recording's bytes, because the file's name tells label and domain; views are ordered by key, because the order of
+the files tells them as well.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from asdbench.core.digests import digest
+
+Domain = Literal["source", "target"]
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording: where it is and all that its file name says."""
+
+    path: Path
+    machine: str
+    section: str
+    domain: Domain | None
+    split: Split
+    label: int | None
+    attributes: tuple[tuple[str, str], ...]
+    key: str
+
+    @property
+    def name(self) -> str:
+        """File name, by which score files name the clip."""
+        return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingClip:
+    """What may be known of a training clip. All of them are normal."""
+
+    key: str
+    machine: str
+    section: str
+    domain: Domain | None
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindClip:
+    """What may be known of a clip that is to be embedded: no label, domain, attribute or file name."""
+
+    key: str
+    machine: str
+    section: str
+
+
+@dataclass(frozen=True)
+class ClipTable:
+    """Clips of one data set, sorted by machine, split and file name."""
+
+    name: str
+    layout: str
+    clips: tuple[Clip, ...]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    @property
+    def machines(self) -> list[str]:
+        """Machine types, sorted."""
+        return sorted({clip.machine for clip in self.clips})
+
+    def select(
+        self, *, machines: Iterable[str] | None = None, split: Split | None = None, section: str | None = None
+    ) -> "ClipTable":
+        """The clips that fit, in the same order."""
+        wanted = None if machines is None else set(machines)
+        kept = (
+            clip
+            for clip in self.clips
+            if (wanted is None or clip.machine in wanted)
+            and split in (None, clip.split)
+            and section in (None, clip.section)
+        )
+        return ClipTable(self.name, self.layout, tuple(kept))
+
+    @property
+    def sections(self) -> list[tuple[str, str]]:
+        """(machine, section) pairs, sorted."""
+        return sorted({(clip.machine, clip.section) for clip in self.clips})
+
+    def training_view(self) -> list[TrainingClip]:
+        """The training clips for fitting, ordered by key; a recording that stands twice is there once."""
+        clips = {
+            (clip.key, clip.section): TrainingClip(
+                clip.key, clip.machine, clip.section, clip.domain, clip.attributes
+            )
+            for clip in self.clips
+            if clip.split == "train"
+        }
+        return [clips[place] for place in sorted(clips)]
+
+    def blind_view(self) -> list[BlindClip]:
+        """All clips for embedding, ordered by key; a recording that stands twice is there once."""
+        clips = {(clip.key, clip.section): BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips}
+        return [clips[place] for place in sorted(clips)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the content: every clip's machine, split, file name and bytes, wherever the folder lies."""
+        return digest([[clip.machine, clip.split, clip.name, clip.key] for clip in self.clips], 32)

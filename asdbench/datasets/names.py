@@ -1,0 +1,60 @@
+"""What the file names of the DCASE Task 2 data sets say.
+
+From 2022 on: ``section_00_source_train_normal_0000_vel_12_loc_A.wav``, and ``section_00_0000.wav`` for test clips
+without label. 2020: ``normal_id_00_00000000.wav``, ``anomaly_id_00_00000000.wav``, and ``id_01_00000000.wav``.
+"""
+
+import re
+from dataclasses import dataclass
+
+from asdbench.datasets.clips import Domain, Split
+
+_SINCE_2022 = re.compile(
+    r"section_(?P<section>\d+)_(?P<domain>source|target)_(?P<split>train|test)_(?P<label>normal|anomaly)_\d+"
+    r"(?:_(?P<attributes>.+))?"
+)
+_SINCE_2022_BLIND = re.compile(r"section_(?P<section>\d+)(?:_test)?_\d+")
+_2020 = re.compile(r"(?P<label>normal|anomaly)_id_(?P<section>\d+)_\d+")
+_2020_BLIND = re.compile(r"id_(?P<section>\d+)_\d+")
+
+PATTERNS = (("dcase2023", _SINCE_2022), ("dcase2023", _SINCE_2022_BLIND), ("dcase2020", _2020), ("dcase2020", _2020_BLIND))
+EXAMPLES = {
+    "dcase2023": "section_00_source_train_normal_0000_vel_12.wav",
+    "dcase2020": "normal_id_00_00000000.wav",
+}
+
+
+@dataclass(frozen=True)
+class NameFacts:
+    """Facts that a file name states; None where it is silent."""
+
+    layout: str
+    section: str
+    domain: Domain | None
+    split: Split | None
+    label: int | None
+    attributes: tuple[tuple[str, str], ...]
+
+
+def parse_name(stem: str) -> NameFacts | None:
+    """Facts stated by a file name without its ending; None when it fits no known layout."""
+    for layout, pattern in PATTERNS:
+        match = pattern.fullmatch(stem)
+        if match:
+            facts = match.groupdict()
+            label = facts.get("label")
+            return NameFacts(
+                layout=layout,
+                section=facts["section"],
+                domain=facts.get("domain"),  # type: ignore[arg-type]  # the pattern admits nothing else
+                split=facts.get("split"),  # type: ignore[arg-type]
+                label=None if label is None else int(label == "anomaly"),
+                attributes=parse_attributes(facts.get("attributes") or ""),
+            )
+    return None
+
+
+def parse_attributes(text: str) -> tuple[tuple[str, str], ...]:
+    """``vel_12_loc_A`` -> (("vel", "12"), ("loc", "A")). A word without a value (``noAttribute``) states nothing."""
+    words = text.split("_") if text else []
+    return tuple(zip(words[0::2], words[1::2], strict=False))

@@ -1,0 +1,5 @@
+"""Feature extractors: clips -> embeddings."""
+
+from asdbench.extractors.base import Context, Extractor
+
+__all__ = ["Context", "Extractor"]

@@ -1,0 +1,91 @@
+"""The contract of an extractor, and the context in which it works."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.progress import Progress
+from asdbench.datasets.clips import BlindClip, TrainingClip
+from asdbench.frontends.pack import FeatureReader
+from asdbench.frontends.waveforms import TrainingWaveforms
+
+if TYPE_CHECKING:
+    from asdbench.augmentations.base import Augmentation
+    from asdbench.frontends.base import Frontend
+
+Embeddings = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What only a fit may use; an extractor that embeds is not given it.
+
+    Attributes:
+        waveforms: decoded training recordings by clip key.
+        frontend: makes features of waveforms, as those in the cache were made.
+        augmentations: by name, in the order asked for.
+        identity: digest of front end and augmentations with all their parameters.
+        cache: folder for what may be kept between runs.
+        checkpoints: folder of this very training; survives a kill, is removed when the fit is done.
+    """
+
+    waveforms: TrainingWaveforms
+    frontend: "Frontend"
+    augmentations: "Mapping[str, Augmentation]"
+    identity: str
+    cache: Path
+    checkpoints: Path
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an extractor may use besides the clips; nothing is global.
+
+    Attributes:
+        seed: seed of this component.
+        device: "cpu" or "cuda".
+        jobs: threads to use for work outside torch.
+        progress: where stages and notes are reported.
+        features: features by clip key, float32 (channels, bins, frames).
+        frame_rate_hz: frames per second of the features.
+        training: present while fitting.
+    """
+
+    seed: int
+    device: str
+    jobs: int
+    progress: Progress
+    features: FeatureReader
+    frame_rate_hz: float
+    training: Training | None = field(default=None)
+
+
+class Extractor(ABC):
+    """Turns clips into embeddings. Arguments of the constructor are the parameters of its card.
+
+    Attributes:
+        history: mean loss of each epoch, for extractors that train.
+    """
+
+    history: Sequence[float] = ()
+
+    @abstractmethod
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Learn from training clips (normals only; no test clip is ever passed)."""
+
+    @abstractmethod
+    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
+        """Float32 array (n_clips, dim), one row for each clip; all finite."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what ``fit`` learned as safetensors and JSON; nothing is ever pickled."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Take back what ``save`` wrote."""

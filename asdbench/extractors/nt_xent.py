@@ -1,0 +1,27 @@
+"""The loss of SimCLR."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+
+def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """Normalised temperature-scaled cross entropy over a batch of pairs.
+
+    Chen et al. (2020), equation (1); Shin and Lee (2023), equation (1). For each of the 2N projections, the other
+    one of its pair is the class to be found among the remaining 2N - 1, by cosine similarity over ``temperature``.
+
+    Args:
+        first: (N, dim), one of each pair.
+        second: (N, dim), the other.
+        temperature: positive.
+
+    Returns:
+        Mean over all 2N projections, scalar.
+    """
+    projections = normalize(torch.cat([first, second]).float(), dim=1)
+    similarity = projections @ projections.T / temperature
+    similarity.fill_diagonal_(-torch.inf)
+    count = len(first)
+    partner = torch.arange(2 * count, device=first.device).roll(count)
+    return cross_entropy(similarity, partner)

@@ -1,0 +1,177 @@
+"""SimCLR on log-mel clips."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from torch import Tensor, nn
+
+from asdbench.core.digests import derive_seed
+from asdbench.core.errors import TrainingError, UsageError, did_you_mean
+from asdbench.datasets.clips import BlindClip, TrainingClip
+from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.extractors.checkpoints import load_weights, save_weights
+from asdbench.extractors.nt_xent import nt_xent
+from asdbench.extractors.training import Recipe, reproducible, train
+from asdbench.extractors.views import augmented_views
+from asdbench.frontends.pack import Pack
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Network(nn.Module):
+    """Backbone of timm and projection head linear - ReLU - linear; standardises its input."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: str, channels: int, hidden_dim: int, projection_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+        self.backbone = timm.create_model(backbone, pretrained=False, in_chans=channels, num_classes=0)
+        width = self.backbone.num_features
+        hidden = hidden_dim or width
+        self.head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, projection_dim))
+
+    def forward(self, features: Tensor, layer: str = "projection") -> Tensor:
+        """(batch, channels, bins, frames) -> (batch, dim) of the layer "backbone" or "projection"."""
+        pooled: Tensor = self.backbone((features - self.mean) / self.std)
+        return pooled if layer == "backbone" else self.head(pooled)
+
+
+class SimCLR(Extractor):
+    """One network for all machine types, trained to recognise a clip in its augmented copies.
+
+    Shin and Lee (2023): pairs of an original and one of its augmented copies, NT-Xent, Adam, cosine annealing with
+    warm restarts. An epoch pairs every clip with one of its copies, drawn anew. Clips of differing length in one
+    batch are cut to the shortest, at a random place common to the pair.
+
+    Raises:
+        UsageError: timm knows no such backbone.
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        projection_dim: int,
+        hidden_dim: int,
+        layer: str,
+        copies: int,
+        temperature: float,
+        batch_size: int,
+        epochs: int,
+        learning_rate: float,
+        restarts: int,
+        crop_s: float,
+    ) -> None:
+        if not timm.is_model(backbone):
+            hint = did_you_mean(backbone, timm.list_models())
+            raise UsageError(f"simclr.backbone: timm has no model '{backbone}'.{hint} See: timm.list_models()")
+        self._make: Callable[[int], Network] = lambda channels: Network(
+            backbone, channels, hidden_dim, projection_dim
+        )
+        self._layer = layer
+        self._copies = copies
+        self._temperature = temperature
+        self._batch_size = batch_size
+        self._crop_s = crop_s
+        self._recipe = Recipe("simclr", epochs, learning_rate, restarts)
+        self._network: Network | None = None
+
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Train on all clips at once.
+
+        Raises:
+            TrainingError: fewer than two clips, or a loss that is no longer finite.
+        """
+        keys = sorted({clip.key for clip in clips})
+        if len(keys) < 2:
+            raise TrainingError(f"simclr tells clips apart, so it needs at least two; there is {len(keys)}.")
+        views = augmented_views(clips, self._copies, context)
+        with reproducible(context.seed):
+            network = self._make(context.features.shape(keys[0])[0])
+            network.mean, network.std = _level(keys, context)
+            network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.history = train(
+                network,
+                lambda epoch: self._batches(epoch, keys, views, context),
+                math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1),
+                lambda batch: nt_xent(*network(torch.cat(batch)).chunk(2), self._temperature),
+                self._recipe,
+                context,
+            )
+        self._network = network
+
+    def _batches(self, epoch: int, keys: list[str], views: Pack, context: Context) -> Iterator[Batch]:
+        rng = np.random.default_rng(derive_seed(context.seed, "pairs", epoch))
+        order = rng.permutation(len(keys))
+        for start in range(0, len(keys), self._batch_size):
+            chosen = [keys[index] for index in order[start : start + self._batch_size]]
+            if len(chosen) < 2:  # a lone clip has nothing to be told apart from
+                continue
+            frames = min(context.features.shape(key)[-1] for key in chosen)
+            if self._crop_s:
+                frames = min(frames, max(1, round(self._crop_s * context.frame_rate_hz)))
+            originals, copies = [], []
+            for key in chosen:
+                original, all_copies = context.features[key], views[key]
+                place = int(rng.integers(original.shape[-1] - frames + 1))
+                cut = slice(place, place + frames)
+                originals.append(original[..., cut])
+                copies.append(all_copies[rng.integers(len(all_copies))][..., cut])
+            yield _to_device(originals, context.device), _to_device(copies, context.device)
+
+    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
+        """(n_clips, dim) of the layer that is scored."""
+        assert self._network is not None, "fit or load first"
+        network = self._network.to(context.device).eval()
+        result: Embeddings | None = None
+        with torch.inference_mode(), context.progress.stage("embed simclr", len(clips)) as stage:
+            for positions, features in context.features.batches([clip.key for clip in clips], self._batch_size):
+                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
+                    rows = network(_to_device(list(features), context.device), self._layer)
+                if result is None:
+                    result = np.empty((len(clips), rows.shape[1]), np.float32)
+                result[positions] = rows.float().cpu().numpy()
+                stage.advance(len(positions))
+        assert result is not None, "no clips"
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write weights and losses."""
+        assert self._network is not None, "fit first"
+        save_weights(self._network, folder / "network.safetensors")
+        channels = next(self._network.backbone.parameters()).shape[1]
+        (folder / "simclr.json").write_text(json.dumps({"channels": channels, "history": list(self.history)}))
+
+    def load(self, folder: Path) -> None:
+        """Read weights and losses."""
+        facts = json.loads((folder / "simclr.json").read_text())
+        self.history = facts["history"]
+        self._network = self._make(facts["channels"])
+        load_weights(self._network, folder / "network.safetensors")
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _to_device(arrays: Sequence[Any], device: str) -> Tensor:
+    batch = torch.from_numpy(np.stack(arrays).astype(np.float32))
+    return batch.to(device, memory_format=torch.channels_last)
+
+
+def _level(keys: list[str], context: Context) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of all training features, by which the network standardises its input."""
+    count, total, squares = 0, 0.0, 0.0
+    for key in keys:
+        values = np.asarray(context.features[key], np.float64)
+        count += values.size
+        total += values.sum()
+        squares += np.square(values).sum()
+    mean = total / count
+    return torch.tensor(mean), torch.tensor(max(squares / count - mean**2, 1e-12) ** 0.5)

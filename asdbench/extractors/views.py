@@ -1,0 +1,59 @@
+"""Augmented copies of the training clips, as features, made once and kept."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from asdbench.core.digests import derive_seed, digest
+from asdbench.datasets.clips import TrainingClip
+from asdbench.extractors.base import Context, Training
+from asdbench.frontends.pack import Pack, write_pack
+
+
+def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context) -> Pack:
+    """Pack of (augmentations * copies, channels, bins, frames) for each clip, float16.
+
+    Shin and Lee (2023), section 2.1: every kind of augmentation makes ``copies`` altered copies of every clip. They
+    depend on the clip and the augmentations alone, so runs with other seeds share them.
+    """
+    training = context.training
+    assert training is not None, "views are made while fitting"
+    keys = sorted({clip.key for clip in clips})
+    pack = Pack(training.cache / "views" / digest([training.identity, copies, keys]))
+    if pack.exists:
+        return pack
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the clips are what runs in parallel
+    pool = ThreadPoolExecutor(context.jobs)
+    try:
+        with (
+            write_pack(pack.path, "float16") as writer,
+            context.progress.stage("augmented views", len(keys)) as stage,
+        ):
+            for key, views in zip(keys, pool.map(lambda key: _views(key, copies, training, context), keys), strict=True):
+                writer.add(key, views)
+                stage.advance()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+    return pack
+
+
+def _views(key: str, copies: int, training: Training, context: Context) -> NDArray[np.float32]:
+    features = torch.from_numpy(np.array(context.features[key], np.float32))
+    waveform: torch.Tensor | None = None
+    views = []
+    for name, augmentation in training.augmentations.items():
+        generator = torch.Generator().manual_seed(derive_seed(0, "view", name, key))
+        if augmentation.works_on == "waveform":
+            if waveform is None:
+                waveform = torch.from_numpy(training.waveforms[key])
+            altered = training.frontend(augmentation(waveform.repeat(copies, 1), generator))
+        else:
+            altered = augmentation(features.repeat(copies, 1, 1, 1), generator)
+        views.append(altered)
+    result: NDArray[np.float32] = torch.cat(views).numpy()
+    return result

@@ -1,0 +1,111 @@
+"""Many arrays of differing length in one memory-mapped file.
+
+``<name>.bin`` holds the numbers one clip after the other, ``<name>.json`` the keys and shapes. The JSON file is
+written last, so its presence says that the pack is whole.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.files import whole_file, write_text
+
+Array = NDArray[np.floating[Any]]
+
+
+class PackWriter:
+    """Appends arrays to a pack under construction."""
+
+    def __init__(self, file: IO[bytes], dtype: str) -> None:
+        self._file = file
+        self.dtype = np.dtype(dtype)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def add(self, key: str, values: NDArray[Any]) -> None:
+        """Append one array under its key."""
+        self._file.write(np.ascontiguousarray(values, self.dtype).tobytes())
+        self.shapes[key] = values.shape
+
+
+@contextmanager
+def write_pack(path: Path, dtype: str = "float32") -> Iterator[PackWriter]:
+    """Write the pack ``path`` (without ending) whole, or nothing."""
+    with whole_file(path.with_suffix(".bin")) as file:
+        writer = PackWriter(file, dtype)
+        yield writer
+    write_text(path.with_suffix(".json"), json.dumps({"dtype": dtype, "shapes": writer.shapes}))
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A finished pack, opened read-only."""
+
+    path: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was written to its end."""
+        return self.path.with_suffix(".json").is_file() and self.path.with_suffix(".bin").is_file()
+
+    @cached_property
+    def _index(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        content = json.loads(self.path.with_suffix(".json").read_text())
+        index, offset = {}, 0
+        for key, shape in content["shapes"].items():
+            index[key] = (offset, tuple(shape))
+            offset += int(np.prod(shape))
+        return index
+
+    @cached_property
+    def _numbers(self) -> Array:
+        dtype = json.loads(self.path.with_suffix(".json").read_text())["dtype"]
+        return np.memmap(self.path.with_suffix(".bin"), dtype=dtype, mode="r")
+
+    def keys(self) -> Iterable[str]:
+        """Keys in the order of writing."""
+        return self._index.keys()
+
+    def __getitem__(self, key: str) -> Array:
+        offset, shape = self._index[key]
+        return self._numbers[offset : offset + int(np.prod(shape))].reshape(shape)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Shape of one array, without reading it."""
+        return self._index[key][1]
+
+
+class FeatureReader:
+    """Features by clip key: float32 arrays of shape (channels, bins, frames), memory-mapped.
+
+    Knows keys only, neither files nor labels. Equal recordings have one key and equal features.
+    """
+
+    def __init__(self, packs: Sequence[Pack]) -> None:
+        self._home: Mapping[str, Pack] = {key: pack for pack in packs for key in pack.keys()}
+
+    def __getitem__(self, key: str) -> Array:
+        return self._home[key][key]
+
+    def __len__(self) -> int:
+        return len(self._home)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """(channels, bins, frames) of one clip."""
+        return self._home[key].shape(key)
+
+    def batches(self, keys: Sequence[str], size: int) -> Iterator[tuple[list[int], Array]]:
+        """Positions in ``keys`` and their stacked features (batch, channels, bins, frames), equal shapes together."""
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for position, key in enumerate(keys):
+            by_shape.setdefault(self.shape(key), []).append(position)
+        for positions in by_shape.values():
+            for start in range(0, len(positions), size):
+                chosen = positions[start : start + size]
+                yield chosen, np.stack([self[keys[position]] for position in chosen])

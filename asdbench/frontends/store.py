@@ -1,0 +1,100 @@
+"""Features of a data set, computed once and kept on disk."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asdbench.core.digests import digest
+from asdbench.core.errors import DataError
+from asdbench.core.progress import Progress, Stage
+from asdbench.datasets.audio import BadRecording
+from asdbench.datasets.clips import ClipTable
+from asdbench.frontends.pack import FeatureReader, Pack, PackWriter, write_pack
+from asdbench.frontends.waveforms import Waveform, decode_all
+from asdbench.registry import Component
+
+if TYPE_CHECKING:
+    from asdbench.frontends.base import Frontend
+
+BATCH = 32
+
+
+class _SomeAreBad(Exception):
+    """Leaves the pack unwritten when a recording of the machine cannot be used."""
+
+
+class FeatureStore:
+    """Keeps the features of each machine type in one pack, addressed by front end and recordings.
+
+    Args:
+        cache: folder of the packs.
+        jobs: decoding threads.
+        progress: where the work is reported.
+    """
+
+    def __init__(self, cache: Path, jobs: int, progress: Progress) -> None:
+        self._cache = cache
+        self._jobs = jobs
+        self._progress = progress
+
+    def read(self, table: ClipTable, frontend: Component) -> FeatureReader:
+        """Features of every clip of the table; those that are not in the cache are computed.
+
+        Raises:
+            DataError: recordings that cannot be used; all of them are listed.
+        """
+        packs = {machine: self._pack(table.select(machines=[machine]), frontend) for machine in table.machines}
+        missing = [machine for machine, pack in packs.items() if not pack.exists]
+        problems: list[str] = []
+        if missing:
+            wanted = table.select(machines=missing)
+            built = frontend.build()
+            with self._progress.stage("features", len(wanted)) as stage:
+                for machine in missing:
+                    problems += self._compute(wanted.select(machines=[machine]), built, packs[machine], stage)
+        if problems:
+            raise DataError(
+                f"{len(problems)} recording(s) of {table.name} cannot be used:",
+                problems,
+                "Repair or remove them; nothing is left out silently.",
+            )
+        return FeatureReader(list(packs.values()))
+
+    def _pack(self, table: ClipTable, frontend: Component) -> Pack:
+        keys = sorted({clip.key for clip in table})
+        return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}))
+
+    def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[str]:
+        clips = sorted({clip.key: clip for clip in table}.values(), key=lambda clip: clip.key)
+        problems: list[str] = []
+        batch: list[tuple[str, Waveform]] = []
+        try:
+            with write_pack(pack.path) as writer:
+                decoded = decode_all([clip.path for clip in clips], frontend, self._jobs)
+                for clip, waveform in zip(clips, decoded, strict=True):
+                    stage.advance()
+                    if isinstance(waveform, BadRecording):
+                        problems += [f"{same.path}: {waveform}" for same in table if same.key == clip.key]
+                        continue
+                    if batch and (len(batch) == BATCH or len(batch[0][1]) != len(waveform)):
+                        _flush(batch, frontend, writer)
+                        batch = []
+                    batch.append((clip.key, waveform))
+                _flush(batch, frontend, writer)
+                if problems:
+                    raise _SomeAreBad
+        except _SomeAreBad:
+            pass
+        return problems
+
+
+def _flush(batch: list[tuple[str, Waveform]], frontend: "Frontend", writer: PackWriter) -> None:
+    import torch
+
+    if not batch:
+        return
+    keys, waveforms = zip(*batch, strict=True)
+    features = frontend(torch.from_numpy(np.stack(waveforms))).numpy()
+    for key, values in zip(keys, features, strict=True):
+        writer.add(key, values)

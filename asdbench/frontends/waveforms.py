@@ -1,0 +1,62 @@
+"""Decode many recordings at once, in order."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.datasets.audio import BadRecording, read_audio
+from asdbench.frontends.base import Frontend
+
+Waveform = NDArray[np.float32]
+
+
+def decode(path: Path, frontend: Frontend) -> Waveform:
+    """Samples as the front end wants them, float32 (samples,).
+
+    Raises:
+        BadRecording: the recording cannot be used, or is shorter than the front end needs.
+    """
+    samples = read_audio(path, frontend.sample_rate_hz, frontend.channel)
+    if len(samples) < frontend.min_samples:
+        raise BadRecording(f"too short: {len(samples)} samples, at least {frontend.min_samples} are needed")
+    return samples
+
+
+def decode_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Iterator[Waveform | BadRecording]:
+    """Waveforms in the order of ``paths``, decoded by ``jobs`` threads a little ahead of their reader."""
+    waiting: deque[Future[Waveform | BadRecording]] = deque()
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for path in paths:
+            waiting.append(pool.submit(_decode_or_reason, path, frontend))
+            if len(waiting) > 16 * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _decode_or_reason(path: Path, frontend: Frontend) -> Waveform | BadRecording:
+    try:
+        return decode(path, frontend)
+    except BadRecording as reason:
+        return reason
+
+
+class TrainingWaveforms:
+    """Waveforms of training clips by key, decoded when asked for. Test clips are not in it."""
+
+    def __init__(self, paths: Mapping[str, Path], frontend: Frontend) -> None:
+        self._paths = dict(paths)
+        self._frontend = frontend
+
+    def __getitem__(self, key: str) -> Waveform:
+        return decode(self._paths[key], self._frontend)
+
+    def __len__(self) -> int:
+        return len(self._paths)

@@ -1,0 +1,168 @@
+"""What a card may say. One pydantic model for each kind of card; unknown keys are refused."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+
+Scalar = bool | int | float | str
+Value = Scalar | list[str] | None
+ParamType = Literal["bool", "int", "float", "str", "strings", "any"]
+
+_TYPE_OF = {bool: "bool", int: "int", float: "float", str: "str", list: "strings"}
+
+
+class Model(BaseModel):
+    """Base of all card models: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tune(Model):
+    """Search space of one parameter for Optuna."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    step: float | None = None
+    choices: tuple[Scalar, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_space(self) -> "Tune":
+        if (self.choices is None) == (self.low is None or self.high is None):
+            raise ValueError("a search space is either 'low' and 'high', or 'choices'")
+        return self
+
+
+class Param(Model):
+    """One parameter: default, what it may be, and one line of help."""
+
+    default: Value = None
+    type: ParamType = "any"
+    range: tuple[float, float] | None = None
+    choices: tuple[Scalar, ...] | None = None
+    tune: Tune | None = None
+    help: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _type_from_default(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "type" not in data:
+            data = {**data, "type": _TYPE_OF.get(type(data.get("default")), "any")}
+        return data
+
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> "Param":
+        self.check(self.default)
+        return self
+
+    def accepts(self) -> str:
+        """What the parameter takes, in words: ``a number from 0.01 to 1``."""
+        if self.choices is not None:
+            words = " | ".join(map(str, self.choices))
+            return f"a comma-separated list of {words}" if self.type == "strings" else f"one of {words}"
+        names = {
+            "bool": "true or false",
+            "int": "a whole number",
+            "float": "a number",
+            "str": "a text",
+            "strings": "a comma-separated list",
+            "any": "a value",
+        }
+        limits = f" from {self.range[0]:g} to {self.range[1]:g}" if self.range else ""
+        return names[self.type] + limits
+
+    def check(self, value: Value) -> Value:
+        """Return ``value`` in the parameter's type.
+
+        Raises:
+            ValueError: it has another type or lies outside range or choices.
+        """
+        if self.type == "any":
+            return value
+        if self.type == "float" and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if _TYPE_OF.get(type(value)) != self.type:
+            raise ValueError(f"takes {self.accepts()}, not {value!r}")
+        if self.range is not None and not self.range[0] <= float(value) <= self.range[1]:  # type: ignore[arg-type]
+            raise ValueError(f"takes {self.accepts()}, not {value!r}")
+        if self.choices is not None:
+            wanted = value if isinstance(value, list) else [value]
+            if not wanted or any(item not in self.choices for item in wanted):
+                raise ValueError(f"takes {self.accepts()}, not {value!r}")
+        return value
+
+
+class Citation(Model):
+    """Where a thing was published."""
+
+    title: str
+    authors: str = ""
+    venue: str = ""
+    year: Annotated[int, Field(ge=1900, le=2100)] | None = None
+    url: HttpUrl | None = None
+
+
+class Card(Model):
+    """A declared thing: its summary, the Python object that implements it, and its parameters."""
+
+    summary: str
+    description: str = ""
+    target: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    version: Annotated[int, Field(ge=1)]
+    params: dict[str, Param] = {}
+    variants: dict[str, dict[str, Value]] = {}
+    profiles: dict[str, dict[str, Value]] = {}
+    cite: tuple[Citation, ...] = ()
+
+    @model_validator(mode="after")
+    def _variants_and_profiles_fit(self) -> "Card":
+        for kind, groups in (("variants", self.variants), ("profiles", self.profiles)):
+            for group, values in groups.items():
+                for name, value in values.items():
+                    if name == "summary" and kind == "variants":
+                        continue
+                    if name not in self.params:
+                        raise ValueError(f"{kind}.{group} sets '{name}', which is no parameter of this card")
+                    try:
+                        self.params[name].check(value)
+                    except ValueError as error:
+                        raise ValueError(f"{kind}.{group}.{name} {error}") from error
+        return self
+
+
+class DatasetCard(Card):
+    """A data set that asdbench can make or find by name."""
+
+
+class FrontendCard(Card):
+    """A time-frequency front end."""
+
+
+class AugmentationCard(Card):
+    """An augmentation of waveforms or of spectrograms."""
+
+
+class ExtractorCard(Card):
+    """A feature extractor.
+
+    ``fit_on`` says whether it is fitted once over all machine types or once for each.
+    """
+
+    fit_on: Literal["dataset", "machine"]
+    frontend: str = "log-mel"
+    augmentations: tuple[str, ...] = ()
+
+
+class ScorerCard(Card):
+    """An anomaly scorer. ``fit_on`` says on whose training clips one is fitted."""
+
+    fit_on: Literal["machine", "section"] = "section"
+
+
+KINDS: dict[str, type[Card]] = {
+    "datasets": DatasetCard,
+    "frontends": FrontendCard,
+    "augmentations": AugmentationCard,
+    "extractors": ExtractorCard,
+    "scorers": ScorerCard,
+}
