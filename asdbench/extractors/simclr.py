@@ -174,4 +174,5 @@ def _level(keys: list[str], context: Context) -> tuple[Tensor, Tensor]:
         total += values.sum()
         squares += np.square(values).sum()
     mean = total / count
-    return torch.tensor(mean), torch.tensor(max(squares / count - mean**2, 1e-12) ** 0.5)
+    spread = max(squares / count - mean**2, 1e-12) ** 0.5
+    return torch.tensor(float(mean)), torch.tensor(float(spread))

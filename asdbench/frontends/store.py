@@ -9,7 +9,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording
-from asdbench.datasets.clips import ClipTable
+from asdbench.datasets.clips import ClipTable, Split
 from asdbench.frontends.pack import FeatureReader, Pack, PackWriter, write_pack
 from asdbench.frontends.waveforms import Waveform, decode_all
 from asdbench.registry import Component
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asdbench.frontends.base import Frontend
 
 BATCH = 32
+SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 class _SomeAreBad(Exception):
@@ -25,7 +26,9 @@ class _SomeAreBad(Exception):
 
 
 class FeatureStore:
-    """Keeps the features of each machine type in one pack, addressed by front end and recordings.
+    """Keeps the features of each machine type and split in one pack, addressed by front end and recordings.
+
+    Training and test clips lie in packs of their own, so that a fit can be given the one without the other.
 
     Args:
         cache: folder of the packs.
@@ -44,22 +47,22 @@ class FeatureStore:
         Raises:
             DataError: recordings that cannot be used; all of them are listed.
         """
-        packs = {machine: self._pack(table.select(machines=[machine]), frontend) for machine in table.machines}
-        missing = [machine for machine, pack in packs.items() if not pack.exists]
+        parts = [table.select(machines=[machine], split=split) for machine in table.machines for split in SPLITS]
+        packs = [(part, self._pack(part, frontend)) for part in parts if len(part)]
+        missing = [(part, pack) for part, pack in packs if not pack.exists]
         problems: list[str] = []
         if missing:
-            wanted = table.select(machines=missing)
             built = frontend.build()
-            with self._progress.stage("features", len(wanted)) as stage:
-                for machine in missing:
-                    problems += self._compute(wanted.select(machines=[machine]), built, packs[machine], stage)
+            with self._progress.stage("features", sum(len(part) for part, _ in missing)) as stage:
+                for part, pack in missing:
+                    problems += self._compute(part, built, pack, stage)
         if problems:
             raise DataError(
                 f"{len(problems)} recording(s) of {table.name} cannot be used:",
                 problems,
                 "Repair or remove them; nothing is left out silently.",
             )
-        return FeatureReader(list(packs.values()))
+        return FeatureReader([pack for _, pack in packs])
 
     def _pack(self, table: ClipTable, frontend: Component) -> Pack:
         keys = sorted({clip.key for clip in table})

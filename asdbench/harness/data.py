@@ -1,0 +1,60 @@
+"""From what ``--dataset`` names to a table of clips."""
+
+from pathlib import Path
+
+from asdbench.core.digests import digest
+from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.progress import Progress
+from asdbench.datasets import ClipTable, read_folder
+from asdbench.datasets.contents import ContentDigests
+from asdbench.registry import Catalog, Component
+
+
+def is_folder(dataset: str, catalog: Catalog) -> bool:
+    """Whether ``--dataset`` means a folder; a card's name comes first.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if dataset in catalog.names("datasets"):
+        return False
+    if Path(dataset).expanduser().is_dir():
+        return True
+    hint = did_you_mean(dataset, catalog.names("datasets"))
+    raise UsageError(
+        f"No data set '{dataset}': it is neither a folder nor a card.{hint}\n"
+        "See: asdbench list datasets, or give a folder that holds <machine>/train and <machine>/test."
+    )
+
+
+def open_folder(dataset: str, cache: Path) -> ClipTable:
+    """Read a folder of recordings."""
+    return read_folder(Path(dataset).expanduser(), digests=ContentDigests(cache / "digests"))
+
+
+def open_card(component: Component, cache: Path, jobs: int, progress: Progress) -> ClipTable:
+    """Read a data set that a card declares, making it first when it is not in the cache."""
+    folder = made_folder(component, cache)
+    if not folder.is_dir():
+        component.build().make(folder, jobs, progress)
+    return read_folder(folder, component.name, ContentDigests(cache / "digests"))
+
+
+def made_folder(component: Component, cache: Path) -> Path:
+    """Where a made data set lies."""
+    return cache / "datasets" / f"{component.name}-{digest(component.identity(), 8)}"
+
+
+def pick_machines(table: ClipTable, machines: list[str]) -> ClipTable:
+    """Cut the table down to some machine types, for training too.
+
+    Raises:
+        UsageError: the data set has no such machine type.
+    """
+    for machine in machines:
+        if machine not in table.machines:
+            hint = did_you_mean(machine, table.machines)
+            raise UsageError(
+                f"{table.name} has no machine '{machine}'.{hint} Accepted: {', '.join(table.machines)}."
+            )
+    return table.select(machines=machines) if machines else table

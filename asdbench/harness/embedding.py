@@ -1,0 +1,196 @@
+"""Stage: fit the extractor where needed and embed every clip; both are kept in the cache."""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.digests import derive_seed, digest
+from asdbench.core.errors import AsdbenchError
+from asdbench.core.files import whole_file, whole_folder, write_json
+from asdbench.core.progress import Progress
+from asdbench.datasets import ClipTable
+from asdbench.extractors.base import Context, Extractor, Training
+from asdbench.frontends.pack import FeatureReader
+from asdbench.frontends.store import FeatureStore
+from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.harness.plan import Plan, System
+
+SAVED = "fit.json"
+
+
+class StageError(AsdbenchError):
+    """A stage that gave nothing usable."""
+
+
+@dataclass
+class Embedded:
+    """Embeddings of one extractor and seed.
+
+    Attributes:
+        rows: by machine type, float32 (n, dim), in the order of ``ClipTable.blind_view`` of that machine.
+        loss: mean training loss of each epoch.
+        seconds: of fitting and of embedding, when they were computed.
+        failures: by machine type, why there are no rows.
+    """
+
+    rows: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    loss: list[float] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+
+class EmbeddingStage:
+    """Embeds all machine types of a plan with one system and seed.
+
+    The extractor is given training features while it fits and blind clips while it embeds; see
+    ``asdbench.datasets.clips`` for what the views leave out.
+    """
+
+    def __init__(self, plan: Plan, system: System, seed: int, progress: Progress) -> None:
+        self._plan = plan
+        self._system = system
+        self._base_seed = seed
+        self._progress = progress
+        self._store = FeatureStore(plan.cache / "features", plan.jobs, progress)
+        self._frontend: Any = None
+
+    def run(self) -> Embedded:
+        """Take from the cache what is there, compute the rest."""
+        done = Embedded()
+        machines = self._plan.table.machines
+        groups = [machines] if self._system.trained_once else [[machine] for machine in machines]
+        for group in groups:
+            try:
+                self._run_group(group, done)
+            except AsdbenchError as error:
+                if error.exit_code != 1:
+                    raise
+                done.failures |= dict.fromkeys(group, error)
+            except Exception as error:  # a third party's extractor may raise anything; the record keeps it
+                done.failures |= dict.fromkeys(group, error)
+        return done
+
+    def _run_group(self, machines: list[str], done: Embedded) -> None:
+        table = self._plan.table.select(machines=machines)
+        seed = self._seed(machines)
+        trained = self._plan.cache / "trained" / self._fit_digest(table, seed)
+        files = {machine: self._embedding_file(trained.name, machine) for machine in machines}
+        if self._plan.spec.fresh:
+            shutil.rmtree(trained, ignore_errors=True)
+            for path in files.values():
+                path.unlink(missing_ok=True)
+        extractor: Extractor | None = None
+        for machine, path in files.items():
+            if not path.is_file():
+                if extractor is None:
+                    extractor = self._fitted(table, trained, seed)
+                self._embed(extractor, machine, path, seed)
+            done.rows[machine] = np.load(path, allow_pickle=False)
+            _add_seconds(done.seconds, json.loads(path.with_suffix(".json").read_text()))
+        facts = json.loads((trained / SAVED).read_text())
+        _add_seconds(done.seconds, {"fit": facts["seconds"]})
+        done.loss += facts["loss"]
+
+    def _seed(self, machines: list[str]) -> int:
+        name = self._system.extractor.name
+        place = [] if self._system.trained_once else machines
+        return derive_seed(self._base_seed, "extractor", name, *place)
+
+    def _fit_digest(self, table: ClipTable, seed: int) -> str:
+        clips = [
+            [clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in table.training_view()
+        ]
+        return digest([self._system.identity(), clips, seed, self._plan.device], 24)
+
+    def _embedding_file(self, fit_digest: str, machine: str) -> Path:
+        clips = [[clip.section, clip.key] for clip in self._plan.table.select(machines=[machine]).blind_view()]
+        return self._plan.cache / "embeddings" / f"{digest([fit_digest, machine, clips], 24)}.npy"
+
+    def _fitted(self, table: ClipTable, trained: Path, seed: int) -> Extractor:
+        extractor: Extractor = self._system.extractor.build()
+        if (trained / SAVED).is_file():
+            extractor.load(trained)
+            return extractor
+        training_clips = table.select(split="train")
+        features = self._store.read(training_clips, self._system.frontend)
+        checkpoints = trained.with_suffix(".checkpoint")
+        context = self._context(features, seed, self._training(training_clips, checkpoints))
+        started = time.perf_counter()
+        extractor.fit(training_clips.training_view(), context)
+        seconds = time.perf_counter() - started
+        with whole_folder(trained) as folder:
+            extractor.save(folder)
+            write_json(folder / SAVED, {"seconds": seconds, "loss": list(extractor.history)})
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        return extractor
+
+    def _training(self, clips: ClipTable, checkpoints: Path) -> Training:
+        augmentations = {}
+        for component in self._system.augmentations:
+            augmentation = component.build()
+            on_waveforms = augmentation.works_on == "waveform"
+            augmentation.rate_hz = self._built.sample_rate_hz if on_waveforms else self._built.frame_rate_hz
+            augmentations[component.name] = augmentation
+        identity = self._system.identity()
+        return Training(
+            waveforms=TrainingWaveforms({clip.key: clip.path for clip in clips}, self._built),
+            frontend=self._built,
+            augmentations=augmentations,
+            identity=digest([identity["frontend"], identity["augmentations"]]),
+            cache=self._plan.cache,
+            checkpoints=checkpoints,
+        )
+
+    def _context(self, features: FeatureReader, seed: int, training: Training | None) -> Context:
+        return Context(
+            seed=seed,
+            device=self._plan.device,
+            jobs=self._plan.jobs,
+            progress=self._progress,
+            features=features,
+            frame_rate_hz=self._built.frame_rate_hz,
+            training=training,
+        )
+
+    @property
+    def _built(self) -> Any:
+        if self._frontend is None:
+            self._frontend = self._system.frontend.build()
+        return self._frontend
+
+    def _embed(self, extractor: Extractor, machine: str, path: Path, seed: int) -> None:
+        table = self._plan.table.select(machines=[machine])
+        clips = table.blind_view()
+        features = self._store.read(table, self._system.frontend)
+        started = time.perf_counter()
+        rows = np.asarray(extractor.embed(clips, self._context(features, seed, None)))
+        seconds = time.perf_counter() - started
+        self._refuse_unusable(rows, len(clips), machine)
+        with whole_file(path.with_suffix(".json")) as file:
+            file.write(json.dumps({"embed": seconds}).encode())
+        with whole_file(path) as file:
+            np.save(file, rows, allow_pickle=False)
+
+    def _refuse_unusable(self, rows: NDArray[Any], clips: int, machine: str) -> None:
+        name = self._system.extractor.name
+        if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32:
+            raise StageError(
+                f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {machine}; "
+                f"the contract is float32 ({clips}, dim)."
+            )
+        bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
+        if bad:
+            raise StageError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {machine}.")
+
+
+def _add_seconds(total: dict[str, float], more: dict[str, float]) -> None:
+    for stage, seconds in more.items():
+        total[stage] = total.get(stage, 0.0) + seconds
+
+

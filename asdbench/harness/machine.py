@@ -1,0 +1,80 @@
+"""The machine that a run uses: device, threads, versions."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from asdbench.core.errors import RequirementError
+from asdbench.harness.record import Environment
+
+PACKAGES = ("asdbench", "numpy", "scipy", "scikit-learn", "torch", "torchaudio", "timm", "pyod", "soundfile")
+
+
+def resolve_device(asked: str) -> str:
+    """"cpu" or "cuda"; "auto" takes a GPU when there is one.
+
+    Raises:
+        RequirementError: CUDA was asked for and there is none.
+    """
+    if asked == "cpu" or (asked == "auto" and _surely_no_gpu()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # repeatable matrix products
+        return "cuda"
+    if asked == "cuda":
+        raise RequirementError(
+            "--device cuda was asked for, but torch finds no usable GPU here.\n"
+            "Accepted: auto, cpu, cuda. Go on without: --device cpu"
+        )
+    return "cpu"
+
+
+def _surely_no_gpu() -> bool:
+    """Answer without the three seconds that importing torch takes, where that can be told."""
+    return sys.platform.startswith("linux") and not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists()
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def environment(device: str) -> Environment:
+    """Versions and machine for the record."""
+    commit, dirty = _git_state(Path(__file__).resolve().parents[2])
+    return Environment(
+        device=device,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages={name: _version(name) for name in PACKAGES},
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git_state(checkout: Path) -> tuple[str | None, bool | None]:
+    """Commit of the asdbench checkout and whether it was changed since; None outside a checkout."""
+    if not (checkout / ".git").exists():
+        return None, None
+    try:
+        commit, status = (
+            subprocess.run(
+                ["git", "-C", str(checkout), *words], capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit, bool(status)

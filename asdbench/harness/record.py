@@ -1,0 +1,117 @@
+"""The record of a run: what was asked, what was used, what came out, how long it took.
+
+A run is one (extractor, scorer, data set, seed). Its record lies in ``runs/<run-id>/run.json``.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from asdbench.core.files import write_text
+from asdbench.protocols.results import Evaluation
+
+SCHEMA_VERSION = 1
+FILE = "run.json"
+
+
+class Model(BaseModel):
+    """Base of all parts of a record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Asked(Model):
+    """What the command asked for, as far as it concerns this run."""
+
+    extractor: str = Field(description="Name of the extractor.")
+    scorer: str = Field(description="Name of the scorer.")
+    dataset: str = Field(description="Card's name or folder, as given.")
+    machines: list[str] | None = Field(description="Machine types picked; None is all.")
+    seed: int = Field(description="Base seed.")
+    profile: str | None = Field(description="Profile of the extractor's card that was used.")
+    params: dict[str, Any] = Field(description="Parameters given by hand, 'component.param': value.")
+
+
+class UsedComponent(Model):
+    """A component with every parameter settled."""
+
+    name: str = Field(description="Name in the registry.")
+    target: str = Field(description="Python object that implements it.")
+    version: int = Field(description="Version of the card.")
+    params: dict[str, Any] = Field(description="All parameters.")
+
+
+class UsedDataset(Model):
+    """The recordings."""
+
+    name: str = Field(description="Name of the data set.")
+    layout: str = Field(description="Layout of its file names.")
+    fingerprint: str = Field(description="Digest of all recordings and their names.")
+    train_clips: dict[str, int] = Field(description="Training clips by machine type.")
+    test_clips: dict[str, int] = Field(description="Test clips by machine type.")
+
+
+class Environment(Model):
+    """The machine and the software."""
+
+    device: str = Field(description="cpu or cuda.")
+    python: str = Field(description="Version of Python.")
+    platform: str = Field(description="Operating system and processor.")
+    packages: dict[str, str] = Field(description="Versions of the packages that decide numbers.")
+    git_commit: str | None = Field(description="Commit of asdbench, when run from a checkout.")
+    git_dirty: bool | None = Field(description="Whether that checkout held uncommitted changes.")
+
+
+class UsedThreshold(Model):
+    """Decision threshold of one section."""
+
+    value: float = Field(description="Clips that score above it are called anomalous.")
+    method: str = Field(description="How it was found from training scores.")
+
+
+class Failure(Model):
+    """Why a cell has no result."""
+
+    stage: str = Field(description="train, embed or score.")
+    machine: str | None = Field(description="Machine type; None when it concerns all.")
+    reason: str = Field(description="What the error said.")
+    detail: str = Field(default="", description="Traceback, for errors that nobody foresaw.")
+
+
+class RunRecord(Model):
+    """One run."""
+
+    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="Raised when this schema changes.")
+    run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
+    status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
+    asked: Asked
+    extractor: UsedComponent
+    scorer: UsedComponent
+    frontend: UsedComponent
+    augmentations: list[UsedComponent] = Field(description="Empty for extractors that use none.")
+    dataset: UsedDataset
+    environment: Environment
+    results: Evaluation | None = Field(description="None when the run failed or the test clips carry no labels.")
+    ci95: tuple[float, float] | None = Field(description="Bootstrap interval of the official score.")
+    thresholds: dict[str, dict[str, UsedThreshold]] = Field(description="By machine type and section.")
+    loss: list[float] = Field(description="Mean training loss of each epoch; empty when nothing is trained.")
+    notes: list[str] = Field(description="What the user was told, a singular covariance for instance.")
+    failures: list[Failure] = Field(description="Every failed part, with its reason.")
+    seconds: dict[str, float] = Field(description="Time of each stage, when it was computed.")
+    finished_at: str = Field(description="UTC, ISO 8601.")
+
+
+def write_record(folder: Path, record: RunRecord) -> Path:
+    """Write ``run.json`` whole; it is the last file of a run, so it says that the others are there."""
+    path = folder / FILE
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """The record in a run's folder; None when there is none or it cannot be read."""
+    try:
+        return RunRecord.model_validate_json((folder / FILE).read_text())
+    except (OSError, ValidationError):
+        return None

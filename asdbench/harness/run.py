@@ -1,0 +1,214 @@
+"""Run the cells of a plan, one after the other, and leave a record of each."""
+
+import time
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+
+import numpy as np
+
+from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
+from asdbench.core.files import whole_folder
+from asdbench.core.progress import Progress
+from asdbench.frontends.store import FeatureStore
+from asdbench.harness.embedding import Embedded, EmbeddingStage
+from asdbench.harness.machine import environment
+from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.record import (
+    Asked,
+    Failure,
+    RunRecord,
+    UsedComponent,
+    UsedDataset,
+    UsedThreshold,
+    read_record,
+    write_record,
+)
+from asdbench.harness.score_files import by_key, write_score_files
+from asdbench.harness.scoring import SectionOutcome, score_machine
+from asdbench.protocols import Evaluation, SectionScores, bootstrap_interval, evaluate
+from asdbench.registry import Component
+
+Outcomes = dict[str, dict[str, SectionOutcome]]
+
+
+def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
+    """Do every run of the plan and yield its record; a run that is already there whole is read, not done again.
+
+    A run that fails is recorded with its reason and the others go on. Nothing of a run is visible before all of it
+    is there.
+
+    Raises:
+        RequirementError: recordings that cannot be used.
+        UsageError: a parameter that the component itself refuses.
+        AsdbenchError: the record cannot be written.
+    """
+    for warning in plan.warnings:
+        progress.note(warning)
+    for _, group in groupby(plan.cells, key=lambda cell: (id(cell.system), cell.seed)):
+        cells = list(group)
+        found = {} if plan.spec.fresh else {cell.run_id: _finished(plan, cell) for cell in cells}
+        embedded: Embedded | None = None
+        for cell in cells:
+            record = found.get(cell.run_id)
+            if record is None:
+                if embedded is None:
+                    started = time.perf_counter()
+                    _prepare_features(plan, cell, progress)
+                    features_s = time.perf_counter() - started
+                    embedded = EmbeddingStage(plan, cell.system, cell.seed, progress).run()
+                    embedded.seconds["features"] = features_s
+                record = _run_cell(plan, cell, embedded, progress)
+            for note in record.notes:
+                progress.note(f"{cell.system.extractor.name} + {cell.scorer.name}: {note}")
+            yield record
+
+
+def _finished(plan: Plan, cell: Cell) -> RunRecord | None:
+    record = read_record(plan.spec.out / cell.run_id)
+    return record if record is not None and record.status == "done" else None
+
+
+def _prepare_features(plan: Plan, cell: Cell, progress: Progress) -> None:
+    """Decode every recording before anything is trained, so that bad ones are told at once and all together."""
+    FeatureStore(plan.cache / "features", plan.jobs, progress).read(plan.table, cell.system.frontend)
+
+
+def _run_cell(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> RunRecord:
+    failures = [_failure("embed", machine, error) for machine, error in embedded.failures.items()]
+    outcomes: Outcomes = {}
+    started = time.perf_counter()
+    with progress.stage(f"score {cell.scorer.name}", len(plan.table.machines)) as stage:
+        for machine in plan.table.machines:
+            if machine in embedded.rows:
+                try:
+                    outcomes[machine] = score_machine(
+                        plan.table, embedded.rows[machine], cell.scorer, cell.seed, machine
+                    )
+                except (UsageError, RequirementError):
+                    raise
+                except Exception as error:  # a third party's scorer may raise anything; the record keeps it
+                    failures.append(_failure("score", machine, error))
+            stage.advance(1, machine)
+    seconds = {**embedded.seconds, "score": time.perf_counter() - started}
+    evaluation, interval = None, None
+    if not failures and plan.labelled:
+        sections = _labelled_rows(plan, outcomes)
+        evaluation = evaluate(plan.protocol, sections)
+        interval = bootstrap_interval(plan.protocol, sections)
+    return _write(plan, cell, embedded, outcomes, failures, seconds, evaluation, interval)
+
+
+def _labelled_rows(plan: Plan, outcomes: Outcomes) -> dict[tuple[str, str], SectionScores]:
+    """Scores meet labels here, and only here."""
+    rows = {}
+    for machine, sections in outcomes.items():
+        for section, outcome in sections.items():
+            clips = list(plan.table.select(machines=[machine], section=section, split="test"))
+            scores, decisions = by_key(outcome)
+            rows[machine, section] = SectionScores(
+                labels=np.array([clip.label for clip in clips], np.int64),
+                domains=np.array([clip.domain or "" for clip in clips]),
+                scores=np.array([scores[clip.key] for clip in clips]),
+                decisions=np.array([decisions[clip.key] for clip in clips], np.int64),
+            )
+    return rows
+
+
+def _write(
+    plan: Plan,
+    cell: Cell,
+    embedded: Embedded,
+    outcomes: Outcomes,
+    failures: list[Failure],
+    seconds: dict[str, float],
+    evaluation: Evaluation | None,
+    interval: tuple[float, float] | None,
+) -> RunRecord:
+    record = RunRecord(
+        run_id=cell.run_id,
+        status="failed" if failures else "done",
+        asked=Asked(
+            extractor=cell.system.extractor.name,
+            scorer=cell.scorer.name,
+            dataset=plan.spec.dataset,
+            machines=plan.spec.machine or None,
+            seed=cell.seed,
+            profile=cell.system.profile,
+            params=plan.spec.params,
+        ),
+        extractor=_used(cell.system.extractor),
+        scorer=_used(cell.scorer),
+        frontend=_used(cell.system.frontend),
+        augmentations=[_used(part) for part in cell.system.augmentations],
+        dataset=_used_dataset(plan),
+        environment=environment(plan.device),
+        results=evaluation,
+        ci95=interval,
+        thresholds={
+            machine: {
+                section: UsedThreshold(value=outcome.threshold.value, method=outcome.threshold.method)
+                for section, outcome in sections.items()
+            }
+            for machine, sections in outcomes.items()
+        },
+        loss=embedded.loss,
+        notes=_notes(outcomes),
+        failures=failures,
+        seconds={stage: round(value, 3) for stage, value in seconds.items()},
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    with whole_folder(plan.spec.out / cell.run_id) as folder:
+        for machine, sections in outcomes.items() if not failures else ():
+            for section, outcome in sections.items():
+                clips = list(plan.table.select(machines=[machine], section=section, split="test"))
+                write_score_files(folder / "scores", machine, section, clips, outcome)
+        write_record(folder, record)
+    return record
+
+
+def _used(component: Component) -> UsedComponent:
+    return UsedComponent(
+        name=component.name,
+        target=component.card.target,
+        version=component.card.version,
+        params=component.params,
+    )
+
+
+def _used_dataset(plan: Plan) -> UsedDataset:
+    def counts(split: str) -> dict[str, int]:
+        clips = [clip.machine for clip in plan.table if clip.split == split]
+        return {machine: clips.count(machine) for machine in plan.table.machines}
+
+    return UsedDataset(
+        name=plan.table.name,
+        layout=plan.table.layout,
+        fingerprint=plan.table.fingerprint,
+        train_clips=counts("train"),
+        test_clips=counts("test"),
+    )
+
+
+def _notes(outcomes: Outcomes) -> list[str]:
+    """One line for each thing that the scorers noted, with the machine types that it concerns."""
+    where: dict[str, list[str]] = {}
+    for machine, sections in outcomes.items():
+        for outcome in sections.values():
+            for note in outcome.notes:
+                where.setdefault(note, [])
+                if machine not in where[note]:
+                    where[note].append(machine)
+    return [f"{note} ({', '.join(machines)})" for note, machines in where.items()]
+
+
+def _failure(stage: str, machine: str | None, error: Exception) -> Failure:
+    if isinstance(error, AsdbenchError):
+        return Failure(stage=stage, machine=machine, reason=str(error))
+    return Failure(
+        stage=stage,
+        machine=machine,
+        reason=f"{type(error).__name__}: {error}",
+        detail="".join(traceback.format_exception(error)),
+    )

@@ -1,0 +1,112 @@
+"""Stage: fit the scorer on training embeddings, score test embeddings, set thresholds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.digests import derive_seed
+from asdbench.core.errors import AsdbenchError
+from asdbench.datasets import BlindClip, ClipTable, TrainingClip
+from asdbench.protocols import Threshold, fit_threshold
+from asdbench.registry import Component
+from asdbench.registry.cards import ScorerCard
+from asdbench.scorers.base import Embeddings, Scorer, Scores
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class SectionOutcome:
+    """Scores of one section's test clips, in the order of ``clips``."""
+
+    clips: Sequence[BlindClip]
+    scores: Scores
+    decisions: NDArray[np.int64]
+    threshold: Threshold
+    notes: tuple[str, ...]
+
+
+def score_machine(
+    table: ClipTable, rows: Embeddings, component: Component, seed: int, machine: str
+) -> dict[str, SectionOutcome]:
+    """Score one machine type's test clips, section by section.
+
+    Args:
+        table: the data set.
+        rows: embeddings of the machine's clips, in the order of ``blind_view``.
+        component: the scorer.
+        seed: base seed.
+        machine: machine type.
+
+    Returns:
+        Outcome by section number.
+
+    Raises:
+        AsdbenchError: the scorer gives scores that are not finite or not one a clip.
+    """
+    assert isinstance(component.card, ScorerCard)
+    own = table.select(machines=[machine])
+    place = {(clip.key, clip.section): row for row, clip in enumerate(own.blind_view())}
+    outcomes = {}
+    for _, section in own.select(split="test").sections:
+        fit_on = own if component.card.fit_on == "machine" else own.select(section=section)
+        training = fit_on.training_view()
+        test = own.select(split="test", section=section).blind_view()
+        train_rows = rows[[place[clip.key, clip.section] for clip in training]]
+        names = [component.name, machine] + ([section] if component.card.fit_on == "section" else [])
+
+        def fitted(
+            chosen: Embeddings, clips: Sequence[TrainingClip], names: Sequence[str] = tuple(names)
+        ) -> Scorer:
+            scorer: Scorer = component.build()
+            scorer.seed = derive_seed(seed, "scorer", *names)
+            scorer.fit(chosen, clips)
+            return scorer
+
+        scorer = fitted(train_rows, training)
+        scores = _checked(scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component)
+        known = scorer.training_scores()
+        threshold = fit_threshold(known if known is not None else out_of_fold(train_rows, training, fitted))
+        outcomes[section] = SectionOutcome(
+            clips=test,
+            scores=scores,
+            decisions=(scores > threshold.value).astype(np.int64),
+            threshold=threshold,
+            notes=tuple(scorer.notes),
+        )
+    return outcomes
+
+
+def out_of_fold(
+    rows: Embeddings,
+    clips: Sequence[TrainingClip],
+    fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
+) -> Scores:
+    """Score every training clip by a scorer that has not seen it.
+
+    In-sample scores flatter the training clips (a Mahalanobis distance with as many clips as dimensions is the same
+    for all of them), and a threshold from them calls every test clip anomalous. Folds are spread over the domains.
+    """
+    order = sorted(range(len(clips)), key=lambda index: (clips[index].domain or "", index))
+    fold = np.empty(len(clips), int)
+    fold[order] = np.arange(len(clips)) % min(FOLDS, len(clips))
+    if len(clips) < 2 * FOLDS:
+        return fitted(rows, clips).score(rows)
+    scores = np.empty(len(clips), np.float64)
+    for number in range(FOLDS):
+        seen = fold != number
+        scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
+        scores[~seen] = scorer.score(rows[~seen])
+    return scores
+
+
+def _checked(scores: Scores, clips: int, component: Component) -> Scores:
+    scores = np.asarray(scores, np.float64)
+    if scores.shape != (clips,):
+        raise AsdbenchError(f"{component.name} gave scores of shape {scores.shape} for {clips} clips.")
+    bad = int(np.sum(~np.isfinite(scores)))
+    if bad:
+        raise AsdbenchError(f"{component.name} gave scores that are not finite for {bad} of {clips} clips.")
+    return scores

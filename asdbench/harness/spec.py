@@ -1,0 +1,75 @@
+"""What was asked: the command line and a run file, in one checked object."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from asdbench.core.errors import UsageError, did_you_mean
+
+
+class RunSpec(BaseModel):
+    """Everything that ``asdbench run`` can be told; the keys of a run file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    extractor: list[str] = Field(default_factory=list)
+    scorer: list[str] = Field(default_factory=list)
+    dataset: str = "synthetic"
+    seed: list[int] = Field(default_factory=lambda: [0])
+    machine: list[str] = Field(default_factory=list)
+    frontend: str | None = None
+    augmentation: list[str] | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    profile: str = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    jobs: int = Field(default=0, ge=0)
+    out: Path = Path("runs")
+    plugin_path: list[Path] = Field(default_factory=list)
+    fresh: bool = False
+
+
+def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
+    """Lay what the command line gives over a run file and check it all.
+
+    ``params`` of the file are tables by component (``[params.simclr] epochs = 3``); those of the command line are
+    texts ``"component.param=value"``.
+
+    Raises:
+        UsageError: the file cannot be read, or holds an unknown key or a value of the wrong kind.
+    """
+    data: dict[str, Any] = {}
+    if config is not None:
+        try:
+            data = tomllib.loads(config.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"--config {config}: {error}") from error
+    data = {key: [value] if key in LISTS and not isinstance(value, list) else value for key, value in data.items()}
+    tables = data.pop("params", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f"--config {config}: params takes tables by component: [params.simclr] epochs = 3")
+    params = {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
+    params |= dict(_split_assignment(text) for text in given.pop("params", []))
+    merged = data | {key: value for key, value in given.items() if value is not None} | {"params": params}
+    try:
+        return RunSpec.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(key, RunSpec.model_fields)
+            raise UsageError(
+                f"--config {config}: unknown key '{key}'.{hint} Accepted: {', '.join(RunSpec.model_fields)}."
+            ) from error
+        raise UsageError(f"{key}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
+
+
+LISTS = ("extractor", "scorer", "seed", "machine", "augmentation", "plugin_path")
+
+
+def _split_assignment(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key.strip("."):
+        raise UsageError(f"-p {text}: expected COMPONENT.PARAM=VALUE, for example -p extractor.epochs=20")
+    return key.strip(), value.strip()

@@ -1,0 +1,80 @@
+"""Mahalanobis distance under three estimates of the covariance, all of scikit-learn."""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from asdbench.datasets.clips import TrainingClip
+from asdbench.scorers.base import Embeddings, FittedScorer, Scores
+
+
+class Mahalanobis(FittedScorer):
+    """``sqrt((x - mean)^T C^+ (x - mean))`` with C estimated from the training embeddings.
+
+    C^+ is the inverse, or the Moore-Penrose pseudo-inverse when C is singular: distances are then measured within
+    the space that the training clips span. That is said in ``notes``.
+    """
+
+    @abstractmethod
+    def _estimator(self) -> Any:
+        """The covariance estimator, unfitted."""
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Estimate mean and covariance."""
+        rows = np.asarray(embeddings, np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the rank is reported below, in our words
+            self._model = self._estimator().fit(rows)
+        rank = int(np.linalg.matrix_rank(self._model.covariance_, hermitian=True))
+        if rank < rows.shape[1]:
+            self.notes.append(
+                f"the covariance of {len(rows)} training clips in {rows.shape[1]} dimensions is singular "
+                f"(rank {rank}); its pseudo-inverse is used"
+            )
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """Distance of each row, float64 (n,)."""
+        squared = self._model.mahalanobis(np.asarray(embeddings, np.float64))
+        return np.sqrt(np.maximum(squared, 0.0))
+
+
+class MaximumLikelihood(Mahalanobis):
+    """Covariance by maximum likelihood (Shin and Lee, 2023, section 2.2)."""
+
+    def _estimator(self) -> Any:
+        from sklearn.covariance import EmpiricalCovariance
+
+        return EmpiricalCovariance()
+
+
+class Shrunk(Mahalanobis):
+    """Covariance shrunk towards a multiple of the identity (Ledoit and Wolf, 2004); never singular in practice."""
+
+    def _estimator(self) -> Any:
+        from sklearn.covariance import LedoitWolf
+
+        return LedoitWolf()
+
+
+class Elliptic(Mahalanobis):
+    """Robust covariance of the most concentrated clips (minimum covariance determinant, elliptic envelope).
+
+    Args:
+        support_fraction: part of the clips that is kept; 0 lets the method choose.
+    """
+
+    def __init__(self, *, support_fraction: float) -> None:
+        super().__init__()
+        self._support_fraction = support_fraction or None
+
+    def _estimator(self) -> Any:
+        from sklearn.covariance import EllipticEnvelope
+
+        return EllipticEnvelope(support_fraction=self._support_fraction, random_state=self.seed)
+
+    def training_scores(self) -> Scores | None:
+        """The fit follows only its support, so the others are scored fairly as they are."""
+        return np.sqrt(np.maximum(np.asarray(self._model.dist_, np.float64), 0.0))

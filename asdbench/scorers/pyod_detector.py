@@ -1,0 +1,76 @@
+"""Any detector of PyOD as a scorer: ``pyod:IForest``."""
+
+import pkgutil
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.datasets.clips import TrainingClip
+from asdbench.registry.cards import ScorerCard
+from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores
+from asdbench.scorers.signatures import card_from_signature, given_arguments
+
+
+def find_detector(name: str) -> type[Any]:
+    """The PyOD class of that name.
+
+    Raises:
+        UsageError: PyOD has none.
+    """
+    import pyod.models
+
+    modules = {
+        module.name.replace("_", ""): module.name
+        for module in pkgutil.iter_modules(pyod.models.__path__)
+        if not module.name.startswith(("base", "sklearn_base", "gaal_base"))
+    }
+    module = modules.get(name.casefold().replace("_", ""))
+    if module is None:
+        hint = did_you_mean(name, modules)
+        raise UsageError(f"PyOD has no detector '{name}'.{hint} Accepted: the class names of pyod.models, as pyod:KNN")
+    try:
+        loaded = import_module(f"pyod.models.{module}")
+    except ImportError as error:
+        raise UsageError(f"pyod:{name} needs a package that is not installed: {error}") from error
+    for attribute, value in vars(loaded).items():
+        if attribute.casefold() == name.casefold().replace("_", "") and isinstance(value, type):
+            return value
+    raise UsageError(f"PyOD's module {module} holds no class '{name}'")
+
+
+def card_of(name: str) -> ScorerCard:
+    """Card of a PyOD detector, from its signature."""
+    detector = find_detector(name)
+    return card_from_signature(detector, "asdbench.scorers.pyod_detector:PyODDetector", detector.__name__)
+
+
+class PyODDetector(FittedScorer):
+    """A PyOD detector; its ``decision_function`` is the anomaly score."""
+
+    def __init__(self, *, detector: str, **params: Any) -> None:
+        super().__init__()
+        self._class = find_detector(detector)
+        self._params = params
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Fit the detector.
+
+        Raises:
+            ScorerError: the detector refuses the embeddings or its parameters.
+        """
+        try:
+            self._model = self._class(**given_arguments(self._class, self._params, self.seed))
+            self._model.fit(np.asarray(embeddings, float))
+        except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
+            raise ScorerError(f"pyod:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}") from error
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """Decision function of each row, float64 (n,)."""
+        return np.asarray(self._model.decision_function(np.asarray(embeddings, float)), np.float64).ravel()
+
+    def training_scores(self) -> Scores | None:
+        """PyOD's own training scores, in which a clip is not its own neighbour."""
+        return np.asarray(self._model.decision_scores_, np.float64).ravel()
