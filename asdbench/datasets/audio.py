@@ -59,7 +59,7 @@ def _refuse_truncated(file: "soundfile.SoundFile") -> None:
 
 def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float32]:
     if channel == "mean":
-        return samples.mean(axis=1, dtype=np.float32)
+        return np.asarray(samples.mean(axis=1), np.float32)
     if int(channel) >= samples.shape[1]:
         raise BadRecording(f"has {samples.shape[1]} channel(s), no channel {channel}")
     return np.ascontiguousarray(samples[:, int(channel)])

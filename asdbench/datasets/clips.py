@@ -97,9 +97,7 @@ class ClipTable:
     def training_view(self) -> list[TrainingClip]:
         """The training clips for fitting, ordered by key; a recording that stands twice is there once."""
         clips = {
-            (clip.key, clip.section): TrainingClip(
-                clip.key, clip.machine, clip.section, clip.domain, clip.attributes
-            )
+            (clip.key, clip.section): TrainingClip(clip.key, clip.machine, clip.section, clip.domain, clip.attributes)
             for clip in self.clips
             if clip.split == "train"
         }

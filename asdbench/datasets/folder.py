@@ -35,7 +35,7 @@ def read_folder(root: Path, name: str | None = None, digests: ContentDigests | N
         for split in ("train", "test"):
             files = _recordings(machine / split, problems)
             found += [
-                (path, machine.name, split, facts)  # type: ignore[misc]  # mypy widens the two literals to str
+                (path, machine.name, split, facts)
                 for path in files
                 if (facts := _facts(path, split, problems)) is not None
             ]

@@ -17,7 +17,12 @@ _SINCE_2022_BLIND = re.compile(r"section_(?P<section>\d+)(?:_test)?_\d+")
 _2020 = re.compile(r"(?P<label>normal|anomaly)_id_(?P<section>\d+)_\d+")
 _2020_BLIND = re.compile(r"id_(?P<section>\d+)_\d+")
 
-PATTERNS = (("dcase2023", _SINCE_2022), ("dcase2023", _SINCE_2022_BLIND), ("dcase2020", _2020), ("dcase2020", _2020_BLIND))
+PATTERNS = (
+    ("dcase2023", _SINCE_2022),
+    ("dcase2023", _SINCE_2022_BLIND),
+    ("dcase2020", _2020),
+    ("dcase2020", _2020_BLIND),
+)
 EXAMPLES = {
     "dcase2023": "section_00_source_train_normal_0000_vel_12.wav",
     "dcase2020": "normal_id_00_00000000.wav",

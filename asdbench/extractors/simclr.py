@@ -35,7 +35,7 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
         self.backbone = timm.create_model(backbone, pretrained=False, in_chans=channels, num_classes=0)
-        width = self.backbone.num_features
+        width: int = self.backbone.num_features  # type: ignore[assignment]  # timm is untyped
         hidden = hidden_dim or width
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, projection_dim))
 
@@ -67,6 +67,7 @@ class SimCLR(Extractor):
         temperature: float,
         batch_size: int,
         epochs: int,
+        steps: int,
         learning_rate: float,
         restarts: int,
         crop_s: float,
@@ -74,15 +75,16 @@ class SimCLR(Extractor):
         if not timm.is_model(backbone):
             hint = did_you_mean(backbone, timm.list_models())
             raise UsageError(f"simclr.backbone: timm has no model '{backbone}'.{hint} See: timm.list_models()")
-        self._make: Callable[[int], Network] = lambda channels: Network(
-            backbone, channels, hidden_dim, projection_dim
-        )
+        self._make: Callable[[int], Network] = lambda channels: Network(backbone, channels, hidden_dim, projection_dim)
         self._layer = layer
         self._copies = copies
         self._temperature = temperature
         self._batch_size = batch_size
         self._crop_s = crop_s
-        self._recipe = Recipe("simclr", epochs, learning_rate, restarts)
+        self._epochs = epochs
+        self._steps = steps
+        self._learning_rate = learning_rate
+        self._restarts = restarts
         self._network: Network | None = None
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
@@ -95,6 +97,8 @@ class SimCLR(Extractor):
         if len(keys) < 2:
             raise TrainingError(f"simclr tells clips apart, so it needs at least two; there is {len(keys)}.")
         views = augmented_views(clips, self._copies, context)
+        batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
+        epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
         with reproducible(context.seed):
             network = self._make(context.features.shape(keys[0])[0])
             network.mean, network.std = _level(keys, context)
@@ -102,12 +106,16 @@ class SimCLR(Extractor):
             self.history = train(
                 network,
                 lambda epoch: self._batches(epoch, keys, views, context),
-                math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1),
-                lambda batch: nt_xent(*network(torch.cat(batch)).chunk(2), self._temperature),
-                self._recipe,
+                batches,
+                lambda batch: self._loss(network, batch),
+                Recipe("simclr", epochs, self._learning_rate, self._restarts),
                 context,
             )
         self._network = network
+
+    def _loss(self, network: Network, batch: Batch) -> Tensor:
+        originals, copies = network(torch.cat(batch)).chunk(2)
+        return nt_xent(originals, copies, self._temperature)
 
     def _batches(self, epoch: int, keys: list[str], views: Pack, context: Context) -> Iterator[Batch]:
         rng = np.random.default_rng(derive_seed(context.seed, "pairs", epoch))
@@ -157,7 +165,7 @@ class SimCLR(Extractor):
         self.history = facts["history"]
         self._network = self._make(facts["channels"])
         load_weights(self._network, folder / "network.safetensors")
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network.to(memory_format=torch.channels_last)
 
 
 def _to_device(arrays: Sequence[Any], device: str) -> Tensor:

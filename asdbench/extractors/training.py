@@ -70,7 +70,7 @@ def train(
             total = 0.0
             torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
-                scheduler.step(epoch + step / batches_per_epoch)  # type: ignore[arg-type]  # fractions are meant
+                scheduler.step(epoch + step / batches_per_epoch)  # fractions are meant
                 with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
                     value = loss(batch)
                 _refuse_non_finite(value, recipe, epoch)
@@ -96,7 +96,10 @@ def _refuse_non_finite(value: Tensor, recipe: Recipe, epoch: int) -> None:
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
     """Seed torch and ask for deterministic algorithms; what was set before is restored."""
-    strict, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    strict, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -33,7 +33,9 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
             write_pack(pack.path, "float16") as writer,
             context.progress.stage("augmented views", len(keys)) as stage,
         ):
-            for key, views in zip(keys, pool.map(lambda key: _views(key, copies, training, context), keys), strict=True):
+            for key, views in zip(
+                keys, pool.map(lambda key: _views(key, copies, training, context), keys), strict=True
+            ):
                 writer.add(key, views)
                 stage.advance()
     finally:

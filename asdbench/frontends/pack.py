@@ -5,7 +5,7 @@ written last, so its presence says that the pack is whole.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,9 +68,8 @@ class Pack:
         dtype = json.loads(self.path.with_suffix(".json").read_text())["dtype"]
         return np.memmap(self.path.with_suffix(".bin"), dtype=dtype, mode="r")
 
-    def keys(self) -> Iterable[str]:
-        """Keys in the order of writing."""
-        return self._index.keys()
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
 
     def __getitem__(self, key: str) -> Array:
         offset, shape = self._index[key]
@@ -88,7 +87,7 @@ class FeatureReader:
     """
 
     def __init__(self, packs: Sequence[Pack]) -> None:
-        self._home: Mapping[str, Pack] = {key: pack for pack in packs for key in pack.keys()}
+        self._home: Mapping[str, Pack] = {key: pack for pack in packs for key in pack}
 
     def __getitem__(self, key: str) -> Array:
         return self._home[key][key]

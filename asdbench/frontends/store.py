@@ -21,7 +21,7 @@ BATCH = 32
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 
-class _SomeAreBad(Exception):
+class _BadRecordingsError(Exception):
     """Leaves the pack unwritten when a recording of the machine cannot be used."""
 
 
@@ -86,8 +86,8 @@ class FeatureStore:
                     batch.append((clip.key, waveform))
                 _flush(batch, frontend, writer)
                 if problems:
-                    raise _SomeAreBad
-        except _SomeAreBad:
+                    raise _BadRecordingsError
+        except _BadRecordingsError:
             pass
         return problems
 

@@ -54,7 +54,5 @@ def pick_machines(table: ClipTable, machines: list[str]) -> ClipTable:
     for machine in machines:
         if machine not in table.machines:
             hint = did_you_mean(machine, table.machines)
-            raise UsageError(
-                f"{table.name} has no machine '{machine}'.{hint} Accepted: {', '.join(table.machines)}."
-            )
+            raise UsageError(f"{table.name} has no machine '{machine}'.{hint} Accepted: {', '.join(table.machines)}.")
     return table.select(machines=machines) if machines else table

@@ -103,9 +103,7 @@ class EmbeddingStage:
         return derive_seed(self._base_seed, "extractor", name, *place)
 
     def _fit_digest(self, table: ClipTable, seed: int) -> str:
-        clips = [
-            [clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in table.training_view()
-        ]
+        clips = [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in table.training_view()]
         return digest([self._system.identity(), clips, seed, self._plan.device], 24)
 
     def _embedding_file(self, fit_digest: str, machine: str) -> Path:
@@ -192,5 +190,3 @@ class EmbeddingStage:
 def _add_seconds(total: dict[str, float], more: dict[str, float]) -> None:
     for stage, seconds in more.items():
         total[stage] = total.get(stage, 0.0) + seconds
-
-

@@ -14,7 +14,7 @@ PACKAGES = ("asdbench", "numpy", "scipy", "scikit-learn", "torch", "torchaudio",
 
 
 def resolve_device(asked: str) -> str:
-    """"cpu" or "cuda"; "auto" takes a GPU when there is one.
+    """Settle the device, "cpu" or "cuda"; "auto" takes a GPU when there is one.
 
     Raises:
         RequirementError: CUDA was asked for and there is none.

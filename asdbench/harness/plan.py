@@ -109,9 +109,7 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         for seed in dict.fromkeys(spec.seed)
         for scorer in scorers
     )
-    return Plan(
-        spec, table, protocol_of(table), labelled, device, jobs, cache, cells, tuple(catalog.warnings)
-    )
+    return Plan(spec, table, protocol_of(table), labelled, device, jobs, cache, cells, tuple(catalog.warnings))
 
 
 def run_id(system: System, scorer: Component, table: ClipTable, seed: int, device: str) -> str:
@@ -173,14 +171,17 @@ class Scopes:
             if scope in known:
                 continue
             members = self._members.get(scope, [])
-            example = f"{scope}.{next(iter(values))}"
+            param = next(iter(values))
+            example = f"{scope}.{param}"
             if len(members) > 1:
                 raise UsageError(
-                    f"-p {example}: this command has several {scope}s. Name one: -p {members[0]}.{next(iter(values))}=..."
+                    f"-p {example}: this command has several {scope}s. Name one: -p {members[0]}.{param}=..."
                 )
             if not members:
                 hint = did_you_mean(scope, [*known, *(kind for kind, names in self._members.items() if names)])
-                raise UsageError(f"-p {example}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
+                raise UsageError(
+                    f"-p {example}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}."
+                )
 
     def profile(self, training_clips: int) -> str:
         """The profile asked for; "auto" is the quick one for small training sets."""
@@ -200,8 +201,6 @@ class Scopes:
         return System(
             extractor=self.component("extractors", extractor, profile),
             frontend=self.component("frontends", self._frontends[extractor]),
-            augmentations=tuple(
-                self.component("augmentations", name) for name in self._augmentations[extractor]
-            ),
+            augmentations=tuple(self.component("augmentations", name) for name in self._augmentations[extractor]),
             profile=profile,
         )

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from asdbench.core.files import write_text
 from asdbench.protocols.results import Evaluation
 
-SCHEMA_VERSION = 1
 FILE = "run.json"
 
 
@@ -82,7 +81,7 @@ class Failure(Model):
 class RunRecord(Model):
     """One run."""
 
-    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="Raised when this schema changes.")
+    schema_version: Literal[1] = Field(default=1, description="Raised when this schema changes.")
     run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
     status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
     asked: Asked

@@ -10,9 +10,7 @@ from asdbench.datasets import Clip
 from asdbench.harness.scoring import SectionOutcome
 
 
-def write_score_files(
-    folder: Path, machine: str, section: str, clips: list[Clip], outcome: SectionOutcome
-) -> None:
+def write_score_files(folder: Path, machine: str, section: str, clips: list[Clip], outcome: SectionOutcome) -> None:
     """Write both files of one section, rows ordered by file name; scores are written to the last digit."""
     scores, decisions = by_key(outcome)
     named = sorted((clip.name, clip.key) for clip in clips)

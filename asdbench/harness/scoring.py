@@ -57,9 +57,7 @@ def score_machine(
         train_rows = rows[[place[clip.key, clip.section] for clip in training]]
         names = [component.name, machine] + ([section] if component.card.fit_on == "section" else [])
 
-        def fitted(
-            chosen: Embeddings, clips: Sequence[TrainingClip], names: Sequence[str] = tuple(names)
-        ) -> Scorer:
+        def fitted(chosen: Embeddings, clips: Sequence[TrainingClip], names: Sequence[str] = tuple(names)) -> Scorer:
             scorer: Scorer = component.build()
             scorer.seed = derive_seed(seed, "scorer", *names)
             scorer.fit(chosen, clips)

@@ -64,9 +64,7 @@ def _section(rows: SectionScores, with_domains: bool) -> SectionResult:
             recall=recall,
             f1=f1,
         )
-    return SectionResult(
-        auc=auc(rows.labels, rows.scores), pauc=pauc(rows.labels, rows.scores), domains=domains
-    )
+    return SectionResult(auc=auc(rows.labels, rows.scores), pauc=pauc(rows.labels, rows.scores), domains=domains)
 
 
 def _terms(part: SectionResult) -> list[float]:

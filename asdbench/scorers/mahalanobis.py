@@ -37,7 +37,7 @@ class Mahalanobis(FittedScorer):
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Distance of each row, float64 (n,)."""
-        squared = self._model.mahalanobis(np.asarray(embeddings, np.float64))
+        squared = np.asarray(self._model.mahalanobis(np.asarray(embeddings, np.float64)), np.float64)
         return np.sqrt(np.maximum(squared, 0.0))
 
 

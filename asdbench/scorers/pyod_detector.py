@@ -65,7 +65,9 @@ class PyODDetector(FittedScorer):
             self._model = self._class(**given_arguments(self._class, self._params, self.seed))
             self._model.fit(np.asarray(embeddings, float))
         except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
-            raise ScorerError(f"pyod:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}") from error
+            raise ScorerError(
+                f"pyod:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}"
+            ) from error
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Decision function of each row, float64 (n,)."""

@@ -29,7 +29,8 @@ def find_detector(name: str) -> type[Any]:
     if name not in known:
         hint = did_you_mean(name, known)
         raise UsageError(f"scikit-learn has no outlier detector '{name}'.{hint} Accepted: {', '.join(sorted(known))}")
-    return known[name]
+    found: type[Any] = known[name]
+    return found
 
 
 def card_of(name: str) -> ScorerCard:
@@ -57,7 +58,9 @@ class SklearnDetector(FittedScorer):
         try:
             self._model = self._class(**arguments).fit(np.asarray(embeddings, float))
         except (ValueError, TypeError) as error:
-            raise ScorerError(f"sklearn:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}") from error
+            raise ScorerError(
+                f"sklearn:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}"
+            ) from error
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Minus ``score_samples`` of each row, float64 (n,)."""

@@ -25,13 +25,15 @@ RING = (Mode(1150, 0.02), Mode(2400, 0.015, 0.9), Mode(3900, 0.012, 0.7), Mode(5
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """Faults: defects of the outer race, the inner race (louder once a turn, in the load zone) and a ball (louder
+    """One clip of the machine's sound, of unit RMS.
+
+    Faults: defects of the outer race, the inner race (louder once a turn, in the load zone) and a ball (louder
     with each turn of the cage), lack of grease (rough rolling noise).
     """
     shaft = rotation(rng, operation.samples, operation.speed, 0.005)
     rolling = resonate(shaped_noise(rng, operation.samples, band(300, 6500, slope=0.3)), RING)
-    hum = harmonics(shaft, (1, 2, 3, 4), (1.0, 0.6, 0.3, 0.2), rng.uniform(0, 6.28, 4))
-    passing = harmonics(shaft, (OUTER_PASS, 2 * OUTER_PASS), (0.25, 0.15), rng.uniform(0, 6.28, 2))
+    hum = harmonics(shaft, (1, 2, 3, 4), (1.0, 0.6, 0.3, 0.2), rng)
+    passing = harmonics(shaft, (OUTER_PASS, 2 * OUTER_PASS), (0.25, 0.15), rng)
     floor = shaped_noise(rng, operation.samples, band(80, 2500, slope=0.7))
     dry = fault.of("dry")
     total = (0.7 + 0.6 * dry) * unit_rms(rolling) + (0.4 + 0.4 * operation.load) * hum + 0.4 * passing + 0.7 * floor

@@ -40,7 +40,14 @@ class SyntheticDataset:
     """
 
     def __init__(
-        self, *, machines: Sequence[str], clip_s: float, train_source: int, train_target: int, test: int, seed: int
+        self,
+        *,
+        machines: Sequence[str],
+        clip_s: float,
+        train_source: int,
+        train_target: int,
+        test: int,
+        seed: int,
     ) -> None:
         self.machines = [MACHINES[name] for name in machines]
         self.clip_s = clip_s

@@ -47,7 +47,7 @@ def conveyor(rng: Rng, samples: int) -> Signal:
     rollers = rotation(rng, samples, rng.uniform(4, 7), 0.01)
     rolling = shaped_noise(rng, samples, band(150, 2500, slope=0.4)) * (1 + 0.4 * np.sin(rollers))
     mains = rotation(rng, samples, 50.0, 0.0005)
-    return rolling + 0.5 * harmonics(mains, (1, 2, 3, 4, 6), (0.5, 1.0, 0.3, 0.5, 0.3), rng.uniform(0, 6.28, 5))
+    return rolling + 0.5 * harmonics(mains, (1, 2, 3, 4, 6), (0.5, 1.0, 0.3, 0.5, 0.3), rng)
 
 
 def compressed_air(rng: Rng, samples: int) -> Signal:
@@ -82,7 +82,11 @@ def _behind_cover(frequency: Signal) -> Signal:
     return result
 
 
-MICROPHONES: dict[str, Callable[[Signal], Signal]] = {"1": _near_flat, "2": _small_capsule, "3": _behind_cover}
+MICROPHONES: dict[str, Callable[[Signal], Signal]] = {
+    "1": _near_flat,
+    "2": _small_capsule,
+    "3": _behind_cover,
+}
 
 
 def record(machine: Signal, rng: Rng, noise: str, microphone: str, snr_db: float) -> Signal:

@@ -20,12 +20,14 @@ HOUSING = (Mode(310, 0.03), Mode(780, 0.02, 0.7), Mode(1650, 0.03, 0.4))
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """Faults: imbalance (the shaft modulates flow and shakes the housing), a bent blade (tones between those of the
+    """One clip of the machine's sound, of unit RMS.
+
+    Faults: imbalance (the shaft modulates flow and shakes the housing), a bent blade (tones between those of the
     blade pass), clogging (less and duller flow), bearing wear (a rough whine).
     """
     shaft = rotation(rng, operation.samples, operation.speed, 0.004)
     orders = np.arange(1, 9) * BLADES
-    tones = harmonics(shaft, orders, 0.9 ** np.arange(8) / np.arange(1, 9) ** 0.6, rng.uniform(0, 6.28, 8))
+    tones = harmonics(shaft, orders, 0.9 ** np.arange(8) / np.arange(1, 9) ** 0.6, rng)
     clogging = fault.of("clogging")
     edge_hz = (1200 + 60 * operation.speed) * (1 - 0.35 * clogging)
     flow = shaped_noise(rng, operation.samples, band(80, edge_hz, slope=0.5))
@@ -35,12 +37,12 @@ def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
     imbalance = fault.of("imbalance")
     if imbalance:
         total *= 1 + 0.35 * imbalance * np.sin(shaft)
-        total += 0.35 * imbalance * harmonics(shaft, (1, 2, 3), (1.0, 0.5, 0.25), rng.uniform(0, 6.28, 3))
+        total += 0.35 * imbalance * harmonics(shaft, (1, 2, 3), (1.0, 0.5, 0.25), rng)
     bent = fault.of("bent-blade")
     if bent:
         between = [order for order in range(1, 5 * BLADES) if order % BLADES]
         heights = 0.22 / np.sqrt(np.arange(1, len(between) + 1))
-        total += bent * harmonics(shaft, between, heights, rng.uniform(0, 6.28, len(between)))
+        total += bent * harmonics(shaft, between, heights, rng)
     wear = fault.of("bearing-wear")
     if wear:
         rough = shaped_noise(rng, operation.samples, band(2200, 3600)) * (1 + np.sin(3.1 * shaft))

@@ -21,7 +21,9 @@ CASE = (Mode(640, 0.02), Mode(1480, 0.015, 0.9), Mode(2750, 0.015, 0.7), Mode(43
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """Faults: a broken tooth (a knock once a turn), wear (stronger sidebands), misalignment (the second harmonic of
+    """One clip of the machine's sound, of unit RMS.
+
+    Faults: a broken tooth (a knock once a turn), wear (stronger sidebands), misalignment (the second harmonic of
     the mesh), dry gears (rough noise in step with the mesh).
     """
     shaft = rotation(rng, operation.samples, operation.speed, 0.003)
@@ -29,7 +31,7 @@ def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
     modulation = 1 + (0.12 + 0.8 * wear) * np.sin(shaft + 0.3) + 0.05 * np.sin(2 * shaft)
     wobble = (0.05 + 0.9 * wear) * np.sin(shaft)
     heights = np.array([1.0, 0.55 + 0.9 * misaligned, 0.35, 0.2, 0.12])
-    mesh = harmonics(TEETH * shaft + wobble, (1, 2, 3, 4, 5), heights, rng.uniform(0, 6.28, 5)) * modulation
+    mesh = harmonics(TEETH * shaft + wobble, (1, 2, 3, 4, 5), heights, rng) * modulation
     churning = shaped_noise(rng, operation.samples, band(150, 3500, slope=0.6))
     drive = (0.6 + 0.6 * operation.load) * mesh + (0.7 - 0.2 * operation.load) * churning
 

@@ -21,7 +21,9 @@ FRAME = (Mode(520, 0.03), Mode(1330, 0.02, 0.8), Mode(2600, 0.02, 0.5))
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """``speed`` is that of the inverter, relative to the mains. Faults: a broken rotor bar (hum and slot tones beat
+    """One clip of the machine's sound, of unit RMS.
+
+    ``speed`` is that of the inverter, relative to the mains. Faults: a broken rotor bar (hum and slot tones beat
     at the slip), eccentricity (sidebands of the slot tones), a loose foot (the frame rattles), winding faults
     (odd harmonics of the supply).
     """
@@ -31,15 +33,15 @@ def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
     shaft = rotation(rng, operation.samples, supply_hz / POLE_PAIRS * (1 - slip), 0.002)
     broken, eccentric = fault.of("broken-bar"), fault.of("eccentricity")
     beat = 1 + 1.0 * broken * np.sin(2 * slip * supply)
-    hum = harmonics(supply, (2, 4, 6, 8), (1.0, 0.45, 0.25, 0.15), rng.uniform(0, 6.28, 4)) * beat
-    slots = harmonics(shaft, (SLOTS, 2 * SLOTS, 3 * SLOTS), (1.0, 0.5, 0.25), rng.uniform(0, 6.28, 3))
+    hum = harmonics(supply, (2, 4, 6, 8), (1.0, 0.45, 0.25, 0.15), rng) * beat
+    slots = harmonics(shaft, (SLOTS, 2 * SLOTS, 3 * SLOTS), (1.0, 0.5, 0.25), rng)
     slots *= (1 + 1.3 * eccentric * np.sin(shaft)) * beat
     air = shaped_noise(rng, operation.samples, band(200, 3800, slope=0.5))
     total = 0.7 * hum + (0.4 + 0.4 * operation.load) * slots + 0.8 * air
 
     winding = fault.of("winding")
     if winding:
-        odd = harmonics(supply, (1, 3, 5, 7, 9, 11, 13), (0.6, 1, 0.8, 0.7, 0.5, 0.4, 0.3), rng.uniform(0, 6.28, 7))
+        odd = harmonics(supply, (1, 3, 5, 7, 9, 11, 13), (0.6, 1, 0.8, 0.7, 0.5, 0.4, 0.3), rng)
         total += 0.45 * winding * odd
     loose = fault.of("loose-foot")
     if loose:

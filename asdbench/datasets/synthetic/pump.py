@@ -22,11 +22,13 @@ PIPE = (Mode(230, 0.04), Mode(690, 0.03, 0.8), Mode(1400, 0.03, 0.5), Mode(4800,
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """Faults: cavitation (bubbles collapse at random), a worn piston (one pulse in five is weak), a blocked inlet
+    """One clip of the machine's sound, of unit RMS.
+
+    Faults: cavitation (bubbles collapse at random), a worn piston (one pulse in five is weak), a blocked inlet
     (deep throbbing), a leaking seal (hissing in step with the pulses).
     """
     shaft = rotation(rng, operation.samples, operation.speed, 0.004)
-    phases = rng.uniform(0, 6.28, 8)
+    phases = rng
     pulses = harmonics(shaft, np.arange(1, 9) * PISTONS, 1 / np.arange(1, 9) ** 0.8, phases)
     worn = fault.of("worn-piston")
     pulses *= 1 - 0.95 * worn * np.clip(np.cos(shaft), 0, None) ** 2
@@ -37,9 +39,7 @@ def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
     cavitation = fault.of("cavitation")
     if cavitation:
         count = rng.poisson(120 * operation.samples / RATE_HZ)
-        collapses = impulses(
-            operation.samples, rng.uniform(0, operation.samples, count), rng.lognormal(0, 0.7, count)
-        )
+        collapses = impulses(operation.samples, rng.uniform(0, operation.samples, count), rng.lognormal(0, 0.7, count))
         gate = 0.4 + 0.6 * np.clip(np.sin(PISTONS * shaft), 0, None)
         total += 0.4 * cavitation * unit_rms(resonate(collapses * gate, (Mode(3300, 0.05), Mode(5600, 0.05))))
     leak = fault.of("leaking-seal")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 Signal = NDArray[np.float64]
@@ -39,11 +39,13 @@ def rotation(rng: Rng, samples: int, speed_hz: float, jitter: float) -> Signal:
     return angle
 
 
-def harmonics(angle: Signal, orders: Sequence[float], amplitudes: Sequence[float], phases: Sequence[float]) -> Signal:
-    """Sum of ``amplitude * sin(order * angle + phase)``; orders above the Nyquist frequency are left out."""
+def harmonics(angle: Signal, orders: ArrayLike, amplitudes: ArrayLike, rng: Rng) -> Signal:
+    """Sum of ``amplitude * sin(order * angle + phase)`` at random phases; no order above the Nyquist frequency."""
     speed_hz = (angle[-1] - angle[0]) / (2 * np.pi) * RATE_HZ / len(angle)
+    heard = np.asarray(orders, float)
+    phases = rng.uniform(0, 2 * np.pi, len(heard))
     total = np.zeros_like(angle)
-    for order, amplitude, phase in zip(orders, amplitudes, phases, strict=True):
+    for order, amplitude, phase in zip(heard, np.asarray(amplitudes, float), phases, strict=True):
         if order * speed_hz < 0.95 * NYQUIST_HZ:
             total += amplitude * np.sin(order * angle + phase)
     return total

@@ -23,16 +23,16 @@ SCREW_TURNS = 26.0
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """Faults: stick-slip (the carriage creeps and jumps), a dent in the rail (a click where it is passed), a dry rail
+    """One clip of the machine's sound, of unit RMS.
+
+    Faults: stick-slip (the carriage creeps and jumps), a dent in the rail (a click where it is passed), a dry rail
     (sharp friction), loose end stops (rattling thuds).
     """
     crank = rotation(rng, operation.samples, operation.speed, 0.01)
     velocity = np.abs(np.sin(crank))
     dry = fault.of("dry")
     friction = shaped_noise(rng, operation.samples, band(400, 2800, slope=0.3)) * velocity
-    screw = harmonics(
-        SCREW_TURNS * (1 - np.cos(crank)), (6, 12, 18), (1.0, 0.5, 0.3), rng.uniform(0, 6.28, 3)
-    ) * np.sqrt(velocity)
+    screw = harmonics(SCREW_TURNS * (1 - np.cos(crank)), (6, 12, 18), (1.0, 0.5, 0.3), rng) * np.sqrt(velocity)
     motor = shaped_noise(rng, operation.samples, band(100, 1500, slope=0.6))
     stops = impulses_at(crank, 2, rng, slip=0.004, spread=0.15)
     loose = fault.of("loose-stop")

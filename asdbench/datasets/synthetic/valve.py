@@ -23,7 +23,9 @@ OPEN_PART = 0.45  # of the period
 
 
 def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
-    """Faults: a leak (hissing while closed), missed strokes, a sluggish armature (late and soft closing), chatter
+    """One clip of the machine's sound, of unit RMS.
+
+    Faults: a leak (hissing while closed), missed strokes, a sluggish armature (late and soft closing), chatter
     (the armature bounces).
     """
     period = RATE_HZ / operation.speed
@@ -44,9 +46,7 @@ def sound(operation: Operation, fault: Fault, rng: Rng) -> Signal:
     clicks = resonate(strikes, BODY)
     air = shaped_noise(rng, operation.samples, band(1200, 6500))
     puffs = bursts(operation.samples, opening[made], strength[made], 0.004, 0.03 + 0.05 * operation.load)
-    coil = harmonics(
-        rotation(rng, operation.samples, 50.0, 0.0005), (2, 4, 6), (1.0, 0.4, 0.2), rng.uniform(0, 6.28, 3)
-    )
+    coil = harmonics(rotation(rng, operation.samples, 50.0, 0.0005), (2, 4, 6), (1.0, 0.4, 0.2), rng)
     total = 30 * clicks + (0.5 + 0.5 * operation.load) * puffs * air + 0.12 * coil
 
     leak = fault.of("leak")

@@ -1,0 +1,67 @@
+"""The ``asdbench`` command. Verbs live in files of their own and import what they need when they run."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from asdbench import __version__
+from asdbench.cli import data, list_, run, show
+from asdbench.core.errors import AsdbenchError
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """Turns errors that a user can act on into a message and an exit code; no traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except AsdbenchError as error:
+            typer.echo(f"asdbench: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            typer.echo(
+                "asdbench: interrupted. Finished stages are kept; the same command goes on from there.",
+                err=True,
+            )
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    name="asdbench",
+    cls=Commands,
+    help="Benchmark harness and leaderboard for anomalous sound detection.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("list")(list_.list_)
+app.command("show")(show.show)
+app.add_typer(data.app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"asdbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Benchmark harness and leaderboard for anomalous sound detection.
+
+    The main job: asdbench run --extractor simclr --scorer mahalanobis-ml
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,174 @@
+"""Tables and JSON of runs and plans."""
+
+import json
+from statistics import fmean, stdev
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asdbench.harness import Plan, RunRecord
+from asdbench.harness.record import FILE
+
+PIPE_WIDTH = 200  # columns, where the output is not a terminal
+System = tuple[str, str]
+
+
+def results_as_json(records: list[RunRecord], plan: Plan) -> str:
+    """The JSON object of ``asdbench run``; scores are fractions."""
+    return json.dumps({"runs": [_run_as_json(record, plan) for record in records]}, indent=2)
+
+
+def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
+    results = record.results
+    machines = results.machines if results else {}
+    return {
+        "run_id": record.run_id,
+        "system": f"{record.extractor.name}-{record.scorer.name}",
+        "extractor": record.extractor.name,
+        "scorer": record.scorer.name,
+        "dataset": record.dataset.name,
+        "seed": record.asked.seed,
+        "status": record.status,
+        "protocol": results.protocol if results else plan.protocol,
+        "official_score": results.official_score if results else None,
+        "ci95": list(record.ci95) if record.ci95 else None,
+        "machines": {name: machine.model_dump() for name, machine in machines.items()},
+        "record": str(plan.spec.out / record.run_id / FILE),
+        "seconds": record.seconds,
+        "notes": record.notes,
+        "failures": [failure.model_dump(exclude={"detail"}) for failure in record.failures],
+    }
+
+
+def plan_as_json(plan: Plan) -> str:
+    """The plan as JSON."""
+    runs = [
+        {
+            "run_id": cell.run_id,
+            "extractor": cell.system.extractor.name,
+            "scorer": cell.scorer.name,
+            "seed": cell.seed,
+            "profile": cell.system.profile,
+            "params": {
+                part.name: part.params
+                for part in (
+                    cell.system.extractor,
+                    cell.system.frontend,
+                    *cell.system.augmentations,
+                    cell.scorer,
+                )
+            },
+            "done": (plan.spec.out / cell.run_id / FILE).is_file(),
+        }
+        for cell in plan.cells
+    ]
+    head = {"dataset": plan.table.name, "fingerprint": plan.table.fingerprint, "protocol": plan.protocol}
+    return json.dumps({**head, "device": plan.device, "plan": runs}, indent=2)
+
+
+def print_plan(plan: Plan) -> None:
+    """The plan as a table."""
+    console = Console()
+    console.print(
+        f"{plan.table.name}: {len(plan.table)} clips of {', '.join(plan.table.machines)}; protocol {plan.protocol}; "
+        f"device {plan.device}; {plan.jobs} threads",
+        highlight=False,
+    )
+    table = Table("extractor", "scorer", "seed", "profile", "run", box=None, padding=(0, 2, 0, 0))
+    for cell in plan.cells:
+        there = " (done)" if (plan.spec.out / cell.run_id / FILE).is_file() else ""
+        profile = cell.system.profile or "full"
+        name = Text(cell.run_id + there, overflow="fold")
+        table.add_row(cell.system.extractor.name, cell.scorer.name, str(cell.seed), profile, name)
+    console.print(table)
+
+
+def print_results(records: list[RunRecord], plan: Plan) -> None:
+    """One table (rows: systems, columns: machine types and the official score) and the next useful command."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    systems: dict[System, list[RunRecord]] = {}
+    for record in records:
+        systems.setdefault((record.extractor.name, record.scorer.name), []).append(record)
+    table = _table(systems, plan, _parts(plan.protocol))
+    if console.measure(table).maximum > console.width:
+        table = _table(systems, plan, ())
+    console.print()
+    console.print(table)
+    for record in records:
+        for failure in record.failures:
+            where = f", {failure.machine}" if failure.machine else ""
+            system = f"{record.extractor.name} + {record.scorer.name}, seed {record.asked.seed}"
+            text = f"failed: {system}{where}: {failure.reason}"
+            console.print(Text(text, "red"), soft_wrap=True)
+    console.print()
+    console.print(Text(f"Records and score files: {plan.spec.out}/", "dim"), soft_wrap=True)
+    console.print(Text.assemble(("Next: ", "dim"), next_command(plan)), soft_wrap=True)
+
+
+def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tuple[str, str], ...]) -> Table:
+    machines = plan.table.machines
+    seeds = len(dict.fromkeys(plan.spec.seed))
+    spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
+    title = f"{plan.table.name}, official score of {plan.protocol} in percent{spread if plan.labelled else ''}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
+    table.add_column("extractor", no_wrap=True)
+    table.add_column("scorer", no_wrap=True)
+    for column in (*machines, *(name for name, _ in parts)):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("official score", justify="right", no_wrap=True, style="bold")
+    order = sorted(systems.items(), key=lambda item: -_mean_score(item[1]))
+    for (extractor, scorer), runs in order:
+        results = [run.results for run in runs if run.results is not None]
+        cells = [extractor, scorer]
+        if len(results) < len(runs):
+            failed = any(run.status == "failed" for run in runs)
+            cells += ["-"] * (len(machines) + len(parts)) + ["failed" if failed else "no labels"]
+        else:
+            cells += [_percent([result.machines[name].official_score for result in results]) for name in machines]
+            cells += [_percent([_over_machines(result, term) for result in results]) for _, term in parts]
+            interval = runs[0].ci95
+            total = _percent([result.official_score for result in results])
+            if len(runs) == 1 and interval:
+                total += f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+            cells.append(total)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _parts(protocol: str) -> tuple[tuple[str, str], ...]:
+    if protocol == "dcase2020":
+        return (("AUC", "auc"), ("pAUC", "pauc"))
+    return (("AUC source", "auc_source"), ("AUC target", "auc_target"), ("pAUC", "pauc"))
+
+
+def _over_machines(result: Any, term: str) -> float:
+    from asdbench.protocols.metrics import harmonic_mean
+
+    values = [getattr(machine, term) for machine in result.machines.values()]
+    return fmean(values) if result.protocol == "dcase2020" else harmonic_mean(values)
+
+
+def _mean_score(runs: list[RunRecord]) -> float:
+    return fmean([run.results.official_score if run.results else -1.0 for run in runs])
+
+
+def _percent(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{100 * values[0]:.2f}"
+    return f"{100 * fmean(values):.2f} ± {100 * stdev(values):.2f}"
+
+
+def next_command(plan: Plan) -> str:
+    """The command that a user most likely wants next."""
+    system = f"--extractor {plan.spec.extractor[0]} --scorer {plan.spec.scorer[0]}"
+    if plan.spec.dataset == "synthetic":
+        return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
+    if len(plan.spec.seed) == 1:
+        return (
+            f"asdbench run --dataset {plan.spec.dataset} {system} --seed 0 --seed 1 --seed 2   (the spread over seeds)"
+        )
+    return "asdbench list scorers   (others to compare; embeddings are kept, so a scorer costs seconds)"

@@ -1,0 +1,119 @@
+"""``asdbench run``: the main job."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asdbench.cli.options import AsJson, Jobs, PluginPath, Quiet
+
+
+def run(
+    extractor: Annotated[
+        list[str] | None,
+        typer.Option("--extractor", metavar="NAME", help="Feature extractor; may be repeated."),
+    ] = None,
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scorer",
+            metavar="NAME",
+            help="Anomaly scorer, also pyod:NAME or sklearn:NAME; may be repeated.",
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="A card's name, or a folder with <machine>/train and <machine>/test. [default: synthetic]",
+        ),
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="Base seed; may be repeated. [default: 0]")
+    ] = None,
+    machine: Annotated[
+        list[str] | None,
+        typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated."),
+    ] = None,
+    params: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            metavar="COMPONENT.PARAM=VALUE",
+            help="Set a parameter, e.g. -p extractor.epochs=20; may be repeated.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]"
+        ),
+    ] = None,
+    frontend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Front end in place of the extractor's own.")
+    ] = None,
+    augmentation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--augmentation",
+            metavar="NAME",
+            help="Augmentations in place of the extractor's own; may be repeated.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the runs' folders go. [default: runs]")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")] = None,
+    jobs: Jobs = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Fit, embed and score again, whatever the cache holds.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Train, score and evaluate every extractor with every scorer and seed; end with one table.
+
+    Each run leaves its record, score files and decision files in its own folder. The same command finds what it has
+    done before and goes on from there.
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.cli.results import plan_as_json, print_plan, print_results, results_as_json
+    from asdbench.harness import execute, make_plan
+    from asdbench.harness.spec import read_spec
+
+    given = {
+        "extractor": extractor or None,
+        "scorer": scorer or None,
+        "dataset": dataset,
+        "seed": seed or None,
+        "machine": machine or None,
+        "params": params or [],
+        "profile": profile,
+        "frontend": frontend,
+        "augmentation": augmentation or None,
+        "out": out,
+        "device": device,
+        "jobs": jobs or None,
+        "fresh": fresh or None,
+        "plugin_path": plugin_path or None,
+    }
+    progress = ConsoleProgress(quiet)
+    plan = make_plan(read_spec(config, given), progress)
+    if dry_run:
+        for warning in plan.warnings:
+            progress.note(warning)
+        typer.echo(plan_as_json(plan)) if as_json else print_plan(plan)
+        return
+    for name in dict.fromkeys(cell.system.extractor.name for cell in plan.cells if cell.system.profile):
+        progress.note(f"{name}: small training set, so the card's quick profile is used; --profile full for all of it.")
+    records = list(execute(plan, progress))
+    if as_json:
+        typer.echo(results_as_json(records, plan))
+    else:
+        print_results(records, plan)
+    if any(record.status != "done" for record in records):
+        raise typer.Exit(1)
