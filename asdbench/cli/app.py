@@ -1,5 +1,6 @@
 """The ``asdbench`` command. Verbs live in files of their own and import what they need when they run."""
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich for the help alone takes longer than the rest of it
 )
 app.command("run")(run.run)
 app.command("list")(list_.list_)
@@ -64,4 +66,5 @@ def common(
 
 def main() -> None:
     """Entry point of the console script."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for them costs as much as the registry itself
     app()

@@ -1,5 +1,7 @@
 """``asdbench list``: what the registry holds."""
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +10,13 @@ from asdbench.cli.options import AsJson, PluginPath
 
 if TYPE_CHECKING:
     from asdbench.registry import Entry
+
+
+INDENT = 24
+PREFIXED = [
+    ("pyod:NAME", "Any detector of PyOD, for example pyod:IForest."),
+    ("sklearn:NAME", "Any outlier detector of scikit-learn, for example sklearn:svm.OneClassSVM."),
+]
 
 
 def list_(
@@ -43,25 +52,17 @@ def list_(
 
 
 def _print_table(entries: "dict[str, list[Entry]]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
+    # Not by rich: importing it would take a third of the time that the command may take.
+    width = min(120, shutil.get_terminal_size((120, 24)).columns)
     for kind, found in entries.items():
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 2), title_justify="left")
-        table.add_column(no_wrap=True, min_width=20)
-        table.add_column(ratio=1)
-        for entry in found:
-            origin = "" if entry.origin == "asdbench" else f"  [{entry.origin}]"
-            table.add_row(Text(entry.name, "bold"), Text(entry.summary + origin))
-        if kind == "scorers":
-            table.add_row(Text("pyod:NAME", "bold"), Text("Any detector of PyOD, for example pyod:IForest."))
-            table.add_row(
-                Text("sklearn:NAME", "bold"),
-                Text("Any outlier detector of scikit-learn, for example sklearn:svm.OneClassSVM."),
-            )
-        console.print(Text(kind, "bold cyan"))
-        console.print(table)
-        console.print()
-    console.print(Text("Parameters, citation and origin of one: asdbench show NAME", "dim"))
+        typer.secho(kind, fg="cyan", bold=True)
+        rows = [(entry.name, entry.summary + _origin(entry)) for entry in found]
+        for name, summary in rows + (PREFIXED if kind == "scorers" else []):
+            lines = textwrap.wrap(summary, max(30, width - INDENT))
+            typer.echo(typer.style(f"  {name:<{INDENT - 3}} ", bold=True) + f"\n{' ' * INDENT}".join(lines))
+        typer.echo()
+    typer.secho("Parameters, citation and origin of one: asdbench show NAME", dim=True)
+
+
+def _origin(entry: "Entry") -> str:
+    return "" if entry.origin == "asdbench" else f" [{entry.origin}]"

@@ -81,7 +81,7 @@ def _print_entry(entry: "Entry") -> None:
     facts += [
         (
             "cite",
-            ". ".join(filter(None, [cite.authors, cite.title, cite.venue, str(cite.year or ""), str(cite.url or "")])),
+            ". ".join(filter(None, [cite.authors, cite.title, cite.venue, str(cite.year or ""), cite.url or ""])),
         )
         for cite in card.cite
     ]

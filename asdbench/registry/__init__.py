@@ -1,7 +1,6 @@
 """The registry: cards that declare datasets, front ends, augmentations, extractors and scorers."""
 
-from asdbench.registry.cards import KINDS, Card, Param
-from asdbench.registry.catalog import Catalog, Entry, load_catalog
+from asdbench.registry.catalog import KINDS, Catalog, Entry, load_catalog
 from asdbench.registry.components import Component
 
-__all__ = ["KINDS", "Card", "Catalog", "Component", "Entry", "Param", "load_catalog"]
+__all__ = ["KINDS", "Catalog", "Component", "Entry", "load_catalog"]

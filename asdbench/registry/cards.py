@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Scalar = bool | int | float | str
 Value = Scalar | list[str] | None
@@ -99,7 +99,7 @@ class Citation(Model):
     authors: str = ""
     venue: str = ""
     year: Annotated[int, Field(ge=1900, le=2100)] | None = None
-    url: HttpUrl | None = None
+    url: Annotated[str, Field(pattern=r"^https?://[\w.-]+\.\w+(/\S*)?$")] | None = None
 
 
 class Card(Model):
@@ -159,7 +159,7 @@ class ScorerCard(Card):
     fit_on: Literal["machine", "section"] = "section"
 
 
-KINDS: dict[str, type[Card]] = {
+MODELS: dict[str, type[Card]] = {
     "datasets": DatasetCard,
     "frontends": FrontendCard,
     "augmentations": AugmentationCard,

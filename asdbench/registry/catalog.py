@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.registry.cards import KINDS, Card
 from asdbench.registry.components import Component
-from asdbench.registry.plugins import Source, own_source, third_party_sources
-from asdbench.registry.reader import CardError, read_card
+from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
+from asdbench.registry.toml import CardError, read_toml
+
+if TYPE_CHECKING:
+    from asdbench.registry.cards import Card
+
+KINDS = ("datasets", "frontends", "augmentations", "extractors", "scorers")
 
 # Names with a prefix need no card: a function makes one from the library's own signature.
 PREFIXES: Mapping[str, Mapping[str, str]] = {
@@ -22,20 +28,32 @@ PREFIXES: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A name in the catalog: its card, and the variant of it that the name stands for."""
+    """A name in the catalog: where its card is, and the variant of it that the name stands for.
+
+    The card is read and validated when it is first needed, so that names are listed without pydantic.
+    """
 
     kind: str
     name: str
-    card: Card
+    summary: str
     origin: str
     path: Path | None = None
     variant: str | None = None
+    made: "Card | None" = None
 
-    @property
-    def summary(self) -> str:
-        """The variant's own summary, or the card's."""
-        own = self.card.variants[self.variant].get("summary") if self.variant else None
-        return str(own or self.card.summary)
+    @cached_property
+    def card(self) -> "Card":
+        """The validated card.
+
+        Raises:
+            CardError: it is not a valid card.
+        """
+        if self.made is not None:
+            return self.made
+        from asdbench.registry.reader import read_card
+
+        assert self.path is not None, "an entry has a card or the path of one"
+        return read_card(self.path, self.kind)
 
     def defaults(self, profile: str | None = None) -> dict[str, object]:
         """Parameters as the card gives them, with the variant's and then the profile's values laid over."""
@@ -68,7 +86,7 @@ class Catalog:
         if colon and prefix in PREFIXES.get(kind, {}):
             module, _, function = PREFIXES[kind][prefix].partition(":")
             card = getattr(import_module(module), function)(rest)
-            return Entry(kind, name, card, prefix)
+            return Entry(kind, name, card.summary, prefix, made=card)
         hint = did_you_mean(name, self.entries[kind])
         raise UsageError(f"No {kind[:-1]} '{name}'.{hint} See: asdbench list {kind}")
 
@@ -101,15 +119,16 @@ class Catalog:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""
         for kind, path in _card_files(source.folder):
             try:
-                card = read_card(path, kind)
+                entries = _entries(kind, path, source.origin)
+                if source.origin != OWN:
+                    _ = entries[0].card  # a third party's card is validated at once: its author is to hear of it
             except CardError as error:
-                if source.origin == "asdbench":
+                if source.origin == OWN:
                     raise
                 self.warnings.append(f"{source.origin}: {error}")
                 continue
-            self._add_entry(Entry(kind, path.stem, card, source.origin, path))
-            for variant in card.variants:
-                self._add_entry(Entry(kind, variant, card, source.origin, path, variant))
+            for entry in entries:
+                self._add_entry(entry)
 
     def _add_entry(self, entry: Entry) -> None:
         known = self.entries[entry.kind].setdefault(entry.name, entry)
@@ -118,6 +137,17 @@ class Catalog:
                 f"Two {entry.kind} are named '{entry.name}': that of {known.origin} ({known.path}) is used, "
                 f"that of {entry.origin} ({entry.path}) is not. Rename one."
             )
+
+
+def _entries(kind: str, path: Path, origin: str) -> list[Entry]:
+    """The entry of a card file and those of its variants."""
+    content = read_toml(path)
+    summary, variants = str(content.get("summary", "")), content.get("variants", {})
+    entries = [Entry(kind, path.stem, summary, origin, path)]
+    for variant, values in variants.items() if isinstance(variants, dict) else ():
+        own = values.get("summary", summary) if isinstance(values, dict) else summary
+        entries.append(Entry(kind, variant, str(own), origin, path, variant))
+    return entries
 
 
 def _card_files(folder: Path) -> Iterator[tuple[str, Path]]:

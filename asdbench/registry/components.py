@@ -4,10 +4,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
-from asdbench.registry.cards import Card, Param, Value
+
+if TYPE_CHECKING:
+    from asdbench.registry.cards import Card, Param, Value
 
 
 @dataclass(frozen=True)
@@ -16,12 +18,12 @@ class Component:
 
     kind: str
     name: str
-    card: Card
+    card: "Card"
     params: dict[str, Any]
 
     @classmethod
     def settle(
-        cls, kind: str, name: str, card: Card, defaults: Mapping[str, object], values: Mapping[str, object]
+        cls, kind: str, name: str, card: "Card", defaults: Mapping[str, object], values: Mapping[str, object]
     ) -> "Component":
         """Lay ``values`` (texts from the command line, or Python values) over the defaults and check them.
 
@@ -61,7 +63,7 @@ class Component:
         return target(**self.params)
 
 
-def parse(param: Param, text: str) -> Value:
+def parse(param: "Param", text: str) -> "Value":
     """Read a command-line text as the parameter's type.
 
     Raises:

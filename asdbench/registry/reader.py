@@ -1,17 +1,13 @@
 """Read one card; say file, key and the nearest valid key when it is wrong."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from asdbench.core.errors import AsdbenchError, did_you_mean
-from asdbench.registry.cards import KINDS, Card, Citation, Param, Tune
-
-
-class CardError(AsdbenchError):
-    """A card that cannot be read."""
+from asdbench.core.errors import did_you_mean
+from asdbench.registry.cards import MODELS, Card, Citation, Param, Tune
+from asdbench.registry.toml import CardError, read_toml
 
 
 def read_card(path: Path, kind: str) -> Card:
@@ -21,13 +17,9 @@ def read_card(path: Path, kind: str) -> Card:
         CardError: not TOML, an unknown or missing key, or a value that the key does not take.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: not a TOML file: {error}") from error
-    try:
-        return KINDS[kind].model_validate(data)
+        return MODELS[kind].model_validate(read_toml(path))
     except ValidationError as error:
-        raise CardError(f"{path}: {_explain(error, KINDS[kind])}") from error
+        raise CardError(f"{path}: {_explain(error, MODELS[kind])}") from error
 
 
 def _explain(error: ValidationError, model: type[Card]) -> str:
