@@ -23,7 +23,8 @@ def read_card(path: Path, kind: str) -> Card:
 
 
 def _explain(error: ValidationError, model: type[Card]) -> str:
-    first = error.errors(include_url=False)[0]
+    # A misspelt key is also a missing one; naming the misspelling helps more.
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _model_at(first["loc"], model).model_fields

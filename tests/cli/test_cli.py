@@ -1,0 +1,183 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PYTHON = [sys.executable, "-c", "from asdbench.cli.app import main; main()"]
+
+
+def test_list_and_show_as_json(cli):
+    listed = cli("list", "--json").json
+    assert set(listed) == {"datasets", "frontends", "augmentations", "extractors", "scorers"}
+    assert "mahalanobis-ml" in [entry["name"] for entry in listed["scorers"]]
+    shown = cli("show", "simclr-resnet50", "--json").json
+    assert shown["params"]["backbone"]["default"] == "resnet50"
+    assert shown["params"]["temperature"]["range"] == [0.01, 1.0]
+    assert shown["variant_of"] == "simclr"
+    assert shown["cite"][0]["year"] == 2023
+
+
+def test_list_and_show_for_people(cli):
+    text = cli("list").out
+    for words in ("extractors", "raw-mel", "scorers", "pyod:NAME", "asdbench show NAME"):
+        assert words in text
+    text = cli("show", "simclr").out
+    for words in ("temperature", "0.05", "from 0.01 to 1", "S. Shin", "simclr.toml"):
+        assert words in text
+    assert "n_estimators" in cli("show", "pyod:IForest").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["list", "scorer"], 2, "Did you mean 'scorers'"),
+        (["show", "simcl"], 2, "Did you mean 'simclr'"),
+        (["run"], 2, "--extractor is missing"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "-p", "x"], 2, "expected COMPONENT.PARAM=VALUE"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--device", "gpu"], 2, "device"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--config", "nowhere.toml"], 2, "nowhere.toml"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--out", "/dev/null/runs"], 2, "Cannot write"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--dataset", "/dev"], 3, "holds no machine"),
+        (["data", "make", "synthetc"], 2, "Did you mean 'synthetic'"),
+        (["data", "make", "-p", "clip_s=0"], 2, "takes a number from 1 to 60"),
+    ],
+)
+def test_mistakes_end_in_one_message_and_a_code(cli, words, code, message):
+    outcome = cli(*words)
+    assert outcome.code == code
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def test_run_prints_one_json_object(cli, small_dataset, tmp_path):
+    outcome = cli(
+        "run", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "random",
+        "--seed", 0, "--seed", 1, "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert outcome.code == 0
+    runs = outcome.json["runs"]
+    assert [(run["scorer"], run["seed"]) for run in runs] == [("knn", 0), ("random", 0), ("knn", 1), ("random", 1)]
+    for run in runs:
+        assert set(run) >= {
+            "system", "extractor", "scorer", "dataset", "seed", "status", "official_score", "machines", "record",
+            "seconds",
+        }  # fmt: skip
+        assert set(run["machines"]["fan"]) >= {"auc_source", "auc_target", "pauc"}
+        assert 0 < run["official_score"] < 1
+        assert json.loads(Path(run["record"]).read_text())["run_id"] == run["run_id"]
+
+
+def test_run_ends_with_a_table_and_the_next_command(cli, small_dataset, tmp_path):
+    outcome = cli(
+        "run", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "identity",
+        "--out", tmp_path,
+    )  # fmt: skip
+    assert outcome.code == 1, "identity fails on raw-mel"
+    for words in ("fan", "valve", "AUC source", "official score", "failed: raw-mel + identity, seed 0, fan", "Next:"):
+        assert words in outcome.out
+    assert "knn" in outcome.out
+
+
+def test_a_dry_run_shows_the_plan_and_writes_no_run(cli, small_dataset, tmp_path):
+    words = ("run", "--dataset", small_dataset, "--extractor", "simclr", "--scorer", "knn", "--dry-run")
+    words = (*words, "--out", tmp_path)
+    assert "simclr" in cli(*words).out
+    plan = cli(*words, "--json").json["plan"]
+    assert plan[0]["profile"] == "quick"
+    assert plan[0]["done"] is False
+    assert cli(*words, "--profile", "full", "--json").json["plan"][0]["profile"] is None
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
+
+
+def test_a_run_file_holds_the_same_things_and_the_command_line_wins(cli, small_dataset, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'extractor = "raw-mel"\nscorer = ["knn", "lof"]\ndataset = "{small_dataset}"\nseed = 3\n'
+        '[params.knn]\nn_neighbors = 2\n[params.raw-mel]\npoolings = ["mean"]\n'
+    )
+    plan = cli("run", "--config", config, "--out", tmp_path / "o", "--dry-run", "--json").json["plan"]
+    assert [(run["scorer"], run["seed"]) for run in plan] == [("knn", 3), ("lof", 3)]
+    assert plan[0]["params"]["knn"]["n_neighbors"] == 2
+    assert plan[0]["params"]["raw-mel"]["poolings"] == ["mean"]
+    words = ("--scorer", "knn", "-p", "knn.n_neighbors=4", "--out", tmp_path / "o", "--dry-run", "--json")
+    (run,) = cli("run", "--config", config, *words).json["plan"]
+    assert run["params"]["knn"]["n_neighbors"] == 4
+    config.write_text("extractr = 'raw-mel'\n")
+    assert "unknown key 'extractr'. Did you mean 'extractor'" in cli("run", "--config", config).err
+
+
+def test_data_make_and_info(cli, tmp_path):
+    small = ("-p", "machines=pump", "-p", "clip_s=1", "-p", "train_source=2", "-p", "train_target=1", "-p", "test=4")
+    outcome = cli("data", "make", "synthetic", "--to", tmp_path / "d", *small)
+    assert outcome.code == 0
+    assert outcome.out.strip() == str(tmp_path / "d")
+    info = cli("data", "info", tmp_path / "d", "--json").json
+    assert sum(row["clips"] for row in info["clips"]) == 7
+    again = cli("data", "make", "synthetic", "--to", tmp_path / "d", *small)
+    assert again.code == 2
+    assert "nothing was written" in again.err
+
+
+def test_bad_recordings_are_all_listed_and_leave_no_run(cli, make_folder, dcase2023_names, write_wav, tmp_path):
+    root = make_folder({"pump": dcase2023_names()})
+    train, test = (sorted((root / "pump" / split).iterdir()) for split in ("train", "test"))
+    train[0].write_bytes(b"")
+    train[1].write_text("not audio")
+    write_wav(test[0], np.zeros(8000))
+    test[1].write_bytes(test[1].read_bytes()[:5000])
+    outcome = cli("run", "--dataset", root, "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "o")
+    assert outcome.code == 3
+    for path in (train[0], train[1], test[0], test[1]):
+        assert str(path) in outcome.err
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+def test_interrupted_with_control_c(tmp_path, own_cache):
+    """As on a keyboard: a signal to a process of its own while it makes recordings."""
+    environment = {**os.environ, "ASDBENCH_CACHE": str(tmp_path / "cache")}
+    words = [
+        "run",
+        "--dataset",
+        "synthetic-large",
+        "--extractor",
+        "raw-mel",
+        "--scorer",
+        "knn",
+        "--out",
+        tmp_path / "o",
+    ]
+    process = subprocess.Popen(
+        [*PYTHON, *map(str, words)], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    made = tmp_path / "cache" / "datasets"
+    deadline = time.monotonic() + 60
+    while not list(made.glob("**/*.wav")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert list(made.iterdir()) == [], "half a data set must not stay"
+
+
+def test_help_and_list_import_nothing_heavy():
+    for words in (["--help"], ["list"]):
+        code = (
+            f"import sys; sys.argv = ['asdbench', *{words}]\n"
+            "from asdbench.cli.app import main\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "names = {'torch', 'timm', 'torchaudio', 'sklearn', 'pyod', 'numpy', 'scipy', 'pydantic'}\n"
+            "heavy = names & set(sys.modules)\n"
+            "assert not heavy, heavy"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

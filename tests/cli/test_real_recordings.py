@@ -1,0 +1,22 @@
+"""The main job on real recordings, as the README gives it."""
+
+import pytest
+
+
+@pytest.mark.slow
+def test_both_extractors_on_the_real_slider(cli, shared_data, tmp_path):
+    outcome = cli(
+        "run", "--dataset", shared_data / "real" / "slider-2023", "--extractor", "raw-mel", "--extractor", "simclr",
+        "--scorer", "mahalanobis-ml", "--scorer", "knn", "-p", "simclr.steps=2", "--json", "--out", tmp_path,
+    )  # fmt: skip
+    assert outcome.code == 0
+    runs = outcome.json["runs"]
+    assert [(run["extractor"], run["scorer"], run["status"]) for run in runs] == [
+        ("raw-mel", "mahalanobis-ml", "done"),
+        ("raw-mel", "knn", "done"),
+        ("simclr", "mahalanobis-ml", "done"),
+        ("simclr", "knn", "done"),
+    ]
+    raw = runs[0]["machines"]["slider"]
+    assert raw["auc_source"] > raw["auc_target"], "the other rail is the harder one"
+    assert raw["auc_source"] > 0.7

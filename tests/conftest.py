@@ -1,0 +1,124 @@
+"""Fixtures: small recordings, caches and a command line of their own."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+import asdbench
+from asdbench.core.progress import Silent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recordings and published numbers; tests that need them are skipped where they are not."""
+    place = os.environ.get("ASDBENCH_TEST_DATA")
+    if not place:
+        pytest.skip("ASDBENCH_TEST_DATA is not set: no real recordings and published numbers to test against")
+    return Path(place)
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory) -> Path:
+    """Two machine types, 1 s clips, 16 + 4 for training and 16 for testing each."""
+    folder = tmp_path_factory.mktemp("data") / "small"
+    maker = asdbench.build("synthetic", machines=["fan", "valve"], clip_s=1.0, train_source=16, train_target=4, test=16)
+    maker.make(folder, 2, Silent())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(session_cache, monkeypatch) -> Path:
+    """No test touches the user's cache; features and embeddings are shared by the tests of a session."""
+    monkeypatch.setenv("ASDBENCH_CACHE", str(session_cache))
+    monkeypatch.delenv("ASDBENCH_PLUGIN_PATH", raising=False)
+    return session_cache
+
+
+@dataclass
+class Outcome:
+    """What a command left on its way."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def cli() -> Callable[..., Outcome]:
+    """Runs ``asdbench`` in this process: ``cli("list", "scorers")``."""
+    from asdbench.cli.app import app
+
+    def call(*words: object) -> Outcome:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture
+def write_wav() -> Callable[..., Path]:
+    """Writes a recording; noise when no samples are given."""
+
+    def write(path: Path, samples=None, rate_hz: int = 16000, seconds: float = 0.5, seed: int = 0) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if samples is None:
+            samples = 0.1 * np.random.default_rng([seed, len(str(path.name))]).standard_normal(int(seconds * rate_hz))
+        soundfile.write(path, samples, rate_hz)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_folder(tmp_path, write_wav) -> Callable[..., Path]:
+    """Makes a small data set: ``make_folder({"pump": {"train": [names], "test": [names]}})``."""
+
+    def make(machines: dict[str, dict[str, list[str]]], root: Path = tmp_path / "recordings") -> Path:
+        count = 0
+        for machine, splits in machines.items():
+            for split, names in splits.items():
+                (root / machine / split).mkdir(parents=True, exist_ok=True)
+                for name in names:
+                    count += 1
+                    write_wav(root / machine / split / name, seed=count)
+        return root
+
+    return make
+
+
+def names_2023(train: int = 8, test: int = 3) -> dict[str, list[str]]:
+    """File names of one machine type in the DCASE 2023 layout."""
+    return {
+        "train": [f"section_00_source_train_normal_{i:04d}_vel_1.wav" for i in range(train)]
+        + [f"section_00_target_train_normal_{i:04d}_vel_2.wav" for i in range(2)],
+        "test": [
+            f"section_00_{domain}_test_{label}_{i:04d}_vel_1.wav"
+            for domain in ("source", "target")
+            for label in ("normal", "anomaly")
+            for i in range(test)
+        ],
+    }
+
+
+@pytest.fixture
+def dcase2023_names() -> Callable[..., dict[str, list[str]]]:
+    return names_2023

@@ -1,0 +1,53 @@
+import errno
+
+import pytest
+
+from asdbench.core import files
+from asdbench.core.errors import AsdbenchError, UsageError
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one_and_no_rest(tmp_path):
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), files.whole_file(path) as file:
+        file.write(b"half of the new")
+        _ = 1 / 0
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "run"
+    with files.whole_folder(target) as folder:
+        (folder / "one").write_text("1")
+    with pytest.raises(KeyboardInterrupt), files.whole_folder(target) as folder:
+        (folder / "two").write_text("2")
+        raise KeyboardInterrupt
+    assert names(tmp_path) == ["run"]
+    assert names(target) == ["one"]
+    with files.whole_folder(target) as folder:
+        (folder / "three").write_text("3")
+    assert names(tmp_path) == ["run"]
+    assert names(target) == ["three"]
+
+
+def test_a_full_disk_is_told_by_name_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(AsdbenchError, match=r"No room left on the disk while writing .*a\.txt") as caught:
+        files.write_text(tmp_path / "a.txt", "text")
+    assert caught.value.exit_code == 1
+    assert names(tmp_path) == []
+
+
+def test_an_unwritable_folder_is_told_before_work_begins(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="Cannot write") as caught:
+        files.require_writable(tmp_path / "file" / "runs")
+    assert caught.value.exit_code == 2

@@ -1,0 +1,42 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import asdbench
+from asdbench.core.progress import Silent
+from asdbench.datasets import read_folder
+from asdbench.extractors import Context
+from asdbench.extractors.base import Training
+from asdbench.frontends import FeatureStore
+from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.registry import load_catalog
+
+
+@pytest.fixture
+def table(small_dataset):
+    return read_folder(small_dataset)
+
+
+@pytest.fixture
+def make_context(table, own_cache, tmp_path) -> Callable[..., Context]:
+    """A context as the harness gives it; ``training=False`` leaves out what only a fit may use."""
+
+    def make(seed: int = 0, training: bool = True, checkpoints: Path = tmp_path / "checkpoints") -> Context:
+        component = load_catalog().component("frontends", "log-mel")
+        frontend = component.build()
+        features = FeatureStore(own_cache / "features", 2, Silent()).read(table, component)
+        augmentations = {name: asdbench.build(name) for name in ("pitch-shift", "gaussian-noise", "time-mask")}
+        augmentations["time-mask"].rate_hz = frontend.frame_rate_hz
+        train = table.select(split="train")
+        more = Training(
+            waveforms=TrainingWaveforms({clip.key: clip.path for clip in train}, frontend),
+            frontend=frontend,
+            augmentations=augmentations,
+            identity="tests",
+            cache=own_cache,
+            checkpoints=checkpoints,
+        )
+        return Context(seed, "cpu", 2, Silent(), features, frontend.frame_rate_hz, more if training else None)
+
+    return make

@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import asdbench
+from asdbench.core.errors import TrainingError, UsageError
+from asdbench.extractors.views import augmented_views
+
+QUICK = {"epochs": 2, "crop_s": 0.5, "batch_size": 16}
+
+
+def fitted(table, context, **params):
+    extractor = asdbench.build("simclr", **{**QUICK, **params})
+    extractor.fit(table.training_view(), context)
+    return extractor
+
+
+def test_views_are_two_of_each_kind_and_of_the_clips_shape(table, make_context):
+    context = make_context()
+    clips = table.training_view()
+    views = augmented_views(clips, 2, context)
+    for clip in clips:
+        original = context.features[clip.key]
+        assert views[clip.key].shape == (6, *original.shape)
+        masked = views[clip.key][4:].astype(np.float32)
+        kept = np.isclose(masked, original, atol=0.1).mean(axis=(1, 2, 3))
+        assert (kept >= 0.5).all(), "a time mask leaves at least half of the clip as it is"
+
+
+def test_the_network_is_the_papers():
+    network = asdbench.build("simclr")._make(1)
+    shapes = [tuple(part.weight.shape) for part in network.head if hasattr(part, "weight")]
+    assert shapes == [(512, 512), (128, 512)]
+    assert sum(p.numel() for p in network.backbone.parameters()) == 11_170_240  # ResNet-18, one channel, no classes
+    assert network(torch.randn(2, 1, 128, 64)).shape == (2, 128)
+    assert network(torch.randn(2, 1, 128, 64), "backbone").shape == (2, 512)
+
+
+def test_seed_decides_and_save_keeps_all(table, make_context, tmp_path):
+    clips, blind = table.training_view(), make_context(training=False)
+    first = fitted(table, make_context(checkpoints=tmp_path / "1"))
+    rows = first.embed(table.blind_view(), blind)
+    assert rows.shape == (len(table.blind_view()), 128)
+    assert len(first.history) == 2
+    assert first.history[1] < first.history[0]
+    again = fitted(table, make_context(checkpoints=tmp_path / "2")).embed(table.blind_view(), blind)
+    other = fitted(table, make_context(seed=1, checkpoints=tmp_path / "3")).embed(table.blind_view(), blind)
+    assert np.array_equal(rows, again)
+    assert not np.allclose(rows, other)
+    (tmp_path / "saved").mkdir()
+    first.save(tmp_path / "saved")
+    loaded = asdbench.build("simclr", **QUICK)
+    loaded.load(tmp_path / "saved")
+    assert np.array_equal(loaded.embed(table.blind_view(), blind), rows)
+    assert list(loaded.history) == list(first.history)
+    assert {path.suffix for path in (tmp_path / "saved").iterdir()} == {".safetensors", ".json"}
+    assert clips
+
+
+def test_an_unknown_backbone_names_the_nearest():
+    with pytest.raises(UsageError, match=r"timm has no model 'resnet-18'\. Did you mean 'resnet"):
+        asdbench.build("simclr", backbone="resnet-18")
+
+
+def test_one_clip_cannot_be_told_apart(table, make_context):
+    with pytest.raises(TrainingError, match="at least two"):
+        asdbench.build("simclr").fit(table.training_view()[:1], make_context())
+
+
+def test_a_lone_clip_in_the_last_batch_is_left_out(table, make_context):
+    clips = table.training_view()[:9]
+    extractor = asdbench.build("simclr", **{**QUICK, "batch_size": 4, "epochs": 1})
+    extractor.fit(clips, make_context())
+    assert len(extractor.history) == 1
+
+
+def test_the_learning_rate_of_half_a_unit_gives_finite_numbers(table, make_context):
+    """0.5 is what the report prints for Adam."""
+    context = make_context()
+    extractor = fitted(table, context, learning_rate=0.5)
+    assert np.isfinite(extractor.embed(table.blind_view(), replace(context, training=None))).all()
+    assert np.isfinite(extractor.history).all()

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from asdbench.core.errors import TrainingError
+from asdbench.core.progress import Silent
+from asdbench.extractors.training import Recipe, reproducible, train
+
+RECIPE = Recipe("toy", epochs=6, learning_rate=0.05, restarts=1)
+
+
+def network():
+    with reproducible(0):
+        return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+
+
+def batches(epoch):
+    generator = torch.Generator().manual_seed(epoch)
+    for _ in range(2):
+        inputs = torch.randn(16, 3, generator=generator)
+        yield inputs, inputs.sum(1, keepdim=True)
+
+
+def fit(net, context, recipe=RECIPE, data=batches):
+    return train(net, data, 2, lambda batch: (net(batch[0]) - batch[1]).square().mean(), recipe, context)
+
+
+def test_it_learns_and_reports_one_loss_for_each_epoch(make_context):
+    losses = fit(network(), make_context(), replace(RECIPE, epochs=40))
+    assert len(losses) == 40
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_a_killed_training_goes_on_to_the_same_network(make_context, tmp_path):
+    whole = network()
+    losses = fit(whole, make_context(checkpoints=tmp_path / "a"))
+
+    def killed(epoch):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return batches(epoch)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), make_context(checkpoints=tmp_path / "b"), data=killed)
+    resumed = network()
+    seen = []
+    again = fit(
+        resumed, make_context(checkpoints=tmp_path / "b"), data=lambda epoch: seen.append(epoch) or batches(epoch)
+    )
+    assert seen == [3, 4, 5]
+    assert again == losses
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_way_out(make_context):
+    with pytest.raises(TrainingError, match=r"stopped in epoch 1: the loss is nan") as caught:
+        train(
+            network(), batches, 2, lambda batch: torch.tensor(float("nan"), requires_grad=True), RECIPE, make_context()
+        )
+    assert "-p toy.learning_rate=0.005" in str(caught.value)
+
+
+def test_the_rate_follows_the_cosine_with_warm_restarts(make_context, monkeypatch):
+    rates = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1]
+    )
+    fit(network(), make_context())
+    position = torch.arange(12) % 6 / 6  # two cycles of three epochs of two batches
+    expected = 0.05 * (1 + torch.cos(torch.pi * position)) / 2
+    assert torch.allclose(torch.tensor(rates), expected, atol=1e-6)
+
+
+def test_seeding_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    with reproducible(5):
+        torch.rand(2)
+    assert torch.equal(torch.rand(3), expected)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_progress_counts_every_batch(make_context):
+    class Counting(Silent):
+        steps = 0
+
+        def stage(self, name, total):
+            assert total == 12
+            return super().stage(name, total)
+
+    fit(network(), replace(make_context(), progress=Counting()))

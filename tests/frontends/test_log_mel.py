@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+
+import asdbench
+from asdbench.core.errors import UsageError
+
+
+def slaney_hz_to_mel(hz):
+    return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1e-9) / 1000) / np.log(6.4))
+
+
+def slaney_mel_to_hz(mel):
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
+
+
+def log_mel_by_definition(samples, n_fft=2048, hop=512, n_mels=128, rate=16000):
+    """Written out with NumPy: reflected edges, periodic Hann window, triangles of unit area on Slaney's mel scale."""
+    padded = np.pad(samples, n_fft // 2, mode="reflect")
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    frames = np.stack([padded[i : i + n_fft] for i in range(0, len(padded) - n_fft + 1, hop)])
+    power = np.abs(np.fft.rfft(frames * window)) ** 2
+    edges = slaney_mel_to_hz(np.linspace(0, slaney_hz_to_mel(rate / 2), n_mels + 2))
+    frequencies = np.arange(n_fft // 2 + 1) * rate / n_fft
+    rising = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - frequencies) / (edges[2:] - edges[1:-1])[:, None]
+    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    return 10 * np.log10(np.maximum(filters @ power.T, 1e-12))
+
+
+def test_log_mel_is_its_definition():
+    samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
+    given = asdbench.build("log-mel")(torch.tensor(samples[None], dtype=torch.float32))
+    assert given.shape == (1, 1, 128, 1 + 16000 // 512)
+    assert np.abs(given[0, 0].numpy() - log_mel_by_definition(samples)).max() < 1e-2
+
+
+def test_ten_seconds_give_the_papers_313_frames():
+    assert asdbench.build("log-mel")(torch.zeros(2, 160000)).shape == (2, 1, 128, 313)
+
+
+def test_silence_stays_at_the_floor():
+    assert torch.all(asdbench.build("log-mel", floor_db=-90.0)(torch.zeros(1, 16000)) == -90.0)
+
+
+def test_an_upper_edge_above_half_the_sample_rate_is_refused():
+    with pytest.raises(UsageError, match=r"log-mel\.f_max_hz is 9000"):
+        asdbench.build("log-mel", f_max_hz=9000.0)

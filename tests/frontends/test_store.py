@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from asdbench.core.errors import DataError
+from asdbench.core.progress import Silent
+from asdbench.datasets import read_folder
+from asdbench.frontends import FeatureStore
+from asdbench.frontends.pack import Pack, write_pack
+from asdbench.registry import Component, load_catalog
+
+
+@pytest.fixture
+def log_mel() -> Component:
+    return load_catalog().component("frontends", "log-mel")
+
+
+def test_features_are_those_of_each_clip_alone_whatever_its_length(
+    make_folder, dcase2023_names, write_wav, log_mel, tmp_path
+):
+    root = make_folder({"pump": dcase2023_names()})
+    for number, path in enumerate(sorted((root / "pump" / "test").iterdir())):
+        write_wav(path, seconds=0.4 + 0.1 * (number % 3), seed=number)
+    table = read_folder(root)
+    features = FeatureStore(tmp_path / "cache", 2, Silent()).read(table, log_mel)
+    frontend = log_mel.build()
+    import soundfile
+
+    for clip in table:
+        samples, _ = soundfile.read(clip.path, dtype="float32")
+        expected = frontend(torch.from_numpy(samples)[None])[0].numpy()
+        assert np.allclose(features[clip.key], expected, atol=1e-3)
+    keys = [clip.key for clip in table]
+    seen = [position for positions, batch in features.batches(keys, 4) for position in positions]
+    assert sorted(seen) == list(range(len(keys)))
+
+
+def test_what_is_in_the_cache_is_not_computed_again(make_folder, dcase2023_names, log_mel, tmp_path, monkeypatch):
+    table = read_folder(make_folder({"pump": dcase2023_names()}))
+    store = FeatureStore(tmp_path / "cache", 2, Silent())
+    first = {clip.key: np.array(store.read(table, log_mel)[clip.key]) for clip in table}
+    monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
+    again = store.read(table, log_mel)
+    assert all(np.array_equal(again[key], values) for key, values in first.items())
+
+
+def test_every_bad_recording_is_listed_and_nothing_is_kept(make_folder, dcase2023_names, write_wav, log_mel, tmp_path):
+    root = make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()})
+    bad = [sorted((root / machine / split).iterdir())[0] for machine in ("fan", "pump") for split in ("train", "test")]
+    bad[0].write_bytes(b"")
+    bad[1].write_text("no audio")
+    write_wav(bad[2], np.zeros(8000))
+    write_wav(bad[3], seconds=0.05)
+    with pytest.raises(DataError) as caught:
+        FeatureStore(tmp_path / "cache", 2, Silent()).read(read_folder(root), log_mel)
+    assert len(caught.value.problems) == 4
+    for path, words in zip(bad, ("empty", "cannot be decoded", "silent", "too short"), strict=True):
+        assert any(str(path) in problem and words in problem for problem in caught.value.problems)
+    assert not list((tmp_path / "cache").glob("**/*"))
+
+
+def test_a_pack_cut_off_while_written_does_not_exist(tmp_path):
+    with pytest.raises(KeyboardInterrupt), write_pack(tmp_path / "p") as writer:
+        writer.add("a", np.ones((1, 2, 3)))
+        raise KeyboardInterrupt
+    assert not Pack(tmp_path / "p").exists
+    assert not list(tmp_path.iterdir())

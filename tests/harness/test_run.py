@@ -1,0 +1,259 @@
+import csv
+import json
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.progress import Silent
+from asdbench.harness import RunRecord, RunSpec, execute, make_plan
+
+SIMCLR = {
+    "simclr.backbone": "resnet10t",
+    "simclr.epochs": 1,
+    "simclr.steps": 0,
+    "simclr.crop_s": 0.5,
+    "simclr.batch_size": 16,
+}
+
+
+@pytest.fixture
+def run(small_dataset, tmp_path):
+    def do(extractor=("raw-mel",), scorer=("knn",), out="runs", progress=None, **more):
+        spec = RunSpec(
+            **{
+                "extractor": list(extractor),
+                "scorer": list(scorer),
+                "dataset": str(small_dataset),
+                "out": tmp_path / out,
+                **more,
+            }
+        )
+        progress = progress or Silent()
+        return list(execute(make_plan(spec, progress), progress))
+
+    return do
+
+
+def score_bytes(out, record):
+    files = sorted((out / record.run_id / "scores").iterdir())
+    return {file.name: file.read_bytes() for file in files}
+
+
+def test_a_run_leaves_record_scores_and_decisions(run, tmp_path, small_dataset):
+    (record,) = run()
+    folder = tmp_path / "runs" / record.run_id
+    assert record.run_id.startswith("raw-mel-knn-small-s0-")
+    assert {path.name for path in (folder / "scores").iterdir()} == {
+        f"{kind}_{machine}_section_00_test.csv"
+        for kind in ("anomaly_score", "decision_result")
+        for machine in ("fan", "valve")
+    }
+    for machine in ("fan", "valve"):
+        scores = list(csv.reader((folder / "scores" / f"anomaly_score_{machine}_section_00_test.csv").open()))
+        decisions = list(csv.reader((folder / "scores" / f"decision_result_{machine}_section_00_test.csv").open()))
+        names = sorted(path.name for path in (small_dataset / machine / "test").iterdir())
+        assert [row[0] for row in scores] == [row[0] for row in decisions] == names
+        threshold = record.thresholds[machine]["00"].value
+        assert [int(float(row[1]) > threshold) for row in scores] == [int(row[1]) for row in decisions]
+    assert RunRecord.model_validate_json((folder / "run.json").read_text()) == record
+    assert record.dataset.train_clips == {"fan": 20, "valve": 20}
+    assert record.environment.device == "cpu"
+    assert {"features", "fit", "embed", "score"} == set(record.seconds)
+    assert record.results is not None
+    assert record.ci95[0] < record.results.official_score < record.ci95[1]
+
+
+def test_the_same_command_writes_the_same_bytes_and_the_seed_changes_simclr_only(run, tmp_path, monkeypatch):
+    found = {}
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / f"cache-{name}"))
+        records = run(("raw-mel", "simclr"), ("mahalanobis-lw",), out=name, seed=[seed], params=SIMCLR)
+        found[name] = {record.extractor.name: score_bytes(tmp_path / name, record) for record in records}
+    assert found["first"] == found["again"]
+    assert found["other"]["raw-mel"] == found["first"]["raw-mel"]
+    assert found["other"]["simclr"] != found["first"]["simclr"]
+
+
+def test_the_official_score_from_the_files_alone(run, tmp_path):
+    """From the definition, by counting pairs; nothing of asdbench.protocols is used."""
+    (record,) = run(scorer=("mahalanobis-lw",))
+    terms = []
+    for path in sorted((tmp_path / "runs" / record.run_id / "scores").glob("anomaly_score_*")):
+        rows = [(name, float(value)) for name, value in csv.reader(path.open())]
+        anomaly = [score for name, score in rows if "_anomaly_" in name]
+        for domain in ("_source_", "_target_"):
+            normal = [score for name, score in rows if "_normal_" in name and domain in name]
+            wins = sum((a > n) + 0.5 * (a == n) for a in anomaly for n in normal)
+            terms.append(wins / len(anomaly) / len(normal))
+        terms.append(partial_auc([s for n, s in rows if "_normal_" in n], anomaly))
+    assert record.results.official_score == pytest.approx(len(terms) / sum(1 / t for t in terms), abs=1e-12)
+
+
+def partial_auc(normal, anomaly, limit=0.1):
+    points = [(0.0, 0.0)]
+    for threshold in sorted({*normal, *anomaly}, reverse=True):
+        points.append((np.mean([n >= threshold for n in normal]), np.mean([a >= threshold for a in anomaly])))
+    area = 0.0
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 < limit and x1 > x0:
+            end = min(x1, limit)
+            area += (end - x0) * (y0 + y0 + (y1 - y0) * (end - x0) / (x1 - x0)) / 2
+    return 0.5 * (1 + (area - limit**2 / 2) / (limit - limit**2 / 2))
+
+
+def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
+    run(("simclr",), ("knn",), params=SIMCLR)
+    monkeypatch.setattr("asdbench.extractors.simclr.train", None)
+    monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
+    started = time.perf_counter()
+    records = run(("simclr",), ("knn", "mahalanobis-ml"), params=SIMCLR)
+    assert time.perf_counter() - started < 30
+    assert [record.status for record in records] == ["done", "done"]
+    assert records[1].loss == records[0].loss != []
+
+
+def test_a_machine_more_changes_no_other_result(run):
+    both = run(("raw-mel",), ("gmm", "random"))
+    alone = run(("raw-mel",), ("gmm", "random"), machine=["valve"])
+    for one, two in zip(both, alone, strict=True):
+        assert two.results.machines["valve"] == one.results.machines["valve"]
+
+
+def test_a_finished_run_is_found_and_fresh_does_it_again(run, monkeypatch):
+    (first,) = run()
+    monkeypatch.setattr("asdbench.harness.run.score_machine", None)
+    (found,) = run()
+    assert found == first
+    (broken,) = run(fresh=True)
+    assert broken.status == "failed"
+
+
+def test_a_failing_scorer_is_recorded_and_the_others_go_on(run, tmp_path):
+    failed, done = run(scorer=("identity", "knn"))
+    assert (failed.status, done.status) == ("failed", "done")
+    assert failed.results is None
+    assert {failure.machine for failure in failed.failures} == {"fan", "valve"}
+    assert "256 dimensions" in failed.failures[0].reason
+    assert not (tmp_path / "runs" / failed.run_id / "scores").exists()
+    assert json.loads((tmp_path / "runs" / failed.run_id / "run.json").read_text())["status"] == "failed"
+
+
+def test_an_embedding_that_is_not_finite_is_refused_by_name(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+    from asdbench.extractors.raw_mel import RawMel
+
+    def broken(self, clips, context):
+        rows = np.zeros((len(clips), 3), np.float32)
+        rows[2, 1] = np.nan
+        return rows
+
+    monkeypatch.setattr(RawMel, "embed", broken)
+    (record,) = run()
+    assert "raw-mel gave embeddings that are not finite for 1 of 36 clips of fan" in record.failures[0].reason
+    assert not list((tmp_path / "cache" / "embeddings").glob("*.npy"))
+
+
+def test_a_run_killed_between_stages_ends_in_the_same_record(run, tmp_path, monkeypatch):
+    def timeless(record):
+        return record.model_dump(exclude={"seconds", "finished_at", "run_id"})
+
+    whole = run(("simclr",), ("knn",), params=SIMCLR, out="whole")
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("asdbench.harness.run.score_machine", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(("simclr",), ("knn",), params=SIMCLR, out="killed")
+    assert list((tmp_path / "killed").iterdir()) == []
+    resumed = run(("simclr",), ("knn",), params=SIMCLR, out="killed")
+    assert timeless(resumed[0]) == timeless(whole[0])
+    assert score_bytes(tmp_path / "killed", resumed[0]) == score_bytes(tmp_path / "whole", whole[0])
+
+
+def test_a_singular_covariance_is_noted_in_the_record_and_once_on_the_screen(run):
+    progress = Silent()
+    (record,) = run(scorer=("mahalanobis-ml",), progress=progress, out="singular")
+    (note,) = record.notes
+    assert "20 training clips in 256 dimensions is singular (rank 19)" in note
+    assert "(fan, valve)" in note
+    assert sum("singular" in said for said in progress.notes) == 1
+
+
+def test_training_scores_are_out_of_fold_where_the_fit_flatters(run):
+    """20 clips in 256 dimensions: in-sample distances are all alike, and would call every test clip anomalous."""
+    (record,) = run(scorer=("mahalanobis-ml",))
+    recalls = [
+        domain.recall
+        for machine in record.results.machines.values()
+        for domain in machine.sections["00"].domains.values()
+    ]
+    assert min(recalls) < 1.0
+    assert all("gamma" in section["00"].method for section in record.thresholds.values())
+
+
+def test_unlabelled_test_clips_are_scored_but_not_evaluated(run, make_folder, dcase2023_names, tmp_path):
+    names = {**dcase2023_names(), "test": [f"section_00_{i:04d}.wav" for i in range(4)]}
+    (record,) = run(dataset=str(make_folder({"pump": names})))
+    assert (record.status, record.results, record.ci95) == ("done", None, None)
+    assert len(list((tmp_path / "runs" / record.run_id / "scores").iterdir())) == 2
+
+
+def test_2020_data_has_no_domains(run, make_folder):
+    machines = {
+        "slider": {
+            "train": [f"normal_id_0{i}_{n:08d}.wav" for i in (0, 2) for n in range(8)],
+            "test": [
+                f"{label}_id_0{i}_{n:08d}.wav" for i in (0, 2) for label in ("normal", "anomaly") for n in range(4)
+            ],
+        }
+    }
+    (record,) = run(dataset=str(make_folder(machines)))
+    result = record.results
+    assert result.protocol == "dcase2020"
+    machine = result.machines["slider"]
+    parts = machine.sections.values()
+    assert machine.auc == pytest.approx(np.mean([part.auc for part in parts]))
+    assert result.official_score == pytest.approx((machine.auc + machine.pauc) / 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"extractor": ["simcl"]}, UsageError, "No extractor 'simcl'. Did you mean 'simclr'"),
+        ({"scorer": ["kn"]}, UsageError, "No scorer 'kn'. Did you mean 'knn'"),
+        ({"machine": ["fam"]}, UsageError, "has no machine 'fam'. Did you mean 'fan'?"),
+        ({"dataset": "syntetic"}, UsageError, "Did you mean 'synthetic'"),
+        ({"params": {"knn.n_neighbors": "0"}}, UsageError, "takes a whole number from 1 to 1000"),
+        ({"params": {"knn.neighbours": "3"}}, UsageError, "has no parameter 'neighbours'"),
+        ({"params": {"knnn.n_neighbors": "3"}}, UsageError, "nothing named 'knnn' in this command. Did you mean 'knn'"),
+        ({"params": {"scorer.x": "3"}, "scorer": ["knn", "lof"]}, UsageError, "several scorers. Name one: -p knn.x"),
+        ({"profile": "quik"}, UsageError, "No profile 'quik'"),
+        ({"frontend": "logmel"}, UsageError, "Did you mean 'log-mel'"),
+        ({"device": "cuda"}, RequirementError, "--device cuda was asked for"),
+        ({"extractor": []}, UsageError, "--extractor is missing"),
+        ({"extractor": ["raw-mel", "raw-mel"]}, UsageError, "names the same one twice"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_written(run, tmp_path, change, error, words):
+    if change.get("device") == "cuda":
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU here")
+    with pytest.raises(error, match=words.replace("(", r"\(").replace("?", r"\?")):
+        run(**change)
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_parameters_by_kind_and_by_name(run):
+    (record,) = run(params={"scorer.n_neighbors": "3", "frontend.n_mels": "64"})
+    assert record.scorer.params["n_neighbors"] == 3
+    assert record.frontend.params["n_mels"] == 64
+    assert record.asked.params == {"scorer.n_neighbors": "3", "frontend.n_mels": "64"}
+    (other,) = run(params={"knn.n_neighbors": "4"})
+    assert other.run_id != record.run_id

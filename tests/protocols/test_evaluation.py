@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from asdbench.core.errors import DataError
+from asdbench.datasets import read_folder
+from asdbench.protocols import SectionScores, evaluate, fit_threshold, require_scorable
+from asdbench.protocols.bootstrap import bootstrap_interval, weighted_auc
+
+
+def rows(seed=0, clips=40, gap=0.8):
+    rng = np.random.default_rng(seed)
+    labels = np.tile([0, 1], clips // 2)
+    domains = np.repeat(["source", "target"], clips // 2)
+    scores = np.round(rng.normal(size=clips) + gap * labels + 0.5 * (domains == "target"), 1)
+    return SectionScores(labels, domains, scores, (scores > 0.8).astype(int))
+
+
+def test_auc_of_a_domain_sets_its_normals_against_the_anomalies_of_both():
+    part = rows()
+    source = evaluate("dcase2023", {("fan", "00"): part}).machines["fan"].sections["00"].domains["source"]
+    normal = part.scores[(part.domains == "source") & (part.labels == 0)]
+    anomaly = part.scores[part.labels == 1]
+    wins = [(a > n) + 0.5 * (a == n) for a in anomaly for n in normal]
+    assert source.auc == pytest.approx(sum(wins) / len(wins), abs=1e-12)
+    assert (source.normal, source.anomaly) == (10, 10)
+
+
+def test_the_official_score_is_over_all_terms_not_over_machines():
+    parts = {("fan", "00"): rows(1), ("fan", "01"): rows(2), ("valve", "00"): rows(3)}
+    result = evaluate("dcase2023", parts)
+    terms = [
+        value
+        for machine in result.machines.values()
+        for section in machine.sections.values()
+        for value in (section.domains["source"].auc, section.domains["target"].auc, section.pauc)
+    ]
+    assert len(terms) == 9
+    assert result.official_score == pytest.approx(9 / sum(1 / term for term in terms), abs=1e-12)
+
+
+def test_weighted_auc_is_sklearns_for_every_replicate():
+    rng = np.random.default_rng(0)
+    part = rows(4, 60)
+    weights = rng.integers(0, 4, size=(25, 60)).astype(float)
+    whole, partial = weighted_auc(part.labels, part.scores, weights)
+    for row, auc, pauc in zip(weights, whole, partial, strict=True):
+        kept = row > 0
+        given = {"y_true": part.labels[kept], "y_score": part.scores[kept], "sample_weight": row[kept]}
+        assert auc == pytest.approx(roc_auc_score(**given), abs=1e-12)
+        assert pauc == pytest.approx(roc_auc_score(**given, max_fpr=0.1), abs=1e-12)
+
+
+def test_the_interval_holds_the_score_and_narrows_with_more_clips():
+    few, many = ({("fan", "00"): rows(5, clips)} for clips in (40, 4000))
+    for protocol in ("dcase2020", "dcase2023"):
+        widths = []
+        for sections in (few, many):
+            low, high = bootstrap_interval(protocol, sections)
+            assert low < evaluate(protocol, sections).official_score < high
+            widths.append(high - low)
+        assert 7 < widths[0] / widths[1] < 14, "ten times narrower with a hundred times the clips"
+    assert bootstrap_interval("dcase2023", few) == bootstrap_interval("dcase2023", few)
+
+
+def test_the_threshold_is_the_gamma_quantile():
+    from scipy.stats import gamma
+
+    truth = gamma(4.0, loc=1.0, scale=2.0)
+    scores = truth.rvs(20000, random_state=0)
+    threshold = fit_threshold(scores)
+    assert threshold.value == pytest.approx(truth.ppf(0.9), rel=0.02)
+    assert threshold.method == "gamma, 0.9 quantile"
+    assert fit_threshold(scores - 1000).value == pytest.approx(threshold.value - 1000, abs=0.2)
+
+
+@pytest.mark.parametrize("scores", [np.full(20, 3.0), np.zeros(5), 1e6 + np.arange(3) * 1e-9])
+def test_scores_that_fit_no_gamma_get_their_own_quantile(scores):
+    threshold = fit_threshold(scores)
+    assert np.isfinite(threshold.value)
+    assert "empirical" in threshold.method
+
+
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        ("anomaly", "no anomalous test clips"),
+        ("test_normal", "no normal test clips"),
+        ("target_test_normal", "AUC_target is not defined"),
+    ],
+)
+def test_test_sets_without_an_official_score_are_refused(make_folder, dcase2023_names, drop, words):
+    names = dcase2023_names()
+    names["test"] = [name for name in names["test"] if drop not in name]
+    with pytest.raises(DataError, match=words) as caught:
+        require_scorable(read_folder(make_folder({"pump": names})))
+    assert "pump, section 00" in str(caught.value)
+
+
+def test_test_clips_without_labels_can_be_scored_but_not_evaluated(make_folder, dcase2023_names):
+    names = {**dcase2023_names(), "test": [f"section_00_{i:04d}.wav" for i in range(4)]}
+    assert require_scorable(read_folder(make_folder({"pump": names}))) is False

@@ -1,0 +1,127 @@
+import sys
+
+import pytest
+
+import asdbench
+from asdbench.core.errors import UsageError
+from asdbench.registry import load_catalog
+from asdbench.registry.toml import CardError
+
+CARD = """
+summary = "A scorer of a third party."
+target = "their_scorer:TheirScorer"
+version = 1
+[params.power]
+default = 2.0
+range = [0.5, 4.0]
+help = "Exponent."
+"""
+
+
+def plugin(folder, card=CARD, name="their-scorer"):
+    (folder / "registry" / "scorers").mkdir(parents=True, exist_ok=True)
+    (folder / "registry" / "scorers" / f"{name}.toml").write_text(card)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("summary", "sumary"), "unknown key 'sumary'. Did you mean 'summary'?"),
+        (("default = 2.0", "default = 9.0"), "takes a number from 0.5 to 4, not 9.0"),
+        (("range", "rnge"), "unknown key 'params.power.rnge'. Did you mean 'range'?"),
+        (('target = "their_scorer:TheirScorer"', ""), "the key 'target' is missing"),
+        (("version = 1", "version = [1"), "not a TOML file"),
+        (("version = 1", "version = 1\nfit_on = 'clip'"), "fit_on"),
+        (("[params.power]", "[variants.v]\npwer = 1\n[params.power]"), "variants.v sets 'pwer'"),
+        (("[params.power]", "[params.power.tune]\nlow = 1\n[params.power]"), "either 'low' and 'high'"),
+    ],
+)
+def test_a_wrong_card_names_file_key_and_nearest_key(tmp_path, change, message):
+    from asdbench.registry.reader import read_card
+
+    path = tmp_path / "scorer.toml"
+    path.write_text(CARD.replace(*change))
+    with pytest.raises(CardError) as caught:
+        read_card(path, "scorers")
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_folder_brings_cards_and_code(tmp_path, monkeypatch):
+    folder = plugin(tmp_path / "mine")
+    (folder / "their_scorer.py").write_text(
+        "class TheirScorer:\n    def __init__(self, *, power): self.power = power\n"
+    )
+    catalog = load_catalog([folder])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert catalog.component("scorers", "their-scorer", {"power": "3"}).build().power == 3.0
+    assert str(folder) in catalog.find("scorers", "their-scorer").origin
+    monkeypatch.setenv("ASDBENCH_PLUGIN_PATH", str(folder))
+    assert "their-scorer" in load_catalog().names("scorers")
+
+
+def test_an_installed_package_brings_cards(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    plugin(site / "their_package")
+    (site / "their_package" / "__init__.py").write_text("raise RuntimeError('not to be imported for a list')")
+    (site / "theirs-1.0.dist-info").mkdir()
+    (site / "theirs-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (site / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[asdbench.plugins]\ntheirs = their_package\n")
+    monkeypatch.syspath_prepend(str(site))
+    assert "theirs" in load_catalog().find("scorers", "their-scorer").origin
+
+
+def test_a_broken_plugin_is_a_warning_with_its_origin(tmp_path):
+    folder = plugin(tmp_path / "broken", CARD.replace("summary", "sumary"))
+    catalog = load_catalog([folder, tmp_path / "nowhere"])
+    assert "their-scorer" not in catalog.names("scorers")
+    assert "knn" in catalog.names("scorers")
+    assert any("broken" in warning and "sumary" in warning for warning in catalog.warnings)
+    assert any("nowhere" in warning for warning in catalog.warnings)
+
+
+def test_a_name_clash_names_both_origins(tmp_path):
+    folder = plugin(tmp_path / "clash", name="knn")
+    catalog = load_catalog([folder])
+    assert catalog.find("scorers", "knn").origin == "asdbench"
+    (warning,) = catalog.warnings
+    assert "that of asdbench" in warning
+    assert str(folder) in warning
+
+
+def test_misspelt_names_and_parameters():
+    catalog = load_catalog()
+    with pytest.raises(
+        UsageError, match=r"No scorer 'mahalanobis'\. Did you mean 'mahalanobis-ml'\? See: asdbench list"
+    ):
+        catalog.find("scorers", "mahalanobis")
+    with pytest.raises(UsageError, match=r"'knn' has no parameter 'n_neighbours'\. Did you mean 'n_neighbors'\?"):
+        catalog.component("scorers", "knn", {"n_neighbours": 3})
+    for value in ("0", "5.5", "many", "nan"):
+        with pytest.raises(UsageError, match=r"knn\.n_neighbors takes a whole number from 1 to 1000"):
+            catalog.component("scorers", "knn", {"n_neighbors": value})
+    with pytest.raises(UsageError, match=r"temperature takes a number from 0\.01 to 1, not nan"):
+        catalog.component("extractors", "simclr", {"temperature": "nan"})
+
+
+def test_variants_and_profiles_lie_over_the_defaults():
+    catalog = load_catalog()
+    assert catalog.component("extractors", "simclr-resnet50").params["backbone"] == "resnet50"
+    quick = catalog.component("extractors", "simclr", {"crop_s": "3"}, "quick")
+    assert (quick.params["steps"], quick.params["crop_s"]) == (21, 3.0)
+
+
+def test_build_fills_in_the_cards_defaults():
+    assert asdbench.build("knn", n_neighbors=3)._k == 3
+    with pytest.raises(UsageError, match=r"Nothing is named 'knm'\. Did you mean 'knn'"):
+        asdbench.build("knm")
+
+
+def test_prefixes_reach_any_detector():
+    catalog = load_catalog()
+    assert catalog.component("scorers", "pyod:IForest", {"n_estimators": "20"}).params["n_estimators"] == 20
+    with pytest.raises(UsageError, match="PyOD has no detector 'IForst'"):
+        catalog.find("scorers", "pyod:IForst")
+    with pytest.raises(UsageError, match=r"Did you mean 'svm\.OneClassSVM'"):
+        catalog.find("scorers", "sklearn:svm.OneClasSVM")

@@ -1,0 +1,38 @@
+"""The wheel, as a stranger installs it."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_the_cards_and_finds_them(tmp_path):
+    pytest.importorskip("hatchling")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    cards = {path.relative_to(ROOT / "registry") for path in (ROOT / "registry").glob("**/*.toml")}
+    assert cards == {
+        path.relative_to(site / "asdbench/_registry") for path in site.glob("asdbench/_registry/**/*.toml")
+    }
+    code = "import asdbench, asdbench.registry as r; print(asdbench.__file__); print(r.load_catalog().names('scorers'))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert str(site) in shown
+    assert "mahalanobis-ml" in shown
