@@ -75,6 +75,17 @@ class Elliptic(Mahalanobis):
 
         return EllipticEnvelope(support_fraction=self._support_fraction, random_state=self.seed)
 
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Find the support and its covariance."""
+        super().fit(embeddings, clips)
+        if self._model.support_.all():
+            self.notes.append(
+                f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {len(embeddings)} of them, "
+                "so it orders clips as mahalanobis-ml does"
+            )
+
     def training_scores(self) -> Scores | None:
         """The fit follows only its support, so the others are scored fairly as they are."""
+        if self._model.support_.all():
+            return None
         return np.sqrt(np.maximum(np.asarray(self._model.dist_, np.float64), 0.0))

@@ -67,6 +67,15 @@ def test_elliptic_envelope_is_not_moved_by_a_few_strays():
     assert moved < 0.3 * clean
 
 
+def test_elliptic_envelope_says_when_its_support_leaves_nothing_out():
+    train, test = RNG.normal(size=(10, 25)).astype(np.float32), RNG.normal(size=(7, 25)).astype(np.float32)
+    scorer, scores = scored("elliptic-envelope", train, test)
+    assert np.ptp(scores / scored("mahalanobis-ml", train, test)[1]) < 1e-9, "the same but for a factor"
+    assert "all 10 of them" in scorer.notes[-1]
+    assert scorer.training_scores() is None
+    assert scored("elliptic-envelope")[0].notes == []
+
+
 @pytest.mark.parametrize("method", ["largest", "mean", "median"])
 def test_knn_scores_as_pyods(method):
     theirs = KNN(n_neighbors=5, method=method).fit(TRAIN.astype(float))
