@@ -62,30 +62,39 @@ class Shrunk(Mahalanobis):
 class Elliptic(Mahalanobis):
     """Robust covariance of the most concentrated clips (minimum covariance determinant, elliptic envelope).
 
+    The estimate rests on a support of (n + dim + 1) / 2 clips. Where that is all of them, it is the
+    maximum-likelihood estimate but for a factor, and is taken from there without the search.
+
     Args:
         support_fraction: part of the clips that is kept; 0 lets the method choose.
     """
 
     def __init__(self, *, support_fraction: float) -> None:
         super().__init__()
-        self._support_fraction = support_fraction or None
-
-    def _estimator(self) -> Any:
-        from sklearn.covariance import EllipticEnvelope
-
-        return EllipticEnvelope(support_fraction=self._support_fraction, random_state=self.seed)
+        self._support_fraction = support_fraction
+        self._searched = True
 
     def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
         """Find the support and its covariance."""
+        count, dim = embeddings.shape
+        support = self._support_fraction * count if self._support_fraction else (count + dim + 1) / 2
+        self._searched = support < count
         super().fit(embeddings, clips)
-        if self._model.support_.all():
+        if not self._searched:
             self.notes.append(
-                f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {len(embeddings)} of them, "
+                f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {count} of them, "
                 "so it orders clips as mahalanobis-ml does"
             )
 
+    def _estimator(self) -> Any:
+        from sklearn.covariance import EllipticEnvelope, EmpiricalCovariance
+
+        if not self._searched:
+            return EmpiricalCovariance()
+        return EllipticEnvelope(support_fraction=self._support_fraction or None, random_state=self.seed)
+
     def training_scores(self) -> Scores | None:
-        """The fit follows only its support, so the others are scored fairly as they are."""
-        if self._model.support_.all():
+        """The search follows only its support, so the other clips are scored fairly as they are."""
+        if not self._searched:
             return None
         return np.sqrt(np.maximum(np.asarray(self._model.dist_, np.float64), 0.0))
