@@ -109,7 +109,7 @@ def test_variants_and_profiles_lie_over_the_defaults():
     catalog = load_catalog()
     assert catalog.component("extractors", "simclr-resnet50").params["backbone"] == "resnet50"
     quick = catalog.component("extractors", "simclr", {"crop_s": "3"}, "quick")
-    assert (quick.params["steps"], quick.params["crop_s"]) == (21, 3.0)
+    assert (quick.params["steps"], quick.params["crop_s"]) == (14, 3.0)
 
 
 def test_build_fills_in_the_cards_defaults():
