@@ -106,7 +106,9 @@ def print_results(records: list[RunRecord], plan: Plan) -> None:
             console.print(Text(text, "red"), soft_wrap=True)
     console.print()
     console.print(Text(f"Records and score files: {plan.spec.out}/", "dim"), soft_wrap=True)
-    console.print(Text.assemble(("Next: ", "dim"), next_command(plan)), soft_wrap=True)
+    failed = any(record.status == "failed" for record in records)
+    again = "the same command, once the cause is mended; what is done is not done again"
+    console.print(Text.assemble(("Next: ", "dim"), again if failed else next_command(plan)), soft_wrap=True)
 
 
 def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tuple[str, str], ...]) -> Table:

@@ -5,21 +5,35 @@ from difflib import get_close_matches
 
 
 class AsdbenchError(Exception):
-    """Something failed in a way that a message explains; shown without a traceback."""
+    """Something failed in a way that a message explains; shown without a traceback.
+
+    Attributes:
+        exit_code: of the command that it ends.
+        concerns_all: whether it would meet every other part of the command as well, so that going on is in vain.
+    """
 
     exit_code = 1
+    concerns_all = False
 
 
 class UsageError(AsdbenchError):
     """The command names something that does not exist or lies out of range."""
 
     exit_code = 2
+    concerns_all = True
 
 
 class RequirementError(AsdbenchError):
     """Something that the command needs is not there: data, an extra, a GPU."""
 
     exit_code = 3
+    concerns_all = True
+
+
+class DiskFullError(AsdbenchError):
+    """No room is left to write to."""
+
+    concerns_all = True
 
 
 class DataError(RequirementError):

@@ -6,11 +6,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.errors import DiskFullError, UsageError
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -22,7 +22,7 @@ def clear_write_errors(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise AsdbenchError(
+            raise DiskFullError(
                 f"No room left on the disk while writing {target}; nothing half-written was kept.\n"
                 "Free some space, or set another place with --out DIR (results) or ASDBENCH_CACHE=DIR (cache)."
             ) from error
@@ -88,12 +88,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Fail now, not after an hour of training, when nothing can be written to ``folder``.
+    """Fail now, not after an hour of training, when nothing can be written to ``folder``; leaves no trace.
 
     Raises:
         UsageError: the folder cannot be created or written to.
-        AsdbenchError: the disk is full.
+        DiskFullError: the disk is full.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     probe = folder / ".asdbench-write-probe"
-    write_bytes(probe, b"asdbench\n" * 1024)
-    probe.unlink(missing_ok=True)
+    try:
+        write_bytes(probe, b"asdbench\n" * 1024)
+        probe.unlink()
+    finally:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from asdbench.core.files import whole_folder
+from asdbench.core.files import whole_folder, write_bytes
 
 
 class Checkpoints:
@@ -25,7 +25,7 @@ class Checkpoints:
         }
         with whole_folder(self._folder) as folder:
             save_weights(network, folder / "network.safetensors")
-            save_file(moments, folder / "optimizer.safetensors")
+            write_bytes(folder / "optimizer.safetensors", save(moments))
             (folder / "losses.json").write_text(json.dumps(losses))
 
     def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> list[float]:
@@ -44,7 +44,7 @@ class Checkpoints:
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write a network's parameters and buffers as safetensors."""
-    save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, path)
+    write_bytes(path, save({name: value.contiguous().cpu() for name, value in network.state_dict().items()}))
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

@@ -19,7 +19,9 @@ from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.harness.failures import recorded
 from asdbench.harness.plan import Plan, System
+from asdbench.harness.record import Failure
 
 SAVED = "fit.json"
 
@@ -36,13 +38,13 @@ class Embedded:
         rows: by machine type, float32 (n, dim), in the order of ``ClipTable.blind_view`` of that machine.
         loss: mean training loss of each epoch.
         seconds: of fitting and of embedding, when they were computed.
-        failures: by machine type, why there are no rows.
+        failures: why rows are missing.
     """
 
     rows: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     loss: list[float] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    failures: dict[str, Exception] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
 
 
 class EmbeddingStage:
@@ -66,14 +68,8 @@ class EmbeddingStage:
         machines = self._plan.table.machines
         groups = [machines] if self._system.trained_once else [[machine] for machine in machines]
         for group in groups:
-            try:
+            with recorded(done.failures, "fit", None if self._system.trained_once else group[0]):
                 self._run_group(group, done)
-            except AsdbenchError as error:
-                if error.exit_code != 1:
-                    raise
-                done.failures |= dict.fromkeys(group, error)
-            except Exception as error:  # a third party's extractor may raise anything; the record keeps it
-                done.failures |= dict.fromkeys(group, error)
         return done
 
     def _run_group(self, machines: list[str], done: Embedded) -> None:
@@ -85,14 +81,14 @@ class EmbeddingStage:
             shutil.rmtree(trained, ignore_errors=True)
             for path in files.values():
                 path.unlink(missing_ok=True)
-        extractor: Extractor | None = None
+        if not all(path.is_file() for path in [trained / SAVED, *files.values()]):
+            extractor = self._fitted(table, trained, seed)
         for machine, path in files.items():
-            if not path.is_file():
-                if extractor is None:
-                    extractor = self._fitted(table, trained, seed)
-                self._embed(extractor, machine, path, seed)
-            done.rows[machine] = np.load(path, allow_pickle=False)
-            _add_seconds(done.seconds, json.loads(path.with_suffix(".json").read_text()))
+            with recorded(done.failures, "embed", machine):
+                if not path.is_file():
+                    self._embed(extractor, machine, path, seed)
+                done.rows[machine] = np.load(path, allow_pickle=False)
+                _add_seconds(done.seconds, json.loads(path.with_suffix(".json").read_text()))
         facts = json.loads((trained / SAVED).read_text())
         _add_seconds(done.seconds, {"fit": facts["seconds"]})
         done.loss += facts["loss"]

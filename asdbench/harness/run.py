@@ -1,18 +1,17 @@
 """Run the cells of a plan, one after the other, and leave a record of each."""
 
 import time
-import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 
 import numpy as np
 
-from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.embedding import Embedded, EmbeddingStage
+from asdbench.harness.failures import recorded
 from asdbench.harness.machine import environment
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import (
@@ -42,7 +41,7 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     Raises:
         RequirementError: recordings that cannot be used.
         UsageError: a parameter that the component itself refuses.
-        AsdbenchError: the record cannot be written.
+        DiskFullError: something cannot be written.
     """
     for warning in plan.warnings:
         progress.note(warning)
@@ -76,20 +75,15 @@ def _prepare_features(plan: Plan, cell: Cell, progress: Progress) -> None:
 
 
 def _run_cell(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> RunRecord:
-    failures = [_failure("embed", machine, error) for machine, error in embedded.failures.items()]
+    failures = list(embedded.failures)
     outcomes: Outcomes = {}
     started = time.perf_counter()
     with progress.stage(f"score {cell.scorer.name}", len(plan.table.machines)) as stage:
         for machine in plan.table.machines:
             if machine in embedded.rows:
-                try:
-                    outcomes[machine] = score_machine(
-                        plan.table, embedded.rows[machine], cell.scorer, cell.seed, machine
-                    )
-                except (UsageError, RequirementError):
-                    raise
-                except Exception as error:  # a third party's scorer may raise anything; the record keeps it
-                    failures.append(_failure("score", machine, error))
+                with recorded(failures, "score", machine):
+                    rows = embedded.rows[machine]
+                    outcomes[machine] = score_machine(plan.table, rows, cell.scorer, cell.seed, machine)
             stage.advance(1, machine)
     seconds = {**embedded.seconds, "score": time.perf_counter() - started}
     evaluation, interval = None, None
@@ -201,14 +195,3 @@ def _notes(outcomes: Outcomes) -> list[str]:
                 if machine not in where[note]:
                     where[note].append(machine)
     return [f"{note} ({', '.join(machines)})" for note, machines in where.items()]
-
-
-def _failure(stage: str, machine: str | None, error: Exception) -> Failure:
-    if isinstance(error, AsdbenchError):
-        return Failure(stage=stage, machine=machine, reason=str(error))
-    return Failure(
-        stage=stage,
-        machine=machine,
-        reason=f"{type(error).__name__}: {error}",
-        detail="".join(traceback.format_exception(error)),
-    )

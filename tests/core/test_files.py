@@ -51,3 +51,5 @@ def test_an_unwritable_folder_is_told_before_work_begins(tmp_path):
     with pytest.raises(UsageError, match="Cannot write") as caught:
         files.require_writable(tmp_path / "file" / "runs")
     assert caught.value.exit_code == 2
+    files.require_writable(tmp_path / "new" / "runs")
+    assert names(tmp_path) == ["file"]

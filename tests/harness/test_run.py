@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.errors import DiskFullError, RequirementError, UsageError
 from asdbench.core.progress import Silent
 from asdbench.harness import RunRecord, RunSpec, execute, make_plan
 
@@ -141,6 +141,36 @@ def test_a_failing_scorer_is_recorded_and_the_others_go_on(run, tmp_path):
     assert json.loads((tmp_path / "runs" / failed.run_id / "run.json").read_text())["status"] == "failed"
 
 
+def test_a_training_that_fails_is_one_failure_and_other_systems_go_on(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+
+    def broken(*_):
+        raise MemoryError("out of memory on purpose")
+
+    monkeypatch.setattr("asdbench.extractors.simclr.train", broken)
+    failed, done = run(("simclr", "raw-mel"), params=SIMCLR)
+    (failure,) = failed.failures
+    assert (failure.stage, failure.machine) == ("fit", None)
+    assert failure.reason == "MemoryError: out of memory on purpose"
+    assert "in broken" in failure.detail
+    assert done.status == "done"
+
+
+def test_a_full_disk_ends_the_command_instead_of_failing_every_run(run, monkeypatch, tmp_path):
+    import errno
+
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("asdbench.harness.embedding.np.save", full)
+    with pytest.raises(DiskFullError, match=r"No room left on the disk while writing .*embeddings"):
+        run(scorer=("knn", "lof"))
+    assert not (tmp_path / "runs").exists()
+    assert not list((tmp_path / "cache" / "embeddings").glob("*.npy"))
+
+
 def test_an_embedding_that_is_not_finite_is_refused_by_name(run, monkeypatch, tmp_path):
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
     from asdbench.extractors.raw_mel import RawMel
@@ -170,7 +200,7 @@ def test_a_run_killed_between_stages_ends_in_the_same_record(run, tmp_path, monk
         patch.setattr("asdbench.harness.run.score_machine", killed)
         with pytest.raises(KeyboardInterrupt):
             run(("simclr",), ("knn",), params=SIMCLR, out="killed")
-    assert list((tmp_path / "killed").iterdir()) == []
+    assert not (tmp_path / "killed").exists()
     resumed = run(("simclr",), ("knn",), params=SIMCLR, out="killed")
     assert timeless(resumed[0]) == timeless(whole[0])
     assert score_bytes(tmp_path / "killed", resumed[0]) == score_bytes(tmp_path / "whole", whole[0])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -105,4 +106,6 @@ class SyntheticDataset:
         import soundfile
 
         name, samples = self.render(plan)
-        soundfile.write(place / plan.machine.name / plan.split / name, samples, RATE_HZ, subtype="PCM_16")
+        wav = BytesIO()  # soundfile does not say why it cannot write to a disk; Python does
+        soundfile.write(wav, samples, RATE_HZ, subtype="PCM_16", format="WAV")
+        (place / plan.machine.name / plan.split / name).write_bytes(wav.getvalue())
