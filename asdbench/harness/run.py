@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
@@ -78,7 +79,14 @@ def _run_cell(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) ->
     failures = list(embedded.failures)
     outcomes: Outcomes = {}
     started = time.perf_counter()
-    with progress.stage(f"score {cell.scorer.name}", len(plan.table.machines)) as stage:
+    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
+
+    # One thread for BLAS: the matrices are small, so threads gain nothing and suffer much from other work on the
+    # machine, and sums do not depend on the number of cores.
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        progress.stage(f"score {cell.scorer.name}", len(plan.table.machines)) as stage,
+    ):
         for machine in plan.table.machines:
             if machine in embedded.rows:
                 with recorded(failures, "score", machine):
