@@ -1,17 +1,15 @@
 """Any detector of PyOD as a scorer: ``pyod:IForest``."""
 
 import pkgutil
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.datasets.clips import TrainingClip
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores
-from asdbench.scorers.signatures import card_from_signature, given_arguments
+from asdbench.scorers.base import Embeddings, Scores
+from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
 
 
 def find_detector(name: str) -> type[Any]:
@@ -47,27 +45,10 @@ def card_of(name: str) -> ScorerCard:
     return card_from_signature(detector, "asdbench.scorers.pyod_detector:PyODDetector", detector.__name__)
 
 
-class PyODDetector(FittedScorer):
+class PyODDetector(LibraryDetector):
     """A PyOD detector; its ``decision_function`` is the anomaly score."""
 
-    def __init__(self, *, detector: str, **params: Any) -> None:
-        super().__init__()
-        self._class = find_detector(detector)
-        self._params = params
-
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Fit the detector.
-
-        Raises:
-            ScorerError: the detector refuses the embeddings or its parameters.
-        """
-        try:
-            self._model = self._class(**given_arguments(self._class, self._params, self.seed))
-            self._model.fit(np.asarray(embeddings, float))
-        except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
-            raise ScorerError(
-                f"pyod:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}"
-            ) from error
+    find = staticmethod(find_detector)
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Decision function of each row, float64 (n,)."""

@@ -1,15 +1,13 @@
 """Any outlier detector of scikit-learn as a scorer: ``sklearn:svm.OneClassSVM``."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.datasets.clips import TrainingClip
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores
-from asdbench.scorers.signatures import card_from_signature, given_arguments
+from asdbench.scorers.base import Embeddings, Scores
+from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
 
 
 def find_detector(name: str) -> type[Any]:
@@ -38,29 +36,15 @@ def card_of(name: str) -> ScorerCard:
     return card_from_signature(find_detector(name), "asdbench.scorers.sklearn_detector:SklearnDetector", name)
 
 
-class SklearnDetector(FittedScorer):
+class SklearnDetector(LibraryDetector):
     """A scikit-learn outlier detector; minus ``score_samples`` is the anomaly score."""
 
-    def __init__(self, *, detector: str, **params: Any) -> None:
-        super().__init__()
-        self._class = find_detector(detector)
-        self._params = params
+    find = staticmethod(find_detector)
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Fit the detector.
-
-        Raises:
-            ScorerError: the detector refuses the embeddings or its parameters.
-        """
-        arguments = given_arguments(self._class, self._params, self.seed)
-        if self._class.__name__ == "LocalOutlierFactor":
-            arguments["novelty"] = True  # else it scores nothing but its training clips
-        try:
-            self._model = self._class(**arguments).fit(np.asarray(embeddings, float))
-        except (ValueError, TypeError) as error:
-            raise ScorerError(
-                f"sklearn:{self._class.__name__} failed on {embeddings.shape} embeddings: {error}"
-            ) from error
+    def arguments(self) -> dict[str, Any]:
+        """As given; LOF is made to score other clips than those of its training."""
+        novelty = {"novelty": True} if self._class.__name__ == "LocalOutlierFactor" else {}
+        return super().arguments() | novelty
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Minus ``score_samples`` of each row, float64 (n,)."""

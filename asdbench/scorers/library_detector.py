@@ -1,9 +1,15 @@
-"""A card from a library class's own signature, for scorers that need no card file."""
+"""Detectors of other libraries as scorers, with cards made from their own signatures."""
 
 import inspect
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from asdbench.datasets.clips import TrainingClip
 from asdbench.registry.cards import Param, ScorerCard
+from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError
 
 
 def card_from_signature(detector: type[Any], target: str, name: str) -> ScorerCard:
@@ -33,3 +39,34 @@ def given_arguments(detector: type[Any], params: dict[str, Any], seed: int) -> d
     if "random_state" in signature:
         given["random_state"] = seed
     return given
+
+
+class LibraryDetector(FittedScorer):
+    """A scorer around a library's detector class, found by name."""
+
+    def __init__(self, *, detector: str, **params: Any) -> None:
+        super().__init__()
+        self._class = self.find(detector)
+        self._params = params
+
+    @staticmethod
+    @abstractmethod
+    def find(name: str) -> type[Any]:
+        """The library's class of that name."""
+
+    def arguments(self) -> dict[str, Any]:
+        """What the class is called with."""
+        return given_arguments(self._class, self._params, self.seed)
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Fit the detector.
+
+        Raises:
+            ScorerError: the detector refuses the embeddings or its parameters.
+        """
+        try:
+            self._model = self._class(**self.arguments())
+            self._model.fit(np.asarray(embeddings, float))
+        except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
+            name = self._class.__name__
+            raise ScorerError(f"{name} failed on embeddings of shape {embeddings.shape}: {error}") from error
