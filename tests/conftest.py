@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import official_score
 import pytest
 import soundfile
 from typer.testing import CliRunner
@@ -72,6 +73,12 @@ def cli() -> Callable[..., Outcome]:
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
     return call
+
+
+@pytest.fixture(name="official_score_of_files")
+def _official_score_of_files() -> Callable[[Path], float]:
+    """An independent computation of the official score from score files."""
+    return official_score.official_score_of_files
 
 
 @pytest.fixture

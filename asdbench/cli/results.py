@@ -10,6 +10,7 @@ from rich.text import Text
 
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.record import FILE
+from asdbench.harness.run import finished
 
 PIPE_WIDTH = 200  # columns, where the output is not a terminal
 System = tuple[str, str]
@@ -60,7 +61,7 @@ def plan_as_json(plan: Plan) -> str:
                     cell.scorer,
                 )
             },
-            "done": (plan.spec.out / cell.run_id / FILE).is_file(),
+            "done": finished(plan, cell) is not None,
         }
         for cell in plan.cells
     ]
@@ -78,7 +79,7 @@ def print_plan(plan: Plan) -> None:
     )
     table = Table("extractor", "scorer", "seed", "profile", "run", box=None, padding=(0, 2, 0, 0))
     for cell in plan.cells:
-        there = " (done)" if (plan.spec.out / cell.run_id / FILE).is_file() else ""
+        there = " (done)" if finished(plan, cell) is not None else ""
         profile = cell.system.profile or "full"
         name = Text(cell.run_id + there, overflow="fold")
         table.add_row(cell.system.extractor.name, cell.scorer.name, str(cell.seed), profile, name)

@@ -68,7 +68,7 @@ def run(
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")] = None,
     jobs: Jobs = 0,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Fit, embed and score again, whatever the cache holds.")
+        bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
     as_json: AsJson = False,

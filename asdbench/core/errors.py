@@ -45,13 +45,9 @@ class DataError(RequirementError):
         advice: what to do next, one line.
     """
 
-    shown = 20
-
     def __init__(self, summary: str, problems: Iterable[str] = (), advice: str = "") -> None:
         self.problems = tuple(problems)
-        lines = [f"  {problem}" for problem in self.problems[: self.shown]]
-        if len(self.problems) > self.shown:
-            lines.append(f"  ... and {len(self.problems) - self.shown} more")
+        lines = [f"  {problem}" for problem in self.problems]
         super().__init__("\n".join([summary, *lines, *([advice] if advice else [])]))
 
 

@@ -16,16 +16,27 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
+def clear_disk_full(target: Path) -> Iterator[None]:
+    """Turn "no space left" into a message that names the file and the way out; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise DiskFullError(
+            f"No room left on the disk while writing {target}; nothing half-written was kept.\n"
+            "Free some space, or set another place with --out DIR (results) or ASDBENCH_CACHE=DIR (cache)."
+        ) from error
+
+
+@contextmanager
 def clear_write_errors(target: Path) -> Iterator[None]:
-    """Turn the operating system's write errors into messages that name the file and the way out."""
+    """Turn "permission denied" and the like into a message that names the file and the way out."""
     try:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise DiskFullError(
-                f"No room left on the disk while writing {target}; nothing half-written was kept.\n"
-                "Free some space, or set another place with --out DIR (results) or ASDBENCH_CACHE=DIR (cache)."
-            ) from error
+            raise
         raise UsageError(
             f"Cannot write {target}: {error.strerror or error}.\n"
             "Give a folder that you may write to: --out DIR (results) or ASDBENCH_CACHE=DIR (cache)."
@@ -35,9 +46,10 @@ def clear_write_errors(target: Path) -> Iterator[None]:
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` for writing; it takes the name only when all went well."""
-    with clear_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    with clear_disk_full(path):
+        with clear_write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -53,9 +65,10 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that replaces it only when all went well."""
-    with clear_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    with clear_disk_full(path):
+        with clear_write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         try:
             temporary.chmod(0o755)
             yield temporary

@@ -30,7 +30,7 @@ class Training:
         frontend: makes features of waveforms, as those in the cache were made.
         augmentations: by name, in the order asked for.
         identity: digest of front end and augmentations with all their parameters.
-        cache: folder for what may be kept between runs.
+        views: folder where augmented copies are kept between runs.
         checkpoints: folder of this very training; survives a kill, is removed when the fit is done.
     """
 
@@ -38,7 +38,7 @@ class Training:
     frontend: "Frontend"
     augmentations: "Mapping[str, Augmentation]"
     identity: str
-    cache: Path
+    views: Path
     checkpoints: Path
 
 

@@ -19,8 +19,9 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     Returns:
         Mean over all 2N projections, scalar.
     """
-    projections = normalize(torch.cat([first, second]).float(), dim=1)
-    similarity = projections @ projections.T / temperature
+    with torch.autocast(first.device.type, enabled=False):  # bfloat16 is too coarse to be divided by the temperature
+        projections = normalize(torch.cat([first, second]).float(), dim=1)
+        similarity = projections @ projections.T / temperature
     similarity.fill_diagonal_(-torch.inf)
     count = len(first)
     partner = torch.arange(2 * count, device=first.device).roll(count)

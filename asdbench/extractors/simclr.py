@@ -35,7 +35,7 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
         self.backbone = timm.create_model(backbone, pretrained=False, in_chans=channels, num_classes=0)
-        width: int = self.backbone.num_features  # type: ignore[assignment]  # timm is untyped
+        width = _width(backbone, self.backbone, channels)
         hidden = hidden_dim or width
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, projection_dim))
 
@@ -91,11 +91,13 @@ class SimCLR(Extractor):
         """Train on all clips at once.
 
         Raises:
-            TrainingError: fewer than two clips, or a loss that is no longer finite.
+            TrainingError: fewer than two clips, no augmentation, or a loss that is no longer finite.
         """
         keys = sorted({clip.key for clip in clips})
         if len(keys) < 2:
             raise TrainingError(f"simclr tells clips apart, so it needs at least two; there is {len(keys)}.")
+        if context.training is not None and not context.training.augmentations:
+            raise TrainingError("simclr learns from augmented copies, so it needs at least one augmentation.")
         views = augmented_views(clips, self._copies, context)
         batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
         epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
@@ -166,6 +168,20 @@ class SimCLR(Extractor):
         self._network = self._make(facts["channels"])
         load_weights(self._network, folder / "network.safetensors")
         self._network.to(memory_format=torch.channels_last)
+
+
+def _width(name: str, backbone: nn.Module, channels: int) -> int:
+    """Dimensions that a backbone gives for inputs of any size; timm's own number leaves out some last layers."""
+    try:
+        with torch.no_grad():
+            return int(backbone.eval()(torch.zeros(1, channels, 128, 64)).shape[1])
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise UsageError(
+            f"simclr.backbone: '{name}' does not take spectrograms of any length ({str(error).splitlines()[0]}). "
+            "Accepted: timm's convolutional networks, resnet18 for instance."
+        ) from error
+    finally:
+        backbone.train()
 
 
 def _to_device(arrays: Sequence[Any], device: str) -> Tensor:

@@ -89,7 +89,7 @@ def _refuse_non_finite(value: Tensor, recipe: Recipe, epoch: int) -> None:
     if not torch.isfinite(value):
         raise TrainingError(
             f"Training {recipe.name} stopped in epoch {epoch + 1}: the loss is {float(value.detach())}.\n"
-            f"A lower learning rate usually mends it: -p {recipe.name}.learning_rate={recipe.learning_rate / 10:g}"
+            f"A lower learning rate usually mends it: -p extractor.learning_rate={recipe.learning_rate / 10:g}"
         )
 
 

@@ -22,7 +22,7 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
     training = context.training
     assert training is not None, "views are made while fitting"
     keys = sorted({clip.key for clip in clips})
-    pack = Pack(training.cache / "views" / digest([training.identity, copies, keys]))
+    pack = Pack(training.views / digest([training.identity, copies, keys]))
     if pack.exists:
         return pack
     threads = torch.get_num_threads()

@@ -1,5 +1,6 @@
 """From what ``--dataset`` names to a table of clips."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from asdbench.core.digests import digest
@@ -27,32 +28,21 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     )
 
 
-def open_folder(dataset: str, cache: Path) -> ClipTable:
-    """Read a folder of recordings."""
-    return read_folder(Path(dataset).expanduser(), digests=ContentDigests(cache / "digests"))
+def open_folder(dataset: str, cache: Path, machines: Sequence[str] = ()) -> ClipTable:
+    """Read a folder of recordings, or some machine types of it."""
+    return read_folder(Path(dataset).expanduser(), None, ContentDigests(cache / "digests"), machines)
 
 
-def open_card(component: Component, cache: Path, jobs: int, progress: Progress) -> ClipTable:
+def open_card(
+    component: Component, cache: Path, jobs: int, progress: Progress, machines: Sequence[str] = ()
+) -> ClipTable:
     """Read a data set that a card declares, making it first when it is not in the cache."""
     folder = made_folder(component, cache)
     if not folder.is_dir():
         component.build().make(folder, jobs, progress)
-    return read_folder(folder, component.name, ContentDigests(cache / "digests"))
+    return read_folder(folder, component.name, ContentDigests(cache / "digests"), machines)
 
 
 def made_folder(component: Component, cache: Path) -> Path:
     """Where a made data set lies."""
     return cache / "datasets" / f"{component.name}-{digest(component.identity(), 8)}"
-
-
-def pick_machines(table: ClipTable, machines: list[str]) -> ClipTable:
-    """Cut the table down to some machine types, for training too.
-
-    Raises:
-        UsageError: the data set has no such machine type.
-    """
-    for machine in machines:
-        if machine not in table.machines:
-            hint = did_you_mean(machine, table.machines)
-            raise UsageError(f"{table.name} has no machine '{machine}'.{hint} Accepted: {', '.join(table.machines)}.")
-    return table.select(machines=machines) if machines else table

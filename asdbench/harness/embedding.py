@@ -78,7 +78,8 @@ class EmbeddingStage:
         trained = self._plan.cache / "trained" / self._fit_digest(table, seed)
         files = {machine: self._embedding_file(trained.name, machine) for machine in machines}
         if self._plan.spec.fresh:
-            shutil.rmtree(trained, ignore_errors=True)
+            for folder in (trained, _checkpoint(trained)):
+                shutil.rmtree(folder, ignore_errors=True)
             for path in files.values():
                 path.unlink(missing_ok=True)
         if not all(path.is_file() for path in [trained / SAVED, *files.values()]):
@@ -113,7 +114,7 @@ class EmbeddingStage:
             return extractor
         training_clips = table.select(split="train")
         features = self._store.read(training_clips, self._system.frontend)
-        checkpoints = trained.with_suffix(".checkpoint")
+        checkpoints = _checkpoint(trained)
         context = self._context(features, seed, self._training(training_clips, checkpoints))
         started = time.perf_counter()
         extractor.fit(training_clips.training_view(), context)
@@ -137,7 +138,7 @@ class EmbeddingStage:
             frontend=self._built,
             augmentations=augmentations,
             identity=digest([identity["frontend"], identity["augmentations"]]),
-            cache=self._plan.cache,
+            views=self._plan.cache / "views",
             checkpoints=checkpoints,
         )
 
@@ -181,6 +182,10 @@ class EmbeddingStage:
         bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
         if bad:
             raise StageError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {machine}.")
+
+
+def _checkpoint(trained: Path) -> Path:
+    return trained.with_suffix(".checkpoint")
 
 
 def _add_seconds(total: dict[str, float], more: dict[str, float]) -> None:

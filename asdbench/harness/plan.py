@@ -12,7 +12,7 @@ from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable
 from asdbench.harness.cache import cache_root
-from asdbench.harness.data import is_folder, open_card, open_folder, pick_machines
+from asdbench.harness.data import is_folder, open_card, open_folder
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import protocol_of, require_scorable
@@ -98,8 +98,10 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     cache = cache_root()
     require_writable(cache)
 
-    table = open_folder(spec.dataset, cache) if dataset is None else open_card(dataset, cache, jobs, progress)
-    table = pick_machines(table, spec.machine)
+    if dataset is None:
+        table = open_folder(spec.dataset, cache, spec.machine)
+    else:
+        table = open_card(dataset, cache, jobs, progress, spec.machine)
     labelled = require_scorable(table)
     profile = scopes.profile(len(table.training_view()))
     systems = [scopes.system(name, profile) for name in spec.extractor]
@@ -140,10 +142,6 @@ class Scopes:
     def __init__(self, spec: RunSpec, catalog: Catalog, dataset: str | None) -> None:
         self._catalog = catalog
         self._spec = spec
-        self._values: dict[str, dict[str, Any]] = {}
-        for key, value in spec.params.items():
-            scope, _, name = key.rpartition(".")
-            self._values.setdefault(scope, {})[name] = value
         extractors = [catalog.find("extractors", name) for name in spec.extractor]
         self._frontends: dict[str, str] = {}
         self._augmentations: dict[str, tuple[str, ...]] = {}
@@ -163,25 +161,24 @@ class Scopes:
         if spec.profile not in offered:
             hint = did_you_mean(spec.profile, offered)
             raise UsageError(f"No profile '{spec.profile}'.{hint} Accepted: {', '.join(sorted(offered))}.")
-        self._refuse_strangers()
+        self._values: dict[str, dict[str, Any]] = {}
+        for key, value in spec.params.items():  # those of the command line come last and win
+            scope, _, param = key.rpartition(".")
+            self._values.setdefault(self._component_of(scope, param), {})[param] = value
 
-    def _refuse_strangers(self) -> None:
+    def _component_of(self, scope: str, param: str) -> str:
+        """The one component that a scope means."""
         known = [name for names in self._members.values() for name in names]
-        for scope, values in self._values.items():
-            if scope in known:
-                continue
-            members = self._members.get(scope, [])
-            param = next(iter(values))
-            example = f"{scope}.{param}"
-            if len(members) > 1:
-                raise UsageError(
-                    f"-p {example}: this command has several {scope}s. Name one: -p {members[0]}.{param}=..."
-                )
-            if not members:
-                hint = did_you_mean(scope, [*known, *(kind for kind, names in self._members.items() if names)])
-                raise UsageError(
-                    f"-p {example}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}."
-                )
+        if scope in known:
+            return scope
+        members = self._members.get(scope, [])
+        if len(members) == 1:
+            return members[0]
+        example = f"{scope}.{param}"
+        if members:
+            raise UsageError(f"-p {example}: this command has several {scope}s. Name one: -p {members[0]}.{param}=...")
+        hint = did_you_mean(scope, [*known, *(kind for kind, names in self._members.items() if names)])
+        raise UsageError(f"-p {example}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
 
     def profile(self, training_clips: int) -> str:
         """The profile asked for; "auto" is the quick one for small training sets."""
@@ -191,8 +188,7 @@ class Scopes:
 
     def component(self, kind: str, name: str, profile: str | None = None) -> Component:
         """The named component with the parameters given for it."""
-        values = {**self._values.get(kind[:-1], {}), **self._values.get(name, {})}
-        return self._catalog.component(kind, name, values, profile)
+        return self._catalog.component(kind, name, self._values.get(name, {}), profile)
 
     def system(self, extractor: str, profile: str | None) -> System:
         """The extractor with its front end and augmentations."""

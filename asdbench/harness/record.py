@@ -29,7 +29,7 @@ class Asked(Model):
     machines: list[str] | None = Field(description="Machine types picked; None is all.")
     seed: int = Field(description="Base seed.")
     profile: str | None = Field(description="Profile of the extractor's card that was used.")
-    params: dict[str, Any] = Field(description="Parameters given by hand, 'component.param': value.")
+    params: dict[str, Any] = Field(description="Parameters given by hand in the command, 'component.param': value.")
 
 
 class UsedComponent(Model):
@@ -97,7 +97,9 @@ class RunRecord(Model):
     loss: list[float] = Field(description="Mean training loss of each epoch; empty when nothing is trained.")
     notes: list[str] = Field(description="What the user was told, a singular covariance for instance.")
     failures: list[Failure] = Field(description="Every failed part, with its reason.")
-    seconds: dict[str, float] = Field(description="Time of each stage, when it was computed.")
+    seconds: dict[str, float] = Field(
+        description="Of fit and embed when they were computed, maybe by an earlier command; of the others now."
+    )
     finished_at: str = Field(description="UTC, ISO 8601.")
 
 

@@ -48,7 +48,7 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
         progress.note(warning)
     for _, group in groupby(plan.cells, key=lambda cell: (id(cell.system), cell.seed)):
         cells = list(group)
-        found = {} if plan.spec.fresh else {cell.run_id: _finished(plan, cell) for cell in cells}
+        found = {} if plan.spec.fresh else {cell.run_id: finished(plan, cell) for cell in cells}
         embedded: Embedded | None = None
         for cell in cells:
             record = found.get(cell.run_id)
@@ -65,7 +65,8 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
             yield record
 
 
-def _finished(plan: Plan, cell: Cell) -> RunRecord | None:
+def finished(plan: Plan, cell: Cell) -> RunRecord | None:
+    """The record of a run that was done before; None when it is still to be done."""
     record = read_record(plan.spec.out / cell.run_id)
     return record if record is not None and record.status == "done" else None
 

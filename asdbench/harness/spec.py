@@ -17,7 +17,7 @@ class RunSpec(BaseModel):
     extractor: list[str] = Field(default_factory=list)
     scorer: list[str] = Field(default_factory=list)
     dataset: str = "synthetic"
-    seed: list[int] = Field(default_factory=lambda: [0])
+    seed: list[int] = Field(default_factory=lambda: [0], min_length=1)
     machine: list[str] = Field(default_factory=list)
     frontend: str | None = None
     augmentation: list[str] | None = None
@@ -50,7 +50,9 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"--config {config}: params takes tables by component: [params.simclr] epochs = 3")
     params = {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
-    params |= dict(_split_assignment(text) for text in given.pop("params", []))
+    for key, value in (_split_assignment(text) for text in given.pop("params", [])):
+        params.pop(key, None)  # so that it comes last
+        params[key] = value
     merged = data | {key: value for key, value in given.items() if value is not None} | {"params": params}
     try:
         return RunSpec.model_validate(merged)

@@ -34,13 +34,17 @@ class Tune(Model):
 
 
 class Param(Model):
-    """One parameter: default, what it may be, and one line of help."""
+    """One parameter: default, what it may be, and one line of help.
+
+    One that ``replaces`` another is back at the card's default when only the other is set by hand.
+    """
 
     default: Value = None
     type: ParamType = "any"
     range: tuple[float, float] | None = None
     choices: tuple[Scalar, ...] | None = None
     tune: Tune | None = None
+    replaces: str | None = None
     help: str = ""
 
     @model_validator(mode="before")
@@ -116,6 +120,9 @@ class Card(Model):
 
     @model_validator(mode="after")
     def _variants_and_profiles_fit(self) -> "Card":
+        for name, param in self.params.items():
+            if param.replaces is not None and param.replaces not in self.params:
+                raise ValueError(f"params.{name}.replaces names '{param.replaces}', which is no parameter of this card")
         for kind, groups in (("variants", self.variants), ("profiles", self.profiles)):
             for group, values in groups.items():
                 for name, value in values.items():

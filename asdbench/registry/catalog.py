@@ -113,7 +113,8 @@ class Catalog:
             UsageError: no such name or parameter, or a value that the parameter does not take.
         """
         entry = self.find(kind, name)
-        return Component.settle(kind, name, entry.card, entry.defaults(profile), values or {})
+        home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
+        return Component.settle(kind, name, entry.card, entry.defaults(profile), values or {}, home)
 
     def add(self, source: Source) -> None:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""

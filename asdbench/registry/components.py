@@ -1,11 +1,16 @@
 """A card with settled parameters: what a run is asked to use, and how it is built."""
 
+import importlib.util
+import math
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -14,16 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Component:
-    """A named thing of one kind with every parameter settled."""
+    """A named thing of one kind with every parameter settled. ``home`` is the folder of a third party's code."""
 
     kind: str
     name: str
     card: "Card"
     params: dict[str, Any]
+    home: Path | None = None
 
     @classmethod
     def settle(
-        cls, kind: str, name: str, card: "Card", defaults: Mapping[str, object], values: Mapping[str, object]
+        cls,
+        kind: str,
+        name: str,
+        card: "Card",
+        defaults: Mapping[str, object],
+        values: Mapping[str, object],
+        home: Path | None = None,
     ) -> "Component":
         """Lay ``values`` (texts from the command line, or Python values) over the defaults and check them.
 
@@ -40,27 +52,58 @@ class Component:
                 params[key] = param.check(parse(param, value) if isinstance(value, str) else value)  # type: ignore[arg-type]
             except ValueError as error:
                 raise UsageError(f"{name}.{key} {error}. See: asdbench show {name}") from error
-        return cls(kind, name, card, params)
+        for key, param in card.params.items():
+            if param.replaces in values and key not in values:
+                params[key] = param.default
+        return cls(kind, name, card, params, home)
 
     def identity(self) -> dict[str, Any]:
-        """All that decides what the component computes; part of every cache key."""
-        return {"target": self.card.target, "version": self.card.version, "params": self.params}
+        """All that decides what the component computes; part of every cache key.
+
+        A third party's code counts by its content, because its author changes it without raising the version.
+        """
+        known: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": self.params}
+        if self.home is not None:
+            known["code"] = file_digest(self._module_file())
+        return known
 
     def build(self) -> Any:
         """Import the target and call it with the parameters.
 
         Raises:
-            AsdbenchError: the target cannot be imported, or does not take the card's parameters.
+            AsdbenchError: the target cannot be imported.
         """
         module, _, attribute = self.card.target.partition(":")
         try:
+            if self.home is not None:
+                self._module_file()
             target = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise AsdbenchError(
-                f"The card of '{self.name}' names the target {self.card.target}, which does not load: {error}.\n"
-                f"See where it comes from: asdbench show {self.name}"
-            ) from error
+        except AsdbenchError:
+            raise
+        except Exception as error:  # a module of a third party may raise anything when it is imported
+            raise self._does_not_load(f"{type(error).__name__}: {error}") from error
         return target(**self.params)
+
+    def _module_file(self) -> Path:
+        """The file of a third party's module, made sure to be that of its own folder."""
+        assert self.home is not None
+        module = self.card.target.partition(":")[0]
+        loaded = sys.modules.get(module)
+        try:
+            spec = loaded.__spec__ if loaded else importlib.util.find_spec(module)
+        except ImportError as error:
+            raise self._does_not_load(str(error)) from error
+        if spec is None or spec.origin is None:
+            raise self._does_not_load(f"there is no module '{module}'")
+        if not Path(spec.origin).resolve().is_relative_to(self.home.resolve()):
+            raise self._does_not_load(f"'{module}' is taken by {spec.origin}. Rename the module")
+        return Path(spec.origin)
+
+    def _does_not_load(self, reason: str) -> AsdbenchError:
+        return AsdbenchError(
+            f"The card of '{self.name}' names the target {self.card.target}, which does not load: {reason}.\n"
+            f"See where it comes from: asdbench show {self.name}"
+        )
 
 
 def parse(param: "Param", text: str) -> "Value":
@@ -82,7 +125,10 @@ def parse(param: "Param", text: str) -> "Value":
             case "float":
                 return float(text)
             case "any":
-                return None if text == "None" else _literal(text)
+                value = None if text == "None" else _literal(text)
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise ValueError(text)
+                return value
     except (ValueError, KeyError):
         raise ValueError(f"takes {param.accepts()}, not '{text}'") from None
 

@@ -1,8 +1,10 @@
 """Detectors of other libraries as scorers, with cards made from their own signatures."""
 
 import inspect
+import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError
 def card_from_signature(detector: type[Any], target: str, name: str) -> ScorerCard:
     """Card whose parameters are the keyword arguments of ``detector``, and ``detector`` itself.
 
-    Arguments without a default are left out: a detector that needs one cannot be asked for by name alone.
+    Defaults that are no plain values (None, objects) appear as None and are left to the detector.
     """
     params = {"detector": Param(default=name, type="str", choices=(name,), help="The library's class.")}
     for argument in inspect.signature(detector).parameters.values():
@@ -39,6 +41,22 @@ def given_arguments(detector: type[Any], params: dict[str, Any], seed: int) -> d
     if "random_state" in signature:
         given["random_state"] = seed
     return given
+
+
+@contextmanager
+def global_seed(seed: int) -> Iterator[None]:
+    """Seed the global generators that some detectors draw from; what was there before is restored."""
+    torch = sys.modules.get("torch")
+    numpy_state, torch_state = np.random.get_state(), torch.get_rng_state() if torch else None
+    np.random.seed(seed)
+    if torch:
+        torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        if torch:
+            torch.set_rng_state(torch_state)
 
 
 class LibraryDetector(FittedScorer):
@@ -65,8 +83,9 @@ class LibraryDetector(FittedScorer):
             ScorerError: the detector refuses the embeddings or its parameters.
         """
         try:
-            self._model = self._class(**self.arguments())
-            self._model.fit(np.asarray(embeddings, float))
+            with redirect_stdout(sys.stderr), global_seed(self.seed):
+                self._model = self._class(**self.arguments())
+                self._model.fit(np.asarray(embeddings, float))
         except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
             name = self._class.__name__
             raise ScorerError(f"{name} failed on embeddings of shape {embeddings.shape}: {error}") from error

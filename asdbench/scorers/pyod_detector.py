@@ -1,15 +1,19 @@
 """Any detector of PyOD as a scorer: ``pyod:IForest``."""
 
 import pkgutil
+import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Embeddings, Scores
 from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
+
+LEAVE_ONE_OUT = {"ABOD", "COF", "KNN", "LOF", "SOD"}
 
 
 def find_detector(name: str) -> type[Any]:
@@ -17,6 +21,7 @@ def find_detector(name: str) -> type[Any]:
 
     Raises:
         UsageError: PyOD has none.
+        RequirementError: it needs a package that is not installed.
     """
     import pyod.models
 
@@ -25,16 +30,18 @@ def find_detector(name: str) -> type[Any]:
         for module in pkgutil.iter_modules(pyod.models.__path__)
         if not module.name.startswith(("base", "sklearn_base", "gaal_base"))
     }
-    module = modules.get(name.casefold().replace("_", ""))
+    wanted = name.casefold().replace("_", "")
+    module = modules.get(wanted)
     if module is None:
         hint = did_you_mean(name, modules)
         raise UsageError(f"PyOD has no detector '{name}'.{hint} Accepted: the class names of pyod.models, as pyod:KNN")
     try:
-        loaded = import_module(f"pyod.models.{module}")
+        with redirect_stdout(sys.stderr):  # some print advice when they are imported
+            loaded = import_module(f"pyod.models.{module}")
     except ImportError as error:
-        raise UsageError(f"pyod:{name} needs a package that is not installed: {error}") from error
+        raise RequirementError(f"pyod:{name} needs a package that is not installed: {error}") from error
     for attribute, value in vars(loaded).items():
-        if attribute.casefold() == name.casefold().replace("_", "") and isinstance(value, type):
+        if attribute.casefold().replace("_", "") == wanted and isinstance(value, type):
             return value
     raise UsageError(f"PyOD's module {module} holds no class '{name}'")
 
@@ -55,5 +62,7 @@ class PyODDetector(LibraryDetector):
         return np.asarray(self._model.decision_function(np.asarray(embeddings, float)), np.float64).ravel()
 
     def training_scores(self) -> Scores | None:
-        """PyOD's own training scores, in which a clip is not its own neighbour."""
+        """PyOD's own training scores where a clip is not its own neighbour in them; else out of fold."""
+        if self._class.__name__ not in LEAVE_ONE_OUT:
+            return None
         return np.asarray(self._model.decision_scores_, np.float64).ravel()

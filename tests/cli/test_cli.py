@@ -83,6 +83,9 @@ def test_run_ends_with_a_table_and_the_next_command(cli, small_dataset, tmp_path
     for words in ("fan", "valve", "AUC source", "official score", "failed: raw-mel + identity, seed 0, fan", "Next:"):
         assert words in outcome.out
     assert "knn" in outcome.out
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "identity")
+    plan = cli("run", *words, "--out", tmp_path, "--dry-run", "--json").json["plan"]
+    assert [run["done"] for run in plan] == [True, False]
 
 
 def test_a_dry_run_shows_the_plan_and_writes_no_run(cli, small_dataset, tmp_path):

@@ -1,10 +1,12 @@
 """The main job on real recordings, as the README gives it."""
 
+from pathlib import Path
+
 import pytest
 
 
 @pytest.mark.slow
-def test_both_extractors_on_the_real_slider(cli, shared_data, tmp_path):
+def test_both_extractors_on_the_real_slider(cli, shared_data, tmp_path, official_score_of_files):
     outcome = cli(
         "run", "--dataset", shared_data / "real" / "slider-2023", "--extractor", "raw-mel", "--extractor", "simclr",
         "--scorer", "mahalanobis-ml", "--scorer", "knn", "-p", "simclr.steps=2", "--json", "--out", tmp_path,
@@ -17,6 +19,9 @@ def test_both_extractors_on_the_real_slider(cli, shared_data, tmp_path):
         ("simclr", "mahalanobis-ml", "done"),
         ("simclr", "knn", "done"),
     ]
+    for run in runs:
+        expected = official_score_of_files(Path(run["record"]).parent / "scores")
+        assert run["official_score"] == pytest.approx(expected, abs=1e-12)
     raw = runs[0]["machines"]["slider"]
     assert raw["auc_source"] > raw["auc_target"], "the other rail is the harder one"
     assert raw["auc_source"] > 0.7

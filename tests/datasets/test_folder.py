@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from asdbench.core.errors import DataError
+from asdbench.core.errors import DataError, UsageError
 from asdbench.datasets import read_folder
 from asdbench.datasets.contents import ContentDigests
 
@@ -59,6 +59,8 @@ def test_all_problems_are_listed_at_once(make_folder, dcase2023_names):
         }
     )
     (root / "pump" / "test" / "notes.txt").write_text("hello")
+    (root / "pump" / "test" / "gone.wav").symlink_to(root / "nowhere.wav")
+    (root / "pump" / "train" / "folder.wav").mkdir()
     with pytest.raises(DataError) as caught:
         read_folder(root)
     message = str(caught.value)
@@ -68,9 +70,26 @@ def test_all_problems_are_listed_at_once(make_folder, dcase2023_names):
         f"{root / 'fan' / 'test'}: no recordings",
         "the name says test, the folder train",
         "notes.txt: not a .wav or .flac file",
+        "gone.wav: a link that leads nowhere",
+        "folder.wav: not a .wav or .flac file",
     ):
         assert words in message
     assert caught.value.exit_code == 3
+
+
+def test_the_list_of_problems_is_never_cut_short(make_folder, dcase2023_names):
+    names = dcase2023_names()
+    root = make_folder({"pump": {**names, "train": [*names["train"], *(f"strange{i:02d}.wav" for i in range(30))]}})
+    with pytest.raises(DataError) as caught:
+        read_folder(root)
+    assert all(f"strange{i:02d}.wav" in str(caught.value) for i in range(30))
+
+
+def test_machines_that_are_not_picked_are_not_looked_at(make_folder, dcase2023_names):
+    root = make_folder({"pump": dcase2023_names(), "fan": {"train": ["strange.wav"]}})
+    assert read_folder(root, machines=["pump"]).machines == ["pump"]
+    with pytest.raises(UsageError, match=r"has no machine 'pmp'\. Did you mean 'pump'"):
+        read_folder(root, machines=["pmp"])
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def make_context(table, own_cache, tmp_path) -> Callable[..., Context]:
             frontend=frontend,
             augmentations=augmentations,
             identity="tests",
-            cache=own_cache,
+            views=own_cache / "views",
             checkpoints=checkpoints,
         )
         return Context(seed, "cpu", 2, Silent(), features, frontend.frame_rate_hz, more if training else None)

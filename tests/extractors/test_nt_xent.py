@@ -31,6 +31,13 @@ def test_as_written_in_equation_1():
     assert float(nt_xent(first, second, 0.2)) == pytest.approx(total / 6, rel=1e-6)
 
 
+def test_half_precision_around_it_does_not_reach_it():
+    first, second = (part.float() for part in pairs())
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = nt_xent(first, second, 0.05)
+    assert torch.equal(inside, nt_xent(first, second, 0.05))
+
+
 def test_its_gradient_is_that_of_finite_differences():
     first, second = (part.float().requires_grad_() for part in pairs(4, 3))
     nt_xent(first, second, 0.5).backward()

@@ -64,6 +64,15 @@ def test_an_unknown_backbone_names_the_nearest():
         asdbench.build("simclr", backbone="resnet-18")
 
 
+def test_the_head_fits_backbones_whose_last_layer_is_wider_than_timm_says():
+    assert asdbench.build("simclr", backbone="mobilenetv3_small_050")._make(1).head[0].weight.shape == (1024, 1024)
+
+
+def test_a_backbone_of_fixed_input_size_is_refused():
+    with pytest.raises(UsageError, match="does not take spectrograms of any length"):
+        asdbench.build("simclr", backbone="vit_tiny_patch16_224")._make(1)
+
+
 def test_one_clip_cannot_be_told_apart(table, make_context):
     with pytest.raises(TrainingError, match="at least two"):
         asdbench.build("simclr").fit(table.training_view()[:1], make_context())

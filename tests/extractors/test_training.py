@@ -60,7 +60,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_way_out(make_context):
         train(
             network(), batches, 2, lambda batch: torch.tensor(float("nan"), requires_grad=True), RECIPE, make_context()
         )
-    assert "-p toy.learning_rate=0.005" in str(caught.value)
+    assert "-p extractor.learning_rate=0.005" in str(caught.value)
 
 
 def test_the_rate_follows_the_cosine_with_warm_restarts(make_context, monkeypatch):

@@ -1,6 +1,7 @@
 """Nothing that a test clip's label or domain could be read from reaches an extractor or a scorer."""
 
 import gc
+import sys
 import types
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def seen(tmp_path, small_dataset, monkeypatch):
     assert [record.status for record in records] == ["done"]
     import spy_plugin
 
-    return spy_plugin.SEEN
+    yield spy_plugin.SEEN
+    del sys.modules["spy_plugin"]
 
 
 def reachable(start):
@@ -88,6 +90,17 @@ def test_no_label_domain_or_file_of_a_test_clip_can_be_reached(seen, small_datas
                 assert not any(name in words for name in test_names), f"{call[0]} can read {words}"
                 assert not words.endswith("/test"), f"{call[0]} can read {words}"
                 assert "anomaly" not in words, f"{call[0]} can read {words}"
+
+
+def test_no_folder_that_can_be_reached_tells_of_a_test_clip(seen, small_dataset, tmp_path):
+    table = read_folder(small_dataset)
+    test_names = {clip.name for clip in table if clip.split == "test"}
+    folders = {item for call in seen for item in reachable(call[1:]) if isinstance(item, Path)}
+    inside = {file for folder in folders if tmp_path in folder.parents for file in folder.rglob("*") if file.is_file()}
+    assert tmp_path / "cache" not in folders
+    for file in inside:
+        text = file.read_bytes().decode("latin-1")
+        assert not any(name in text for name in test_names), file
 
 
 def test_a_fit_is_given_no_test_features(seen, small_dataset):

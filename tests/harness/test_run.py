@@ -280,6 +280,17 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(run, tmp_path,
     assert not list(tmp_path.glob("runs/*"))
 
 
+def test_a_run_file_gives_way_to_the_command_line_whatever_each_calls_the_component(tmp_path):
+    from asdbench.harness.spec import read_spec
+
+    (tmp_path / "run.toml").write_text("[params.knn]\nn_neighbors = 3\n[params.scorer]\nmethod = 'mean'\n")
+    given = {"extractor": ["raw-mel"], "scorer": ["knn"], "params": ["scorer.n_neighbors=7", "knn.method=median"]}
+    spec = read_spec(tmp_path / "run.toml", given | {"out": tmp_path / "runs"})
+    (cell,) = make_plan(spec, Silent()).cells
+    assert cell.scorer.params["n_neighbors"] == 7
+    assert cell.scorer.params["method"] == "median"
+
+
 def test_parameters_by_kind_and_by_name(run):
     (record,) = run(params={"scorer.n_neighbors": "3", "frontend.n_mels": "64"})
     assert record.scorer.params["n_neighbors"] == 3

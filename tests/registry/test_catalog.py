@@ -3,7 +3,7 @@ import sys
 import pytest
 
 import asdbench
-from asdbench.core.errors import UsageError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.registry import load_catalog
 from asdbench.registry.toml import CardError
 
@@ -48,7 +48,7 @@ def test_a_wrong_card_names_file_key_and_nearest_key(tmp_path, change, message):
     assert message in str(caught.value)
 
 
-def test_a_folder_brings_cards_and_code(tmp_path, monkeypatch):
+def test_a_folder_brings_cards_and_code(tmp_path, monkeypatch, clean_modules):
     folder = plugin(tmp_path / "mine")
     (folder / "their_scorer.py").write_text(
         "class TheirScorer:\n    def __init__(self, *, power): self.power = power\n"
@@ -59,6 +59,43 @@ def test_a_folder_brings_cards_and_code(tmp_path, monkeypatch):
     assert str(folder) in catalog.find("scorers", "their-scorer").origin
     monkeypatch.setenv("ASDBENCH_PLUGIN_PATH", str(folder))
     assert "their-scorer" in load_catalog().names("scorers")
+
+
+def scorer_module(folder, text):
+    plugin(folder)
+    (folder / "their_scorer.py").write_text(f"class TheirScorer:\n    def __init__(self, *, power): {text}\n")
+    return folder
+
+
+@pytest.fixture
+def clean_modules(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    sys.modules.pop("their_scorer", None)
+
+
+def test_changed_code_of_a_plugin_changes_what_it_is(tmp_path, clean_modules):
+    folder = scorer_module(tmp_path / "mine", "pass")
+    before = load_catalog([folder]).component("scorers", "their-scorer").identity()
+    assert load_catalog([folder]).component("scorers", "their-scorer").identity() == before
+    scorer_module(folder, "self.power = -power")
+    assert load_catalog([folder]).component("scorers", "their-scorer").identity() != before
+
+
+def test_the_module_of_one_plugin_is_never_taken_for_that_of_another(tmp_path, clean_modules):
+    first, second = (scorer_module(tmp_path / name, "pass") for name in ("first", "second"))
+    (second / "registry" / "scorers" / "their-scorer.toml").rename(second / "registry" / "scorers" / "other.toml")
+    catalog = load_catalog([first, second])
+    catalog.component("scorers", "their-scorer").build()
+    with pytest.raises(AsdbenchError, match=r"'their_scorer' is taken by .*first.* Rename the module"):
+        catalog.component("scorers", "other").build()
+
+
+def test_a_plugin_that_raises_on_import_is_told_with_its_card(tmp_path, clean_modules):
+    folder = plugin(tmp_path / "mine")
+    (folder / "their_scorer.py").write_text("raise RuntimeError('no licence')")
+    with pytest.raises(AsdbenchError, match=r"card of 'their-scorer'.*RuntimeError: no licence"):
+        load_catalog([folder]).component("scorers", "their-scorer").build()
 
 
 def test_an_installed_package_brings_cards(tmp_path, monkeypatch):
@@ -74,6 +111,7 @@ def test_an_installed_package_brings_cards(tmp_path, monkeypatch):
 
 def test_a_broken_plugin_is_a_warning_with_its_origin(tmp_path):
     folder = plugin(tmp_path / "broken", CARD.replace("summary", "sumary"))
+    (folder / "registry" / "scorers" / "folder.toml").mkdir()
     catalog = load_catalog([folder, tmp_path / "nowhere"])
     assert "their-scorer" not in catalog.names("scorers")
     assert "knn" in catalog.names("scorers")
@@ -112,6 +150,13 @@ def test_variants_and_profiles_lie_over_the_defaults():
     assert (quick.params["steps"], quick.params["crop_s"]) == (14, 3.0)
 
 
+def test_epochs_given_by_hand_are_not_overruled_by_a_profiles_steps():
+    catalog = load_catalog()
+    assert catalog.component("extractors", "simclr", {"epochs": "20"}, "quick").params["steps"] == 0
+    both = catalog.component("extractors", "simclr", {"epochs": "20", "steps": "9"}, "quick").params
+    assert (both["epochs"], both["steps"]) == (20, 9)
+
+
 def test_build_fills_in_the_cards_defaults():
     assert asdbench.build("knn", n_neighbors=3)._k == 3
     with pytest.raises(UsageError, match=r"Nothing is named 'knm'\. Did you mean 'knn'"):
@@ -121,6 +166,9 @@ def test_build_fills_in_the_cards_defaults():
 def test_prefixes_reach_any_detector():
     catalog = load_catalog()
     assert catalog.component("scorers", "pyod:IForest", {"n_estimators": "20"}).params["n_estimators"] == 20
+    assert catalog.find("scorers", "pyod:SO_GAAL").card.params["detector"].default == "SO_GAAL"
+    with pytest.raises(UsageError, match="takes a value, not 'nan'"):
+        catalog.component("scorers", "pyod:KNN", {"radius": "nan"})
     with pytest.raises(UsageError, match="PyOD has no detector 'IForst'"):
         catalog.find("scorers", "pyod:IForst")
     with pytest.raises(UsageError, match=r"Did you mean 'svm\.OneClassSVM'"):
