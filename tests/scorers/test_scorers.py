@@ -68,6 +68,7 @@ def test_elliptic_envelope_is_not_moved_by_a_few_strays():
     assert moved < 0.3 * clean
 
 
+@pytest.mark.filterwarnings("ignore:Determinant has increased:RuntimeWarning")
 def test_elliptic_envelope_says_when_its_support_leaves_nothing_out():
     train, test = RNG.normal(size=(10, 25)).astype(np.float32), RNG.normal(size=(7, 25)).astype(np.float32)
     scorer, scores = scored("elliptic-envelope", train, test)
