@@ -1,7 +1,5 @@
 import csv
 import json
-import time
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -77,40 +75,17 @@ def test_the_same_command_writes_the_same_bytes_and_the_seed_changes_simclr_only
     assert found["other"]["simclr"] != found["first"]["simclr"]
 
 
-def test_the_official_score_from_the_files_alone(run, tmp_path):
-    """From the definition, by counting pairs; nothing of asdbench.protocols is used."""
+def test_the_official_score_from_the_files_alone(run, tmp_path, official_score_of_files):
     (record,) = run(scorer=("mahalanobis-lw",))
-    terms = []
-    for path in sorted((tmp_path / "runs" / record.run_id / "scores").glob("anomaly_score_*")):
-        rows = [(name, float(value)) for name, value in csv.reader(path.open())]
-        anomaly = [score for name, score in rows if "_anomaly_" in name]
-        for domain in ("_source_", "_target_"):
-            normal = [score for name, score in rows if "_normal_" in name and domain in name]
-            wins = sum((a > n) + 0.5 * (a == n) for a in anomaly for n in normal)
-            terms.append(wins / len(anomaly) / len(normal))
-        terms.append(partial_auc([s for n, s in rows if "_normal_" in n], anomaly))
-    assert record.results.official_score == pytest.approx(len(terms) / sum(1 / t for t in terms), abs=1e-12)
-
-
-def partial_auc(normal, anomaly, limit=0.1):
-    points = [(0.0, 0.0)]
-    for threshold in sorted({*normal, *anomaly}, reverse=True):
-        points.append((np.mean([n >= threshold for n in normal]), np.mean([a >= threshold for a in anomaly])))
-    area = 0.0
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 < limit and x1 > x0:
-            end = min(x1, limit)
-            area += (end - x0) * (y0 + y0 + (y1 - y0) * (end - x0) / (x1 - x0)) / 2
-    return 0.5 * (1 + (area - limit**2 / 2) / (limit - limit**2 / 2))
+    expected = official_score_of_files(tmp_path / "runs" / record.run_id / "scores")
+    assert record.results.official_score == pytest.approx(expected, abs=1e-12)
 
 
 def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
     run(("simclr",), ("knn",), params=SIMCLR)
     monkeypatch.setattr("asdbench.extractors.simclr.train", None)
     monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
-    started = time.perf_counter()
     records = run(("simclr",), ("knn", "mahalanobis-ml"), params=SIMCLR)
-    assert time.perf_counter() - started < 30
     assert [record.status for record in records] == ["done", "done"]
     assert records[1].loss == records[0].loss != []
 
