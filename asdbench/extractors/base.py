@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,11 +69,17 @@ class Context:
 class Extractor(ABC):
     """Turns clips into embeddings. Arguments of the constructor are the parameters of its card.
 
+    What ``fit`` may leave for the record:
+
     Attributes:
-        history: mean loss of each epoch, for extractors that train.
+        curves: one number for each epoch, by name; "loss" is the mean training loss.
+        parameter_count: learned numbers of the network; 0 when nothing is learned.
+        notes: what the user should know of this fit.
     """
 
-    history: Sequence[float] = ()
+    curves: Mapping[str, Sequence[float]] = MappingProxyType({})
+    parameter_count: int = 0
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:

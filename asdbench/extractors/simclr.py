@@ -15,7 +15,7 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError, did_you_mean
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
-from asdbench.extractors.checkpoints import load_weights, save_weights
+from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.nt_xent import nt_xent
 from asdbench.extractors.training import Recipe, reproducible, train
 from asdbench.extractors.views import augmented_views
@@ -105,7 +105,7 @@ class SimCLR(Extractor):
             network = self._make(context.features.shape(keys[0])[0])
             network.mean, network.std = _level(keys, context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            self.history = train(
+            self.curves = train(
                 network,
                 lambda epoch: self._batches(epoch, keys, views, context),
                 batches,
@@ -114,6 +114,7 @@ class SimCLR(Extractor):
                 context,
             )
         self._network = network
+        self.parameter_count = count_parameters(network)
 
     def _loss(self, network: Network, batch: Batch) -> Tensor:
         originals, copies = network(torch.cat(batch)).chunk(2)
@@ -155,16 +156,15 @@ class SimCLR(Extractor):
         return result
 
     def save(self, folder: Path) -> None:
-        """Write weights and losses."""
+        """Write the weights."""
         assert self._network is not None, "fit first"
         save_weights(self._network, folder / "network.safetensors")
         channels = next(self._network.backbone.parameters()).shape[1]
-        (folder / "simclr.json").write_text(json.dumps({"channels": channels, "history": list(self.history)}))
+        (folder / "simclr.json").write_text(json.dumps({"channels": channels}))
 
     def load(self, folder: Path) -> None:
-        """Read weights and losses."""
+        """Read the weights."""
         facts = json.loads((folder / "simclr.json").read_text())
-        self.history = facts["history"]
         self._network = self._make(facts["channels"])
         load_weights(self._network, folder / "network.safetensors")
         self._network.to(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
 """The training loop that every extractor that trains shares."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +13,27 @@ from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.extractors.base import Context
-from asdbench.extractors.checkpoints import Checkpoints
+from asdbench.extractors.checkpoints import Checkpoints, Curves
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to train: Adam, cosine annealing with warm restarts.
+    """How long and how fast to train with Adam.
 
     Attributes:
         name: shown beside the progress bar and in errors.
         epochs: passes over the training clips.
         learning_rate: at the start of each cycle.
-        restarts: the rate returns to its start this often; a cycle lasts epochs / (restarts + 1).
+        restarts: cosine annealing returns the rate to its start this often; a cycle lasts epochs / (restarts + 1).
+            None keeps the rate as it is.
+        mixed_precision: on a GPU, run the forward pass in bfloat16 where that is safe.
     """
 
     name: str
     epochs: int
     learning_rate: float
-    restarts: int
+    restarts: int | None = None
+    mixed_precision: bool = True
 
 
 def train(
@@ -40,12 +43,12 @@ def train(
     loss: Callable[[Any], Tensor],
     recipe: Recipe,
     context: Context,
-) -> list[float]:
-    """Train ``network`` in place and return the mean loss of each epoch.
+    measure: Callable[[], Mapping[str, float]] = dict,
+) -> Curves:
+    """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
 
     After each epoch the state is kept in the context's checkpoints, and a training that finds some goes on from
-    there; batches depend on the seed and the epoch alone, so both give the same network. On a GPU the forward pass
-    runs in bfloat16 where that is safe (autocast).
+    there; batches depend on the seed and the epoch alone, so both give the same network.
 
     Args:
         network: already on the context's device.
@@ -54,43 +57,59 @@ def train(
         loss: batch -> scalar loss.
         recipe: epochs and learning rate.
         context: seed, device, progress, checkpoints.
+        measure: called after each epoch, the network in evaluation mode; numbers by name (a validation loss, say).
 
     Raises:
         TrainingError: the loss is no longer finite.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    cycle = max(1, math.ceil(recipe.epochs / (recipe.restarts + 1)))
-    scheduler = CosineAnnealingWarmRestarts(optimizer, T_0=cycle)
+    set_rate = _schedule(optimizer, recipe)
     checkpoints = Checkpoints(context.training.checkpoints) if context.training else None
-    losses = checkpoints.restore(network, optimizer) if checkpoints else []
-    network.train()
+    curves = checkpoints.restore(network, optimizer) if checkpoints else {}
+    mixed = recipe.mixed_precision and context.device == "cuda"
     with context.progress.stage(f"train {recipe.name}", recipe.epochs * batches_per_epoch) as stage:
-        stage.advance(len(losses) * batches_per_epoch)
-        for epoch in range(len(losses), recipe.epochs):
+        done = len(curves.get("loss", []))
+        stage.advance(done * batches_per_epoch)
+        for epoch in range(done, recipe.epochs):
+            network.train()
             total = 0.0
             torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
-                scheduler.step(epoch + step / batches_per_epoch)  # fractions are meant
-                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
+                set_rate(epoch + step / batches_per_epoch)
+                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=mixed):
                     value = loss(batch)
-                _refuse_non_finite(value, recipe, epoch)
+                number = _finite(value, recipe, epoch)
                 optimizer.zero_grad(set_to_none=True)
                 value.backward()
                 optimizer.step()
-                total += float(value.detach())
-                stage.advance(1, f"epoch {epoch + 1}/{recipe.epochs}, loss {float(value.detach()):.3f}")
-            losses.append(total / batches_per_epoch)
+                total += number
+                stage.advance(1, f"epoch {epoch + 1}/{recipe.epochs}, loss {number:.3f}")
+            network.eval()
+            with torch.inference_mode():
+                found = {"loss": total / batches_per_epoch, **measure()}
+            for name, figure in found.items():
+                curves.setdefault(name, []).append(figure)
             if checkpoints:
-                checkpoints.save(network, optimizer, losses)
-    return losses
+                checkpoints.save(network, optimizer, curves)
+    return curves
 
 
-def _refuse_non_finite(value: Tensor, recipe: Recipe, epoch: int) -> None:
-    if not torch.isfinite(value):
+def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe) -> Callable[[float], None]:
+    """Sets the rate for a place in the training, counted in epochs; fractions are meant."""
+    if recipe.restarts is None:
+        return lambda place: None
+    cycle = max(1, math.ceil(recipe.epochs / (recipe.restarts + 1)))
+    return CosineAnnealingWarmRestarts(optimizer, T_0=cycle).step
+
+
+def _finite(value: Tensor, recipe: Recipe, epoch: int) -> float:
+    number = float(value.detach())
+    if not math.isfinite(number):
         raise TrainingError(
-            f"Training {recipe.name} stopped in epoch {epoch + 1}: the loss is {float(value.detach())}.\n"
+            f"Training {recipe.name} stopped in epoch {epoch + 1}: the loss is {number}.\n"
             f"A lower learning rate usually mends it: -p extractor.learning_rate={recipe.learning_rate / 10:g}"
         )
+    return number
 
 
 @contextmanager

@@ -19,11 +19,13 @@ from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.harness.collapse import collapse
 from asdbench.harness.failures import recorded
 from asdbench.harness.plan import Plan, System
-from asdbench.harness.record import Failure
+from asdbench.harness.record import Failure, TrainedNetwork
 
 SAVED = "fit.json"
+FORMAT = 2  # of what is kept beside a fitted extractor; raised when it changes
 
 
 class StageError(AsdbenchError):
@@ -36,13 +38,15 @@ class Embedded:
 
     Attributes:
         rows: by machine type, float32 (n, dim), in the order of ``ClipTable.blind_view`` of that machine.
-        loss: mean training loss of each epoch.
+        training: what each fit left to look at.
+        notes: what each fit noted.
         seconds: of fitting and of embedding, when they were computed.
         failures: why rows are missing.
     """
 
     rows: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    loss: list[float] = field(default_factory=list)
+    training: list[TrainedNetwork] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -92,7 +96,11 @@ class EmbeddingStage:
                 _add_seconds(done.seconds, json.loads(path.with_suffix(".json").read_text()))
         facts = json.loads((trained / SAVED).read_text())
         _add_seconds(done.seconds, {"fit": facts["seconds"]})
-        done.loss += facts["loss"]
+        done.notes += [note for note in facts["notes"] if note not in done.notes]
+        if facts["curves"]:
+            done.training.append(
+                TrainedNetwork(machines=machines, parameters=facts["parameters"], curves=facts["curves"])
+            )
 
     def _seed(self, machines: list[str]) -> int:
         name = self._system.extractor.name
@@ -101,11 +109,12 @@ class EmbeddingStage:
 
     def _fit_digest(self, table: ClipTable, seed: int) -> str:
         clips = [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in table.training_view()]
-        return digest([self._system.identity(), clips, seed, self._plan.device], 24)
+        return digest([FORMAT, self._system.identity("fit"), clips, seed, self._plan.device], 24)
 
     def _embedding_file(self, fit_digest: str, machine: str) -> Path:
         clips = [[clip.section, clip.key] for clip in self._plan.table.select(machines=[machine]).blind_view()]
-        return self._plan.cache / "embeddings" / f"{digest([fit_digest, machine, clips], 24)}.npy"
+        read = self._system.extractor.params  # with those that affect the embedding alone
+        return self._plan.cache / "embeddings" / f"{digest([fit_digest, read, machine, clips], 24)}.npy"
 
     def _fitted(self, table: ClipTable, trained: Path, seed: int) -> Extractor:
         extractor: Extractor = self._system.extractor.build()
@@ -121,7 +130,13 @@ class EmbeddingStage:
         seconds = time.perf_counter() - started
         with whole_folder(trained) as folder:
             extractor.save(folder)
-            write_json(folder / SAVED, {"seconds": seconds, "loss": list(extractor.history)})
+            facts = {
+                "seconds": round(seconds, 3),
+                "parameters": extractor.parameter_count,
+                "curves": {name: list(curve) for name, curve in extractor.curves.items()},
+                "notes": list(extractor.notes),
+            }
+            write_json(folder / SAVED, facts)
         shutil.rmtree(checkpoints, ignore_errors=True)
         return extractor
 
@@ -167,6 +182,9 @@ class EmbeddingStage:
         rows = np.asarray(extractor.embed(clips, self._context(features, seed, None)))
         seconds = time.perf_counter() - started
         self._refuse_unusable(rows, len(clips), machine)
+        fault = collapse(rows)
+        if fault:
+            raise StageError(f"{self._system.extractor.name} collapsed on {machine}: {fault}")
         with whole_file(path.with_suffix(".json")) as file:
             file.write(json.dumps({"embed": seconds}).encode())
         with whole_file(path) as file:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
@@ -38,10 +38,10 @@ class System:
         assert isinstance(self.extractor.card, ExtractorCard)
         return self.extractor.card.fit_on == "dataset"
 
-    def identity(self) -> dict[str, Any]:
-        """All that decides the embeddings besides clips, seed and device."""
+    def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
+        """All that decides a fit, or the embeddings, besides clips, seed and device."""
         return {
-            "extractor": self.extractor.identity(),
+            "extractor": self.extractor.identity(stage),
             "frontend": self.frontend.identity(),
             "augmentations": [[part.name, part.identity()] for part in self.augmentations],
         }

@@ -3,10 +3,11 @@
 A run is one (extractor, scorer, data set, seed). Its record lies in ``runs/<run-id>/run.json``.
 """
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.files import write_text
 from asdbench.protocols.results import Evaluation
@@ -23,6 +24,7 @@ class Model(BaseModel):
 class Asked(Model):
     """What the command asked for, as far as it concerns this run."""
 
+    system: str | None = Field(default=None, description="Name of the system card; None for parts named one by one.")
     extractor: str = Field(description="Name of the extractor.")
     scorer: str = Field(description="Name of the scorer.")
     dataset: str = Field(description="Card's name or folder, as given.")
@@ -69,6 +71,14 @@ class UsedThreshold(Model):
     method: str = Field(description="How it was found from training scores.")
 
 
+class TrainedNetwork(Model):
+    """What a fit left to look at."""
+
+    machines: list[str] = Field(description="Machine types that share it.")
+    parameters: int | None = Field(description="Learned numbers; None where an old record did not tell.")
+    curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured.")
+
+
 class Failure(Model):
     """Why a cell has no result."""
 
@@ -81,7 +91,7 @@ class Failure(Model):
 class RunRecord(Model):
     """One run."""
 
-    schema_version: Literal[1] = Field(default=1, description="Raised when this schema changes.")
+    schema_version: Literal[2] = Field(default=2, description="Raised when this schema changes.")
     run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
     status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
     asked: Asked
@@ -94,7 +104,7 @@ class RunRecord(Model):
     results: Evaluation | None = Field(description="None when the run failed or the test clips carry no labels.")
     ci95: tuple[float, float] | None = Field(description="Bootstrap interval of the official score.")
     thresholds: dict[str, dict[str, UsedThreshold]] = Field(description="By machine type and section.")
-    loss: list[float] = Field(description="Mean training loss of each epoch; empty when nothing is trained.")
+    training: list[TrainedNetwork] = Field(description="One for each network; empty when nothing is trained.")
     notes: list[str] = Field(description="What the user was told, a singular covariance for instance.")
     failures: list[Failure] = Field(description="Every failed part, with its reason.")
     seconds: dict[str, float] = Field(
@@ -113,6 +123,15 @@ def write_record(folder: Path, record: RunRecord) -> Path:
 def read_record(folder: Path) -> RunRecord | None:
     """The record in a run's folder; None when there is none or it cannot be read."""
     try:
-        return RunRecord.model_validate_json((folder / FILE).read_text())
-    except (OSError, ValidationError):
+        return RunRecord.model_validate(_migrated(json.loads((folder / FILE).read_text())))
+    except (OSError, ValueError):
         return None
+
+
+def _migrated(content: dict[str, Any]) -> dict[str, Any]:
+    """A record of an older schema in today's; version 1 kept one loss curve for all machine types."""
+    if content.get("schema_version") != 1:
+        return content
+    loss = content.pop("loss", [])
+    network = {"machines": list(content["dataset"]["train_clips"]), "parameters": None, "curves": {"loss": loss}}
+    return {**content, "schema_version": 2, "training": [network] if loss else []}

@@ -156,8 +156,8 @@ def _write(
             }
             for machine, sections in outcomes.items()
         },
-        loss=embedded.loss,
-        notes=_notes(outcomes),
+        training=embedded.training,
+        notes=[*embedded.notes, *_notes(outcomes)],
         failures=failures,
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -36,7 +36,8 @@ class Tune(Model):
 class Param(Model):
     """One parameter: default, what it may be, and one line of help.
 
-    One that ``replaces`` another is back at the card's default when only the other is set by hand.
+    One that ``replaces`` another is back at the card's default when only the other is set by hand. One that affects
+    "embed" only says how a fitted extractor is read: setting it needs no new fit.
     """
 
     default: Value = None
@@ -45,6 +46,7 @@ class Param(Model):
     choices: tuple[Scalar, ...] | None = None
     tune: Tune | None = None
     replaces: str | None = None
+    affects: Literal["fit", "embed"] = "fit"
     help: str = ""
 
     @model_validator(mode="before")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
@@ -57,12 +57,18 @@ class Component:
                 params[key] = param.default
         return cls(kind, name, card, params, home)
 
-    def identity(self) -> dict[str, Any]:
-        """All that decides what the component computes; part of every cache key.
+    def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
+        """All that decides what the component computes up to a stage; part of every cache key.
 
-        A third party's code counts by its content, because its author changes it without raising the version.
+        Parameters that affect the embedding only are no part of what a fit depends on. A third party's code counts
+        by its content, because its author changes it without raising the version.
         """
-        known: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": self.params}
+        counted = {
+            name: value
+            for name, value in self.params.items()
+            if stage == "embed" or self.card.params[name].affects == "fit"
+        }
+        known: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": counted}
         if self.home is not None:
             known["code"] = file_digest(self._module_file())
         return known

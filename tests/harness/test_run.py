@@ -87,7 +87,7 @@ def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
     monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
     records = run(("simclr",), ("knn", "mahalanobis-ml"), params=SIMCLR)
     assert [record.status for record in records] == ["done", "done"]
-    assert records[1].loss == records[0].loss != []
+    assert records[1].training == records[0].training != []
 
 
 def test_a_machine_more_changes_no_other_result(run):
