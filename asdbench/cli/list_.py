@@ -22,12 +22,12 @@ PREFIXED = [
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="extractors, scorers, augmentations, frontends or datasets; all when left out."),
+        typer.Argument(help="systems, extractors, scorers, augmentations, frontends or datasets; all when left out."),
     ] = None,
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """List what can be named: extractors, scorers, augmentations, front ends, data sets."""
+    """List what can be named: systems, extractors, scorers, augmentations, front ends, data sets."""
     import json
 
     from asdbench.core.errors import UsageError, did_you_mean

@@ -13,7 +13,7 @@ from asdbench.harness.record import FILE
 from asdbench.harness.run import finished
 
 PIPE_WIDTH = 200  # columns, where the output is not a terminal
-System = tuple[str, str]
+System = tuple[str | None, str, str]  # card, extractor, scorer
 
 
 def results_as_json(records: list[RunRecord], plan: Plan) -> str:
@@ -26,7 +26,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
     machines = results.machines if results else {}
     return {
         "run_id": record.run_id,
-        "system": f"{record.extractor.name}-{record.scorer.name}",
+        "system": record.asked.system or f"{record.extractor.name}-{record.scorer.name}",
         "extractor": record.extractor.name,
         "scorer": record.scorer.name,
         "dataset": record.dataset.name,
@@ -48,16 +48,17 @@ def plan_as_json(plan: Plan) -> str:
     runs = [
         {
             "run_id": cell.run_id,
-            "extractor": cell.system.extractor.name,
+            "system": cell.system,
+            "extractor": cell.pipeline.extractor.name,
             "scorer": cell.scorer.name,
             "seed": cell.seed,
-            "profile": cell.system.profile,
+            "profile": cell.pipeline.profile,
             "params": {
                 part.name: part.params
                 for part in (
-                    cell.system.extractor,
-                    cell.system.frontend,
-                    *cell.system.augmentations,
+                    cell.pipeline.extractor,
+                    cell.pipeline.frontend,
+                    *cell.pipeline.augmentations,
                     cell.scorer,
                 )
             },
@@ -77,12 +78,15 @@ def print_plan(plan: Plan) -> None:
         f"device {plan.device}; {plan.jobs} threads",
         highlight=False,
     )
-    table = Table("extractor", "scorer", "seed", "profile", "run", box=None, padding=(0, 2, 0, 0))
+    columns = ("extractor", "scorer", "seed", "profile", "run")
+    named = any(cell.system for cell in plan.cells)
+    table = Table(*(("system",) if named else ()), *columns, box=None, padding=(0, 2, 0, 0))
     for cell in plan.cells:
         there = " (done)" if finished(plan, cell) is not None else ""
-        profile = cell.system.profile or "full"
+        profile = cell.pipeline.profile or "full"
         name = Text(cell.run_id + there, overflow="fold")
-        table.add_row(cell.system.extractor.name, cell.scorer.name, str(cell.seed), profile, name)
+        system = [cell.system or ""] if named else []
+        table.add_row(*system, cell.pipeline.extractor.name, cell.scorer.name, str(cell.seed), profile, name)
     console.print(table)
 
 
@@ -93,7 +97,8 @@ def print_results(records: list[RunRecord], plan: Plan) -> None:
         console = Console(width=PIPE_WIDTH)
     systems: dict[System, list[RunRecord]] = {}
     for record in records:
-        systems.setdefault((record.extractor.name, record.scorer.name), []).append(record)
+        key = (record.asked.system, record.extractor.name, record.scorer.name)
+        systems.setdefault(key, []).append(record)
     table = _table(systems, plan, _parts(plan.protocol))
     if console.measure(table).maximum > console.width:
         table = _table(systems, plan, ())
@@ -102,8 +107,8 @@ def print_results(records: list[RunRecord], plan: Plan) -> None:
     for record in records:
         for failure in record.failures:
             where = f", {failure.machine}" if failure.machine else ""
-            system = f"{record.extractor.name} + {record.scorer.name}, seed {record.asked.seed}"
-            text = f"failed: {system}{where}: {failure.reason}"
+            name = record.asked.system or f"{record.extractor.name} + {record.scorer.name}"
+            text = f"failed: {name}, seed {record.asked.seed}{where}: {failure.reason}"
             console.print(Text(text, "red"), soft_wrap=True)
     console.print()
     console.print(Text(f"Records and score files: {plan.spec.out}/", "dim"), soft_wrap=True)
@@ -118,20 +123,23 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
     spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
     title = f"{plan.table.name}, official score of {plan.protocol} in percent{spread if plan.labelled else ''}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
+    named = any(name for name, _, _ in systems)
+    if named:
+        table.add_column("system", no_wrap=True)
     table.add_column("extractor", no_wrap=True)
     table.add_column("scorer", no_wrap=True)
     for column in (*machines, *(name for name, _ in parts)):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("official score", justify="right", no_wrap=True, style="bold")
     order = sorted(systems.items(), key=lambda item: -_mean_score(item[1]))
-    for (extractor, scorer), runs in order:
+    for (name, extractor, scorer), runs in order:
         results = [run.results for run in runs if run.results is not None]
-        cells = [extractor, scorer]
+        cells = [name or "", extractor, scorer] if named else [extractor, scorer]
         if len(results) < len(runs):
             failed = any(run.status == "failed" for run in runs)
             cells += ["-"] * (len(machines) + len(parts)) + ["failed" if failed else "no labels"]
         else:
-            cells += [_percent([result.machines[name].official_score for result in results]) for name in machines]
+            cells += [_percent([result.machines[column].official_score for result in results]) for column in machines]
             cells += [_percent([_over_machines(result, term) for result in results]) for _, term in parts]
             interval = runs[0].ci95
             total = _percent([result.official_score for result in results])
@@ -167,7 +175,9 @@ def _percent(values: list[float]) -> str:
 
 def next_command(plan: Plan) -> str:
     """The command that a user most likely wants next."""
-    system = f"--extractor {plan.spec.extractor[0]} --scorer {plan.spec.scorer[0]}"
+    system = f"--system {plan.spec.system[0]}" if plan.spec.system else ""
+    if not system:
+        system = f"--extractor {plan.spec.extractor[0]} --scorer {plan.spec.scorer[0]}"
     if plan.spec.dataset == "synthetic":
         return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
     if len(plan.spec.seed) == 1:

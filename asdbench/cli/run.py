@@ -9,6 +9,10 @@ from asdbench.cli.options import AsJson, Jobs, PluginPath, Quiet
 
 
 def run(
+    system: Annotated[
+        list[str] | None,
+        typer.Option("--system", metavar="NAME", help="Published system, as its card says; may be repeated."),
+    ] = None,
     extractor: Annotated[
         list[str] | None,
         typer.Option("--extractor", metavar="NAME", help="Feature extractor; may be repeated."),
@@ -75,7 +79,7 @@ def run(
     quiet: Quiet = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """Train, score and evaluate every extractor with every scorer and seed; end with one table.
+    """Train, score and evaluate every system, and every extractor with every scorer, for each seed; end with one table.
 
     Each run leaves its record, score files and decision files in its own folder. The same command finds what it has
     done before and goes on from there.
@@ -86,6 +90,7 @@ def run(
     from asdbench.harness.spec import read_spec
 
     given = {
+        "system": system or None,
         "extractor": extractor or None,
         "scorer": scorer or None,
         "dataset": dataset,
@@ -108,7 +113,8 @@ def run(
             progress.note(warning)
         typer.echo(plan_as_json(plan)) if as_json else print_plan(plan)
         return
-    for name in dict.fromkeys(cell.system.extractor.name for cell in plan.cells if cell.system.profile):
+    quick = (cell.pipeline.extractor.name for cell in plan.cells if cell.pipeline.profile)
+    for name in dict.fromkeys(quick) if plan.spec.profile == "auto" else ():
         progress.note(f"{name}: small training set, so the card's quick profile is used; --profile full for all of it.")
     records = list(execute(plan, progress))
     if as_json:

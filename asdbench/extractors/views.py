@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from asdbench.core.digests import derive_seed, digest
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
+from asdbench.extractors.training import one_thread
 from asdbench.frontends.pack import Pack, write_pack
 
 
@@ -25,11 +26,10 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
     pack = Pack(training.views / digest([training.identity, copies, keys]))
     if pack.exists:
         return pack
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the clips are what runs in parallel
     pool = ThreadPoolExecutor(context.jobs)
     try:
         with (
+            one_thread(),  # the clips are what runs in parallel
             write_pack(pack.path, "float16") as writer,
             context.progress.stage("augmented views", len(keys)) as stage,
         ):
@@ -40,7 +40,6 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
                 stage.advance()
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
     return pack
 
 

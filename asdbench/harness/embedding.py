@@ -21,7 +21,7 @@ from asdbench.frontends.store import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.failures import recorded
-from asdbench.harness.plan import Plan, System
+from asdbench.harness.plan import Pipeline, Plan
 from asdbench.harness.record import Failure, TrainedNetwork
 
 SAVED = "fit.json"
@@ -52,27 +52,32 @@ class Embedded:
 
 
 class EmbeddingStage:
-    """Embeds all machine types of a plan with one system and seed.
+    """Embeds all machine types of a plan with one pipeline and seed.
 
     The extractor is given training features while it fits and blind clips while it embeds; see
     ``asdbench.datasets.clips`` for what the views leave out.
+
+    ``refreshed`` holds the fits that this command has done anew already, under ``--fresh``.
     """
 
-    def __init__(self, plan: Plan, system: System, seed: int, progress: Progress) -> None:
+    def __init__(
+        self, plan: Plan, pipeline: Pipeline, seed: int, progress: Progress, refreshed: set[str] | None = None
+    ) -> None:
         self._plan = plan
-        self._system = system
+        self._pipeline = pipeline
         self._base_seed = seed
         self._progress = progress
         self._store = FeatureStore(plan.cache / "features", plan.jobs, progress)
+        self._refreshed = set() if refreshed is None else refreshed
         self._frontend: Any = None
 
     def run(self) -> Embedded:
         """Take from the cache what is there, compute the rest."""
         done = Embedded()
         machines = self._plan.table.machines
-        groups = [machines] if self._system.trained_once else [[machine] for machine in machines]
+        groups = [machines] if self._pipeline.trained_once else [[machine] for machine in machines]
         for group in groups:
-            with recorded(done.failures, "fit", None if self._system.trained_once else group[0]):
+            with recorded(done.failures, "fit", None if self._pipeline.trained_once else group[0]):
                 self._run_group(group, done)
         return done
 
@@ -82,8 +87,10 @@ class EmbeddingStage:
         trained = self._plan.cache / "trained" / self._fit_digest(table, seed)
         files = {machine: self._embedding_file(trained.name, machine) for machine in machines}
         if self._plan.spec.fresh:
-            for folder in (trained, _checkpoint(trained)):
-                shutil.rmtree(folder, ignore_errors=True)
+            if trained.name not in self._refreshed:
+                self._refreshed.add(trained.name)
+                for folder in (trained, _checkpoint(trained)):
+                    shutil.rmtree(folder, ignore_errors=True)
             for path in files.values():
                 path.unlink(missing_ok=True)
         if not all(path.is_file() for path in [trained / SAVED, *files.values()]):
@@ -103,26 +110,26 @@ class EmbeddingStage:
             )
 
     def _seed(self, machines: list[str]) -> int:
-        name = self._system.extractor.name
-        place = [] if self._system.trained_once else machines
+        name = self._pipeline.extractor.name
+        place = [] if self._pipeline.trained_once else machines
         return derive_seed(self._base_seed, "extractor", name, *place)
 
     def _fit_digest(self, table: ClipTable, seed: int) -> str:
         clips = [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in table.training_view()]
-        return digest([FORMAT, self._system.identity("fit"), clips, seed, self._plan.device], 24)
+        return digest([FORMAT, self._pipeline.identity("fit"), clips, seed, self._plan.device], 24)
 
     def _embedding_file(self, fit_digest: str, machine: str) -> Path:
         clips = [[clip.section, clip.key] for clip in self._plan.table.select(machines=[machine]).blind_view()]
-        read = self._system.extractor.params  # with those that affect the embedding alone
+        read = self._pipeline.extractor.params  # with those that affect the embedding alone
         return self._plan.cache / "embeddings" / f"{digest([fit_digest, read, machine, clips], 24)}.npy"
 
     def _fitted(self, table: ClipTable, trained: Path, seed: int) -> Extractor:
-        extractor: Extractor = self._system.extractor.build()
+        extractor: Extractor = self._pipeline.extractor.build()
         if (trained / SAVED).is_file():
             extractor.load(trained)
             return extractor
         training_clips = table.select(split="train")
-        features = self._store.read(training_clips, self._system.frontend)
+        features = self._store.read(training_clips, self._pipeline.frontend)
         checkpoints = _checkpoint(trained)
         context = self._context(features, seed, self._training(training_clips, checkpoints))
         started = time.perf_counter()
@@ -142,12 +149,12 @@ class EmbeddingStage:
 
     def _training(self, clips: ClipTable, checkpoints: Path) -> Training:
         augmentations = {}
-        for component in self._system.augmentations:
+        for component in self._pipeline.augmentations:
             augmentation = component.build()
             on_waveforms = augmentation.works_on == "waveform"
             augmentation.rate_hz = self._built.sample_rate_hz if on_waveforms else self._built.frame_rate_hz
             augmentations[component.name] = augmentation
-        identity = self._system.identity()
+        identity = self._pipeline.identity()
         return Training(
             waveforms=TrainingWaveforms({clip.key: clip.path for clip in clips}, self._built),
             frontend=self._built,
@@ -171,27 +178,27 @@ class EmbeddingStage:
     @property
     def _built(self) -> Any:
         if self._frontend is None:
-            self._frontend = self._system.frontend.build()
+            self._frontend = self._pipeline.frontend.build()
         return self._frontend
 
     def _embed(self, extractor: Extractor, machine: str, path: Path, seed: int) -> None:
         table = self._plan.table.select(machines=[machine])
         clips = table.blind_view()
-        features = self._store.read(table, self._system.frontend)
+        features = self._store.read(table, self._pipeline.frontend)
         started = time.perf_counter()
         rows = np.asarray(extractor.embed(clips, self._context(features, seed, None)))
         seconds = time.perf_counter() - started
         self._refuse_unusable(rows, len(clips), machine)
         fault = collapse(rows)
         if fault:
-            raise StageError(f"{self._system.extractor.name} collapsed on {machine}: {fault}")
+            raise StageError(f"{self._pipeline.extractor.name} collapsed on {machine}: {fault}")
         with whole_file(path.with_suffix(".json")) as file:
             file.write(json.dumps({"embed": seconds}).encode())
         with whole_file(path) as file:
             np.save(file, rows, allow_pickle=False)
 
     def _refuse_unusable(self, rows: NDArray[Any], clips: int, machine: str) -> None:
-        name = self._system.extractor.name
+        name = self._pipeline.extractor.name
         if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32:
             raise StageError(
                 f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {machine}; "

@@ -1,30 +1,26 @@
 """From what was asked to the cells that are run."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from asdbench.core.digests import digest
-from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable
 from asdbench.harness.cache import cache_root
 from asdbench.harness.data import is_folder, open_card, open_folder
 from asdbench.harness.machine import available_cores, resolve_device
+from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import protocol_of, require_scorable
-from asdbench.registry import Catalog, Component, load_catalog
+from asdbench.registry import Component, load_catalog
 from asdbench.registry.cards import ExtractorCard
-
-QUICK = "quick"
-QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
 
 
 @dataclass(frozen=True)
-class System:
+class Pipeline:
     """An extractor with all that feeds it."""
 
     extractor: Component
@@ -49,17 +45,23 @@ class System:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run to be done."""
+    """One run to be done. ``system`` is the card that composed it, if one did."""
 
-    system: System
+    system: str | None
+    pipeline: Pipeline
     scorer: Component
     seed: int
     run_id: str
 
+    @property
+    def name(self) -> str:
+        """How people call it: the system, or extractor and scorer."""
+        return self.system or f"{self.pipeline.extractor.name} + {self.scorer.name}"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of one command, extractor by extractor and seed by seed."""
+    """All runs of one command, pipeline by pipeline and seed by seed."""
 
     spec: RunSpec
     table: ClipTable
@@ -82,16 +84,16 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         RequirementError: data or a GPU is missing.
     """
     catalog = load_catalog(spec.plugin_path)
-    for option, names in (("extractor", spec.extractor), ("scorer", spec.scorer)):
-        if not names:
-            raise UsageError(f"Nothing to run: --{option} is missing. See: asdbench list {option}s")
-        if len(set(names)) < len(names):
-            raise UsageError(f"--{option} names the same one twice: {', '.join(names)}.")
+    wanted = asked_stages(spec, catalog)
     folder = is_folder(spec.dataset, catalog)
-    scopes = Scopes(spec, catalog, dataset=None if folder else spec.dataset)
-    systems = [scopes.system(name, None) for name in spec.extractor]  # refuses wrong parameters
-    scorers = [scopes.component("scorers", name) for name in spec.scorer]
+    scopes = Scopes(spec, catalog, wanted, dataset=None if folder else spec.dataset)
+    for stages in wanted:  # refuses wrong parameters
+        _pipeline(scopes, stages, None)
     dataset = None if folder else scopes.component("datasets", spec.dataset)
+    scorers = {
+        (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
+        for stages in wanted
+    }
     device = resolve_device(spec.device)
     jobs = spec.jobs or available_cores()
     require_writable(spec.out)
@@ -103,100 +105,46 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     else:
         table = open_card(dataset, cache, jobs, progress, spec.machine)
     labelled = require_scorable(table)
-    profile = scopes.profile(len(table.training_view()))
-    systems = [scopes.system(name, profile) for name in spec.extractor]
+    # Systems that share all but the scorer share one pipeline, so that it is trained and read once.
+    pipelines: dict[str, Pipeline] = {}
+    members: dict[str, list[tuple[str | None, Component]]] = {}
+    for stages in wanted:
+        pipeline = _pipeline(scopes, stages, scopes.profile(stages, len(table.training_view())))
+        key = digest([pipeline.extractor.name, pipeline.identity()])
+        pipelines.setdefault(key, pipeline)
+        members.setdefault(key, []).extend(
+            (stages.system, scorer) for scorer in scorers[stages.system, stages.extractor]
+        )
     cells = tuple(
-        Cell(system, scorer, seed, run_id(system, scorer, table, seed, device))
-        for system in systems
+        Cell(system, pipeline, scorer, seed, run_id(system, pipeline, scorer, table, seed, device))
+        for key, pipeline in pipelines.items()
         for seed in dict.fromkeys(spec.seed)
-        for scorer in scorers
+        for system, scorer in members[key]
     )
     return Plan(spec, table, protocol_of(table), labelled, device, jobs, cache, cells, tuple(catalog.warnings))
 
 
-def run_id(system: System, scorer: Component, table: ClipTable, seed: int, device: str) -> str:
+def _pipeline(scopes: Scopes, stages: Stages, profile: str | None) -> Pipeline:
+    """The extractor with its front end and augmentations."""
+    return Pipeline(
+        extractor=scopes.component("extractors", stages.extractor, stages, profile),
+        frontend=scopes.component("frontends", stages.frontend, stages),
+        augmentations=tuple(scopes.component("augmentations", name, stages) for name in stages.augmentations),
+        profile=profile,
+    )
+
+
+def run_id(system: str | None, pipeline: Pipeline, scorer: Component, table: ClipTable, seed: int, device: str) -> str:
     """Readable beginning, and the digest of all that the run depends on."""
     depends = {
-        **system.identity(),
+        **pipeline.identity(),
         "scorer": scorer.identity(),
         "clips": table.fingerprint,
         "protocol": protocol_of(table),
         "seed": seed,
         "device": device,
-        "names": [system.extractor.name, scorer.name],  # seeds derive from them
+        "names": [pipeline.extractor.name, scorer.name],  # seeds derive from them
     }
-    readable = f"{system.extractor.name}-{scorer.name}-{table.name}-s{seed}"
+    name = system or f"{pipeline.extractor.name}-{scorer.name}"
+    readable = f"{name}-{table.name}-s{seed}"
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '.', readable)}-{digest(depends, 10)}"
-
-
-class Scopes:
-    """Hands the parameters given as ``component.param`` to the components that they name.
-
-    A component is named by its name, or by its kind ("extractor", "scorer", "frontend", "dataset") where the
-    command holds one of that kind only.
-
-    Raises:
-        UsageError: a parameter names a component that is not part of the command.
-    """
-
-    def __init__(self, spec: RunSpec, catalog: Catalog, dataset: str | None) -> None:
-        self._catalog = catalog
-        self._spec = spec
-        extractors = [catalog.find("extractors", name) for name in spec.extractor]
-        self._frontends: dict[str, str] = {}
-        self._augmentations: dict[str, tuple[str, ...]] = {}
-        for entry in extractors:
-            assert isinstance(entry.card, ExtractorCard)
-            self._frontends[entry.name] = spec.frontend or entry.card.frontend
-            wanted = spec.augmentation if spec.augmentation is not None else entry.card.augmentations
-            self._augmentations[entry.name] = tuple(wanted) if entry.card.augmentations else ()
-        self._members: Mapping[str, list[str]] = {
-            "extractor": list(spec.extractor),
-            "scorer": list(spec.scorer),
-            "frontend": list(dict.fromkeys(self._frontends.values())),
-            "augmentation": list(dict.fromkeys(name for names in self._augmentations.values() for name in names)),
-            "dataset": [dataset] if dataset else [],
-        }
-        offered = {"auto", "full", *(name for entry in extractors for name in entry.card.profiles)}
-        if spec.profile not in offered:
-            hint = did_you_mean(spec.profile, offered)
-            raise UsageError(f"No profile '{spec.profile}'.{hint} Accepted: {', '.join(sorted(offered))}.")
-        self._values: dict[str, dict[str, Any]] = {}
-        for key, value in spec.params.items():  # those of the command line come last and win
-            scope, _, param = key.rpartition(".")
-            self._values.setdefault(self._component_of(scope, param), {})[param] = value
-
-    def _component_of(self, scope: str, param: str) -> str:
-        """The one component that a scope means."""
-        known = [name for names in self._members.values() for name in names]
-        if scope in known:
-            return scope
-        members = self._members.get(scope, [])
-        if len(members) == 1:
-            return members[0]
-        example = f"{scope}.{param}"
-        if members:
-            raise UsageError(f"-p {example}: this command has several {scope}s. Name one: -p {members[0]}.{param}=...")
-        hint = did_you_mean(scope, [*known, *(kind for kind, names in self._members.items() if names)])
-        raise UsageError(f"-p {example}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
-
-    def profile(self, training_clips: int) -> str:
-        """The profile asked for; "auto" is the quick one for small training sets."""
-        if self._spec.profile != "auto":
-            return self._spec.profile
-        return QUICK if training_clips < QUICK_BELOW_CLIPS else "full"
-
-    def component(self, kind: str, name: str, profile: str | None = None) -> Component:
-        """The named component with the parameters given for it."""
-        return self._catalog.component(kind, name, self._values.get(name, {}), profile)
-
-    def system(self, extractor: str, profile: str | None) -> System:
-        """The extractor with its front end and augmentations."""
-        entry = self._catalog.find("extractors", extractor)
-        profile = profile if profile in entry.card.profiles else None
-        return System(
-            extractor=self.component("extractors", extractor, profile),
-            frontend=self.component("frontends", self._frontends[extractor]),
-            augmentations=tuple(self.component("augmentations", name) for name in self._augmentations[extractor]),
-            profile=profile,
-        )

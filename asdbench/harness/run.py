@@ -46,7 +46,8 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     """
     for warning in plan.warnings:
         progress.note(warning)
-    for _, group in groupby(plan.cells, key=lambda cell: (id(cell.system), cell.seed)):
+    refreshed: set[str] = set()
+    for _, group in groupby(plan.cells, key=lambda cell: (id(cell.pipeline), cell.seed)):
         cells = list(group)
         found = {} if plan.spec.fresh else {cell.run_id: finished(plan, cell) for cell in cells}
         embedded: Embedded | None = None
@@ -54,14 +55,15 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
             record = found.get(cell.run_id)
             if record is None:
                 if embedded is None:
+                    _build_parts(cells)
                     started = time.perf_counter()
                     _prepare_features(plan, cell, progress)
                     features_s = time.perf_counter() - started
-                    embedded = EmbeddingStage(plan, cell.system, cell.seed, progress).run()
+                    embedded = EmbeddingStage(plan, cell.pipeline, cell.seed, progress, refreshed).run()
                     embedded.seconds["features"] = features_s
                 record = _run_cell(plan, cell, embedded, progress)
             for note in record.notes:
-                progress.note(f"{cell.system.extractor.name} + {cell.scorer.name}: {note}")
+                progress.note(f"{cell.name}: {note}")
             yield record
 
 
@@ -71,9 +73,15 @@ def finished(plan: Plan, cell: Cell) -> RunRecord | None:
     return record if record is not None and record.status == "done" else None
 
 
+def _build_parts(cells: list[Cell]) -> None:
+    """Build everything once before anything is decoded, so that a part that refuses its parameters does so at once."""
+    for component in (cells[0].pipeline.extractor, cells[0].pipeline.frontend, *(cell.scorer for cell in cells)):
+        component.build()
+
+
 def _prepare_features(plan: Plan, cell: Cell, progress: Progress) -> None:
     """Decode every recording before anything is trained, so that bad ones are told at once and all together."""
-    FeatureStore(plan.cache / "features", plan.jobs, progress).read(plan.table, cell.system.frontend)
+    FeatureStore(plan.cache / "features", plan.jobs, progress).read(plan.table, cell.pipeline.frontend)
 
 
 def _run_cell(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> RunRecord:
@@ -133,18 +141,19 @@ def _write(
         run_id=cell.run_id,
         status="failed" if failures else "done",
         asked=Asked(
-            extractor=cell.system.extractor.name,
+            system=cell.system,
+            extractor=cell.pipeline.extractor.name,
             scorer=cell.scorer.name,
             dataset=plan.spec.dataset,
             machines=plan.spec.machine or None,
             seed=cell.seed,
-            profile=cell.system.profile,
+            profile=cell.pipeline.profile,
             params=plan.spec.params,
         ),
-        extractor=_used(cell.system.extractor),
+        extractor=_used(cell.pipeline.extractor),
         scorer=_used(cell.scorer),
-        frontend=_used(cell.system.frontend),
-        augmentations=[_used(part) for part in cell.system.augmentations],
+        frontend=_used(cell.pipeline.frontend),
+        augmentations=[_used(part) for part in cell.pipeline.augmentations],
         dataset=_used_dataset(plan),
         environment=environment(plan.device),
         results=evaluation,

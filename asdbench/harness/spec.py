@@ -14,6 +14,7 @@ class RunSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    system: list[str] = Field(default_factory=list)
     extractor: list[str] = Field(default_factory=list)
     scorer: list[str] = Field(default_factory=list)
     dataset: str = "synthetic"
@@ -67,7 +68,7 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
         raise UsageError(f"{key}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
 
 
-LISTS = ("extractor", "scorer", "seed", "machine", "augmentation", "plugin_path")
+LISTS = ("system", "extractor", "scorer", "seed", "machine", "augmentation", "plugin_path")
 
 
 def _split_assignment(text: str) -> tuple[str, str]:

@@ -108,17 +108,22 @@ class Citation(Model):
     url: Annotated[str, Field(pattern=r"^https?://[\w.-]+\.\w+(/\S*)?$")] | None = None
 
 
-class Card(Model):
-    """A declared thing: its summary, the Python object that implements it, and its parameters."""
+class AnyCard(Model):
+    """What every card says: what the thing is, and where it was published."""
 
     summary: str
     description: str = ""
+    cite: tuple[Citation, ...] = ()
+
+
+class Card(AnyCard):
+    """A declared thing: the Python object that implements it, and its parameters."""
+
     target: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
     version: Annotated[int, Field(ge=1)]
     params: dict[str, Param] = {}
     variants: dict[str, dict[str, Value]] = {}
     profiles: dict[str, dict[str, Value]] = {}
-    cite: tuple[Citation, ...] = ()
 
     @model_validator(mode="after")
     def _variants_and_profiles_fit(self) -> "Card":
@@ -168,10 +173,63 @@ class ScorerCard(Card):
     fit_on: Literal["machine", "section"] = "section"
 
 
-MODELS: dict[str, type[Card]] = {
+class Published(Model):
+    """A number that a system's authors, or others, published.
+
+    ``reference`` is the file under leaderboards/references/ that holds its parts, where they were published too.
+    """
+
+    dataset: str
+    split: str
+    metric: str = "official score"
+    percent: float
+    source: str
+    reference: str = ""
+
+
+class SystemVariant(Model):
+    """Another name for a system with another scorer or other parameters."""
+
+    summary: str
+    scorer: str | None = None
+    params: dict[str, dict[str, Value]] = {}
+    published: tuple[Published, ...] = ()
+
+
+class SystemCard(AnyCard):
+    """A published system: the parts that it is made of, and their parameters as its paper states them.
+
+    Attributes:
+        params: values by component and parameter; what is not named here is the component card's default.
+        open: "component.param" -> why this value; for each choice that the paper leaves open.
+        variants: other names; each lays its values over the card's.
+        published: what was reported for it.
+    """
+
+    extractor: str
+    scorer: str
+    frontend: str | None = None
+    augmentations: tuple[str, ...] | None = None
+    params: dict[str, dict[str, Value]] = {}
+    open: dict[str, str] = {}
+    variants: dict[str, SystemVariant] = {}
+    published: tuple[Published, ...] = ()
+
+    def variant(self, name: str | None) -> "SystemCard":
+        """The system that a variant's name stands for; None is the card itself."""
+        if name is None:
+            return self
+        own = self.variants[name]
+        params = {part: {**self.params.get(part, {}), **own.params.get(part, {})} for part in self.params | own.params}
+        changed = {"summary": own.summary, "scorer": own.scorer or self.scorer, "params": params}
+        return self.model_copy(update={**changed, "published": own.published})
+
+
+MODELS: dict[str, type[AnyCard]] = {
     "datasets": DatasetCard,
     "frontends": FrontendCard,
     "augmentations": AugmentationCard,
     "extractors": ExtractorCard,
     "scorers": ScorerCard,
+    "systems": SystemCard,
 }

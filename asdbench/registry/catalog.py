@@ -13,9 +13,9 @@ from asdbench.registry.plugins import OWN, Source, own_source, third_party_sourc
 from asdbench.registry.toml import CardError, read_toml
 
 if TYPE_CHECKING:
-    from asdbench.registry.cards import Card
+    from asdbench.registry.cards import AnyCard, Card, SystemCard
 
-KINDS = ("datasets", "frontends", "augmentations", "extractors", "scorers")
+KINDS = ("systems", "extractors", "scorers", "augmentations", "frontends", "datasets")
 
 # Names with a prefix need no card: a function makes one from the library's own signature.
 PREFIXES: Mapping[str, Mapping[str, str]] = {
@@ -42,8 +42,8 @@ class Entry:
     made: "Card | None" = None
 
     @cached_property
-    def card(self) -> "Card":
-        """The validated card.
+    def content(self) -> "AnyCard":
+        """The validated card, of whatever kind.
 
         Raises:
             CardError: it is not a valid card.
@@ -54,6 +54,22 @@ class Entry:
 
         assert self.path is not None, "an entry has a card or the path of one"
         return read_card(self.path, self.kind)
+
+    @property
+    def card(self) -> "Card":
+        """The validated card of anything that is built: all kinds but systems."""
+        from asdbench.registry.cards import Card
+
+        assert isinstance(self.content, Card), f"a card of the {self.kind} names no target"
+        return self.content
+
+    @property
+    def system(self) -> "SystemCard":
+        """The system that this name stands for."""
+        from asdbench.registry.cards import SystemCard
+
+        assert isinstance(self.content, SystemCard), f"a card of the {self.kind} is no system"
+        return self.content.variant(self.variant)
 
     def defaults(self, profile: str | None = None) -> dict[str, object]:
         """Parameters as the card gives them, with the variant's and then the profile's values laid over."""
@@ -114,7 +130,7 @@ class Catalog:
         """
         entry = self.find(kind, name)
         home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
-        return Component.settle(kind, name, entry.card, entry.defaults(profile), values or {}, home)
+        return Component(kind, name, entry.card, entry.defaults(profile), home).altered(values or {})
 
     def add(self, source: Source) -> None:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""
@@ -122,7 +138,7 @@ class Catalog:
             try:
                 entries = _entries(kind, path, source.origin)
                 if source.origin != OWN:
-                    _ = entries[0].card  # a third party's card is validated at once: its author is to hear of it
+                    _ = entries[0].content  # a third party's card is validated at once: its author is to hear of it
             except CardError as error:
                 if source.origin == OWN:
                     raise

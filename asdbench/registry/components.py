@@ -5,7 +5,7 @@ import math
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,35 +27,26 @@ class Component:
     params: dict[str, Any]
     home: Path | None = None
 
-    @classmethod
-    def settle(
-        cls,
-        kind: str,
-        name: str,
-        card: "Card",
-        defaults: Mapping[str, object],
-        values: Mapping[str, object],
-        home: Path | None = None,
-    ) -> "Component":
-        """Lay ``values`` (texts from the command line, or Python values) over the defaults and check them.
+    def altered(self, values: Mapping[str, object]) -> "Component":
+        """The same thing with ``values`` (texts from the command line, or Python values) laid over its parameters.
 
         Raises:
             UsageError: an unknown parameter, or a value that it does not take.
         """
-        params: dict[str, Any] = dict(defaults)
+        params = dict(self.params)
         for key, value in values.items():
-            if key not in card.params:
-                hint = did_you_mean(key, card.params)
-                raise UsageError(f"'{name}' has no parameter '{key}'.{hint} See: asdbench show {name}")
-            param = card.params[key]
+            if key not in self.card.params:
+                hint = did_you_mean(key, self.card.params)
+                raise UsageError(f"'{self.name}' has no parameter '{key}'.{hint} See: asdbench show {self.name}")
+            param = self.card.params[key]
             try:
                 params[key] = param.check(parse(param, value) if isinstance(value, str) else value)  # type: ignore[arg-type]
             except ValueError as error:
-                raise UsageError(f"{name}.{key} {error}. See: asdbench show {name}") from error
-        for key, param in card.params.items():
+                raise UsageError(f"{self.name}.{key} {error}. See: asdbench show {self.name}") from error
+        for key, param in self.card.params.items():
             if param.replaces in values and key not in values:
                 params[key] = param.default
-        return cls(kind, name, card, params, home)
+        return replace(self, params=params)
 
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """All that decides what the component computes up to a stage; part of every cache key.

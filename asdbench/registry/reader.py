@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from asdbench.core.errors import did_you_mean
-from asdbench.registry.cards import MODELS, Card, Citation, Param, Tune
+from asdbench.registry.cards import MODELS, AnyCard, Citation, Param, Published, SystemVariant, Tune
 from asdbench.registry.toml import CardError, read_toml
 
 
-def read_card(path: Path, kind: str) -> Card:
+def read_card(path: Path, kind: str) -> AnyCard:
     """Read and validate ``<kind>/<name>.toml``.
 
     Raises:
@@ -22,7 +22,7 @@ def read_card(path: Path, kind: str) -> Card:
         raise CardError(f"{path}: {_explain(error, MODELS[kind])}") from error
 
 
-def _explain(error: ValidationError, model: type[Card]) -> str:
+def _explain(error: ValidationError, model: type[AnyCard]) -> str:
     # A misspelt key is also a missing one; naming the misspelling helps more.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
@@ -36,8 +36,9 @@ def _explain(error: ValidationError, model: type[Card]) -> str:
     return f"{key}: {message}." if key else f"{message}."
 
 
-def _model_at(location: tuple[Any, ...], model: type[Card]) -> type[BaseModel]:
+def _model_at(location: tuple[Any, ...], model: type[AnyCard]) -> type[BaseModel]:
     """The model that would hold the last key of a pydantic error location."""
     if location[0] == "params":
         return Tune if "tune" in location[2:-1] else Param
-    return Citation if location[0] == "cite" else model
+    inner: dict[Any, type[BaseModel]] = {"cite": Citation, "published": Published, "variants": SystemVariant}
+    return inner.get(location[0], model)

@@ -1,0 +1,229 @@
+"""The autoencoder of the official DCASE baselines since 2023."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from asdbench.core.digests import derive_seed
+from asdbench.core.errors import TrainingError
+from asdbench.core.files import write_bytes
+from asdbench.datasets.clips import BlindClip, TrainingClip
+from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
+from asdbench.extractors.training import Recipe, one_thread, reproducible, train
+
+Places = NDArray[np.int64]
+AT_ONCE = 4096  # vectors in a batch where nothing is learned
+DOMAINS = ("source", "target")
+
+
+class Network(nn.Module):
+    """Dense layers with batch normalisation and ReLU around a bottleneck; the last layer is linear."""
+
+    def __init__(self, dim: int, hidden_dim: int, hidden_layers: int, bottleneck_dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        inner = [hidden_dim] * hidden_layers
+        widths = [dim, *inner, bottleneck_dim, *inner]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            # Momentum and epsilon are the official program's.
+            layers += [nn.Linear(before, after), nn.BatchNorm1d(after, momentum=0.01, eps=1e-3), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], dim))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(batch, dim) -> the same, reconstructed."""
+        result: Tensor = self.layers(vectors)
+        return result
+
+
+class Autoencoder(Extractor):
+    """Reconstructs stacks of consecutive frames; the embedding is one number, the clip's anomaly score.
+
+    Harada et al. (2023) and the official program. Some of the vectors are held out of training, as there; they
+    come from the clips that are trained on, so the validation loss says nothing of other clips.
+
+    Args:
+        frames: consecutive frames stacked to one vector.
+        hidden_dim: width of the hidden layers.
+        hidden_layers: of them on either side of the bottleneck.
+        bottleneck_dim: width of the bottleneck.
+        score: "mse" (mean squared error over the clip's vectors), "mahalanobis-code" or "mahalanobis-paper".
+        epochs: passes over the training vectors.
+        batch_size: vectors in a batch; a last batch of a single vector is left out.
+        learning_rate: Adam's.
+        held_out: part of the vectors that is not trained on.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: int,
+        hidden_dim: int,
+        hidden_layers: int,
+        bottleneck_dim: int,
+        score: str,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        held_out: float,
+    ) -> None:
+        self._frames = frames
+        self._shape = (hidden_dim, hidden_layers, bottleneck_dim)
+        self._score = score
+        self._recipe = Recipe("autoencoder", epochs, learning_rate, mixed_precision=False)
+        self._batch_size = batch_size
+        self._held_out = held_out
+        self._network: Network | None = None
+        self._precisions: dict[str, Tensor] = {}
+
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Train on the clips' frames, then measure the residuals of either domain.
+
+        Raises:
+            TrainingError: fewer than two vectors to train on, a clip that is too short for one, or a loss that is no
+                longer finite.
+        """
+        domain_of = {clip.key: clip.domain or "source" for clip in clips}
+        keys = sorted(domain_of)
+        vectors = Vectors(keys, self._frames, context)
+        order = np.random.default_rng(derive_seed(context.seed, "held out")).permutation(len(vectors))
+        held_out, kept = np.split(order, [round(self._held_out * len(order))])
+        if len(kept) < 2:
+            raise TrainingError(f"autoencoder needs at least two vectors to train on; there are {len(kept)}.")
+        batches = math.ceil(len(kept) / self._batch_size) - (len(kept) % self._batch_size == 1)
+
+        def shuffled(epoch: int) -> Iterator[Places]:
+            chosen = np.random.default_rng(derive_seed(context.seed, "order", epoch)).permutation(kept)
+            for number in range(batches):  # a lone last vector is left out: batch normalisation needs two
+                yield chosen[number * self._batch_size : (number + 1) * self._batch_size]
+
+        def loss(places: Places) -> Tensor:
+            batch = vectors[places]
+            return mse_loss(network(batch), batch)
+
+        def validation() -> dict[str, float]:
+            parts = [held_out[start : start + AT_ONCE] for start in range(0, len(held_out), AT_ONCE)]
+            total = sum(float(loss(part)) * len(part) for part in parts)
+            return {"validation_loss": total / len(held_out)} if parts else {}
+
+        with reproducible(context.seed), one_thread():
+            network = Network(vectors.dim, *self._shape).to(context.device)
+            self.curves = train(network, shuffled, batches, loss, self._recipe, context, validation)
+        network.eval()
+        scatters = {domain: Scatter(vectors.bins) for domain in DOMAINS}
+        domains = np.array([domain_of[key] for key in keys])[vectors.clip_of]
+        with torch.inference_mode():
+            for places in shuffled(self._recipe.epochs):
+                batch = vectors[places]
+                residuals = (batch - network(batch)).reshape(len(batch), self._frames, vectors.bins)
+                for domain, scatter in scatters.items():
+                    scatter.add(residuals[torch.from_numpy(domains[places] == domain)])
+        self._invert(scatters)
+        self._network = network
+        self.parameter_count = count_parameters(network)
+
+    def _invert(self, scatters: dict[str, Scatter]) -> None:
+        notes = []
+        for domain, scatter in scatters.items():
+            if scatter.vectors < 2:
+                notes.append(f"no {domain} clips to train on: selective Mahalanobis scores know the other domain only")
+                continue
+            for variant, covariance in (("code", scatter.program()), ("paper", scatter.paper())):
+                precision, rank = inverse(covariance)
+                self._precisions[f"{variant}.{domain}"] = precision
+            if rank < len(covariance):
+                notes.append(
+                    f"the covariance of the {domain} residuals is singular (rank {rank} of {len(covariance)}); its "
+                    "pseudo-inverse is used"
+                )
+        self.notes = notes
+
+    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
+        """(n_clips, 1), the anomaly score.
+
+        Raises:
+            TrainingError: a clip is too short for one vector.
+        """
+        assert self._network is not None, "fit or load first"
+        network = self._network.to(context.device).eval()
+        rows = np.empty((len(clips), 1), np.float32)
+        with torch.inference_mode(), context.progress.stage("score autoencoder", len(clips)) as stage:
+            for position, clip in enumerate(clips):
+                vectors = Vectors([clip.key], self._frames, context)
+                batch = vectors[np.arange(len(vectors))]
+                residuals = (batch - network(batch)).cpu()
+                rows[position] = float(self._clip_score(residuals, vectors.bins))
+                stage.advance()
+        return rows
+
+    def _clip_score(self, residuals: Tensor, bins: int) -> Tensor:
+        """Of one clip's residuals (vectors, dim)."""
+        if self._score == "mse":
+            return residuals.square().mean()
+        variant = self._score.removeprefix("mahalanobis-")
+        precisions = [precision for name, precision in self._precisions.items() if name.startswith(f"{variant}.")]
+        measure = program_score if variant == "code" else paper_score
+        return measure(residuals.reshape(-1, bins), precisions)
+
+    def save(self, folder: Path) -> None:
+        """Write weights and precisions."""
+        assert self._network is not None, "fit first"
+        save_weights(self._network, folder / "network.safetensors")
+        write_bytes(folder / "precisions.safetensors", save(self._precisions))
+        (folder / "autoencoder.json").write_text(json.dumps({"dim": self._network.dim}))
+
+    def load(self, folder: Path) -> None:
+        """Read weights and precisions."""
+        self._network = Network(json.loads((folder / "autoencoder.json").read_text())["dim"], *self._shape)
+        load_weights(self._network, folder / "network.safetensors")
+        self._precisions = load_file(folder / "precisions.safetensors")
+
+
+class Vectors:
+    """Every stack of consecutive frames of some clips, kept as frames and stacked when asked for.
+
+    Attributes:
+        bins: numbers in a frame.
+        dim: numbers in a vector; frame follows frame.
+        clip_of: position of the clip that each vector comes from.
+
+    Raises:
+        TrainingError: a clip has fewer frames than a vector.
+    """
+
+    def __init__(self, keys: Sequence[str], frames: int, context: Context) -> None:
+        parts = [np.asarray(context.features[key], np.float32) for key in keys]
+        lengths = np.array([part.shape[-1] for part in parts])
+        if lengths.min() < frames:
+            raise TrainingError(
+                f"autoencoder stacks {frames} frames, and a clip has {lengths.min()}: it must last at least "
+                f"{frames / context.frame_rate_hz:.2f} s. Fewer frames: -p autoencoder.frames={lengths.min()}"
+            )
+        flat = np.concatenate([part.reshape(-1, part.shape[-1]).T for part in parts])
+        counts = lengths - frames + 1
+        self.clip_of = np.repeat(np.arange(len(parts)), counts)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = np.repeat(np.cumsum(lengths) - lengths, counts) + within
+        self.bins = flat.shape[1]
+        self.dim = frames * self.bins
+        self._starts = torch.from_numpy(starts).to(context.device)
+        self._flat = torch.from_numpy(np.ascontiguousarray(flat)).to(context.device)
+        self._windows = self._flat.as_strided((len(flat) - frames + 1, self.dim), (self.bins, 1))
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, places: Places) -> Tensor:
+        """The vectors (n, dim) at some places."""
+        return self._windows[self._starts[torch.from_numpy(places).to(self._starts.device)]]

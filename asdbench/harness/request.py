@@ -1,0 +1,162 @@
+"""From the names and ``-p`` values of a command to components with settled parameters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.harness.spec import RunSpec
+from asdbench.registry import Catalog, Component
+from asdbench.registry.cards import ExtractorCard
+
+QUICK = "quick"
+QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
+
+
+@dataclass(frozen=True)
+class Stages:
+    """By name: an extractor with what feeds it, and the scorers that follow.
+
+    Attributes:
+        system: the card that composes them; None when the command named them one by one.
+        params: the system card's values, by component and parameter.
+    """
+
+    system: str | None
+    extractor: str
+    frontend: str
+    augmentations: tuple[str, ...]
+    scorers: tuple[str, ...]
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """Names by the word that stands for them in ``-p``."""
+        return {
+            "extractor": (self.extractor,),
+            "scorer": self.scorers,
+            "frontend": (self.frontend,),
+            "augmentation": self.augmentations,
+        }
+
+
+def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
+    """What the command asks to run: each system, then each extractor with all scorers.
+
+    Raises:
+        UsageError: nothing to run, a name given twice, or one that does not exist.
+    """
+    if not spec.system and not spec.extractor and not spec.scorer:
+        raise UsageError(
+            "Nothing to run: name a system (--system NAME), or an extractor and a scorer (--extractor NAME --scorer "
+            "NAME).\nSee: asdbench list"
+        )
+    for option, names in (("extractor", spec.extractor), ("scorer", spec.scorer)):
+        if not names and (spec.extractor or spec.scorer):
+            raise UsageError(f"--{option} is missing: extractors meet scorers. See: asdbench list {option}s")
+    for option, names in (("system", spec.system), ("extractor", spec.extractor), ("scorer", spec.scorer)):
+        if len(set(names)) < len(names):
+            raise UsageError(f"--{option} names the same one twice: {', '.join(names)}.")
+    wanted = []
+    for name in spec.system:
+        card = catalog.find("systems", name).system
+        frontend, augmentations = spec.frontend or card.frontend, spec.augmentation
+        if augmentations is None and card.augmentations is not None:
+            augmentations = list(card.augmentations)
+        wanted.append(_stages(name, card.extractor, (card.scorer,), frontend, augmentations, card.params, catalog))
+    for name in spec.extractor:
+        wanted.append(_stages(None, name, tuple(spec.scorer), spec.frontend, spec.augmentation, {}, catalog))
+    return wanted
+
+
+def _stages(
+    system: str | None,
+    extractor: str,
+    scorers: tuple[str, ...],
+    frontend: str | None,
+    augmentations: Sequence[str] | None,
+    params: Mapping[str, Mapping[str, Any]],
+    catalog: Catalog,
+) -> Stages:
+    """Fill in what the extractor's card says where nothing else is asked for."""
+    card = catalog.find("extractors", extractor).card
+    assert isinstance(card, ExtractorCard)
+    chosen = tuple(card.augmentations if augmentations is None else augmentations) if card.augmentations else ()
+    return Stages(system, extractor, frontend or card.frontend, chosen, scorers, params)
+
+
+class Scopes:
+    """Hands the parameters given as ``component.param`` to the components that they name.
+
+    A component is named by its name, or by its kind ("extractor", "scorer", "frontend", "dataset") where the
+    command holds one of that kind only; ``system.component.param`` means the component in that system alone.
+
+    Raises:
+        UsageError: a parameter names a component that is not part of the command, or a profile does not exist.
+    """
+
+    def __init__(self, spec: RunSpec, catalog: Catalog, stages: Sequence[Stages], dataset: str | None) -> None:
+        self._catalog = catalog
+        self._profile = spec.profile
+        self._stages = stages
+        self._dataset = dataset
+        cards = [catalog.find("extractors", wanted.extractor).card for wanted in stages]
+        offered = {"auto", "full", *(name for card in cards for name in card.profiles)}
+        if spec.profile not in offered:
+            hint = did_you_mean(spec.profile, offered)
+            raise UsageError(f"No profile '{spec.profile}'.{hint} Accepted: {', '.join(sorted(offered))}.")
+        self._values: dict[tuple[str | None, str], dict[str, Any]] = {}
+        for key, value in spec.params.items():  # those of the command line come last and win
+            scope, _, param = key.rpartition(".")
+            self._values.setdefault(self._place_of(scope, param), {})[param] = value
+
+    def _place_of(self, scope: str, param: str) -> tuple[str | None, str]:
+        """The system, or None for all of them, and the one component that a scope means."""
+        for wanted in self._stages:
+            if wanted.system and scope.startswith(f"{wanted.system}."):
+                inner = scope.removeprefix(f"{wanted.system}.")
+                return wanted.system, self._component_of(inner, f"{scope}.{param}", [wanted])
+        return None, self._component_of(scope, f"{scope}.{param}", self._stages)
+
+    def _component_of(self, scope: str, asked: str, stages: Sequence[Stages]) -> str:
+        members: dict[str, list[str]] = {"dataset": [self._dataset] if self._dataset else []}
+        for wanted in stages:
+            for kind, names in wanted.parts().items():
+                members.setdefault(kind, []).extend(name for name in names if name not in members.get(kind, []))
+        known = [name for names in members.values() for name in names]
+        if scope in known:
+            return scope
+        param = asked.rpartition(".")[2]
+        found = members.get(scope, [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"-p {asked}: this command has several {scope}s. Name one: -p {found[0]}.{param}=...")
+        systems = [wanted.system for wanted in stages if wanted.system]
+        if scope in systems:
+            raise UsageError(
+                f"-p {asked}: say which part of the system, for example -p {scope}.extractor.{param}=... "
+                f"See: asdbench show {scope}"
+            )
+        hint = did_you_mean(scope, [*known, *(kind for kind, names in members.items() if names)])
+        raise UsageError(f"-p {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
+
+    def profile(self, stages: Stages, training_clips: int) -> str | None:
+        """The extractor's profile: the one asked for; else "quick" for a small training set.
+
+        A system runs as its card says, on small training sets too, unless a profile is asked for.
+        """
+        profile = self._profile
+        if profile == "auto":
+            profile = QUICK if training_clips < QUICK_BELOW_CLIPS and stages.system is None else "full"
+        return profile if profile in self._catalog.find("extractors", stages.extractor).card.profiles else None
+
+    def component(self, kind: str, name: str, stages: Stages | None = None, profile: str | None = None) -> Component:
+        """The named component: the card's values, then the system's, then the profile's, then those given by hand."""
+        component = self._catalog.component(kind, name)
+        if stages is not None:
+            component = component.altered(stages.params.get(name, {}))
+        component = component.altered(component.card.profiles.get(profile or "", {}))
+        by_hand = self._values.get((None, name), {})
+        if stages is not None and stages.system:
+            by_hand = by_hand | self._values.get((stages.system, name), {})
+        return component.altered(by_hand)
