@@ -32,6 +32,7 @@ class Training:
         augmentations: by name, in the order asked for.
         identity: digest of front end and augmentations with all their parameters.
         views: folder where augmented copies are kept between runs.
+        others: training clips of the other machine types, for cards with fit_on = "machine-among-others".
         checkpoints: folder of this very training; survives a kill, is removed when the fit is done.
     """
 
@@ -41,6 +42,7 @@ class Training:
     identity: str
     views: Path
     checkpoints: Path
+    others: Sequence[TrainingClip] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.nt_xent import nt_xent
+from asdbench.extractors.standardise import level
 from asdbench.extractors.training import Recipe, reproducible, train
 from asdbench.extractors.views import augmented_views
 from asdbench.frontends.pack import Pack
@@ -103,7 +104,7 @@ class SimCLR(Extractor):
         epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
         with reproducible(context.seed):
             network = self._make(context.features.shape(keys[0])[0])
-            network.mean, network.std = _level(keys, context)
+            network.mean, network.std = level(keys, context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.curves = train(
                 network,
@@ -187,16 +188,3 @@ def _width(name: str, backbone: nn.Module, channels: int) -> int:
 def _to_device(arrays: Sequence[Any], device: str) -> Tensor:
     batch = torch.from_numpy(np.stack(arrays).astype(np.float32))
     return batch.to(device, memory_format=torch.channels_last)
-
-
-def _level(keys: list[str], context: Context) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of all training features, by which the network standardises its input."""
-    count, total, squares = 0, 0.0, 0.0
-    for key in keys:
-        values = np.asarray(context.features[key], np.float64)
-        count += values.size
-        total += values.sum()
-        squares += np.square(values).sum()
-    mean = total / count
-    spread = max(squares / count - mean**2, 1e-12) ** 0.5
-    return torch.tensor(float(mean)), torch.tensor(float(spread))

@@ -115,8 +115,17 @@ class EmbeddingStage:
         return derive_seed(self._base_seed, "extractor", name, *place)
 
     def _fit_digest(self, table: ClipTable, seed: int) -> str:
-        clips = [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in table.training_view()]
-        return digest([FORMAT, self._pipeline.identity("fit"), clips, seed, self._plan.device], 24)
+        clips, others = (
+            [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in view]
+            for view in (table.training_view(), self._others(table).training_view())
+        )
+        return digest([FORMAT, self._pipeline.identity("fit"), clips, others, seed, self._plan.device], 24)
+
+    def _others(self, table: ClipTable) -> ClipTable:
+        """Training clips of machine types outside the table, where the extractor may use them; else none."""
+        wanted = self._pipeline.trained_among_others
+        others = [machine for machine in self._plan.table.machines if wanted and machine not in table.machines]
+        return self._plan.table.select(machines=others, split="train")
 
     def _embedding_file(self, fit_digest: str, machine: str) -> Path:
         clips = [[clip.section, clip.key] for clip in self._plan.table.select(machines=[machine]).blind_view()]
@@ -128,10 +137,10 @@ class EmbeddingStage:
         if (trained / SAVED).is_file():
             extractor.load(trained)
             return extractor
-        training_clips = table.select(split="train")
-        features = self._store.read(training_clips, self._pipeline.frontend)
-        checkpoints = _checkpoint(trained)
-        context = self._context(features, seed, self._training(training_clips, checkpoints))
+        training_clips, others = table.select(split="train"), self._others(table)
+        machines = [*training_clips.machines, *others.machines]
+        features = self._store.read(self._plan.table.select(machines=machines, split="train"), self._pipeline.frontend)
+        context = self._context(features, seed, self._training(training_clips, others, _checkpoint(trained)))
         started = time.perf_counter()
         extractor.fit(training_clips.training_view(), context)
         seconds = time.perf_counter() - started
@@ -144,10 +153,10 @@ class EmbeddingStage:
                 "notes": list(extractor.notes),
             }
             write_json(folder / SAVED, facts)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        shutil.rmtree(_checkpoint(trained), ignore_errors=True)
         return extractor
 
-    def _training(self, clips: ClipTable, checkpoints: Path) -> Training:
+    def _training(self, clips: ClipTable, others: ClipTable, checkpoints: Path) -> Training:
         augmentations = {}
         for component in self._pipeline.augmentations:
             augmentation = component.build()
@@ -162,6 +171,7 @@ class EmbeddingStage:
             identity=digest([identity["frontend"], identity["augmentations"]]),
             views=self._plan.cache / "views",
             checkpoints=checkpoints,
+            others=others.training_view(),
         )
 
     def _context(self, features: FeatureReader, seed: int, training: Training | None) -> Context:

@@ -34,6 +34,12 @@ class Pipeline:
         assert isinstance(self.extractor.card, ExtractorCard)
         return self.extractor.card.fit_on == "dataset"
 
+    @property
+    def trained_among_others(self) -> bool:
+        """Whether the fit for one machine type may use the training clips of the others."""
+        assert isinstance(self.extractor.card, ExtractorCard)
+        return self.extractor.card.fit_on == "machine-among-others"
+
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """All that decides a fit, or the embeddings, besides clips, seed and device."""
         return {

@@ -159,10 +159,11 @@ class AugmentationCard(Card):
 class ExtractorCard(Card):
     """A feature extractor.
 
-    ``fit_on`` says whether it is fitted once over all machine types or once for each.
+    ``fit_on`` says whether it is fitted once over all machine types ("dataset"), once for each on its own clips
+    ("machine"), or once for each with the training clips of the others at hand ("machine-among-others").
     """
 
-    fit_on: Literal["dataset", "machine"]
+    fit_on: Literal["dataset", "machine", "machine-among-others"]
     frontend: str = "log-mel"
     augmentations: tuple[str, ...] = ()
 

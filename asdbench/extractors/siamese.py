@@ -1,0 +1,225 @@
+"""Siamese network on spectrogram images."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pairwise_distance
+
+from asdbench.core.digests import derive_seed
+from asdbench.core.errors import TrainingError, UsageError
+from asdbench.datasets.clips import BlindClip, TrainingClip
+from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.extractors.classes import Class, classes_of
+from asdbench.extractors.contrastive import contrastive
+from asdbench.extractors.pairs import Pair, draw_pairs, split_clips
+from asdbench.extractors.standardise import level
+from asdbench.extractors.training import Recipe, one_thread, reproducible, train
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class Twin(nn.Module):
+    """The encoder that both inputs of the Siamese network go through, and what makes a distance of two outputs.
+
+    Convolutions with tanh and average pooling, a batch normalisation where asked for, a dense layer with tanh. The
+    head "dense" makes of the Euclidean distance a probability that the classes differ: batch normalisation, one
+    weight, sigmoid.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        conv_layers: int,
+        filters: int,
+        kernel: int,
+        pool: int,
+        batch_norm: bool,
+        features: int,
+        head: str,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+        self.shape = list(shape)
+        channels, height, width = shape
+        layers: list[nn.Module] = []
+        for _ in range(conv_layers):
+            layers += [nn.Conv2d(channels, filters, kernel, padding="same"), nn.Tanh(), nn.AvgPool2d(pool)]
+            channels, height, width = filters, height // pool, width // pool
+        dim = channels * height * width
+        if dim == 0:
+            raise UsageError(
+                f"siamese: {conv_layers} poolings by {pool} leave nothing of a {shape[1]} x {shape[2]} image. "
+                "Smaller: -p siamese.pool=1"
+            )
+        norm = [nn.BatchNorm1d(dim)] if batch_norm else []
+        self.encoder = nn.Sequential(*layers, nn.Flatten(), *norm, nn.Linear(dim, features), nn.Tanh())
+        dense = [nn.BatchNorm1d(1), nn.Linear(1, 1), nn.Sigmoid()] if head == "dense" else []
+        self.head = nn.Sequential(*dense)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, channels, height, width) -> (batch, features)."""
+        result: Tensor = self.encoder((images - self.mean) / self.std)
+        return result
+
+    def distance(self, first: Tensor, second: Tensor) -> Tensor:
+        """D of equation (1), (pairs,)."""
+        both = self(torch.cat([first, second])).float().chunk(2)
+        result: Tensor = self.head(pairwise_distance(*both)[:, None])
+        return result[:, 0]
+
+
+class Siamese(Extractor):
+    """Learns whether two clips are of one class; the embedding is the twin encoder's output.
+
+    Germinario et al. (2022). Classes are sections, or attributes where a machine type has one section. Where it has
+    one class only, the clips of other machine types are the negative partners.
+    """
+
+    def __init__(
+        self,
+        *,
+        conv_layers: int,
+        filters: int,
+        kernel: int,
+        pool: int,
+        batch_norm: bool,
+        features: int,
+        head: str,
+        margin: float,
+        pairs: str,
+        validation: float,
+        batch_size: int,
+        epochs: int,
+        learning_rate: float,
+    ) -> None:
+        self._shape = (conv_layers, filters, kernel, pool, batch_norm, features, head)
+        self._margin = margin
+        self._pairs = _numbers(pairs)
+        self._validation = validation
+        self._batch_size = batch_size
+        self._recipe = Recipe("siamese", epochs, learning_rate)
+        self._network: Twin | None = None
+
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Train on pairs of one machine type's clips.
+
+        Raises:
+            TrainingError: there are no two classes, no class has two clips, or the loss is no longer finite.
+        """
+        assert context.training is not None, "a fit has what only a fit may use"
+        machine = clips[0].machine
+        labels = classes_of(clips)
+        strangers: Mapping[str, Class] = {}
+        notes = []
+        if len(set(labels.values())) == 1:
+            strangers = classes_of(context.training.others)
+            if not strangers:
+                raise TrainingError(
+                    f"siamese tells classes apart, and {machine} has one only: one section, one set of attributes. "
+                    "There is no other machine type to take negative pairs from.\n"
+                    "Give a data set with several machine types or sections, or file names with attributes."
+                )
+            notes.append(f"{machine} has one class only, so its negative pairs come from the other machine types")
+        rng = np.random.default_rng(derive_seed(context.seed, "pairs"))
+        kept, held_out = split_clips(labels, self._validation, rng)
+        strange_kept, strange_held_out = split_clips(strangers, self._validation, rng)
+        pairs = draw_pairs(kept, strange_kept, self._pairs, rng)
+        tests = draw_pairs(held_out, strange_held_out, self._pairs, rng)
+        if not pairs:
+            raise TrainingError(
+                f"siamese needs a class with at least two clips to train on; {machine} has none "
+                f"({len(clips)} clips in {len(set(labels.values()))} classes)."
+            )
+        batches = math.ceil(len(pairs) / self._batch_size)
+
+        def shuffled(epoch: int) -> Iterator[Batch]:
+            order = np.random.default_rng(derive_seed(context.seed, "order", epoch)).permutation(len(pairs))
+            for start in range(0, len(pairs), self._batch_size):
+                yield self._load([pairs[place] for place in order[start : start + self._batch_size]], context)
+
+        def measured() -> dict[str, float]:
+            return {"validation_pair_accuracy": self._accuracy(network, tests, context)} if tests else {}
+
+        with reproducible(context.seed), one_thread():
+            network = Twin(context.features.shape(clips[0].key), *self._shape)
+            network.mean, network.std = level(sorted(kept), context)
+            network.to(context.device)
+            self.curves = train(
+                network, shuffled, batches, lambda batch: self._loss(network, batch), self._recipe, context, measured
+            )
+        if tests:
+            accuracy = self.curves["validation_pair_accuracy"][-1]
+            notes.append(
+                f"{machine}: {accuracy:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are told right"
+            )
+        else:
+            notes.append(f"{machine}: too few clips of one class to validate on, so there is no pair accuracy")
+        self.notes = notes
+        self._network = network
+        self.parameter_count = count_parameters(network)
+
+    def _loss(self, network: Twin, batch: Batch) -> Tensor:
+        first, second, different = batch
+        return contrastive(network.distance(first, second), different, self._margin)
+
+    def _accuracy(self, network: Twin, pairs: list[Pair], context: Context) -> float:
+        """Part of the pairs whose distance lies on the right side of half the margin."""
+        right = 0
+        for start in range(0, len(pairs), self._batch_size):
+            first, second, different = self._load(pairs[start : start + self._batch_size], context)
+            told = network.distance(first, second) > self._margin / 2
+            right += int((told == different.bool()).sum())
+        return right / len(pairs)
+
+    def _load(self, pairs: Sequence[Pair], context: Context) -> Batch:
+        images = (
+            torch.from_numpy(np.stack([context.features[key] for key in keys])).float().to(context.device)
+            for keys in ([pair.first for pair in pairs], [pair.second for pair in pairs])
+        )
+        first, second = images
+        different = torch.tensor([pair.different for pair in pairs], dtype=torch.float32, device=context.device)
+        return first, second, different
+
+    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
+        """(n_clips, features) of the twin encoder."""
+        assert self._network is not None, "fit or load first"
+        network = self._network.to(context.device).eval()
+        parts: dict[int, Embeddings] = {}
+        with torch.inference_mode(), one_thread(), context.progress.stage("embed siamese", len(clips)) as stage:
+            for positions, images in context.features.batches([clip.key for clip in clips], self._batch_size):
+                rows = network(torch.from_numpy(images).float().to(context.device)).cpu().numpy()
+                parts |= dict(zip(positions, rows, strict=True))
+                stage.advance(len(positions))
+        return np.stack([parts[position] for position in range(len(clips))])
+
+    def save(self, folder: Path) -> None:
+        """Write the weights."""
+        assert self._network is not None, "fit first"
+        save_weights(self._network, folder / "network.safetensors")
+        (folder / "siamese.json").write_text(json.dumps({"shape": self._network.shape}))
+
+    def load(self, folder: Path) -> None:
+        """Read the weights."""
+        self._network = Twin(json.loads((folder / "siamese.json").read_text())["shape"], *self._shape)
+        load_weights(self._network, folder / "network.safetensors")
+
+
+def _numbers(pairs: str) -> tuple[int, int]:
+    """Of ``2-4``, (2, 4)."""
+    parts = pairs.split("-")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise UsageError(
+            f"siamese.pairs takes two whole numbers, of pairs for each clip and for each clip of a small class: 2-4, "
+            f"not '{pairs}'. See: asdbench show siamese"
+        )
+    return int(parts[0]), int(parts[1])
