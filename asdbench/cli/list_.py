@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from asdbench.registry import Entry
 
 
-INDENT = 24
 PREFIXED = [
     ("pyod:NAME", "Any detector of PyOD, for example pyod:IForest."),
     ("sklearn:NAME", "Any outlier detector of scikit-learn, for example sklearn:svm.OneClassSVM."),
@@ -51,15 +50,17 @@ def list_(
         typer.echo(f"warning: {warning}", err=True)
 
 
-def _print_table(entries: "dict[str, list[Entry]]") -> None:
+def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
     # Not by rich: importing it would take a third of the time that the command may take.
     width = min(120, shutil.get_terminal_size((120, 24)).columns)
-    for kind, found in entries.items():
+    longest = max((len(entry.name) for entries in found_by_kind.values() for entry in entries), default=0)
+    indent = max(24, longest + 4)
+    for kind, found in found_by_kind.items():
         typer.secho(kind, fg="cyan", bold=True)
         rows = [(entry.name, entry.summary + _origin(entry)) for entry in found]
         for name, summary in rows + (PREFIXED if kind == "scorers" else []):
-            lines = textwrap.wrap(summary, max(30, width - INDENT))
-            typer.echo(typer.style(f"  {name:<{INDENT - 3}} ", bold=True) + f"\n{' ' * INDENT}".join(lines))
+            lines = textwrap.wrap(summary, max(30, width - indent))
+            typer.echo(typer.style(f"  {name:<{indent - 3}} ", bold=True) + f"\n{' ' * indent}".join(lines))
         typer.echo()
     typer.secho("Parameters, citation and origin of one: asdbench show NAME", dim=True)
 

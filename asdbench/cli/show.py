@@ -7,15 +7,17 @@ import typer
 from asdbench.cli.options import AsJson, PluginPath
 
 if TYPE_CHECKING:
-    from asdbench.registry import Entry
+    from rich.console import Console
+
+    from asdbench.registry import Catalog, Entry
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Name of an extractor, scorer, augmentation, front end or data set.")],
+    name: Annotated[str, typer.Argument(help="Name of anything that asdbench list shows.")],
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """Show what NAME is: summary, parameters with defaults and ranges, citation, where it comes from."""
+    """Show what NAME is: summary, parameters, citation, where it comes from; of a system its parts and choices."""
     import json
 
     from asdbench.registry import load_catalog
@@ -30,42 +32,60 @@ def show(
         )
         return
     for entry in entries:
-        _print_entry(entry)
+        _print_entry(entry, catalog)
 
 
 def _as_json(entry: "Entry") -> dict[str, Any]:
+    facts = {
+        "name": entry.name,
+        "kind": entry.kind,
+        "variant_of": entry.path.stem if entry.variant and entry.path else None,
+        "origin": entry.origin,
+        "path": str(entry.path) if entry.path else None,
+    }
+    if entry.kind == "systems":
+        return {**facts, **entry.system.model_dump(mode="json", exclude={"variants"})}
     card = entry.card.model_dump(mode="json")
     defaults = entry.defaults()
     params = {
         name: {**param, "default": defaults[name], "accepts": entry.card.params[name].accepts()}
         for name, param in card.pop("params").items()
     }
-    return {
-        "name": entry.name,
-        "kind": entry.kind,
-        **card,
-        "summary": entry.summary,
-        "variant_of": entry.path.stem if entry.variant and entry.path else None,
-        "params": params,
-        "origin": entry.origin,
-        "path": str(entry.path) if entry.path else None,
-    }
+    return {**facts, **card, "summary": entry.summary, "params": params}
 
 
-def _print_entry(entry: "Entry") -> None:
+def _print_entry(entry: "Entry", catalog: "Catalog") -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    card = entry.card
+    description = entry.system.description if entry.kind == "systems" else entry.content.description
     console.print(Text.assemble((entry.name, "bold cyan"), f"  ({entry.kind[:-1]})"))
     console.print(entry.summary, markup=False, highlight=False)
-    if card.description:
+    if description:
         console.print()
-        console.print(card.description, markup=False, highlight=False)
+        console.print(description, markup=False, highlight=False)
+    console.print()
+    facts = _system_facts(entry, catalog, console) if entry.kind == "systems" else _component_facts(entry, console)
+    cited = [
+        ". ".join(filter(None, [cite.authors, cite.title, cite.venue, str(cite.year or ""), cite.url or ""]))
+        for cite in entry.content.cite
+    ]
+    facts += [("cite", text) for text in cited]
+    facts += [("from", f"{entry.origin}: {entry.path}" if entry.path else entry.origin)]
+    _print_pairs(console, facts)
+    if entry.kind == "systems":
+        console.print()
+        console.print(Text(f"Run it: asdbench run --system {entry.name} --dataset FOLDER", "dim"), soft_wrap=True)
+
+
+def _component_facts(entry: "Entry", console: "Console") -> list[tuple[str, str]]:
+    """Print the parameters; what remains to be said."""
+    from rich.table import Table
+    from rich.text import Text
+
+    card = entry.card
     if card.params:
-        console.print()
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         for column in ("parameter", "default", "accepts", ""):
             table.add_column(column, overflow="fold")
@@ -75,23 +95,53 @@ def _print_entry(entry: "Entry") -> None:
             text = ",".join(map(str, default)) if isinstance(default, list) else str(default)
             table.add_row(Text(name, "bold"), Text(text), Text(param.accepts()), Text(param.help))
         console.print(table)
-    facts: list[tuple[str, str]] = []
-    facts += [(f"profile {name}", _assignments(values)) for name, values in card.profiles.items()]
+        console.print()
+    facts = [(f"profile {name}", _assignments(values)) for name, values in card.profiles.items()]
     facts += [(f"variant {name}", _assignments(values)) for name, values in card.variants.items()]
-    facts += [
-        (
-            "cite",
-            ". ".join(filter(None, [cite.authors, cite.title, cite.venue, str(cite.year or ""), cite.url or ""])),
-        )
-        for cite in card.cite
-    ]
-    facts += [
-        ("code", f"{card.target}, version {card.version}"),
-        ("from", f"{entry.origin}: {entry.path}" if entry.path else entry.origin),
-    ]
+    return [*facts, ("code", f"{card.target}, version {card.version}")]
+
+
+def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> list[tuple[str, str]]:
+    """Print the parts and what the paper leaves open; what remains to be said."""
+    from rich.table import Table
+    from rich.text import Text
+
+    system = entry.system
+    parts = [("extractor", system.extractor), ("scorer", system.scorer)]
+    parts += [("front end", system.frontend)] if system.frontend else []
+    parts += [("augmentation", name) for name in system.augmentations or ()]
+    kinds = {name: kind.replace(" ", "") + "s" for kind, name in parts}
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("part", "name", "as the paper states it, or chosen"):
+        table.add_column(column, overflow="fold")
+    for kind, name in parts:
+        table.add_row(Text(kind), Text(name, "bold"), Text(_assignments(system.params.get(name, {}))))
+    console.print(table)
+    console.print(Text("Set any of them with -p NAME.PARAM=VALUE; all parameters of a part: asdbench show NAME", "dim"))
     console.print()
+    if system.open:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for column in ("left open by the paper", "chosen", "why"):
+            table.add_column(column, overflow="fold")
+        for key, why in system.open.items():
+            part, _, param = key.rpartition(".")
+            component = catalog.component(kinds[part], part, system.params.get(part, {}))
+            table.add_row(Text(key, "bold"), Text(str(component.params[param])), Text(why))
+        console.print(table)
+        console.print()
+    facts = [
+        ("published", f"{row.percent:.2f} %, {row.metric} on {row.dataset} {row.split} ({row.source})")
+        for row in system.published
+    ]
+    return facts + [(f"variant {name}", variant.summary) for name, variant in system.variants.items()]
+
+
+def _print_pairs(console: "Console", facts: list[tuple[str, str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(style="bold", overflow="fold")
     grid.add_column(overflow="fold")
     for key, value in facts:
         grid.add_row(Text(key), Text(value))

@@ -10,8 +10,8 @@ from asdbench.core.errors import UsageError
 class LogMel:
     """Log-mel spectrogram in dB re full scale: ``(20 / power) * log10(mel filterbank(|STFT|^power))``.
 
-    Hann window, frames centred, edges reflected. Called with (batch, samples), gives (batch, 1, n_mels, frames)
-    with ``frames = 1 + samples // hop``.
+    Hann window, frames centred, edges reflected or filled with zeros. Called with (batch, samples), gives
+    (batch, 1, n_mels, frames) with ``frames = 1 + samples // hop``.
 
     Raises:
         UsageError: ``f_max_hz`` lies above half the sample rate or below ``f_min_hz``.
@@ -31,6 +31,7 @@ class LogMel:
         mel_scale: str,
         mel_norm: str,
         floor_db: float,
+        edges: str,
     ) -> None:
         if not f_min_hz < f_max_hz <= sample_rate_hz / 2:
             raise UsageError(
@@ -53,6 +54,7 @@ class LogMel:
             power=power,
             mel_scale=mel_scale,
             norm=None if mel_norm == "none" else mel_norm,
+            pad_mode="reflect" if edges == "reflect" else "constant",
         )
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 """From the names and ``-p`` values of a command to components with settled parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asdbench.core.errors import UsageError, did_you_mean
@@ -59,10 +59,19 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
     wanted = []
     for name in spec.system:
         card = catalog.find("systems", name).system
-        frontend, augmentations = spec.frontend or card.frontend, spec.augmentation
-        if augmentations is None and card.augmentations is not None:
-            augmentations = list(card.augmentations)
-        wanted.append(_stages(name, card.extractor, (card.scorer,), frontend, augmentations, card.params, catalog))
+        stages = _stages(name, card.extractor, (card.scorer,), card.frontend, card.augmentations, card.params, catalog)
+        parts = [part for names in stages.parts().values() for part in names]
+        stray = next((part for part in card.params if part not in parts), None)
+        if stray:
+            raise UsageError(
+                f"The card of system '{name}' sets parameters of '{stray}', which is no part of it. "
+                f"Its parts: {', '.join(parts)}."
+            )
+        if spec.frontend:
+            stages = replace(stages, frontend=spec.frontend)
+        if spec.augmentation is not None and stages.augmentations:
+            stages = replace(stages, augmentations=tuple(spec.augmentation))
+        wanted.append(stages)
     for name in spec.extractor:
         wanted.append(_stages(None, name, tuple(spec.scorer), spec.frontend, spec.augmentation, {}, catalog))
     return wanted

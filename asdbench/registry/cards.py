@@ -192,6 +192,7 @@ class SystemVariant(Model):
     """Another name for a system with another scorer or other parameters."""
 
     summary: str
+    description: str = ""
     scorer: str | None = None
     params: dict[str, dict[str, Value]] = {}
     published: tuple[Published, ...] = ()
@@ -222,8 +223,14 @@ class SystemCard(AnyCard):
             return self
         own = self.variants[name]
         params = {part: {**self.params.get(part, {}), **own.params.get(part, {})} for part in self.params | own.params}
-        changed = {"summary": own.summary, "scorer": own.scorer or self.scorer, "params": params}
-        return self.model_copy(update={**changed, "published": own.published})
+        changed = {
+            "summary": own.summary,
+            "description": own.description or self.description,
+            "scorer": own.scorer or self.scorer,
+            "params": params,
+            "published": own.published,
+        }
+        return self.model_copy(update=changed)
 
 
 MODELS: dict[str, type[AnyCard]] = {
