@@ -222,11 +222,13 @@ class SystemCard(AnyCard):
         if name is None:
             return self
         own = self.variants[name]
-        params = {part: {**self.params.get(part, {}), **own.params.get(part, {})} for part in self.params | own.params}
+        scorer = own.scorer or self.scorer
+        kept = {part: values for part, values in self.params.items() if part != self.scorer or part == scorer}
+        params = {part: {**kept.get(part, {}), **own.params.get(part, {})} for part in kept | own.params}
         changed = {
             "summary": own.summary,
             "description": own.description or self.description,
-            "scorer": own.scorer or self.scorer,
+            "scorer": scorer,
             "params": params,
             "published": own.published,
         }

@@ -1,11 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 import asdbench
 from asdbench.core.progress import Silent
-from asdbench.datasets import read_folder
+from asdbench.datasets import TrainingClip, read_folder
 from asdbench.extractors import Context
 from asdbench.extractors.base import Training
 from asdbench.frontends import FeatureStore
@@ -22,8 +22,15 @@ def table(small_dataset):
 def make_context(table, own_cache, tmp_path) -> Callable[..., Context]:
     """A context as the harness gives it; ``training=False`` leaves out what only a fit may use."""
 
-    def make(seed: int = 0, training: bool = True, checkpoints: Path = tmp_path / "checkpoints") -> Context:
-        component = load_catalog().component("frontends", "log-mel")
+    def make(
+        seed: int = 0,
+        training: bool = True,
+        checkpoints: Path = tmp_path / "checkpoints",
+        frontend: str = "log-mel",
+        others: Sequence[TrainingClip] = (),
+        **params: object,
+    ) -> Context:
+        component = load_catalog().component("frontends", frontend, params)
         frontend = component.build()
         features = FeatureStore(own_cache / "features", 2, Silent()).read(table, component)
         augmentations = {name: asdbench.build(name) for name in ("pitch-shift", "gaussian-noise", "time-mask")}
@@ -36,6 +43,7 @@ def make_context(table, own_cache, tmp_path) -> Callable[..., Context]:
             identity="tests",
             views=own_cache / "views",
             checkpoints=checkpoints,
+            others=others,
         )
         return Context(seed, "cpu", 2, Silent(), features, frontend.frame_rate_hz, more if training else None)
 

@@ -14,17 +14,17 @@ def slaney_mel_to_hz(mel):
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
 
 
-def log_mel_by_definition(samples, n_fft=2048, hop=512, n_mels=128, rate=16000):
-    """Written out with NumPy: reflected edges, periodic Hann window, triangles of unit area on Slaney's mel scale."""
-    padded = np.pad(samples, n_fft // 2, mode="reflect")
+def log_mel_by_definition(samples, n_fft=2048, hop=512, n_mels=128, rate=16000, edges="reflect"):
+    """Written out with NumPy: padded edges, periodic Hann window, triangles of unit area on Slaney's mel scale."""
+    padded = np.pad(samples, n_fft // 2, mode=edges)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
     frames = np.stack([padded[i : i + n_fft] for i in range(0, len(padded) - n_fft + 1, hop)])
     power = np.abs(np.fft.rfft(frames * window)) ** 2
-    edges = slaney_mel_to_hz(np.linspace(0, slaney_hz_to_mel(rate / 2), n_mels + 2))
+    corners = slaney_mel_to_hz(np.linspace(0, slaney_hz_to_mel(rate / 2), n_mels + 2))
     frequencies = np.arange(n_fft // 2 + 1) * rate / n_fft
-    rising = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - frequencies) / (edges[2:] - edges[1:-1])[:, None]
-    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    rising = (frequencies - corners[:-2, None]) / (corners[1:-1] - corners[:-2])[:, None]
+    falling = (corners[2:, None] - frequencies) / (corners[2:] - corners[1:-1])[:, None]
+    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (corners[2:] - corners[:-2]))[:, None]
     return 10 * np.log10(np.maximum(filters @ power.T, 1e-12))
 
 
@@ -46,3 +46,9 @@ def test_silence_stays_at_the_floor():
 def test_an_upper_edge_above_half_the_sample_rate_is_refused():
     with pytest.raises(UsageError, match=r"log-mel\.f_max_hz is 9000"):
         asdbench.build("log-mel", f_max_hz=9000.0)
+
+
+def test_edges_may_be_filled_with_zeros():
+    samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
+    given = asdbench.build("log-mel", edges="zeros")(torch.tensor(samples[None], dtype=torch.float32))
+    assert np.abs(given[0, 0].numpy() - log_mel_by_definition(samples, edges="constant")).max() < 1e-2

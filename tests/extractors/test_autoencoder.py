@@ -1,0 +1,151 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+import asdbench
+from asdbench.core.errors import TrainingError
+from asdbench.extractors.autoencoder import Network, Vectors
+from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
+
+QUICK = {"epochs": 2, "hidden_layers": 1, "hidden_dim": 16}
+
+
+def fitted(table, context, **params):
+    extractor = asdbench.build("autoencoder", **{**QUICK, **params})
+    extractor.fit(table.select(machines=["fan"]).training_view(), context)
+    return extractor
+
+
+def test_the_network_is_the_official_one():
+    network = Network(640, 128, 4, 8)
+    dense = [part for part in network.layers if isinstance(part, torch.nn.Linear)]
+    widths = [640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]
+    assert [(part.in_features, part.out_features) for part in dense] == list(pairwise(widths))
+    kinds = [type(part).__name__ for part in network.layers]
+    assert kinds == ["Linear", "BatchNorm1d", "ReLU"] * 9 + ["Linear"]
+    expected = sum(a * b + b for a, b in pairwise(widths)) + 2 * sum(widths[1:-1])
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected == 267_928
+
+
+def test_vectors_are_consecutive_frames_and_know_their_clip(table, make_context):
+    context = make_context()
+    keys = [clip.key for clip in table.training_view()[:3]]
+    vectors = Vectors(keys, 5, context)
+    expected, owners = [], []
+    for number, key in enumerate(keys):
+        frames = np.asarray(context.features[key])[0].T
+        for start in range(len(frames) - 4):
+            expected.append(np.concatenate([frames[start + offset] for offset in range(5)]))
+            owners.append(number)
+    assert len(vectors) == len(expected)
+    assert np.array_equal(vectors[np.arange(len(vectors))].numpy(), np.stack(expected))
+    assert vectors.clip_of.tolist() == owners
+    assert np.array_equal(vectors[np.array([7, 2])].numpy(), np.stack([expected[7], expected[2]]))
+
+
+def test_scores_are_those_of_a_loop_written_from_the_definition(table, make_context):
+    context = make_context()
+    blind = table.select(machines=["fan"]).blind_view()
+    clips = table.select(machines=["fan"]).training_view()
+    found = {}
+    for score in ("mse", "mahalanobis-code", "mahalanobis-paper"):
+        extractor = fitted(table, context, score=score, held_out=0.0, batch_size=65536)
+        found[score] = extractor.embed(blind, replace(context, training=None))
+        assert found[score].shape == (len(blind), 1)
+    network = extractor._network.eval()
+
+    def residuals(key):
+        frames = np.asarray(context.features[key])[0].T
+        rows = []
+        for start in range(len(frames) - 4):
+            vector = torch.from_numpy(frames[start : start + 5].reshape(1, -1))
+            with torch.no_grad():
+                rows.append((vector - network(vector)).numpy().reshape(5, 128))
+        return np.array(rows, np.float64)  # (vectors, 5, 128)
+
+    code, paper = {}, {}
+    for domain in ("source", "target"):
+        vectors = np.concatenate([residuals(clip.key) for clip in clips if clip.domain == domain])
+        frames = vectors.reshape(-1, 128)
+        centred = frames - frames.mean(axis=0)  # all vectors lie in one batch here
+        code[domain] = np.linalg.inv(centred.T @ centred / (len(vectors) - 1))
+        paper[domain] = np.linalg.inv(np.cov(frames, rowvar=False))
+    for place, clip in enumerate(blind):
+        left = residuals(clip.key)
+        frames = left.reshape(-1, 128)
+        mean = frames.mean(axis=0)
+        by_frame = [[frame @ paper[domain] @ frame for domain in paper] for frame in frames]
+        assert found["mse"][place, 0] == pytest.approx(np.mean(left**2), rel=1e-4)
+        assert found["mahalanobis-code"][place, 0] == pytest.approx(min(mean @ code[d] @ mean for d in code), rel=1e-3)
+        assert found["mahalanobis-paper"][place, 0] == pytest.approx(np.mean(np.min(by_frame, axis=1)), rel=1e-3)
+
+
+def test_the_programs_score_is_the_mean_of_its_full_matrix():
+    """The official program averages all entries of R P R^T, which is the distance of the mean residual."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(30, 4, generator=generator, dtype=torch.float64) + 0.5
+    factors = torch.randn(2, 4, 4, generator=generator, dtype=torch.float64)
+    precisions = [factor @ factor.T for factor in factors]
+    expected = min(float((rows @ precision @ rows.T).mean()) for precision in precisions)
+    assert float(program_score(rows, precisions)) == pytest.approx(expected, rel=1e-9)
+    each = torch.stack([(rows @ precision @ rows.T).diagonal() for precision in precisions])
+    assert float(paper_score(rows, precisions)) == pytest.approx(float(each.min(dim=0).values.mean()), rel=1e-9)
+
+
+def test_covariances_gathered_in_batches():
+    generator = torch.Generator().manual_seed(0)
+    batches = [torch.randn(size, 5, 3, generator=generator) * 2 + 1 for size in (4, 7, 1)]
+    scatter = Scatter(3)
+    for batch in batches:
+        scatter.add(batch)
+    scatter.add(torch.zeros(0, 5, 3))
+    rows = torch.cat(batches).flatten(0, 1).double()
+    assert torch.allclose(scatter.paper(), torch.cov(rows.T))
+    within = sum(torch.cov(batch.flatten(0, 1).double().T, correction=0) * 5 * len(batch) for batch in batches)
+    assert torch.allclose(scatter.program(), within / 11)
+
+
+def test_a_singular_covariance_is_inverted_where_it_can_be():
+    covariance = torch.diag(torch.tensor([4.0, 1.0, 0.0], dtype=torch.float64))
+    precision, rank = inverse(covariance)
+    assert rank == 2
+    assert torch.allclose(precision, torch.diag(torch.tensor([0.25, 1.0, 0.0], dtype=torch.float64)))
+
+
+def test_scores_share_one_network_and_save_keeps_all(table, make_context, tmp_path):
+    context = make_context()
+    blind, reader = table.select(machines=["fan"]).blind_view(), replace(context, training=None)
+    extractor = fitted(table, context, score="mahalanobis-code")
+    (tmp_path / "saved").mkdir()
+    extractor.save(tmp_path / "saved")
+    for score in ("mse", "mahalanobis-code", "mahalanobis-paper"):
+        loaded = asdbench.build("autoencoder", **QUICK, score=score)
+        loaded.load(tmp_path / "saved")
+        rows = loaded.embed(blind, reader)
+        assert np.isfinite(rows).all()
+        if score == "mahalanobis-code":
+            assert np.array_equal(rows, extractor.embed(blind, reader))
+    assert len(extractor.curves["validation_loss"]) == 2
+    assert extractor.curves["loss"][1] < extractor.curves["loss"][0]
+
+
+def test_without_target_clips_the_source_covariance_stands_alone(table, make_context):
+    context = make_context()
+    clips = [clip for clip in table.select(machines=["fan"]).training_view() if clip.domain == "source"]
+    extractor = asdbench.build("autoencoder", **QUICK, score="mahalanobis-code")
+    extractor.fit(clips, context)
+    assert extractor.notes == ["no target clips to train on: selective Mahalanobis scores know the other domain only"]
+    assert np.isfinite(extractor.embed(table.blind_view()[:2], replace(context, training=None))).all()
+
+
+def test_clips_shorter_than_a_vector_are_refused(table, make_context):
+    with pytest.raises(TrainingError, match=r"stacks 64 frames, and a clip has 32.*-p autoencoder\.frames=32"):
+        fitted(table, make_context(), frames=64)
+
+
+def test_a_training_set_smaller_than_a_batch_is_one_batch(table, make_context):
+    extractor = fitted(table, make_context(), batch_size=65536, epochs=1)
+    assert len(extractor.curves["loss"]) == 1

@@ -1,0 +1,115 @@
+"""System cards against the parts, the references and the papers that they name."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from asdbench.harness import RunSpec
+from asdbench.harness.request import Scopes, asked_stages
+from asdbench.registry import load_catalog
+
+CATALOG = load_catalog()
+NAMES = CATALOG.names("systems")
+REFERENCES = Path(__file__).resolve().parents[2] / "leaderboards" / "references"
+PARTS = {"extractor": "extractors", "scorer": "scorers", "frontend": "frontends", "augmentation": "augmentations"}
+
+
+def settled(name):
+    """Every part of a system with its parameters, by name."""
+    spec = RunSpec(system=[name])
+    (stages,) = asked_stages(spec, CATALOG)
+    scopes = Scopes(spec, CATALOG, [stages], None)
+    parts = {part: kind for kind, names in stages.parts().items() for part in names}
+    return {part: scopes.component(PARTS[kind], part, stages).params for part, kind in parts.items()}
+
+
+def test_the_published_systems_are_there():
+    assert set(NAMES) >= {
+        "germinario2022-siamese-knn", "germinario2022-siamese-gmm", "germinario2022-siamese-lof", "shin2023-simclr-ml",
+        "shin2023-simclr-elliptic", "shin2023-simclr-ml-resnet50", "dcase2023-baseline-mse",
+        "dcase2023-baseline-mahala", "dcase2023-baseline-mahala-paper",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_system_says_what_it_is_and_its_choices_exist(name):
+    system = CATALOG.find("systems", name).system
+    parts = settled(name)
+    assert set(system.params) <= set(parts)
+    for key in system.open:
+        part, _, param = key.rpartition(".")
+        assert param in parts[part], key
+    assert system.summary.endswith(".")
+    assert 2 <= (system.summary + " " + system.description).count(". ") + 1 <= 4, "a few sentences for a newcomer"
+    assert system.cite[0].authors
+    assert system.cite[0].year
+
+
+def test_the_papers_settings_stand_in_the_cards():
+    shin = settled("shin2023-simclr-ml")
+    assert shin["log-mel"] | {"n_fft": 2048, "hop": 512, "n_mels": 128} == shin["log-mel"]
+    stated = {"temperature": 0.05, "batch_size": 48, "learning_rate": 0.5, "restarts": 3, "projection_dim": 128}
+    assert shin["simclr"] | stated | {"backbone": "resnet18", "copies": 2} == shin["simclr"]
+    assert settled("shin2023-simclr-ml-resnet50")["simclr"] == shin["simclr"] | {"backbone": "resnet50"}
+    siamese = settled("germinario2022-siamese-knn")
+    stated = {"conv_layers": 2, "filters": 4, "kernel": 5, "features": 64, "margin": 1.0, "validation": 0.2}
+    assert siamese["siamese"] | stated == siamese["siamese"]
+    assert siamese["pyod:KNN"] | {"method": "largest", "n_neighbors": 5} == siamese["pyod:KNN"]
+    assert siamese["mel-image"] | {"spectrogram": "384x384", "image": 128} == siamese["mel-image"]
+    baseline = settled("dcase2023-baseline-mse")
+    assert baseline["log-mel"] | {"n_fft": 1024, "hop": 512, "n_mels": 128, "power": 2.0} == baseline["log-mel"]
+    stated = {"frames": 5, "bottleneck_dim": 8, "hidden_dim": 128, "learning_rate": 1e-3, "batch_size": 256}
+    assert baseline["autoencoder"] | stated | {"epochs": 100} == baseline["autoencoder"]
+
+
+@pytest.mark.parametrize("path", sorted(REFERENCES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_references_total_follows_from_its_parts(path):
+    content = tomllib.loads(path.read_text())
+    values = [value for machine in content["machines"].values() for value in machine.values()]
+    assert len(values) == 3 * len(content["machines"])
+    assert content["source"]
+    assert content["year"] >= 2023
+    assert path.stem == f"{content['dataset']}-{content['split']}-{content['card']}"
+    CATALOG.find("systems", content["card"])
+    if "official_score" in content:
+        total = len(values) / sum(1 / value for value in values)
+        assert total == pytest.approx(content["official_score"], abs=0.005)
+
+
+def test_the_references_hold_the_known_totals():
+    totals = {}
+    for path in REFERENCES.glob("*.toml"):
+        content = tomllib.loads(path.read_text())
+        totals[content["dataset"], content["split"], content["card"]] = content.get("official_score")
+    dev, evaluation = ("dcase2023", "dev"), ("dcase2023", "eval")
+    assert totals[*dev, "shin2023-simclr-ml"] == 62.41
+    assert totals[*dev, "shin2023-simclr-elliptic"] == 61.31
+    assert totals[*dev, "dcase2023-baseline-mse"] == 55.02
+    assert totals[*dev, "dcase2023-baseline-mahala"] == 56.58
+    assert totals[*evaluation, "dcase2023-baseline-mse"] == 59.25
+    assert totals[*evaluation, "dcase2023-baseline-mahala"] == 61.05
+
+
+def test_the_references_are_the_published_numbers(shared_data):
+    import csv
+
+    ours = {}
+    for path in REFERENCES.glob("*.toml"):
+        content = tomllib.loads(path.read_text())
+        for machine, terms in content["machines"].items():
+            for term, percent in terms.items():
+                ours[content["dataset"], content["split"], content["system"], machine, term] = percent
+    with (shared_data / "published" / "per_machine.csv").open() as file:
+        keys = ("dataset", "split", "system", "machine", "metric")
+        theirs = {tuple(row[key] for key in keys): float(row["percent"]) for row in csv.DictReader(file)}
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_published_numbers_of_a_card_are_those_of_its_references(name):
+    for row in CATALOG.find("systems", name).system.published:
+        if row.reference:
+            content = tomllib.loads((REFERENCES / f"{row.reference}.toml").read_text())
+            assert content["official_score"] == row.percent
+            assert (content["dataset"], content["split"], content["card"]) == (row.dataset, row.split, name)
