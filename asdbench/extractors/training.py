@@ -1,6 +1,7 @@
 """The training loop that every extractor that trains shares."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.extractors.base import Context
 from asdbench.extractors.checkpoints import Checkpoints, Curves
+
+KEEP_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ def train(
 ) -> Curves:
     """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
 
-    After each epoch the state is kept in the context's checkpoints, and a training that finds some goes on from
-    there; batches depend on the seed and the epoch alone, so both give the same network.
+    After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter), and a
+    training that finds some goes on from there; batches depend on the seed and the epoch alone, so both give the same
+    network.
 
     Args:
         network: already on the context's device.
@@ -66,6 +70,7 @@ def train(
     set_rate = _schedule(optimizer, recipe)
     checkpoints = Checkpoints(context.training.checkpoints) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
+    kept_at = time.monotonic()
     mixed = recipe.mixed_precision and context.device == "cuda"
     with context.progress.stage(f"train {recipe.name}", recipe.epochs * batches_per_epoch) as stage:
         done = len(curves.get("loss", []))
@@ -89,8 +94,9 @@ def train(
                 found = {"loss": total / batches_per_epoch, **measure()}
             for name, figure in found.items():
                 curves.setdefault(name, []).append(figure)
-            if checkpoints:
+            if checkpoints and time.monotonic() - kept_at >= KEEP_EVERY_S:
                 checkpoints.save(network, optimizer, curves)
+                kept_at = time.monotonic()
     return curves
 
 

@@ -54,11 +54,22 @@ class FittedScorer(Scorer):
         self._model: Any = None
 
 
-def require_clips(name: str, clips: int, wanted: int, advice: str) -> None:
+def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest: int = 0, smallest: int = 1) -> None:
     """Refuse a fit on fewer clips than the method needs.
+
+    Args:
+        name: of the scorer.
+        clips: that there are.
+        wanted: that it needs.
+        setting: "component.param" that needs fewer when it is lowered.
+        largest: value of it that these clips allow.
+        smallest: value that it takes.
 
     Raises:
         ScorerError: fewer than ``wanted``.
     """
-    if clips < wanted:
-        raise ScorerError(f"{name} needs at least {wanted} training clips; there are {clips}. {advice}")
+    if clips >= wanted:
+        return
+    there = "there is 1" if clips == 1 else f"there are {clips}"
+    mend = f"Fewer are enough with -p {setting}={largest}" if setting and largest >= smallest else "Give it more"
+    raise ScorerError(f"{name} needs at least {wanted} training clips; {there}. {mend}.")

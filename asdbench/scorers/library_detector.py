@@ -5,13 +5,13 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
 from asdbench.registry.cards import Param, ScorerCard
-from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError
+from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, require_clips
 
 
 def card_from_signature(detector: type[Any], target: str, name: str) -> ScorerCard:
@@ -60,11 +60,19 @@ def global_seed(seed: int) -> Iterator[None]:
 
 
 class LibraryDetector(FittedScorer):
-    """A scorer around a library's detector class, found by name."""
+    """A scorer around a library's detector class, found by name.
+
+    Attributes:
+        library: prefix of the scorer's name.
+        name: by which the command line knows the scorer.
+    """
+
+    library: ClassVar[str]
 
     def __init__(self, *, detector: str, **params: Any) -> None:
         super().__init__()
         self._class = self.find(detector)
+        self.name = f"{self.library}:{detector}"
         self._params = params
 
     @staticmethod
@@ -76,16 +84,25 @@ class LibraryDetector(FittedScorer):
         """What the class is called with."""
         return given_arguments(self._class, self._params, self.seed)
 
+    def _neighbours(self) -> int | None:
+        """How many neighbours the detector looks at, where it has such a parameter."""
+        known = inspect.signature(self._class).parameters.get("n_neighbors")
+        value = self._params.get("n_neighbors") or (known.default if known else None)
+        return value if isinstance(value, int) else None
+
     def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
         """Fit the detector.
 
         Raises:
-            ScorerError: the detector refuses the embeddings or its parameters.
+            ScorerError: the detector refuses the embeddings or its parameters, or looks at more neighbours than
+                there are.
         """
+        neighbours = self._neighbours()
+        if neighbours is not None:
+            require_clips(self.name, len(embeddings), neighbours + 1, f"{self.name}.n_neighbors", len(embeddings) - 1)
         try:
             with redirect_stdout(sys.stderr), global_seed(self.seed):
                 self._model = self._class(**self.arguments())
                 self._model.fit(np.asarray(embeddings, float))
         except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
-            name = self._class.__name__
-            raise ScorerError(f"{name} failed on embeddings of shape {embeddings.shape}: {error}") from error
+            raise ScorerError(f"{self.name} failed on embeddings of shape {embeddings.shape}: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, FittedScorer, Scores
+from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores, require_clips
 
 
 class Mahalanobis(FittedScorer):
@@ -23,12 +23,19 @@ class Mahalanobis(FittedScorer):
         """The covariance estimator, unfitted."""
 
     def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Estimate mean and covariance."""
+        """Estimate mean and covariance.
+
+        Raises:
+            ScorerError: fewer than two clips, or all have the same embedding: there is nothing to measure by.
+        """
+        require_clips("a covariance", len(embeddings), 2)
         rows = np.asarray(embeddings, np.float64)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the rank is reported below, in our words
             self._model = self._estimator().fit(rows)
         rank = int(np.linalg.matrix_rank(self._model.covariance_, hermitian=True))
+        if rank == 0:
+            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so there is no covariance.")
         if rank < rows.shape[1]:
             self.notes.append(
                 f"the covariance of {len(rows)} training clips in {rows.shape[1]} dimensions is singular "

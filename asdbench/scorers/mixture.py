@@ -22,8 +22,8 @@ class GaussianMixture(FittedScorer):
         """Fit by expectation maximisation from k-means."""
         from sklearn.mixture import GaussianMixture as Mixture
 
-        advice = f"Fewer components: -p gmm.n_components={max(1, len(embeddings) - 1)}"
-        require_clips("gmm", len(embeddings), self._components + 1, advice)
+        count = len(embeddings)
+        require_clips("gmm", count, self._components + 1, "gmm.n_components", count - 1)
         self._model = Mixture(
             n_components=self._components,
             covariance_type=self._covariance,

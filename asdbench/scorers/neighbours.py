@@ -31,8 +31,8 @@ class NearestNeighbours(FittedScorer):
         """Keep the training clips."""
         from sklearn.neighbors import NearestNeighbors
 
-        wanted = self._k + 1
-        require_clips("knn", len(embeddings), wanted, f"Fewer neighbours: -p knn.n_neighbors={len(embeddings) - 1}")
+        count = len(embeddings)
+        require_clips("knn", count, self._k + 1, "knn.n_neighbors", count - 1)
         self._model = NearestNeighbors(n_neighbors=self._k, metric=self._metric).fit(np.asarray(embeddings, float))
 
     def score(self, embeddings: Embeddings) -> Scores:
@@ -56,8 +56,8 @@ class LocalOutlierFactor(FittedScorer):
         """Measure the densities of the training clips."""
         from sklearn.neighbors import LocalOutlierFactor as Factor
 
-        wanted = self._k + 1
-        require_clips("lof", len(embeddings), wanted, f"Fewer neighbours: -p lof.n_neighbors={len(embeddings) - 1}")
+        count = len(embeddings)
+        require_clips("lof", count, self._k + 1, "lof.n_neighbors", count - 1, smallest=2)
         self._model = Factor(n_neighbors=self._k, metric=self._metric, novelty=True).fit(np.asarray(embeddings, float))
 
     def score(self, embeddings: Embeddings) -> Scores:

@@ -55,6 +55,7 @@ def card_of(name: str) -> ScorerCard:
 class PyODDetector(LibraryDetector):
     """A PyOD detector; its ``decision_function`` is the anomaly score."""
 
+    library = "pyod"
     find = staticmethod(find_detector)
 
     def score(self, embeddings: Embeddings) -> Scores:

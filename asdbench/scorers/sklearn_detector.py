@@ -39,6 +39,7 @@ def card_of(name: str) -> ScorerCard:
 class SklearnDetector(LibraryDetector):
     """A scikit-learn outlier detector; minus ``score_samples`` is the anomaly score."""
 
+    library = "sklearn"
     find = staticmethod(find_detector)
 
     def arguments(self) -> dict[str, Any]:

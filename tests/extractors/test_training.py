@@ -33,7 +33,8 @@ def test_it_learns_and_reports_one_loss_for_each_epoch(make_context):
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_a_killed_training_goes_on_to_the_same_network(make_context, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_network(make_context, tmp_path, monkeypatch):
+    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
     whole = network()
     losses = fit(whole, make_context(checkpoints=tmp_path / "a"))
 

@@ -1,0 +1,258 @@
+"""Published systems through the harness, small."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from asdbench.core.errors import UsageError
+from asdbench.core.progress import Silent
+from asdbench.extractors.checkpoints import FILE
+from asdbench.harness import RunSpec, execute, make_plan
+from asdbench.harness.record import read_record
+
+SMALL = {
+    "simclr.backbone": "resnet10t",
+    "simclr.epochs": 1,
+    "simclr.crop_s": 0.5,
+    "siamese.epochs": 2,
+    "mel-image.spectrogram": "64x64",
+    "mel-image.image": 32,
+    "autoencoder.epochs": 2,
+    "autoencoder.hidden_layers": 1,
+    "lof.n_neighbors": 5,
+}
+SIX = (
+    "germinario2022-siamese-knn",
+    "germinario2022-siamese-gmm",
+    "germinario2022-siamese-lof",
+    "shin2023-simclr-ml",
+    "shin2023-simclr-elliptic",
+    "dcase2023-baseline-mse",
+    "dcase2023-baseline-mahala",
+    "dcase2023-baseline-mahala-paper",
+)
+
+
+@pytest.fixture
+def plan(small_dataset, tmp_path):
+    def make(system=(), params=(), out="runs", **more):
+        parts = {**SMALL, **dict(params)}
+        known = " ".join(system) + " ".join(more.get("extractor", ()))
+        owner = {
+            "simclr": "simclr",
+            "siamese": "siamese",
+            "mel-image": "siamese",
+            "autoencoder": "baseline",
+            "lof": "lof",
+        }
+        used = {key: value for key, value in parts.items() if owner.get(key.split(".")[0], known) in known}
+        spec = {"system": list(system), "dataset": str(small_dataset), "out": tmp_path / out, "params": used, **more}
+        return make_plan(RunSpec(**spec), Silent())
+
+    return make
+
+
+@pytest.fixture
+def run(plan):
+    return lambda *args, **more: list(execute(plan(*args, **more), Silent()))
+
+
+@pytest.fixture
+def fresh_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def trainings(monkeypatch, fresh_cache):
+    """Names of the networks that were trained, in order."""
+    seen = []
+    from asdbench.extractors import training
+
+    def counted(network, batches, batches_per_epoch, loss, recipe, *more):
+        seen.append(recipe.name)
+        return training.train(network, batches, batches_per_epoch, loss, recipe, *more)
+
+    for name in ("simclr", "siamese", "autoencoder"):
+        monkeypatch.setattr(f"asdbench.extractors.{name}.train", counted)
+    return seen
+
+
+def test_all_systems_run_in_one_command_and_train_no_network_twice(run, trainings):
+    records = run(SIX)
+    assert {record.asked.system for record in records} == set(SIX)
+    assert [record.status for record in records] == ["done"] * len(SIX), [record.failures for record in records]
+    assert trainings == ["siamese"] * 2 + ["simclr"] + ["autoencoder"] * 2  # two machine types
+    by_name = {record.asked.system: record for record in records}
+    for record in records:
+        assert record.run_id.startswith(f"{record.asked.system}-small-s0-")
+        for network in record.training:
+            assert network.parameters > 0
+            assert all(np.isfinite(network.curves["loss"]))
+    siamese = by_name["germinario2022-siamese-knn"]
+    assert siamese.scorer.name == "pyod:KNN"
+    assert [network.machines for network in siamese.training] == [["fan"], ["valve"]]
+    simclr = by_name["shin2023-simclr-ml"]
+    assert simclr.extractor.params["learning_rate"] == 0.5
+    assert simclr.training == by_name["shin2023-simclr-elliptic"].training
+    assert simclr.asked.profile is None, "a system runs as its card says, on small sets too"
+    scores = {by_name[name].results.official_score for name in SIX[-3:]}
+    assert len(scores) == 3, "three scores read from one network differ"
+
+
+def test_fresh_trains_shared_networks_once_more(run, trainings):
+    run(SIX[-3:], machine=["fan"])
+    run(SIX[-3:], machine=["fan"], fresh=True)
+    assert trainings == ["autoencoder"] * 2
+
+
+def test_another_layer_needs_no_new_training(run, trainings):
+    run(["shin2023-simclr-ml"])
+    (other,) = run(["shin2023-simclr-ml"], {"simclr.layer": "backbone"})
+    assert other.status == "done"
+    assert trainings == ["simclr"]
+
+
+def test_values_by_hand_win_and_may_mean_one_system(plan):
+    names = ["shin2023-simclr-ml", "shin2023-simclr-ml-lr0.001"]
+    cells = plan(names, {"simclr.copies": "3", f"{names[1]}.extractor.temperature": "0.1"}).cells
+    found = {cell.system: cell.pipeline.extractor.params for cell in cells}
+    assert [found[name]["copies"] for name in names] == [3, 3]
+    assert [found[name]["temperature"] for name in names] == [0.05, 0.1]
+    assert [found[name]["learning_rate"] for name in names] == [0.5, 0.001]
+
+
+def test_a_profile_asked_for_lies_over_the_systems_values(small_dataset, tmp_path):
+    spec = RunSpec(system=["shin2023-simclr-ml"], dataset=str(small_dataset), out=tmp_path / "runs", profile="quick")
+    (cell,) = make_plan(spec, Silent()).cells
+    assert cell.pipeline.extractor.params["steps"] == 14
+    assert cell.pipeline.extractor.params["learning_rate"] == 0.5
+
+
+def test_systems_stand_beside_extractors_and_scorers(run):
+    records = run(["dcase2023-baseline-mse"], extractor=["raw-mel"], scorer=["knn"])
+    assert [record.asked.system for record in records] == ["dcase2023-baseline-mse", None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"system": ["shin2023-simclr"]}, "No system 'shin2023-simclr'. Did you mean 'shin2023-simclr-ml'"),
+        ({"system": []}, "Nothing to run: name a system"),
+        ({"system": [], "scorer": ["knn"]}, "--extractor is missing"),
+        ({"system": [SIX[0]] * 2}, "names the same one twice"),
+        ({"system": ["dcase2023-baseline-mse"], "params": {"dcase2023-baseline-mse.epochs": "3"}},
+         "say which part of the system, for example -p dcase2023-baseline-mse.extractor.epochs"),
+        ({"system": ["dcase2023-baseline-mse"], "params": {"knn.n_neighbors": "3"}}, "nothing named 'knn'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_for(small_dataset, tmp_path, asked, words):
+    with pytest.raises(UsageError) as caught:
+        make_plan(RunSpec(dataset=str(small_dataset), out=tmp_path / "runs", **asked), Silent())
+    assert words in str(caught.value)
+
+
+def test_a_system_card_that_sets_what_is_no_part_of_it_is_refused(small_dataset, tmp_path):
+    folder = tmp_path / "mine" / "registry" / "systems"
+    folder.mkdir(parents=True)
+    (folder / "odd.toml").write_text(
+        'summary = "Odd."\nextractor = "raw-mel"\nscorer = "knn"\n[params.lof]\nn_neighbors = 3\n'
+    )
+    spec = RunSpec(system=["odd"], dataset=str(small_dataset), out=tmp_path / "runs", plugin_path=[tmp_path / "mine"])
+    with pytest.raises(UsageError, match="'odd' sets parameters of 'lof', which is no part of it"):
+        make_plan(spec, Silent())
+
+
+def test_a_misspelt_backbone_is_refused_before_anything_is_decoded(run, monkeypatch, fresh_cache):
+    monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
+    with pytest.raises(UsageError, match=r"timm has no model 'resnet-18'\. Did you mean 'resnet"):
+        run(["shin2023-simclr-ml"], {"simclr.backbone": "resnet-18"})
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (np.ones, "raw-mel collapsed on fan: all 36 clips have the same embedding"),
+        (lambda shape: np.arange(shape[0])[:, None] * np.ones(shape), "lie on one line of 8 dimensions (rank one)"),
+    ],
+)
+def test_a_collapsed_network_is_a_failed_cell(run, monkeypatch, fresh_cache, make, words):
+    from asdbench.extractors.raw_mel import RawMel
+
+    monkeypatch.setattr(RawMel, "embed", lambda self, clips, context: make((len(clips), 8)).astype(np.float32))
+    (record,) = run(extractor=["raw-mel"], scorer=["mahalanobis-ml"], machine=["fan"])
+    assert (record.status, record.results) == ("failed", None)
+    assert words in record.failures[0].reason
+
+
+def test_siamese_takes_negatives_from_other_machine_types_where_there_is_one_class(run, make_folder, fresh_cache):
+    names = {
+        "train": [f"section_00_source_train_normal_{n:04d}.wav" for n in range(10)],
+        "test": [f"section_00_{d}_test_{k}_{n:04d}.wav" for d in ("source", "target") for k in ("normal", "anomaly")
+                 for n in range(3)],
+    }  # fmt: skip
+    (record,) = run(["germinario2022-siamese-knn"], dataset=str(make_folder({"fan": names, "pump": names})))
+    assert record.status == "done"
+    assert sum("negative pairs come from the other machine types" in note for note in record.notes) == 2
+    (alone,) = run(
+        ["germinario2022-siamese-knn"], dataset=str(make_folder({"fan": names})), machine=["fan"], out="alone"
+    )
+    assert alone.status == "failed"
+    assert "There is no other machine type" in alone.failures[0].reason
+
+
+def test_records_of_the_first_schema_are_still_read(run, tmp_path):
+    (record,) = run(["dcase2023-baseline-mse"], machine=["fan"])
+    content = json.loads(record.model_dump_json())
+    old = {**content, "schema_version": 1, "loss": [3.0, 2.0]}
+    del old["training"], old["asked"]["system"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "run.json").write_text(json.dumps(old))
+    migrated = read_record(tmp_path / "old")
+    assert migrated.schema_version == 2
+    assert migrated.training[0].curves == {"loss": [3.0, 2.0]}
+    assert migrated.results == record.results
+
+
+@pytest.mark.slow
+def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, tmp_path):
+    def command(cache):
+        words = ["run", "--system", "dcase2023-baseline-mse", "--dataset", small_dataset, "--machine", "fan", "--json"]
+        words += ["-p", "autoencoder.epochs=60", "-p", "autoencoder.hidden_layers=1", "--out", tmp_path / f"to-{cache}"]
+        start = "from asdbench.extractors import training; training.KEEP_EVERY_S = 0; "
+        return subprocess.Popen(
+            [sys.executable, "-c", f"{start}from asdbench.cli.app import main; main()", *map(str, words)],
+            env={**os.environ, "ASDBENCH_CACHE": str(tmp_path / cache)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def record(process):
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        return json.loads(Path(json.loads(out)["runs"][0]["record"]).read_text())
+
+    process = command("killed")
+    deadline = time.monotonic() + 60
+    epochs = 0
+    while epochs < 3 and time.monotonic() < deadline:
+        for path in (tmp_path / "killed" / "trained").glob(f"*.checkpoint/{FILE}"):
+            with safe_open(path, "pt") as file:
+                epochs = len(json.loads(file.metadata()["curves"])["loss"])
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 3 <= epochs < 60, "killed in the middle"
+    resumed, whole = record(command("killed")), record(command("whole"))
+    for content in (resumed, whole):
+        for changing in ("seconds", "finished_at"):
+            content.pop(changing)
+    assert resumed == whole
+    assert len(resumed["training"][0]["curves"]["loss"]) == 60
