@@ -19,9 +19,9 @@ from asdbench.extractors.classes import Class, classes_of
 from asdbench.extractors.contrastive import contrastive
 from asdbench.extractors.pairs import Pair, draw_pairs, split_clips
 from asdbench.extractors.standardise import level
-from asdbench.extractors.training import Recipe, one_thread, reproducible, train
+from asdbench.extractors.training import Recipe, reproducible, train
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # images, place of the first and of the second of each pair, y
 
 
 class Twin(nn.Module):
@@ -72,9 +72,8 @@ class Twin(nn.Module):
         return result
 
     def distance(self, first: Tensor, second: Tensor) -> Tensor:
-        """D of equation (1), (pairs,)."""
-        both = self(torch.cat([first, second])).float().chunk(2)
-        result: Tensor = self.head(pairwise_distance(*both)[:, None])
+        """D of equation (1), (pairs,), from the encodings of both."""
+        result: Tensor = self.head(pairwise_distance(first.float(), second.float())[:, None])
         return result[:, 0]
 
 
@@ -150,10 +149,10 @@ class Siamese(Extractor):
         def measured() -> dict[str, float]:
             return {"validation_pair_accuracy": self._accuracy(network, tests, context)} if tests else {}
 
-        with reproducible(context.seed), one_thread():
+        with reproducible(context.seed):
             network = Twin(context.features.shape(clips[0].key), *self._shape)
             network.mean, network.std = level(sorted(kept), context)
-            network.to(context.device)
+            network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.curves = train(
                 network, shuffled, batches, lambda batch: self._loss(network, batch), self._recipe, context, measured
             )
@@ -169,33 +168,36 @@ class Siamese(Extractor):
         self.parameter_count = count_parameters(network)
 
     def _loss(self, network: Twin, batch: Batch) -> Tensor:
-        first, second, different = batch
-        return contrastive(network.distance(first, second), different, self._margin)
+        images, first, second, different = batch
+        rows = network(images)
+        return contrastive(network.distance(rows[first], rows[second]), different, self._margin)
 
     def _accuracy(self, network: Twin, pairs: list[Pair], context: Context) -> float:
         """Part of the pairs whose distance lies on the right side of half the margin."""
         right = 0
         for start in range(0, len(pairs), self._batch_size):
-            first, second, different = self._load(pairs[start : start + self._batch_size], context)
-            told = network.distance(first, second) > self._margin / 2
+            images, first, second, different = self._load(pairs[start : start + self._batch_size], context)
+            rows = network(images)
+            told = network.distance(rows[first], rows[second]) > self._margin / 2
             right += int((told == different.bool()).sum())
         return right / len(pairs)
 
     def _load(self, pairs: Sequence[Pair], context: Context) -> Batch:
-        images = (
-            torch.from_numpy(np.stack([context.features[key] for key in keys])).float().to(context.device)
-            for keys in ([pair.first for pair in pairs], [pair.second for pair in pairs])
-        )
-        first, second = images
+        """A batch in which every clip is there once, however many pairs hold it."""
+        keys = sorted({key for pair in pairs for key in (pair.first, pair.second)})
+        place = {key: index for index, key in enumerate(keys)}
+        images = torch.from_numpy(np.stack([context.features[key] for key in keys])).float()
+        first = torch.tensor([place[pair.first] for pair in pairs], device=context.device)
+        second = torch.tensor([place[pair.second] for pair in pairs], device=context.device)
         different = torch.tensor([pair.different for pair in pairs], dtype=torch.float32, device=context.device)
-        return first, second, different
+        return images.to(context.device, memory_format=torch.channels_last), first, second, different
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, features) of the twin encoder."""
         assert self._network is not None, "fit or load first"
         network = self._network.to(context.device).eval()
         parts: dict[int, Embeddings] = {}
-        with torch.inference_mode(), one_thread(), context.progress.stage("embed siamese", len(clips)) as stage:
+        with torch.inference_mode(), context.progress.stage("embed siamese", len(clips)) as stage:
             for positions, images in context.features.batches([clip.key for clip in clips], self._batch_size):
                 rows = network(torch.from_numpy(images).float().to(context.device)).cpu().numpy()
                 parts |= dict(zip(positions, rows, strict=True))
@@ -212,6 +214,7 @@ class Siamese(Extractor):
         """Read the weights."""
         self._network = Twin(json.loads((folder / "siamese.json").read_text())["shape"], *self._shape)
         load_weights(self._network, folder / "network.safetensors")
+        self._network.to(memory_format=torch.channels_last)
 
 
 def _numbers(pairs: str) -> tuple[int, int]:

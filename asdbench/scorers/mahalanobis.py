@@ -30,12 +30,12 @@ class Mahalanobis(FittedScorer):
         """
         require_clips("a covariance", len(embeddings), 2)
         rows = np.asarray(embeddings, np.float64)
+        if not np.ptp(rows, axis=0).any():
+            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so there is no covariance.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the rank is reported below, in our words
             self._model = self._estimator().fit(rows)
         rank = int(np.linalg.matrix_rank(self._model.covariance_, hermitian=True))
-        if rank == 0:
-            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so there is no covariance.")
         if rank < rows.shape[1]:
             self.notes.append(
                 f"the covariance of {len(rows)} training clips in {rows.shape[1]} dimensions is singular "

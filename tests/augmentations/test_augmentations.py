@@ -46,6 +46,23 @@ def test_noise_lies_between_the_stated_levels():
     assert level_db.max() - level_db.min() > 12
 
 
+@pytest.mark.parametrize("level_db", [-24.0, -12.0, -6.0])
+def test_noise_has_the_stated_level_within_half_a_decibel(level_db):
+    batch = torch.stack([tone(700), 0.02 * tone(1234)])
+    noise = asdbench.build("gaussian-noise", min_level_db=level_db, max_level_db=level_db)(batch, generator()) - batch
+    snr_db = 10 * torch.log10(batch.square().mean(1) / noise.square().mean(1))
+    assert torch.allclose(snr_db, torch.full((2,), -level_db), atol=0.5)
+
+
+def test_masks_without_jitter_have_the_stated_length_within_a_frame():
+    mask = asdbench.build("time-mask", jitter=0.0)
+    mask.rate_hz = RATE / 512
+    batch = torch.randn(16, 1, 16, 313, generator=generator(1))
+    frames = (mask(batch, generator()) != batch).all(dim=2)[:, 0].sum(dim=1)
+    assert ((frames[0::2] - 0.5 * mask.rate_hz).abs() <= 1).all()
+    assert ((frames[1::2] - 1.0 * mask.rate_hz).abs() <= 1).all()
+
+
 def test_masks_are_about_500_and_1000_ms_long():
     mask = asdbench.build("time-mask")
     mask.rate_hz = RATE / 512

@@ -14,13 +14,46 @@ PYTHON = [sys.executable, "-c", "from asdbench.cli.app import main; main()"]
 
 def test_list_and_show_as_json(cli):
     listed = cli("list", "--json").json
-    assert set(listed) == {"datasets", "frontends", "augmentations", "extractors", "scorers"}
+    assert set(listed) == {"systems", "datasets", "frontends", "augmentations", "extractors", "scorers"}
     assert "mahalanobis-ml" in [entry["name"] for entry in listed["scorers"]]
     shown = cli("show", "simclr-resnet50", "--json").json
     assert shown["params"]["backbone"]["default"] == "resnet50"
     assert shown["params"]["temperature"]["range"] == [0.01, 1.0]
     assert shown["variant_of"] == "simclr"
     assert shown["cite"][0]["year"] == 2023
+    shown = cli("show", "shin2023-simclr-elliptic", "--json").json
+    assert (shown["kind"], shown["variant_of"]) == ("systems", "shin2023-simclr-ml")
+    assert (shown["scorer"], shown["published"][0]["percent"]) == ("elliptic-envelope", 61.31)
+
+
+def test_a_system_is_shown_with_its_parts_choices_and_numbers(cli):
+    text = " ".join(cli("show", "shin2023-simclr-ml").out.split())
+    for words in ("learning_rate = 0.5", "left open by the paper", "No number is given", "62.41 %", "S. Shin, S. Lee."):
+        assert words in text
+    text = " ".join(cli("show", "dcase2023-baseline-mahala").out.split())
+    assert "score = mahalanobis-code" in text
+    assert "61.05 %" in text
+
+
+def test_a_system_by_name_ends_in_a_table_with_its_name(cli, small_dataset, tmp_path):
+    words = [
+        "run",
+        "--system",
+        "dcase2023-baseline-mahala",
+        "--extractor",
+        "raw-mel",
+        "--scorer",
+        "knn",
+        "--machine",
+        "fan",
+    ]
+    words += ["-p", "autoencoder.epochs=1", "--dataset", small_dataset, "--out", tmp_path / "runs"]
+    table = cli(*words).out
+    assert "dcase2023-baseline-mahala  autoencoder  identity" in table
+    runs = cli(*words, "--json").json["runs"]
+    assert [run["system"] for run in runs] == ["dcase2023-baseline-mahala", "raw-mel-knn"]
+    plan = cli(*words, "--dry-run", "--json").json["plan"]
+    assert [run["system"] for run in plan] == ["dcase2023-baseline-mahala", None]
 
 
 def test_list_and_show_for_people(cli):
@@ -38,7 +71,7 @@ def test_list_and_show_for_people(cli):
     [
         (["list", "scorer"], 2, "Did you mean 'scorers'"),
         (["show", "simcl"], 2, "Did you mean 'simclr'"),
-        (["run"], 2, "--extractor is missing"),
+        (["run"], 2, "Nothing to run: name a system"),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "-p", "x"], 2, "expected COMPONENT.PARAM=VALUE"),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--device", "gpu"], 2, "device"),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--config", "nowhere.toml"], 2, "nowhere.toml"),

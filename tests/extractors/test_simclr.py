@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 import asdbench
 from asdbench.core.errors import TrainingError, UsageError
@@ -36,6 +37,25 @@ def test_the_network_is_the_papers():
     assert sum(p.numel() for p in network.backbone.parameters()) == 11_170_240  # ResNet-18, one channel, no classes
     assert network(torch.randn(2, 1, 128, 64)).shape == (2, 128)
     assert network(torch.randn(2, 1, 128, 64), "backbone").shape == (2, 512)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_the_backbones_have_as_many_parameters_as_in_an_independent_library(name):
+    theirs = getattr(torchvision.models, name)(weights=None)
+    colour = theirs.conv1.weight.numel() * 2 // 3  # one channel in place of three
+    expected = sum(p.numel() for p in theirs.parameters()) - sum(p.numel() for p in theirs.fc.parameters()) - colour
+    network = asdbench.build("simclr", backbone=name)._make(1)
+    width = theirs.fc.in_features
+    assert sum(p.numel() for p in network.backbone.parameters()) == expected
+    assert sum(p.numel() for p in network.head.parameters()) == width * width + width + width * 128 + 128
+
+
+def test_a_batch_larger_than_the_training_set_is_the_training_set(table, make_context):
+    context = make_context()
+    extractor = asdbench.build("simclr", **{**QUICK, "batch_size": 4096})
+    keys = [clip.key for clip in table.training_view()]
+    (batch,) = extractor._batches(0, keys, augmented_views(table.training_view(), 2, context), context)
+    assert [len(part) for part in batch] == [len(keys), len(keys)]
 
 
 def test_seed_decides_and_save_keeps_all(table, make_context, tmp_path):

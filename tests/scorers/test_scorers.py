@@ -129,6 +129,34 @@ def test_too_few_clips_are_refused_with_a_way_out(name, clips):
         scored(name, TRAIN[:clips])
 
 
+def test_fewer_clips_than_neighbours_are_refused_in_our_words_for_the_libraries_too():
+    with pytest.raises(ScorerError, match=r"pyod:KNN needs at least 6 training clips; there are 4\..*n_neighbors=3"):
+        scored("pyod:KNN", TRAIN[:4])
+    with pytest.raises(ScorerError, match=r"needs at least 21 .* -p sklearn:neighbors\.Local.*\.n_neighbors=9"):
+        scored("sklearn:neighbors.LocalOutlierFactor", TRAIN[:10])
+
+
+@pytest.mark.parametrize("name", ["mahalanobis-ml", "mahalanobis-lw", "elliptic-envelope"])
+def test_a_covariance_of_one_clip_or_of_equal_clips_is_refused(name):
+    with pytest.raises(ScorerError, match="a covariance needs at least 2 training clips; there is 1"):
+        scored(name, TRAIN[:1])
+    with pytest.raises(ScorerError, match="all 9 training clips have the same embedding"):
+        scored(name, np.tile(TRAIN[:1], (9, 1)))
+
+
+@pytest.mark.parametrize(
+    "name", ["mahalanobis-ml", "mahalanobis-lw", "elliptic-envelope", "knn", "lof", "gmm", "pyod:KNN"]
+)
+def test_a_feature_without_variance_leaves_scores_finite(name):
+    train, test = TRAIN.copy(), TEST.copy()
+    train[:, 2] = test[:, 2] = 3.0
+    scorer, scores = scored(name, train, test)
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) == len(test)
+    if name in ("mahalanobis-ml", "elliptic-envelope"):
+        assert "is singular (rank 5); its pseudo-inverse is used" in scorer.notes[0]
+
+
 @pytest.mark.parametrize(
     "name", ["pyod:IForest", "pyod:ECOD", "sklearn:svm.OneClassSVM", "sklearn:neighbors.LocalOutlierFactor"]
 )
