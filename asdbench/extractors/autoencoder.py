@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,7 +120,8 @@ class Autoencoder(Extractor):
 
         with reproducible(context.seed), one_thread():
             network = Network(vectors.dim, *self._shape).to(context.device)
-            self.curves = train(network, shuffled, batches, loss, self._recipe, context, validation)
+            recipe = replace(self._recipe, name=f"autoencoder {clips[0].machine}")
+            self.curves = train(network, shuffled, batches, loss, recipe, context, validation)
         network.eval()
         scatters = {domain: Scatter(vectors.bins) for domain in DOMAINS}
         domains = np.array([domain_of[key] for key in keys])[vectors.clip_of]

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +154,9 @@ class Siamese(Extractor):
             network = Twin(context.features.shape(clips[0].key), *self._shape)
             network.mean, network.std = level(sorted(kept), context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            recipe = replace(self._recipe, name=f"siamese {machine}")
             self.curves = train(
-                network, shuffled, batches, lambda batch: self._loss(network, batch), self._recipe, context, measured
+                network, shuffled, batches, lambda batch: self._loss(network, batch), recipe, context, measured
             )
         if tests:
             accuracy = self.curves["validation_pair_accuracy"][-1]

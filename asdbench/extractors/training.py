@@ -24,7 +24,7 @@ class Recipe:
     """How long and how fast to train with Adam.
 
     Attributes:
-        name: shown beside the progress bar and in errors.
+        name: shown beside the progress bar and in errors; with the machine type, where each has a network.
         epochs: passes over the training clips.
         learning_rate: at the start of each cycle.
         restarts: cosine annealing returns the rate to its start this often; a cycle lasts epochs / (restarts + 1).
