@@ -63,7 +63,8 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
                     embedded.seconds["features"] = features_s
                 record = _run_cell(plan, cell, embedded, progress)
             for note in record.notes:
-                progress.note(f"{cell.name}: {note}")
+                of_the_fit = embedded is not None and note in embedded.notes  # alike for all scorers, so said once
+                progress.note(f"{cell.pipeline.extractor.name if of_the_fit else cell.name}: {note}")
             yield record
 
 
