@@ -106,11 +106,20 @@ def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> lis
     from rich.table import Table
     from rich.text import Text
 
+    from asdbench.core.errors import UsageError
+    from asdbench.harness import RunSpec
+    from asdbench.harness.request import Scopes, asked_stages
+
     system = entry.system
-    parts = [("extractor", system.extractor), ("scorer", system.scorer)]
-    parts += [("front end", system.frontend)] if system.frontend else []
-    parts += [("augmentation", name) for name in system.augmentations or ()]
-    kinds = {name: kind.replace(" ", "") + "s" for kind, name in parts}
+    spec = RunSpec(system=[entry.name])
+    (stages,) = asked_stages(spec, catalog)
+    scopes = Scopes(spec, catalog, [stages], None)
+    settled = {
+        name: scopes.component(f"{kind}s", name, stages).params
+        for kind, names in stages.parts().items()
+        for name in names
+    }
+    parts = [(kind, name) for kind, names in stages.parts().items() for name in names]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("part", "name", "as the paper states it, or chosen"):
         table.add_column(column, overflow="fold")
@@ -125,8 +134,9 @@ def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> lis
             table.add_column(column, overflow="fold")
         for key, why in system.open.items():
             part, _, param = key.rpartition(".")
-            component = catalog.component(kinds[part], part, system.params.get(part, {}))
-            table.add_row(Text(key, "bold"), Text(str(component.params[param])), Text(why))
+            if param not in settled.get(part, {}):
+                raise UsageError(f"The card of system '{entry.name}' leaves '{key}' open, which is no parameter of it.")
+            table.add_row(Text(key, "bold"), Text(str(settled[part][param])), Text(why))
         console.print(table)
         console.print()
     facts = [

@@ -131,23 +131,23 @@ class Autoencoder(Extractor):
                 residuals = (batch - network(batch)).reshape(len(batch), self._frames, vectors.bins)
                 for domain, scatter in scatters.items():
                     scatter.add(residuals[torch.from_numpy(domains[places] == domain)])
-        self._invert(scatters)
+        self._invert(scatters, clips[0].machine)
         self._network = network
         self.parameter_count = count_parameters(network)
 
-    def _invert(self, scatters: dict[str, Scatter]) -> None:
+    def _invert(self, scatters: dict[str, Scatter], machine: str) -> None:
         notes = []
         for domain, scatter in scatters.items():
             if scatter.vectors < 2:
-                notes.append(f"no {domain} clips to train on: selective Mahalanobis scores know the other domain only")
+                notes.append(f"{machine}: no {domain} clips to train on; selective Mahalanobis knows one domain only")
                 continue
             for variant, covariance in (("code", scatter.program()), ("paper", scatter.paper())):
                 precision, rank = inverse(covariance)
                 self._precisions[f"{variant}.{domain}"] = precision
             if rank < len(covariance):
                 notes.append(
-                    f"the covariance of the {domain} residuals is singular (rank {rank} of {len(covariance)}); its "
-                    "pseudo-inverse is used"
+                    f"{machine}: the covariance of the {domain} residuals is singular (rank {rank} of "
+                    f"{len(covariance)}); its pseudo-inverse is used"
                 )
         self.notes = notes
 
@@ -175,6 +175,8 @@ class Autoencoder(Extractor):
             return residuals.square().mean()
         variant = self._score.removeprefix("mahalanobis-")
         precisions = [precision for name, precision in self._precisions.items() if name.startswith(f"{variant}.")]
+        if not precisions:
+            raise TrainingError("autoencoder: too few training vectors for a covariance; the score 'mse' needs none.")
         measure = program_score if variant == "code" else paper_score
         return measure(residuals.reshape(-1, bins), precisions)
 

@@ -10,7 +10,6 @@ import numpy as np
 from asdbench.extractors.classes import Class
 
 T = TypeVar("T")
-SMALL = 2 / 3  # a class with at most this part of the largest one's clips gets the larger number of pairs
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ def draw_pairs(
     own: Mapping[str, Class],
     strangers: Mapping[str, Class],
     pairs: tuple[int, int],
+    small: float,
     rng: np.random.Generator,
 ) -> list[Pair]:
     """Random pairs with as many partners of the same class as of other classes, for every clip.
@@ -38,6 +38,7 @@ def draw_pairs(
         own: class of each clip that gets pairs.
         strangers: more clips that may be negative partners.
         pairs: (X, Y).
+        small: a class with at most this part of the largest one's clips gets Y.
         rng: decides the partners.
     """
     sizes = Counter(own.values())
@@ -50,7 +51,7 @@ def draw_pairs(
         same = [other for other in members[label] if other != key]
         if not same or not others:
             continue
-        count = pairs[1] if sizes[label] <= SMALL * max(sizes.values()) else pairs[0]
+        count = pairs[1] if sizes[label] <= small * max(sizes.values()) else pairs[0]
         drawn += [Pair(key, partner, False) for partner in _draw(same, count, rng)]
         chosen = Counter(_draw(range(len(others)), count, rng))
         for place, times in sorted(chosen.items()):

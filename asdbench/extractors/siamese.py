@@ -28,9 +28,8 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # images, place of the first and 
 class Twin(nn.Module):
     """The encoder that both inputs of the Siamese network go through, and what makes a distance of two outputs.
 
-    Convolutions with tanh and average pooling, a batch normalisation where asked for, a dense layer with tanh. The
-    head "dense" makes of the Euclidean distance a probability that the classes differ: batch normalisation, one
-    weight, sigmoid.
+    Convolutions with tanh and average pooling, a batch normalisation where asked for, a dense layer. The head "dense"
+    makes of the Euclidean distance a probability that the classes differ: batch normalisation, one weight, sigmoid.
     """
 
     mean: Tensor
@@ -42,9 +41,11 @@ class Twin(nn.Module):
         conv_layers: int,
         filters: int,
         kernel: int,
+        padding: str,
         pool: int,
         batch_norm: bool,
         features: int,
+        activation: str,
         head: str,
     ) -> None:
         super().__init__()
@@ -54,16 +55,18 @@ class Twin(nn.Module):
         channels, height, width = shape
         layers: list[nn.Module] = []
         for _ in range(conv_layers):
-            layers += [nn.Conv2d(channels, filters, kernel, padding="same"), nn.Tanh(), nn.AvgPool2d(pool)]
-            channels, height, width = filters, height // pool, width // pool
+            layers += [nn.Conv2d(channels, filters, kernel, padding=padding), nn.Tanh(), nn.AvgPool2d(pool)]
+            lost = kernel - 1 if padding == "valid" else 0
+            channels, height, width = filters, (height - lost) // pool, (width - lost) // pool
+            if min(height, width) < 1:
+                raise UsageError(
+                    f"siamese: {conv_layers} convolutions and poolings by {pool} leave nothing of a {shape[1]} x "
+                    f"{shape[2]} image. Larger images, or less pooling: -p siamese.pool=1"
+                )
         dim = channels * height * width
-        if dim == 0:
-            raise UsageError(
-                f"siamese: {conv_layers} poolings by {pool} leave nothing of a {shape[1]} x {shape[2]} image. "
-                "Smaller: -p siamese.pool=1"
-            )
         norm = [nn.BatchNorm1d(dim)] if batch_norm else []
-        self.encoder = nn.Sequential(*layers, nn.Flatten(), *norm, nn.Linear(dim, features), nn.Tanh())
+        last = [nn.Tanh()] if activation == "tanh" else []
+        self.encoder = nn.Sequential(*layers, nn.Flatten(), *norm, nn.Linear(dim, features), *last)
         dense = [nn.BatchNorm1d(1), nn.Linear(1, 1), nn.Sigmoid()] if head == "dense" else []
         self.head = nn.Sequential(*dense)
 
@@ -91,20 +94,26 @@ class Siamese(Extractor):
         conv_layers: int,
         filters: int,
         kernel: int,
+        padding: str,
         pool: int,
         batch_norm: bool,
         features: int,
+        activation: str,
         head: str,
         margin: float,
         pairs: str,
+        small_class: float,
+        redraw: bool,
         validation: float,
         batch_size: int,
         epochs: int,
         learning_rate: float,
     ) -> None:
-        self._shape = (conv_layers, filters, kernel, pool, batch_norm, features, head)
+        self._shape = (conv_layers, filters, kernel, padding, pool, batch_norm, features, activation, head)
         self._margin = margin
         self._pairs = _numbers(pairs)
+        self._small_class = small_class
+        self._redraw = redraw
         self._validation = validation
         self._batch_size = batch_size
         self._recipe = Recipe("siamese", epochs, learning_rate)
@@ -127,25 +136,30 @@ class Siamese(Extractor):
                 raise TrainingError(
                     f"siamese tells classes apart, and {machine} has one only: one section, one set of attributes. "
                     "There is no other machine type to take negative pairs from.\n"
-                    "Give a data set with several machine types or sections, or file names with attributes."
+                    "Give a data set with several machine types or sections (all of them: no --machine), or file names "
+                    "with attributes."
                 )
             notes.append(f"{machine} has one class only, so its negative pairs come from the other machine types")
         rng = np.random.default_rng(derive_seed(context.seed, "pairs"))
         kept, held_out = split_clips(labels, self._validation, rng)
         strange_kept, strange_held_out = split_clips(strangers, self._validation, rng)
-        pairs = draw_pairs(kept, strange_kept, self._pairs, rng)
-        tests = draw_pairs(held_out, strange_held_out, self._pairs, rng)
+        pairs = draw_pairs(kept, strange_kept, self._pairs, self._small_class, rng)
+        tests = draw_pairs(held_out, strange_held_out, self._pairs, self._small_class, rng)
         if not pairs:
             raise TrainingError(
                 f"siamese needs a class with at least two clips to train on; {machine} has none "
                 f"({len(clips)} clips in {len(set(labels.values()))} classes)."
             )
-        batches = math.ceil(len(pairs) / self._batch_size)
+        lone = len(pairs) % self._batch_size == 1  # left out: batch normalisation needs two
+        batches = math.ceil(len(pairs) / self._batch_size) - lone
 
         def shuffled(epoch: int) -> Iterator[Batch]:
-            order = np.random.default_rng(derive_seed(context.seed, "order", epoch)).permutation(len(pairs))
-            for start in range(0, len(pairs), self._batch_size):
-                yield self._load([pairs[place] for place in order[start : start + self._batch_size]], context)
+            own = np.random.default_rng(derive_seed(context.seed, "order", epoch))
+            now = draw_pairs(kept, strange_kept, self._pairs, self._small_class, own) if self._redraw else pairs
+            order = own.permutation(len(now))
+            for number in range(batches):
+                chosen = order[number * self._batch_size : (number + 1) * self._batch_size]
+                yield self._load([now[place] for place in chosen], context)
 
         def measured() -> dict[str, float]:
             return {"validation_pair_accuracy": self._accuracy(network, tests, context)} if tests else {}

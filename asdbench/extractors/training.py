@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
@@ -101,11 +100,21 @@ def train(
 
 
 def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe) -> Callable[[float], None]:
-    """Sets the rate for a place in the training, counted in epochs; fractions are meant."""
+    """Sets the rate for a place in the training, counted in epochs; fractions are meant.
+
+    Loshchilov and Hutter (2016), equation (5) with equal cycles; torch's own takes whole epochs a cycle only, and so
+    loses restarts where the epochs are no multiple of the cycles.
+    """
     if recipe.restarts is None:
         return lambda place: None
-    cycle = max(1, math.ceil(recipe.epochs / (recipe.restarts + 1)))
-    return CosineAnnealingWarmRestarts(optimizer, T_0=cycle).step
+    cycles = recipe.restarts + 1
+
+    def set_rate(place: float) -> None:
+        within = place * cycles / recipe.epochs % 1.0
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * (1.0 + math.cos(math.pi * within)) / 2.0
+
+    return set_rate
 
 
 def _finite(value: Tensor, recipe: Recipe, epoch: int) -> float:

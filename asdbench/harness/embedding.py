@@ -136,6 +136,7 @@ class EmbeddingStage:
         extractor: Extractor = self._pipeline.extractor.build()
         if (trained / SAVED).is_file():
             extractor.load(trained)
+            extractor.curves = json.loads((trained / SAVED).read_text())["curves"]
             return extractor
         training_clips, others = table.select(split="train"), self._others(table)
         machines = [*training_clips.machines, *others.machines]
@@ -199,13 +200,23 @@ class EmbeddingStage:
         rows = np.asarray(extractor.embed(clips, self._context(features, seed, None)))
         seconds = time.perf_counter() - started
         self._refuse_unusable(rows, len(clips), machine)
-        fault = collapse(rows)
-        if fault:
-            raise StageError(f"{self._pipeline.extractor.name} collapsed on {machine}: {fault}")
+        trained_on = {clip.key for clip in table.training_view()}
+        if extractor.curves:
+            self._refuse_collapsed(rows[[clip.key in trained_on for clip in clips]], machine)
         with whole_file(path.with_suffix(".json")) as file:
             file.write(json.dumps({"embed": seconds}).encode())
         with whole_file(path) as file:
             np.save(file, rows, allow_pickle=False)
+
+    def _refuse_collapsed(self, rows: NDArray[np.float32], machine: str) -> None:
+        fault = collapse(rows)
+        if fault:
+            component = self._pipeline.extractor
+            raise StageError(
+                f"{component.name} collapsed on {machine}: {fault}. A lower learning rate or more training clips "
+                f"usually mend it."
+                + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
+            )
 
     def _refuse_unusable(self, rows: NDArray[Any], clips: int, machine: str) -> None:
         name = self._pipeline.extractor.name

@@ -124,7 +124,7 @@ def read_record(folder: Path) -> RunRecord | None:
     """The record in a run's folder; None when there is none or it cannot be read."""
     try:
         return RunRecord.model_validate(_migrated(json.loads((folder / FILE).read_text())))
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 

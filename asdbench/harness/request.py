@@ -74,6 +74,9 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
         wanted.append(stages)
     for name in spec.extractor:
         wanted.append(_stages(None, name, tuple(spec.scorer), spec.frontend, spec.augmentation, {}, catalog))
+    if spec.augmentation and not any(stages.augmentations for stages in wanted):
+        users = ", ".join(dict.fromkeys(stages.extractor for stages in wanted))
+        raise UsageError(f"--augmentation {spec.augmentation[0]}: no extractor here uses augmentations ({users}).")
     return wanted
 
 
@@ -113,10 +116,10 @@ class Scopes:
         if spec.profile not in offered:
             hint = did_you_mean(spec.profile, offered)
             raise UsageError(f"No profile '{spec.profile}'.{hint} Accepted: {', '.join(sorted(offered))}.")
-        self._values: dict[tuple[str | None, str], dict[str, Any]] = {}
+        self._values: list[tuple[str | None, str, str, Any]] = []  # system, component, parameter, value
         for key, value in spec.params.items():  # those of the command line come last and win
             scope, _, param = key.rpartition(".")
-            self._values.setdefault(self._place_of(scope, param), {})[param] = value
+            self._values.append((*self._place_of(scope, param), param, value))
 
     def _place_of(self, scope: str, param: str) -> tuple[str | None, str]:
         """The system, or None for all of them, and the one component that a scope means."""
@@ -165,7 +168,8 @@ class Scopes:
         if stages is not None:
             component = component.altered(stages.params.get(name, {}))
         component = component.altered(component.card.profiles.get(profile or "", {}))
-        by_hand = self._values.get((None, name), {})
-        if stages is not None and stages.system:
-            by_hand = by_hand | self._values.get((stages.system, name), {})
+        own = stages.system if stages is not None else None
+        by_hand = {
+            param: value for system, part, param, value in self._values if part == name and system in (None, own)
+        }
         return component.altered(by_hand)

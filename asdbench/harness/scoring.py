@@ -12,7 +12,7 @@ from asdbench.datasets import BlindClip, ClipTable, TrainingClip
 from asdbench.protocols import Threshold, fit_threshold
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, Scorer, Scores
+from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
 
 FOLDS = 5
 
@@ -86,6 +86,7 @@ def out_of_fold(
 
     In-sample scores flatter the training clips (a Mahalanobis distance with as many clips as dimensions is the same
     for all of them), and a threshold from them calls every test clip anomalous. Folds are spread over the domains.
+    With fewer than two clips a fold, or where the scorer cannot be fitted to four folds, the scores are in-sample.
     """
     order = sorted(range(len(clips)), key=lambda index: (clips[index].domain or "", index))
     fold = np.empty(len(clips), int)
@@ -95,7 +96,10 @@ def out_of_fold(
     scores = np.empty(len(clips), np.float64)
     for number in range(FOLDS):
         seen = fold != number
-        scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
+        try:
+            scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
+        except ScorerError:  # four folds are too few for it where all five were enough
+            return fitted(rows, clips).score(rows)
         scores[~seen] = scorer.score(rows[~seen])
     return scores
 

@@ -1,6 +1,7 @@
 """What was asked: the command line and a run file, in one checked object."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,7 +51,7 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
     tables = data.pop("params", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"--config {config}: params takes tables by component: [params.simclr] epochs = 3")
-    params = {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
+    params = dict(_flat(tables))
     for key, value in (_split_assignment(text) for text in given.pop("params", [])):
         params.pop(key, None)  # so that it comes last
         params[key] = value
@@ -66,6 +67,15 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
                 f"--config {config}: unknown key '{key}'.{hint} Accepted: {', '.join(RunSpec.model_fields)}."
             ) from error
         raise UsageError(f"{key}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
+
+
+def _flat(tables: dict[str, Any], scope: str = "") -> Iterator[tuple[str, Any]]:
+    """``component.param`` and value of nested tables."""
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{scope}{key}.")
+        else:
+            yield f"{scope}{key}", value
 
 
 LISTS = ("system", "extractor", "scorer", "seed", "machine", "augmentation", "plugin_path")

@@ -195,6 +195,7 @@ class SystemVariant(Model):
     description: str = ""
     scorer: str | None = None
     params: dict[str, dict[str, Value]] = {}
+    open: dict[str, str] = {}
     published: tuple[Published, ...] = ()
 
 
@@ -230,6 +231,11 @@ class SystemCard(AnyCard):
             "description": own.description or self.description,
             "scorer": scorer,
             "params": params,
+            "open": {
+                key: why
+                for key, why in {**self.open, **own.open}.items()
+                if scorer == self.scorer or key.rpartition(".")[0] != self.scorer
+            },
             "published": own.published,
         }
         return self.model_copy(update=changed)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from asdbench.core.errors import did_you_mean
-from asdbench.registry.cards import MODELS, AnyCard, Citation, Param, Published, SystemVariant, Tune
+from asdbench.registry.cards import MODELS, AnyCard, Citation, Param, Published, SystemCard, SystemVariant, Tune
 from asdbench.registry.toml import CardError, read_toml
 
 
@@ -41,4 +41,5 @@ def _model_at(location: tuple[Any, ...], model: type[AnyCard]) -> type[BaseModel
     if location[0] == "params":
         return Tune if "tune" in location[2:-1] else Param
     inner: dict[Any, type[BaseModel]] = {"cite": Citation, "published": Published, "variants": SystemVariant}
-    return inner.get(location[0], model)
+    within = [inner[part] for part in location[:-1] if part in inner]
+    return within[-1] if within and (model is SystemCard or location[0] == "cite") else model

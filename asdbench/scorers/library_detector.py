@@ -99,7 +99,7 @@ class LibraryDetector(FittedScorer):
         """
         neighbours = self._neighbours()
         if neighbours is not None:
-            require_clips(self.name, len(embeddings), neighbours + 1, f"{self.name}.n_neighbors", len(embeddings) - 1)
+            require_clips(self.name, len(embeddings), neighbours + 1, "scorer.n_neighbors", len(embeddings) - 1)
         try:
             with redirect_stdout(sys.stderr), global_seed(self.seed):
                 self._model = self._class(**self.arguments())

@@ -19,7 +19,7 @@ def rng():
 @pytest.mark.parametrize("wanted", [(2, 4), (3, 6), (4, 8)])
 def test_every_clip_has_as_many_partners_of_its_class_as_of_others(wanted):
     own = labels(a=20, b=20, c=10)
-    pairs = draw_pairs(own, {}, wanted, rng())
+    pairs = draw_pairs(own, {}, wanted, 0.67, rng())
     for key, label in own.items():
         mine = [pair for pair in pairs if pair.first == key]
         same = [pair.second for pair in mine if not pair.different]
@@ -35,20 +35,22 @@ def test_every_clip_has_as_many_partners_of_its_class_as_of_others(wanted):
 
 def test_classes_with_half_the_clips_are_as_frequent_as_the_others():
     own = labels(a=40, b=40, c=20)
-    anchors = Counter(own[pair.first] for pair in draw_pairs(own, {}, (2, 4), rng()))
+    anchors = Counter(own[pair.first] for pair in draw_pairs(own, {}, (2, 4), 0.67, rng()))
     assert set(anchors.values()) == {160}
 
 
 def test_negative_partners_are_spread_over_the_other_classes():
     own = labels(a=10, b=10, c=10)
     for key in own:
-        others = [pair.second for pair in draw_pairs(own, {}, (2, 4), rng()) if pair.first == key and pair.different]
+        others = [
+            pair.second for pair in draw_pairs(own, {}, (2, 4), 0.67, rng()) if pair.first == key and pair.different
+        ]
         assert len({own[partner] for partner in others}) == 2
 
 
 def test_strangers_are_negative_partners_only():
     own, strangers = labels(a=6), labels(x=3, y=3)
-    pairs = draw_pairs(own, strangers, (2, 4), rng())
+    pairs = draw_pairs(own, strangers, (2, 4), 0.67, rng())
     assert {pair.first for pair in pairs} == set(own)
     assert {pair.second for pair in pairs if not pair.different} <= set(own)
     assert {pair.second for pair in pairs if pair.different} <= set(strangers)
@@ -56,14 +58,14 @@ def test_strangers_are_negative_partners_only():
 
 
 def test_few_partners_are_taken_again_and_a_clip_alone_gets_no_pairs():
-    pairs = draw_pairs(labels(a=2, b=1), {}, (3, 6), rng())
+    pairs = draw_pairs(labels(a=2, b=1), {}, (3, 6), 0.67, rng())
     assert Counter((pair.first, pair.second) for pair in pairs) == {
         ("a0", "a1"): 3, ("a0", "b0"): 3, ("a1", "a0"): 3, ("a1", "b0"): 3,
     }  # fmt: skip
 
 
 def test_one_class_without_strangers_gives_no_pairs():
-    assert draw_pairs(labels(a=5), {}, (2, 4), rng()) == []
+    assert draw_pairs(labels(a=5), {}, (2, 4), 0.67, rng()) == []
 
 
 def test_validation_takes_its_part_of_every_class_clip_by_clip():

@@ -6,7 +6,11 @@ import pytest
 import torch
 
 import asdbench
+from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError
+from asdbench.datasets import BlindClip
+from asdbench.extractors.classes import classes_of
+from asdbench.extractors.pairs import draw_pairs, split_clips
 from asdbench.extractors.siamese import Twin
 
 QUICK = {"epochs": 2, "batch_size": 16}
@@ -14,9 +18,11 @@ PAPER = {
     "conv_layers": 2,
     "filters": 4,
     "kernel": 5,
+    "padding": "same",
     "pool": 2,
     "batch_norm": False,
     "features": 64,
+    "activation": "tanh",
     "head": "distance",
 }
 
@@ -87,14 +93,53 @@ def test_it_learns_and_the_seed_decides(table, context, tmp_path):
     assert np.array_equal(loaded.embed(blind, reader), rows)
 
 
+def held_out_of(table, context, part):
+    """Keys that a fit keeps out, drawn as it draws them."""
+    labels = classes_of(clips_of(table))
+    return split_clips(labels, part, np.random.default_rng(derive_seed(context.seed, "pairs")))[1]
+
+
 def test_the_network_standardises_over_the_clips_that_it_trains_on(table, context):
-    extractor = asdbench.build("siamese", **QUICK, validation=0.0)
     given = context()
+    extractor = asdbench.build("siamese", **QUICK)
     extractor.fit(clips_of(table), given)
-    values = np.stack([given.features[clip.key] for clip in clips_of(table)])
+    left_out = held_out_of(table, given, 0.2)
+    assert left_out
+    values = np.stack([given.features[clip.key] for clip in clips_of(table) if clip.key not in left_out])
     assert float(extractor._network.mean) == pytest.approx(values.mean(), rel=1e-4)
     assert float(extractor._network.std) == pytest.approx(values.std(), rel=1e-4)
+
+
+def test_pair_accuracy_is_that_of_a_loop_over_the_embeddings(table, context):
+    given = context()
+    extractor = asdbench.build("siamese", **{**QUICK, "epochs": 4})
+    extractor.fit(clips_of(table), given)
+    rng = np.random.default_rng(derive_seed(given.seed, "pairs"))
+    kept, left_out = split_clips(classes_of(clips_of(table)), 0.2, rng)
+    draw_pairs(kept, {}, (2, 4), 0.67, rng)
+    pairs = draw_pairs(left_out, {}, (2, 4), 0.67, rng)
+    blind = [BlindClip(key, "fan", "00") for key in left_out]
+    rows = dict(zip(left_out, extractor.embed(blind, replace(given, training=None)), strict=True))
+    right = 0
+    for pair in pairs:
+        distance = float(np.linalg.norm(rows[pair.first] - rows[pair.second]))
+        right += (left_out[pair.first] != left_out[pair.second]) == (distance > 0.5)
+    assert extractor.curves["validation_pair_accuracy"][-1] == pytest.approx(right / len(pairs))
+
+
+def test_without_validation_there_is_no_pair_accuracy_and_the_notes_say_so(table, context):
+    extractor = asdbench.build("siamese", **QUICK, validation=0.0)
+    extractor.fit(clips_of(table), context())
+    assert set(extractor.curves) == {"loss"}
     assert any("no pair accuracy" in note for note in extractor.notes)
+
+
+@pytest.mark.parametrize("choice", [{"head": "dense"}, {"redraw": True}, {"padding": "valid"}, {"activation": "none"}])
+def test_other_readings_of_the_paper_train_too(table, context, choice):
+    count = len(draw_pairs(classes_of(clips_of(table)), {}, (2, 4), 0.67, np.random.default_rng(0)))
+    extractor = asdbench.build("siamese", epochs=2, batch_size=count - 1, validation=0.0, **choice)  # a lone last pair
+    extractor.fit(clips_of(table), context())
+    assert np.isfinite(extractor.curves["loss"]).all()
 
 
 def test_one_class_takes_its_negatives_from_other_machine_types(table, context):
@@ -106,7 +151,7 @@ def test_one_class_takes_its_negatives_from_other_machine_types(table, context):
 
 def test_one_class_and_nothing_else_says_what_is_missing(table, context):
     clips = [replace(clip, attributes=()) for clip in clips_of(table)]
-    with pytest.raises(TrainingError, match=r"fan has one only.*\n.*file names with attributes"):
+    with pytest.raises(TrainingError, match=r"fan has one only.*\n.*no --machine.*with attributes"):
         asdbench.build("siamese", **QUICK).fit(clips, context())
 
 

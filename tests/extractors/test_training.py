@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -74,6 +75,19 @@ def test_the_rate_follows_the_cosine_with_warm_restarts(make_context, monkeypatc
     position = torch.arange(12) % 6 / 6  # two cycles of three epochs of two batches
     expected = 0.05 * (1 + torch.cos(torch.pi * position)) / 2
     assert torch.allclose(torch.tensor(rates), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("epochs", [5, 6, 24, 40])
+def test_the_restarts_asked_for_are_done_whatever_the_epochs(make_context, monkeypatch, tmp_path, epochs):
+    rates = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1]
+    )
+    fit(network(), make_context(checkpoints=tmp_path / "own"), replace(RECIPE, epochs=epochs, restarts=3))
+    rises = sum(after > before for before, after in pairwise(rates))
+    assert rises == 3
+    assert rates[0] == pytest.approx(0.05)
 
 
 def test_seeding_leaves_the_callers_random_numbers_alone():

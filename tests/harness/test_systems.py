@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -150,6 +151,7 @@ def test_systems_stand_beside_extractors_and_scorers(run):
         ({"system": [SIX[0]] * 2}, "names the same one twice"),
         ({"system": ["dcase2023-baseline-mse"], "params": {"dcase2023-baseline-mse.epochs": "3"}},
          "say which part of the system, for example -p dcase2023-baseline-mse.extractor.epochs"),
+        ({"system": ["dcase2023-baseline-mse"], "augmentation": ["time-mask"]}, "no extractor here uses augmentations"),
         ({"system": ["dcase2023-baseline-mse"], "params": {"knn.n_neighbors": "3"}}, "nothing named 'knn'"),
     ],
 )  # fmt: skip
@@ -179,7 +181,7 @@ def test_a_misspelt_backbone_is_refused_before_anything_is_decoded(run, monkeypa
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (np.ones, "raw-mel collapsed on fan: all 36 clips have the same embedding"),
+        (np.ones, "raw-mel collapsed on fan: all 20 clips have the same embedding"),
         (lambda shape: np.arange(shape[0])[:, None] * np.ones(shape), "lie on one line of 8 dimensions (rank one)"),
     ],
 )
@@ -187,6 +189,7 @@ def test_a_collapsed_network_is_a_failed_cell(run, monkeypatch, fresh_cache, mak
     from asdbench.extractors.raw_mel import RawMel
 
     monkeypatch.setattr(RawMel, "embed", lambda self, clips, context: make((len(clips), 8)).astype(np.float32))
+    monkeypatch.setattr(RawMel, "curves", {"loss": [1.0]})  # as a network that was trained
     (record,) = run(extractor=["raw-mel"], scorer=["mahalanobis-ml"], machine=["fan"])
     assert (record.status, record.results) == ("failed", None)
     assert words in record.failures[0].reason
@@ -221,14 +224,31 @@ def test_records_of_the_first_schema_are_still_read(run, tmp_path):
     assert migrated.results == record.results
 
 
+KEEPING = """
+import sys
+from asdbench.cli.app import main
+from asdbench.extractors import training
+
+training.KEEP_EVERY_S = 0
+restore = training.Checkpoints.restore
+
+def told(self, *state):
+    curves = restore(self, *state)
+    print("begun at", len(curves.get("loss", [])), file=sys.stderr)
+    return curves
+
+training.Checkpoints.restore = told
+main()
+"""
+
+
 @pytest.mark.slow
 def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, tmp_path):
     def command(cache):
         words = ["run", "--system", "dcase2023-baseline-mse", "--dataset", small_dataset, "--machine", "fan", "--json"]
         words += ["-p", "autoencoder.epochs=60", "-p", "autoencoder.hidden_layers=1", "--out", tmp_path / f"to-{cache}"]
-        start = "from asdbench.extractors import training; training.KEEP_EVERY_S = 0; "
         return subprocess.Popen(
-            [sys.executable, "-c", f"{start}from asdbench.cli.app import main; main()", *map(str, words)],
+            [sys.executable, "-c", KEEPING, *map(str, words)],
             env={**os.environ, "ASDBENCH_CACHE": str(tmp_path / cache)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -238,7 +258,8 @@ def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, t
     def record(process):
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        return json.loads(Path(json.loads(out)["runs"][0]["record"]).read_text())
+        begun = int(re.search(r"begun at (\d+)", err)[1])
+        return json.loads(Path(json.loads(out)["runs"][0]["record"]).read_text()), begun
 
     process = command("killed")
     deadline = time.monotonic() + 60
@@ -250,9 +271,29 @@ def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, t
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert 3 <= epochs < 60, "killed in the middle"
-    resumed, whole = record(command("killed")), record(command("whole"))
+    (resumed, begun), (whole, begun_anew) = record(command("killed")), record(command("whole"))
+    assert epochs <= begun < 60
+    assert begun_anew == 0
     for content in (resumed, whole):
         for changing in ("seconds", "finished_at"):
             content.pop(changing)
     assert resumed == whole
     assert len(resumed["training"][0]["curves"]["loss"]) == 60
+
+
+def test_a_run_file_gives_way_to_the_command_line_for_one_system_too(small_dataset, tmp_path):
+    from asdbench.harness.spec import read_spec
+
+    (tmp_path / "run.toml").write_text(
+        "system = 'shin2023-simclr-ml'\n[params.shin2023-simclr-ml.simclr]\nepochs = 3\ncopies = 5\n"
+    )
+    given = {"params": ["simclr.epochs=7"], "dataset": str(small_dataset), "out": tmp_path / "runs"}
+    (cell,) = make_plan(read_spec(tmp_path / "run.toml", given), Silent()).cells
+    assert cell.pipeline.extractor.params["epochs"] == 7
+    assert cell.pipeline.extractor.params["copies"] == 5
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"schema_version": 1}', "not JSON", '"text"'])
+def test_a_damaged_record_is_no_record(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    assert read_record(tmp_path) is None

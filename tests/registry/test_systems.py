@@ -41,6 +41,7 @@ def test_a_system_says_what_it_is_and_its_choices_exist(name):
         part, _, param = key.rpartition(".")
         assert param in parts[part], key
     assert system.summary.endswith(".")
+    assert all(len(why) > 20 for why in system.open.values()), "a reason for each choice"
     assert 2 <= (system.summary + " " + system.description).count(". ") + 1 <= 4, "a few sentences for a newcomer"
     assert system.cite[0].authors
     assert system.cite[0].year
