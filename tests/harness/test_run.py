@@ -273,3 +273,9 @@ def test_parameters_by_kind_and_by_name(run):
     assert record.asked.params == {"scorer.n_neighbors": "3", "frontend.n_mels": "64"}
     (other,) = run(params={"knn.n_neighbors": "4"})
     assert other.run_id != record.run_id
+
+
+def test_a_scorer_that_four_folds_are_too_few_for_still_runs(run):
+    (record,) = run(scorer=("gmm",), params={"gmm.n_components": "18"})
+    assert record.status == "done", record.failures
+    assert np.isfinite(record.thresholds["fan"]["00"].value)
