@@ -132,7 +132,7 @@ def test_too_few_clips_are_refused_with_a_way_out(name, clips):
 def test_fewer_clips_than_neighbours_are_refused_in_our_words_for_the_libraries_too():
     with pytest.raises(ScorerError, match=r"pyod:KNN needs at least 6 training clips; there are 4\..*n_neighbors=3"):
         scored("pyod:KNN", TRAIN[:4])
-    with pytest.raises(ScorerError, match=r"needs at least 21 .* -p sklearn:neighbors\.Local.*\.n_neighbors=9"):
+    with pytest.raises(ScorerError, match=r"sklearn:neighbors.* needs at least 21 .* -p scorer\.n_neighbors=9"):
         scored("sklearn:neighbors.LocalOutlierFactor", TRAIN[:10])
 
 
