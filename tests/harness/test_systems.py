@@ -195,6 +195,30 @@ def test_a_collapsed_network_is_a_failed_cell(run, monkeypatch, fresh_cache, mak
     assert words in record.failures[0].reason
 
 
+def test_training_clips_alone_decide_on_a_collapse_and_a_loaded_network_is_judged_too(
+    run, monkeypatch, fresh_cache, small_dataset
+):
+    from asdbench.datasets import read_folder
+    from asdbench.extractors.raw_mel import RawMel
+
+    trained_on = {clip.key for clip in read_folder(small_dataset).training_view()}
+    noise = np.random.default_rng(0).standard_normal((36, 8)).astype(np.float32)
+    monkeypatch.setattr(RawMel, "curves", {"loss": [1.0]})
+
+    def embed(constant_training):
+        def rows(self, clips, context):
+            training = np.array([clip.key in trained_on for clip in clips])[:, None]
+            return np.where(training, np.float32(1.0), noise) if constant_training else noise + 1e5 * ~training
+
+        monkeypatch.setattr(RawMel, "embed", lambda *given: rows(*given).astype(np.float32))
+        return run(extractor=["raw-mel"], scorer=["mahalanobis-lw"], machine=["fan"])[0]
+
+    for _ in range(2):  # the second time, the fit is taken from the cache
+        assert "have the same embedding" in embed(constant_training=True).failures[0].reason
+        monkeypatch.setattr(RawMel, "curves", {})
+    assert embed(constant_training=False).status == "done"
+
+
 def test_siamese_takes_negatives_from_other_machine_types_where_there_is_one_class(run, make_folder, fresh_cache):
     names = {
         "train": [f"section_00_source_train_normal_{n:04d}.wav" for n in range(10)],
