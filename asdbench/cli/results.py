@@ -32,7 +32,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
         "dataset": record.dataset.name,
         "seed": record.asked.seed,
         "status": record.status,
-        "protocol": results.protocol if results else plan.protocol,
+        "protocol": results.protocol if results else plan.table.protocol,
         "official_score": results.official_score if results else None,
         "ci95": list(record.ci95) if record.ci95 else None,
         "machines": {name: machine.model_dump() for name, machine in machines.items()},
@@ -66,7 +66,7 @@ def plan_as_json(plan: Plan) -> str:
         }
         for cell in plan.cells
     ]
-    head = {"dataset": plan.table.name, "fingerprint": plan.table.fingerprint, "protocol": plan.protocol}
+    head = {"dataset": plan.table.name, "fingerprint": plan.table.fingerprint, "protocol": plan.table.protocol}
     return json.dumps({**head, "device": plan.device, "plan": runs}, indent=2)
 
 
@@ -74,8 +74,8 @@ def print_plan(plan: Plan) -> None:
     """The plan as a table."""
     console = Console()
     console.print(
-        f"{plan.table.name}: {len(plan.table)} clips of {', '.join(plan.table.machines)}; protocol {plan.protocol}; "
-        f"device {plan.device}; {plan.jobs} threads",
+        f"{plan.table.name}: {len(plan.table)} clips of {', '.join(plan.table.machines)}; "
+        f"protocol {plan.table.protocol}; device {plan.device}; {plan.jobs} threads",
         highlight=False,
     )
     columns = ("extractor", "scorer", "seed", "profile", "run")
@@ -99,7 +99,7 @@ def print_results(records: list[RunRecord], plan: Plan) -> None:
     for record in records:
         key = (record.asked.system, record.extractor.name, record.scorer.name)
         systems.setdefault(key, []).append(record)
-    table = _table(systems, plan, _parts(plan.protocol))
+    table = _table(systems, plan, _parts(plan.table.protocol))
     if console.measure(table).maximum > console.width:
         table = _table(systems, plan, ())
     console.print()
@@ -121,7 +121,7 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
     machines = plan.table.machines
     seeds = len(dict.fromkeys(plan.spec.seed))
     spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
-    title = f"{plan.table.name}, official score of {plan.protocol} in percent{spread if plan.labelled else ''}"
+    title = f"{plan.table.name}, official score of {plan.table.protocol} in percent{spread if plan.labelled else ''}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
     named = any(name for name, _, _ in systems)
     if named:
@@ -160,7 +160,7 @@ def _over_machines(result: Any, term: str) -> float:
     from asdbench.protocols.metrics import harmonic_mean
 
     values = [getattr(machine, term) for machine in result.machines.values()]
-    return fmean(values) if result.protocol == "dcase2020" else harmonic_mean(values)
+    return fmean(values) if result.protocol == "dcase2020" else float(harmonic_mean(values))
 
 
 def _mean_score(runs: list[RunRecord]) -> float:

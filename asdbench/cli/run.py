@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asdbench.cli.options import AsJson, Jobs, PluginPath, Quiet
+from asdbench.cli.options import AsJson, DataRoot, Jobs, PluginPath, Quiet, Split
 
 
 def run(
@@ -32,6 +32,8 @@ def run(
             help="A card's name, or a folder with <machine>/train and <machine>/test. [default: synthetic]",
         ),
     ] = None,
+    split: Split = None,
+    data_root: DataRoot = None,
     seed: Annotated[
         list[int] | None, typer.Option("--seed", min=0, help="Base seed; may be repeated. [default: 0]")
     ] = None,
@@ -94,6 +96,8 @@ def run(
         "extractor": extractor or None,
         "scorer": scorer or None,
         "dataset": dataset,
+        "split": split,
+        "data_root": data_root,
         "seed": seed or None,
         "machine": machine or None,
         "params": params or [],

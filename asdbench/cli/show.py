@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from asdbench.registry import Catalog, Entry
+    from asdbench.registry.challenge_card import ChallengeCard, CountKey
 
 
 def show(
@@ -45,6 +46,12 @@ def _as_json(entry: "Entry") -> dict[str, Any]:
     }
     if entry.kind == "systems":
         return {**facts, **entry.system.model_dump(mode="json", exclude={"variants"})}
+    if entry.challenge is not None:
+        zips = {
+            split: {machine: list(content.zips_of(machine)) for machine in content.machines}
+            for split, content in entry.challenge.splits.items()
+        }
+        return {**facts, **entry.challenge.model_dump(mode="json", exclude_defaults=True), "zips": zips}
     card = entry.card.model_dump(mode="json")
     defaults = entry.defaults()
     params = {
@@ -66,7 +73,12 @@ def _print_entry(entry: "Entry", catalog: "Catalog") -> None:
         console.print()
         console.print(description, markup=False, highlight=False)
     console.print()
-    facts = _system_facts(entry, catalog, console) if entry.kind == "systems" else _component_facts(entry, console)
+    if entry.kind == "systems":
+        facts = _system_facts(entry, catalog, console)
+    elif entry.challenge is not None:
+        facts = _challenge_facts(entry.challenge, console)
+    else:
+        facts = _component_facts(entry, console)
     cited = [
         ". ".join(filter(None, [cite.authors, cite.title, cite.venue, str(cite.year or ""), cite.url or ""]))
         for cite in entry.content.cite
@@ -74,6 +86,11 @@ def _print_entry(entry: "Entry", catalog: "Catalog") -> None:
     facts += [("cite", text) for text in cited]
     facts += [("from", f"{entry.origin}: {entry.path}" if entry.path else entry.origin)]
     _print_pairs(console, facts)
+    if entry.challenge is not None:
+        console.print()
+        first = next(iter(entry.challenge.splits["dev"].machines))
+        command = f"asdbench data download {entry.name} --split dev --machine {first}"
+        console.print(Text(f"Get it: {command}", "dim"), soft_wrap=True)
     if entry.kind == "systems":
         console.print()
         console.print(Text(f"Run it: asdbench run --system {entry.name} --dataset FOLDER", "dim"), soft_wrap=True)
@@ -144,6 +161,41 @@ def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> lis
         for row in system.published
     ]
     return facts + [(f"variant {name}", variant.summary) for name, variant in system.variants.items()]
+
+
+def _challenge_facts(card: "ChallengeCard", console: "Console") -> list[tuple[str, str]]:
+    """Print the machine types of both splits; what remains to be said."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("split", "machine", "sections", "training clips", "test clips", "attributes"):
+        table.add_column(column, overflow="fold")
+    for split, content in card.splits.items():
+        for machine, own in content.machines.items():
+            parts = [content.counts_of(machine, section) for section in content.sections_of(machine)]
+            table.add_row(
+                Text(split),
+                Text(machine, "bold"),
+                Text(" ".join(content.sections_of(machine))),
+                Text(_total([part.train for part in parts])),
+                Text(_total([part.test for part in parts])),
+                Text("hidden" if own.attributes_hidden else ""),
+            )
+    console.print(table)
+    console.print(Text("Clips over all sections; ? where the number is not known here.", "dim"))
+    console.print()
+    channels = "one channel" if card.channels == 1 else f"{card.channels} channels"
+    facts = [
+        ("protocol", f"{card.protocol} (docs/protocols.md)"),
+        ("recordings", f"{card.sample_rate_hz} Hz, {channels}"),
+        ("licence", card.licence),
+    ]
+    return facts + [("known problem", text) for text in card.problems.values()]
+
+
+def _total(counts: "list[dict[CountKey, int]]") -> str:
+    return str(sum(sum(part.values()) for part in counts)) if all(counts) else "?"
 
 
 def _print_pairs(console: "Console", facts: list[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@ the files tells them as well.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,12 +14,12 @@ from typing import Literal
 from asdbench.core.digests import digest
 
 Domain = Literal["source", "target"]
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "supplemental"]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording: where it is and all that its file name says."""
+    """One recording: where it is and all that its file name, and the attribute file beside it, say."""
 
     path: Path
     machine: str
@@ -29,6 +29,7 @@ class Clip:
     label: int | None
     attributes: tuple[tuple[str, str], ...]
     key: str
+    attributes_from_file: bool = False
 
     @property
     def name(self) -> str:
@@ -58,11 +59,21 @@ class BlindClip:
 
 @dataclass(frozen=True)
 class ClipTable:
-    """Clips of one data set, sorted by machine, split and file name."""
+    """Clips of one data set, sorted by machine, split and file name.
+
+    Attributes:
+        name: of the data set, with the split of a challenge's ("dcase2023-dev").
+        layout: year whose file names and folders it has ("dcase2023" stands for 2022 to 2026).
+        protocol: whose official score its test clips call for.
+        clips: training and test clips.
+        supplemental: clips of a clean machine or of noise alone (2025 on); neither trained on nor tested by themselves.
+    """
 
     name: str
     layout: str
+    protocol: str
     clips: tuple[Clip, ...]
+    supplemental: tuple[Clip, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -80,14 +91,15 @@ class ClipTable:
     ) -> "ClipTable":
         """The clips that fit, in the same order."""
         wanted = None if machines is None else set(machines)
-        kept = (
-            clip
-            for clip in self.clips
-            if (wanted is None or clip.machine in wanted)
-            and split in (None, clip.split)
-            and section in (None, clip.section)
-        )
-        return ClipTable(self.name, self.layout, tuple(kept))
+
+        def fits(clip: Clip) -> bool:
+            return (
+                (wanted is None or clip.machine in wanted)
+                and split in (None, clip.split)
+                and section in (None, clip.section)
+            )
+
+        return replace(self, clips=tuple(filter(fits, self.clips)), supplemental=tuple(filter(fits, self.supplemental)))
 
     @property
     def sections(self) -> list[tuple[str, str]]:
@@ -110,5 +122,13 @@ class ClipTable:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the content: every clip's machine, split, file name and bytes, wherever the folder lies."""
-        return digest([[clip.machine, clip.split, clip.name, clip.key] for clip in self.clips], 32)
+        """Digest of the content: every clip's machine, split, names, attributes and bytes, wherever the folder lies."""
+        rows: list[list[object]] = [
+            [clip.machine, clip.split, clip.name, clip.key] for clip in (*self.clips, *self.supplemental)
+        ]
+        attributes = [
+            [clip.key, clip.attributes]
+            for clip in (*self.clips, *self.supplemental)
+            if clip.attributes_from_file  # those in the name are counted already
+        ]
+        return digest([*rows, *([attributes] if attributes else [])], 32)

@@ -1,15 +1,15 @@
-"""Read any folder that holds ``<machine>/train`` and ``<machine>/test`` in a DCASE layout."""
+"""Read a folder of recordings in a DCASE layout into one table of clips."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
-from asdbench.datasets.clips import Clip, ClipTable, Split
+from asdbench.datasets.arrangements import SPLIT_FOLDERS, MachineFolders, machine_folders
+from asdbench.datasets.clips import Clip, ClipTable
 from asdbench.datasets.contents import ContentDigests
-from asdbench.datasets.names import EXAMPLES, NameFacts, parse_name
+from asdbench.datasets.inventory import Inventory, Recording, layouts, take_inventory
+from asdbench.datasets.names import EXAMPLES
 
-ENDINGS = (".wav", ".flac")
 LAYOUT_HELP = (
     "Expected: FOLDER/<machine>/train and FOLDER/<machine>/test with .wav or .flac files named like "
     f"{EXAMPLES['dcase2023']} or {EXAMPLES['dcase2020']}."
@@ -22,7 +22,7 @@ def read_folder(
     """One table of all clips below ``root``.
 
     Args:
-        root: the folder that holds one folder for each machine type.
+        root: the folder that holds one folder for each machine type, itself or further down.
         name: what the data set is called in records; the folder's name when not given.
         digests: digests of recordings known from before.
         machines: only these machine types; the others are not looked at. Empty is all.
@@ -33,89 +33,86 @@ def read_folder(
             no recordings, training clips labelled anomalous. All problems of one kind are listed.
     """
     root = root.resolve()
-    folders = _pick(_machine_folders(root), machines, name or root.name)
-    problems: list[str] = []
-    found: list[tuple[Path, str, Split, NameFacts]] = []
-    for machine in folders:
-        for split in ("train", "test"):
-            files = _recordings(machine / split, problems)
-            found += [
-                (path, machine.name, split, facts)
-                for path in files
-                if (facts := _facts(path, split, problems)) is not None
-            ]
-            if not files:
-                problems.append(f"{machine / split}: no recordings")
-    if problems:
-        raise DataError(f"{root} cannot be used as a data set:", problems, LAYOUT_HELP)
-    layouts = Counter(facts.layout for *_, facts in found)
-    if len(layouts) > 1:
-        raise DataError(
-            f"{root} mixes two layouts: {' and '.join(f'{n} clips of {y}' for y, n in sorted(layouts.items()))}.",
-            advice="Keep the years in folders of their own.",
-        )
-    try:
-        keys = (digests or ContentDigests(None)).of([path for path, *_ in found])
-    except PermissionError as error:
-        raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
-    clips = (
-        Clip(path, machine, facts.section, facts.domain, split, facts.label, facts.attributes, key)
-        for (path, machine, split, facts), key in zip(found, keys, strict=True)
-    )
-    ordered = tuple(sorted(clips, key=lambda clip: (clip.machine, clip.split, clip.name)))
-    return ClipTable(name or root.name, next(iter(layouts)), ordered)
+    folders = pick(folders_below(root), machines, name or root.name)
+    return make_table(name or root.name, root, take_inventory(folders), None, digests)
 
 
-def _machine_folders(root: Path) -> list[Path]:
+def folders_below(root: Path) -> MachineFolders:
+    """The machine types of a folder that is one data set.
+
+    Raises:
+        DataError: there is no such folder, no machine type in it, or it is a machine's own.
+    """
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", advice=LAYOUT_HELP)
-    if (root / "train").is_dir() and (root / "test").is_dir():
+    if any((root / name).is_dir() for name in SPLIT_FOLDERS):
         raise DataError(
             f"{root} is the folder of one machine.",
             advice=f"Give the folder above it: --dataset {root.parent} --machine {root.name}",
         )
-    folders = [
-        folder
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and any((folder / split).is_dir() for split in ("train", "test"))
-    ]
+    folders = machine_folders(root)
     if not folders:
         raise DataError(f"{root} holds no machine.", advice=LAYOUT_HELP)
     return folders
 
 
-def _pick(folders: list[Path], machines: Sequence[str], dataset: str) -> list[Path]:
-    known = [folder.name for folder in folders]
+def pick(folders: MachineFolders, machines: Sequence[str], dataset: str) -> MachineFolders:
+    """The folders of some machine types.
+
+    Raises:
+        UsageError: one of them is not there.
+    """
     for machine in machines:
-        if machine not in known:
-            hint = did_you_mean(machine, known)
-            raise UsageError(f"{dataset} has no machine '{machine}'.{hint} Accepted: {', '.join(known)}.")
-    return [folder for folder in folders if not machines or folder.name in machines]
+        if machine not in folders:
+            hint = did_you_mean(machine, folders)
+            raise UsageError(f"{dataset} has no machine '{machine}'.{hint} Accepted: {', '.join(folders)}.")
+    return {name: places for name, places in folders.items() if not machines or name in machines}
 
 
-def _recordings(folder: Path, problems: list[str]) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    usable = [path for path in visible if path.suffix.lower() in ENDINGS and path.is_file()]
-    problems += [
-        f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'not a .wav or .flac file'}"
-        for path in visible
-        if path not in usable
-    ]
-    return usable
+def make_table(
+    name: str, root: Path, inventory: Inventory, protocol: str | None, digests: ContentDigests | None
+) -> ClipTable:
+    """The table of an inventory without problems; the protocol is the layout's where none is given.
+
+    Raises:
+        DataError: the inventory holds problems, or two layouts, or a file cannot be read.
+    """
+    problems = [*inventory.problems, *inventory.empty]
+    if problems:
+        raise DataError(f"{root} cannot be used as a data set:", problems, LAYOUT_HELP)
+    counts = layouts(inventory.recordings)
+    if len(counts) > 1:
+        raise DataError(
+            f"{root} mixes two layouts: {' and '.join(f'{n} clips of {y}' for y, n in sorted(counts.items()))}.",
+            advice="Keep the years in folders of their own.",
+        )
+    (layout,) = counts
+    try:
+        keys = (digests or ContentDigests(None)).of([one.path for one in inventory.recordings])
+    except PermissionError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    clips = [make_clip(one, key) for one, key in zip(inventory.recordings, keys, strict=True)]
+    clips.sort(key=lambda clip: (clip.machine, clip.split, clip.name))
+    return ClipTable(
+        name=name,
+        layout=layout,
+        protocol=protocol or layout,
+        clips=tuple(clip for clip in clips if clip.split != "supplemental"),
+        supplemental=tuple(clip for clip in clips if clip.split == "supplemental"),
+    )
 
 
-def _facts(path: Path, split: str, problems: list[str]) -> NameFacts | None:
-    facts = parse_name(path.stem)
-    if facts is None:
-        problems.append(f"{path}: the name fits no known layout")
-    elif facts.split not in (None, split):
-        problems.append(f"{path}: the name says {facts.split}, the folder {split}")
-    elif split == "train" and facts.label == 1:
-        problems.append(f"{path}: a training clip labelled anomalous; training clips must be normal")
-    elif split == "train" and facts.label is None:
-        problems.append(f"{path}: a training clip must be labelled normal in its name")
-    else:
-        return facts
-    return None
+def make_clip(one: Recording, key: str) -> Clip:
+    """The clip that a recording is."""
+    facts = one.facts
+    return Clip(
+        path=one.path,
+        machine=one.machine,
+        section=facts.section,
+        domain=facts.domain,
+        split=one.split,
+        label=facts.label,
+        attributes=facts.attributes,
+        key=key,
+        attributes_from_file=one.attributes_from_file,
+    )

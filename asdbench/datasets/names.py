@@ -1,7 +1,8 @@
 """What the file names of the DCASE Task 2 data sets say.
 
-From 2022 on: ``section_00_source_train_normal_0000_vel_12_loc_A.wav``, and ``section_00_0000.wav`` for test clips
-without label. 2020: ``normal_id_00_00000000.wav``, ``anomaly_id_00_00000000.wav``, and ``id_01_00000000.wav``.
+From 2021 on: ``section_00_source_train_normal_0000_vel_12_loc_A.wav``; test clips without label are
+``section_00_0000.wav``, in 2021 ``section_03_source_test_0000.wav``. 2020: ``normal_id_00_00000000.wav``,
+``anomaly_id_00_00000000.wav``, and ``id_01_00000000.wav``. Numbers may have any count of digits.
 """
 
 import re
@@ -9,17 +10,19 @@ from dataclasses import dataclass
 
 from asdbench.datasets.clips import Domain, Split
 
-_SINCE_2022 = re.compile(
+_SINCE_2021 = re.compile(
     r"section_(?P<section>\d+)_(?P<domain>source|target)_(?P<split>train|test)_(?P<label>normal|anomaly)_\d+"
-    r"(?:_(?P<attributes>.+))?"
+    r"(?:_(?P<attributes>.*))?"
 )
-_SINCE_2022_BLIND = re.compile(r"section_(?P<section>\d+)(?:_test)?_\d+")
+_SINCE_2021_BLIND = re.compile(r"section_(?P<section>\d+)(?:_(?P<domain>source|target))?(?:_test)?_\d+")
 _2020 = re.compile(r"(?P<label>normal|anomaly)_id_(?P<section>\d+)_\d+")
 _2020_BLIND = re.compile(r"id_(?P<section>\d+)_\d+")
+# The words differ between sources: "supplemental", "clean", "noise" ..., with a domain or without.
+_SUPPLEMENTAL = re.compile(r"section_(?P<section>\d+)_(?:(?P<words>\D*)_)?\d+(?:_(?P<attributes>.*))?")
 
 PATTERNS = (
-    ("dcase2023", _SINCE_2022),
-    ("dcase2023", _SINCE_2022_BLIND),
+    ("dcase2023", _SINCE_2021),
+    ("dcase2023", _SINCE_2021_BLIND),
     ("dcase2020", _2020),
     ("dcase2020", _2020_BLIND),
 )
@@ -27,6 +30,7 @@ EXAMPLES = {
     "dcase2023": "section_00_source_train_normal_0000_vel_12.wav",
     "dcase2020": "normal_id_00_00000000.wav",
 }
+HIDDEN = "noAttribute"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ def parse_name(stem: str) -> NameFacts | None:
                 attributes=parse_attributes(facts.get("attributes") or ""),
             )
     return None
+
+
+def parse_supplemental_name(stem: str) -> NameFacts | None:
+    """Facts stated by the name of a supplemental clip; its words are kept as the attribute "supplemental"."""
+    match = _SUPPLEMENTAL.fullmatch(stem)
+    if match is None:
+        return None
+    words = match["words"] or ""
+    domain: Domain | None = "source" if "source" in words else "target" if "target" in words else None
+    named = (("supplemental", words), *parse_attributes(match["attributes"] or ""))
+    return NameFacts("dcase2023", match["section"], domain, "supplemental", None, named)
 
 
 def parse_attributes(text: str) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """From what ``--dataset`` names to a table of clips."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable, read_folder
+from asdbench.datasets.challenge import read_challenge, require_split
 from asdbench.datasets.contents import ContentDigests
 from asdbench.registry import Catalog, Component
 
@@ -36,11 +38,30 @@ def open_folder(dataset: str, cache: Path, machines: Sequence[str] = ()) -> Clip
 def open_card(
     component: Component, cache: Path, jobs: int, progress: Progress, machines: Sequence[str] = ()
 ) -> ClipTable:
-    """Read a data set that a card declares, making it first when it is not in the cache."""
+    """Read a data set that a card makes, making it first when it is not in the cache."""
     folder = made_folder(component, cache)
     if not folder.is_dir():
         component.build().make(folder, jobs, progress)
     return read_folder(folder, component.name, ContentDigests(cache / "digests"), machines)
+
+
+def open_challenge(
+    name: str, catalog: Catalog, split: str | None, root: Path | None, cache: Path, machines: Sequence[str] = ()
+) -> ClipTable:
+    """Read a split of a challenge's data from the data root."""
+    card = catalog.find("datasets", name).challenge
+    assert card is not None, f"{name} is no challenge's data set"
+    split = require_split(name, card, split, machines)
+    return read_challenge(name, card, split, data_root(root), ContentDigests(cache / "digests"), machines)
+
+
+def data_root(given: Path | None = None) -> Path:
+    """Where the challenges' data lie: as given, else ``ASDBENCH_DATA``, else the user's data folder."""
+    import platformdirs
+
+    if given is not None:
+        return given.expanduser()
+    return Path(os.environ.get("ASDBENCH_DATA") or platformdirs.user_data_path("asdbench")).expanduser()
 
 
 def made_folder(component: Component, cache: Path) -> Path:

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from asdbench.core.digests import digest
+from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable
 from asdbench.harness.cache import cache_root
-from asdbench.harness.data import is_folder, open_card, open_folder
+from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.protocols import protocol_of, require_scorable
+from asdbench.protocols import require_scorable
 from asdbench.registry import Component, load_catalog
 from asdbench.registry.cards import ExtractorCard
 
@@ -71,7 +72,6 @@ class Plan:
 
     spec: RunSpec
     table: ClipTable
-    protocol: str
     labelled: bool
     device: str
     jobs: int
@@ -92,10 +92,16 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     catalog = load_catalog(spec.plugin_path)
     wanted = asked_stages(spec, catalog)
     folder = is_folder(spec.dataset, catalog)
-    scopes = Scopes(spec, catalog, wanted, dataset=None if folder else spec.dataset)
+    challenge = not folder and catalog.find("datasets", spec.dataset).challenge is not None
+    if not challenge and (spec.split or spec.data_root):
+        raise UsageError(
+            f"--{'split' if spec.split else 'data-root'}: '{spec.dataset}' is not the data set of a challenge, so "
+            "there is nothing to pick.\nSee: asdbench list datasets"
+        )
+    scopes = Scopes(spec, catalog, wanted, dataset=None if folder or challenge else spec.dataset)
     for stages in wanted:  # refuses wrong parameters
         _pipeline(scopes, stages, None)
-    dataset = None if folder else scopes.component("datasets", spec.dataset)
+    dataset = None if folder or challenge else scopes.component("datasets", spec.dataset)
     scorers = {
         (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
         for stages in wanted
@@ -106,7 +112,9 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     cache = cache_root()
     require_writable(cache)
 
-    if dataset is None:
+    if challenge:
+        table = open_challenge(spec.dataset, catalog, spec.split, spec.data_root, cache, spec.machine)
+    elif dataset is None:
         table = open_folder(spec.dataset, cache, spec.machine)
     else:
         table = open_card(dataset, cache, jobs, progress, spec.machine)
@@ -127,7 +135,7 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         for seed in dict.fromkeys(spec.seed)
         for system, scorer in members[key]
     )
-    return Plan(spec, table, protocol_of(table), labelled, device, jobs, cache, cells, tuple(catalog.warnings))
+    return Plan(spec, table, labelled, device, jobs, cache, cells, tuple(catalog.warnings))
 
 
 def _pipeline(scopes: Scopes, stages: Stages, profile: str | None) -> Pipeline:
@@ -146,7 +154,7 @@ def run_id(system: str | None, pipeline: Pipeline, scorer: Component, table: Cli
         **pipeline.identity(),
         "scorer": scorer.identity(),
         "clips": table.fingerprint,
-        "protocol": protocol_of(table),
+        "protocol": table.protocol,
         "seed": seed,
         "device": device,
         "names": [pipeline.extractor.name, scorer.name],  # seeds derive from them

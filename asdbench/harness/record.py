@@ -10,9 +10,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.files import write_text
-from asdbench.protocols.results import Evaluation
+from asdbench.protocols.results import Evaluation, Interval, Intervals
 
 FILE = "run.json"
+BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
 
 
 class Model(BaseModel):
@@ -28,6 +29,7 @@ class Asked(Model):
     extractor: str = Field(description="Name of the extractor.")
     scorer: str = Field(description="Name of the scorer.")
     dataset: str = Field(description="Card's name or folder, as given.")
+    split: str | None = Field(default=None, description="dev or eval, as given.")
     machines: list[str] | None = Field(description="Machine types picked; None is all.")
     seed: int = Field(description="Base seed.")
     profile: str | None = Field(description="Profile of the extractor's card that was used.")
@@ -48,6 +50,7 @@ class UsedDataset(Model):
 
     name: str = Field(description="Name of the data set.")
     layout: str = Field(description="Layout of its file names.")
+    protocol: str = Field(description="Whose official score it calls for.")
     fingerprint: str = Field(description="Digest of all recordings and their names.")
     train_clips: dict[str, int] = Field(description="Training clips by machine type.")
     test_clips: dict[str, int] = Field(description="Test clips by machine type.")
@@ -91,7 +94,7 @@ class Failure(Model):
 class RunRecord(Model):
     """One run."""
 
-    schema_version: Literal[2] = Field(default=2, description="Raised when this schema changes.")
+    schema_version: Literal[3] = Field(default=3, description="Raised when this schema changes.")
     run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
     status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
     asked: Asked
@@ -102,7 +105,7 @@ class RunRecord(Model):
     dataset: UsedDataset
     environment: Environment
     results: Evaluation | None = Field(description="None when the run failed or the test clips carry no labels.")
-    ci95: tuple[float, float] | None = Field(description="Bootstrap interval of the official score.")
+    intervals: Intervals | None = Field(description="95 % bootstrap intervals; None where results are.")
     thresholds: dict[str, dict[str, UsedThreshold]] = Field(description="By machine type and section.")
     training: list[TrainedNetwork] = Field(description="One for each network; empty when nothing is trained.")
     notes: list[str] = Field(description="What the user was told, a singular covariance for instance.")
@@ -111,6 +114,11 @@ class RunRecord(Model):
         description="Of fit and embed when they were computed, maybe by an earlier command; of the others now."
     )
     finished_at: str = Field(description="UTC, ISO 8601.")
+
+    @property
+    def ci95(self) -> Interval | None:
+        """The 95 % interval of the official score."""
+        return self.intervals.official_score if self.intervals else None
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:
@@ -129,9 +137,21 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def _migrated(content: dict[str, Any]) -> dict[str, Any]:
-    """A record of an older schema in today's; version 1 kept one loss curve for all machine types."""
-    if content.get("schema_version") != 1:
-        return content
-    loss = content.pop("loss", [])
-    network = {"machines": list(content["dataset"]["train_clips"]), "parameters": None, "curves": {"loss": loss}}
-    return {**content, "schema_version": 2, "training": [network] if loss else []}
+    """A record of an older schema in today's.
+
+    Version 1 kept one loss curve for all machine types; version 2 the interval of the official score alone.
+    """
+    if content.get("schema_version") == 1:
+        loss = content.pop("loss", [])
+        network = {"machines": list(content["dataset"]["train_clips"]), "parameters": None, "curves": {"loss": loss}}
+        content = {**content, "schema_version": 2, "training": [network] if loss else []}
+    if content.get("schema_version") == 2:
+        ci95 = content.pop("ci95", None)
+        known = {"method": BOOTSTRAP_OF_VERSION_2, "replicates": 1000, "machines": {}, "sections": {}}
+        content = {
+            **content,
+            "schema_version": 3,
+            "intervals": {**known, "official_score": ci95} if ci95 else None,
+            "dataset": {**content["dataset"], "protocol": content["dataset"]["layout"]},
+        }
+    return content

@@ -27,7 +27,7 @@ from asdbench.harness.record import (
 )
 from asdbench.harness.score_files import by_key, write_score_files
 from asdbench.harness.scoring import SectionOutcome, score_machine
-from asdbench.protocols import Evaluation, SectionScores, bootstrap_interval, evaluate
+from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
 from asdbench.registry import Component
 
 Outcomes = dict[str, dict[str, SectionOutcome]]
@@ -104,12 +104,12 @@ def _run_cell(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) ->
                     outcomes[machine] = score_machine(plan.table, rows, cell.scorer, cell.seed, machine)
             stage.advance(1, machine)
     seconds = {**embedded.seconds, "score": time.perf_counter() - started}
-    evaluation, interval = None, None
+    evaluation, intervals = None, None
     if not failures and plan.labelled:
         sections = _labelled_rows(plan, outcomes)
-        evaluation = evaluate(plan.protocol, sections)
-        interval = bootstrap_interval(plan.protocol, sections)
-    return _write(plan, cell, embedded, outcomes, failures, seconds, evaluation, interval)
+        evaluation = evaluate(plan.table.protocol, sections)
+        intervals = bootstrap_intervals(plan.table.protocol, sections)
+    return _write(plan, cell, embedded, outcomes, failures, seconds, evaluation, intervals)
 
 
 def _labelled_rows(plan: Plan, outcomes: Outcomes) -> dict[tuple[str, str], SectionScores]:
@@ -124,6 +124,7 @@ def _labelled_rows(plan: Plan, outcomes: Outcomes) -> dict[tuple[str, str], Sect
                 domains=np.array([clip.domain or "" for clip in clips]),
                 scores=np.array([scores[clip.key] for clip in clips]),
                 decisions=np.array([decisions[clip.key] for clip in clips], np.int64),
+                names=tuple(clip.name for clip in clips),
             )
     return rows
 
@@ -136,7 +137,7 @@ def _write(
     failures: list[Failure],
     seconds: dict[str, float],
     evaluation: Evaluation | None,
-    interval: tuple[float, float] | None,
+    intervals: Intervals | None,
 ) -> RunRecord:
     record = RunRecord(
         run_id=cell.run_id,
@@ -146,6 +147,7 @@ def _write(
             extractor=cell.pipeline.extractor.name,
             scorer=cell.scorer.name,
             dataset=plan.spec.dataset,
+            split=plan.spec.split,
             machines=plan.spec.machine or None,
             seed=cell.seed,
             profile=cell.pipeline.profile,
@@ -158,7 +160,7 @@ def _write(
         dataset=_used_dataset(plan),
         environment=environment(plan.device),
         results=evaluation,
-        ci95=interval,
+        intervals=intervals,
         thresholds={
             machine: {
                 section: UsedThreshold(value=outcome.threshold.value, method=outcome.threshold.method)
@@ -198,6 +200,7 @@ def _used_dataset(plan: Plan) -> UsedDataset:
     return UsedDataset(
         name=plan.table.name,
         layout=plan.table.layout,
+        protocol=plan.table.protocol,
         fingerprint=plan.table.fingerprint,
         train_clips=counts("train"),
         test_clips=counts("test"),

@@ -19,6 +19,8 @@ class RunSpec(BaseModel):
     extractor: list[str] = Field(default_factory=list)
     scorer: list[str] = Field(default_factory=list)
     dataset: str = "synthetic"
+    split: Literal["dev", "eval"] | None = None
+    data_root: Path | None = None
     seed: list[int] = Field(default_factory=lambda: [0], min_length=1)
     machine: list[str] = Field(default_factory=list)
     frontend: str | None = None

@@ -1,21 +1,28 @@
-"""Protocols: official scores of the DCASE challenges, thresholds and decisions."""
+"""Protocols: official scores of the DCASE challenges, thresholds, decisions and intervals."""
 
-from asdbench.protocols.bootstrap import bootstrap_interval
-from asdbench.protocols.evaluation import SectionScores, evaluate
-from asdbench.protocols.requirements import protocol_of, require_scorable
-from asdbench.protocols.results import DomainResult, Evaluation, MachineResult, SectionResult
+from asdbench.protocols.bootstrap import Difference, bootstrap_intervals, paired_difference
+from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS
+from asdbench.protocols.evaluation import evaluate
+from asdbench.protocols.requirements import require_scorable, undefined_terms
+from asdbench.protocols.results import DomainResult, Evaluation, Intervals, MachineResult, SectionResult
+from asdbench.protocols.sections import SectionScores
 from asdbench.protocols.threshold import Threshold, fit_threshold
 
 __all__ = [
+    "DEFINITIONS",
+    "PROTOCOLS",
+    "Difference",
     "DomainResult",
     "Evaluation",
+    "Intervals",
     "MachineResult",
     "SectionResult",
     "SectionScores",
     "Threshold",
-    "bootstrap_interval",
+    "bootstrap_intervals",
     "evaluate",
     "fit_threshold",
-    "protocol_of",
+    "paired_difference",
     "require_scorable",
+    "undefined_terms",
 ]

@@ -1,94 +1,118 @@
-"""Official scores.
+"""Evaluate scores under the definition of a year: per section and domain, per machine type, in total."""
 
-2022 to 2026: harmonic mean of AUC_source, AUC_target and pAUC over all sections of all machine types; AUC of a
-domain sets its normals against the anomalies of BOTH domains. 2020: arithmetic means of AUC and pAUC over the
-machine ids, then over machine types; the total is the mean of the two.
-"""
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from asdbench.protocols.metrics import Labels, Scores, auc, harmonic_mean, pauc, precision_recall_f1
-from asdbench.protocols.results import DomainResult, Evaluation, MachineResult, SectionResult
+from asdbench.protocols.definitions import DEFINITIONS, Definition
+from asdbench.protocols.metrics import arithmetic_mean, auc, harmonic_mean, pauc, precision_recall_f1
+from asdbench.protocols.results import DomainResult, Evaluation, MachineResult, Means, SectionResult
+from asdbench.protocols.sections import SectionScores
 
-WHOLE = "all"
-
-
-@dataclass(frozen=True)
-class SectionScores:
-    """Test clips of one section, row by row.
-
-    Attributes:
-        labels: 1 for anomalies.
-        domains: "source" or "target"; empty texts where the data set has no domains.
-        scores: higher is more anomalous.
-        decisions: 1 where the score lies above the threshold.
-    """
-
-    labels: Labels
-    domains: NDArray[np.str_]
-    scores: Scores
-    decisions: Labels
+Row = dict[str, float]
 
 
 def evaluate(protocol: str, sections: Mapping[tuple[str, str], SectionScores]) -> Evaluation:
-    """Evaluate the scores of all (machine, section) pairs under a protocol of ``requirements.PROTOCOLS``."""
-    with_domains = protocol != "dcase2020"
+    """Evaluate the scores of all (machine, section) pairs under a protocol of ``definitions.PROTOCOLS``."""
+    definition = DEFINITIONS[protocol]
+    terms: dict[str, list[float]] = {}
     results: dict[str, dict[str, SectionResult]] = {}
     for (machine, section), rows in sorted(sections.items()):
-        results.setdefault(machine, {})[section] = _section(rows, with_domains)
-    mean = harmonic_mean if with_domains else _arithmetic_mean
-    machines = {machine: _machine(parts, with_domains) for machine, parts in results.items()}
-    if with_domains:
-        total = mean(term for parts in results.values() for part in parts.values() for term in _terms(part))
+        values = section_terms(definition, rows)
+        terms.setdefault(machine, []).extend(values.values())
+        results.setdefault(machine, {})[section] = _section(definition, rows, values)
+    machines = {
+        machine: _machine(definition, parts, float(definition.of_machine(terms[machine])))
+        for machine, parts in results.items()
+    }
+    table = [row for parts in results.values() for part in parts.values() for row in result_rows(part)]
+    return Evaluation(
+        protocol=protocol,
+        official_score=float(definition.of_dataset(terms)),
+        means=_means(table),
+        machines=machines,
+    )
+
+
+def section_terms(definition: Definition, rows: SectionScores) -> dict[str, float]:
+    """The section's terms of the official score, by name."""
+    metrics = {"auc": auc, "pauc": pauc}
+    return {
+        term.name: metrics[term.metric](rows.labels[term.mask], rows.scores[term.mask])
+        for term in definition.terms(rows)
+    }
+
+
+def result_rows(part: SectionResult) -> list[Row]:
+    """The section's rows in the result table of the official programs; without decisions they lack columns.
+
+    2020: AUC, pAUC. 2021: a row for each domain. From 2022 on one row with columns for both domains.
+    """
+    rows: list[dict[str, float | None]] = []
+    if any(domain.pauc is not None for domain in part.domains.values()):
+        rows = [domain.model_dump(include={"auc", "pauc", "precision", "recall", "f1"}) for domain in _of(part)]
+    elif len(part.domains) == 1:
+        rows = [{"auc": part.auc, "pauc": part.pauc}]
     else:
-        total = mean(machine.official_score for machine in machines.values())
-    return Evaluation(protocol=protocol, official_score=total, machines=machines)
+        named = part.domains.items()
+        decided = {
+            f"{key}_{name}": getattr(domain, key) for key in ("precision", "recall", "f1") for name, domain in named
+        }
+        rows = [{**{f"auc_{name}": domain.auc for name, domain in named}, "pauc": part.pauc, **decided}]
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
-def _section(rows: SectionScores, with_domains: bool) -> SectionResult:
-    names = ("source", "target") if with_domains else (WHOLE,)
+def _of(part: SectionResult) -> Sequence[DomainResult]:
+    return list(part.domains.values())
+
+
+def _section(definition: Definition, rows: SectionScores, terms: Mapping[str, float]) -> SectionResult:
     domains = {}
-    for name in names:
-        own = rows.domains == name if with_domains else np.ones(len(rows.labels), bool)
-        judged = own | (rows.labels == 1)
-        precision, recall, f1 = precision_recall_f1(rows.labels[own], rows.decisions[own])
+    for name in definition.domains:
+        own = definition.members(rows, name)
+        decided = (None, None, None)
+        if rows.decisions is not None:
+            decided = precision_recall_f1(rows.labels[own], rows.decisions[own])  # type: ignore[assignment]
         domains[name] = DomainResult(
-            auc=auc(rows.labels[judged], rows.scores[judged]),
+            auc=terms.get(f"auc_{name}", terms.get("auc", float("nan"))),
+            pauc=terms.get(f"pauc_{name}"),
             normal=int(np.sum(rows.labels[own] == 0)),
             anomaly=int(np.sum(rows.labels[own] == 1)),
-            precision=precision,
-            recall=recall,
-            f1=f1,
+            precision=decided[0],
+            recall=decided[1],
+            f1=decided[2],
         )
-    return SectionResult(auc=auc(rows.labels, rows.scores), pauc=pauc(rows.labels, rows.scores), domains=domains)
+    partial = [domain.pauc for domain in domains.values() if domain.pauc is not None]
+    return SectionResult(
+        auc=auc(rows.labels, rows.scores),
+        pauc=terms["pauc"] if "pauc" in terms else float(definition.mean(partial)),
+        domains=domains,
+    )
 
 
-def _terms(part: SectionResult) -> list[float]:
-    """The section's terms of the official score."""
-    return [*(domain.auc for domain in part.domains.values()), part.pauc]
-
-
-def _machine(parts: Mapping[str, SectionResult], with_domains: bool) -> MachineResult:
-    mean = harmonic_mean if with_domains else _arithmetic_mean
-
+def _machine(definition: Definition, parts: Mapping[str, SectionResult], score: float) -> MachineResult:
     def of_domain(name: str) -> float | None:
         found = [part.domains[name].auc for part in parts.values() if name in part.domains]
-        return mean(found) if found else None
+        return float(definition.mean(found)) if found else None
 
+    f1 = [domain.f1 for part in parts.values() for domain in part.domains.values() if domain.f1 is not None]
     return MachineResult(
         auc_source=of_domain("source"),
         auc_target=of_domain("target"),
-        auc=mean([part.auc for part in parts.values()]),
-        pauc=mean([part.pauc for part in parts.values()]),
-        f1=_arithmetic_mean([domain.f1 for part in parts.values() for domain in part.domains.values()]),
-        official_score=mean([term for part in parts.values() for term in _terms(part)]),
+        auc=float(definition.mean([part.auc for part in parts.values()])),
+        pauc=float(definition.mean([part.pauc for part in parts.values()])),
+        f1=float(np.mean(f1)) if f1 else None,
+        official_score=score,
+        means=_means([row for part in parts.values() for row in result_rows(part)]),
         sections=dict(parts),
     )
 
 
-def _arithmetic_mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
+def _means(rows: Sequence[Row]) -> Means:
+    """Over the rows that have the column; all have the same ones, unless decisions of some sections are missing."""
+    columns = [key for key in rows[0] if all(key in row for row in rows)]
+    values = {key: [row[key] for row in rows] for key in columns}
+    return Means(
+        arithmetic={key: float(arithmetic_mean(found)) for key, found in values.items()},
+        harmonic={key: float(harmonic_mean(found)) for key, found in values.items()},
+    )

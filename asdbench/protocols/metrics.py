@@ -1,7 +1,8 @@
 """Metrics of DCASE Task 2 as the official evaluators compute them."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,15 @@ def pauc(labels: Labels, scores: Scores) -> float:
     return float(roc_auc_score(labels, scores, max_fpr=MAX_FPR))
 
 
-def harmonic_mean(values: Iterable[float]) -> float:
-    """Harmonic mean; values are floored at the machine epsilon first, as the official evaluators do."""
-    floored = np.maximum(np.fromiter(values, float), FLOOR)
-    return float(len(floored) / np.sum(1.0 / floored))
+def harmonic_mean(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Harmonic mean along the first axis; values are floored at the machine epsilon first, as officially."""
+    floored = np.maximum(np.asarray(values, np.float64), FLOOR)
+    return np.asarray(len(floored) / np.sum(1.0 / floored, axis=0))
+
+
+def arithmetic_mean(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Arithmetic mean along the first axis."""
+    return np.asarray(np.mean(np.asarray(values, np.float64), axis=0))
 
 
 def precision_recall_f1(labels: Labels, decisions: Labels) -> tuple[float, float, float]:

@@ -1,14 +1,13 @@
 """What a test set must hold for its official score to be defined."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from asdbench.core.errors import DataError
-from asdbench.datasets.clips import ClipTable
-
-PROTOCOLS = ("dcase2020", "dcase2023")
-
-
-def protocol_of(table: ClipTable) -> str:
-    """The protocol that a data set's layout calls for."""
-    return table.layout
+from asdbench.datasets.clips import Clip, ClipTable
+from asdbench.protocols.definitions import DEFINITIONS
+from asdbench.protocols.sections import SectionScores
 
 
 def require_scorable(table: ClipTable) -> bool:
@@ -30,17 +29,8 @@ def require_scorable(table: ClipTable) -> bool:
         unlabelled = sum(clip.label is None for clip in clips)
         if unlabelled:
             problems.append(f"{where}: {unlabelled} of {len(clips)} test clips carry no label")
-            continue
-        for label, word in ((0, "normal"), (1, "anomalous")):
-            if not any(clip.label == label for clip in clips):
-                problems.append(f"{where}: no {word} test clips; AUC is not defined for one class")
-        if table.layout != "dcase2020":
-            problems += [
-                f"{where}: no normal test clips of the {domain} domain; AUC_{domain} is not defined"
-                for domain in ("source", "target")
-                if not any(clip.domain == domain and clip.label == 0 for clip in clips)
-                and any(clip.label == 0 for clip in clips)
-            ]
+        else:
+            problems += [f"{where}: {reason}" for reason in undefined_terms(table.protocol, _rows(clips))]
     if problems:
         raise DataError(
             f"The test clips of {table.name} cannot be evaluated:",
@@ -48,3 +38,32 @@ def require_scorable(table: ClipTable) -> bool:
             "Add the missing clips, or leave the machine out: --machine NAME picks machine types.",
         )
     return labelled
+
+
+def undefined_terms(protocol: str, rows: SectionScores) -> list[str]:
+    """Why terms of the section's official score are not defined; empty when all are."""
+    words = {0: "normal", 1: "anomalous"}
+    whole = [
+        f"no {words[label]} test clips; AUC is not defined for one class"
+        for label in words
+        if not (rows.labels == label).any()
+    ]
+    if whole:
+        return whole
+    reasons = []
+    for term in DEFINITIONS[protocol].terms(rows):
+        metric, _, domain = term.name.partition("_")
+        for label, word in words.items():
+            if not (rows.labels[term.mask] == label).any():
+                name = f"{metric.upper().replace('PAUC', 'pAUC')}_{domain}"
+                reasons.append(f"no {word} test clips of the {domain} domain; {name} is not defined")
+    return reasons
+
+
+def _rows(clips: Sequence[Clip]) -> SectionScores:
+    return SectionScores(
+        labels=np.array([clip.label for clip in clips], np.int64),
+        domains=np.array([clip.domain or "" for clip in clips]),
+        scores=np.zeros(len(clips)),
+        decisions=None,
+    )

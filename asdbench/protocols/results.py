@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Interval = tuple[float, float]
+
 
 class Result(BaseModel):
     """Base of all results."""
@@ -12,37 +14,59 @@ class Result(BaseModel):
 class DomainResult(Result):
     """One domain of a section; in 2020 there is one, "all"."""
 
-    auc: float = Field(description="Normals of this domain against anomalies of both.")
+    auc: float = Field(description="From 2022 on normals of this domain against anomalies of both, before its own.")
+    pauc: float | None = Field(default=None, description="Of this domain's own clips; 2021 alone defines it.")
     normal: int = Field(description="Normal test clips of this domain.")
     anomaly: int = Field(description="Anomalous test clips of this domain.")
-    precision: float = Field(description="Of the 0/1 decisions on this domain's own clips.")
-    recall: float = Field(description="Of the 0/1 decisions on this domain's own clips.")
-    f1: float = Field(description="Of the 0/1 decisions on this domain's own clips.")
+    precision: float | None = Field(description="Of the 0/1 decisions on this domain's own clips; None without any.")
+    recall: float | None = Field(description="Of the 0/1 decisions on this domain's own clips.")
+    f1: float | None = Field(description="Of the 0/1 decisions on this domain's own clips.")
 
 
 class SectionResult(Result):
     """One section of a machine type."""
 
-    auc: float = Field(description="All clips of both domains; not part of the official score from 2022 on.")
-    pauc: float = Field(description="All clips; false-positive rates up to 0.1, McClish.")
+    auc: float = Field(description="All clips of both domains; not part of the official score from 2021 on.")
+    pauc: float = Field(
+        description="False-positive rates up to 0.1, McClish. All clips; in 2021 the harmonic mean of both domains'."
+    )
     domains: dict[str, DomainResult] = Field(description="By domain: source and target, or all.")
 
 
+class Means(Result):
+    """The means that the official programs print: by column (auc, pauc, precision_source ...)."""
+
+    arithmetic: dict[str, float]
+    harmonic: dict[str, float]
+
+
 class MachineResult(Result):
-    """One machine type: means over its sections (harmonic from 2022 on, arithmetic in 2020)."""
+    """One machine type: means over its sections (harmonic from 2021 on, arithmetic in 2020)."""
 
     auc_source: float | None = Field(description="None where the data set has no domains.")
     auc_target: float | None = Field(description="None where the data set has no domains.")
     auc: float = Field(description="All clips of both domains.")
-    pauc: float = Field(description="All clips; false-positive rates up to 0.1, McClish.")
-    f1: float = Field(description="Arithmetic mean over sections and domains, of the 0/1 decisions.")
+    pauc: float = Field(description="False-positive rates up to 0.1, McClish.")
+    f1: float | None = Field(description="Arithmetic mean over sections and domains, of the 0/1 decisions.")
     official_score: float = Field(description="The official score's formula over this machine's terms alone.")
+    means: Means | None = Field(default=None, description="Both means of every column of the official result table.")
     sections: dict[str, SectionResult] = Field(description="By section number.")
 
 
 class Evaluation(Result):
     """A whole data set."""
 
-    protocol: str = Field(description="Whose definition of the official score: dcase2020, dcase2023.")
+    protocol: str = Field(description="Whose definition of the official score: dcase2020 to dcase2026.")
     official_score: float = Field(description="Over all sections of all machine types.")
+    means: Means | None = Field(default=None, description="Over all sections of all machine types.")
     machines: dict[str, MachineResult] = Field(description="By machine type.")
+
+
+class Intervals(Result):
+    """95 % intervals. Of a section its terms of the official score; of a machine type also its means."""
+
+    method: str = Field(description="How they were found.")
+    replicates: int = Field(description="Resampled test sets; 0 for a jackknife.")
+    official_score: Interval | None = Field(description="None where the method does not give it.")
+    machines: dict[str, dict[str, Interval]] = Field(description="By machine type and column.")
+    sections: dict[str, dict[str, dict[str, Interval]]] = Field(description="By machine type, section and term.")

@@ -239,13 +239,3 @@ class SystemCard(AnyCard):
             "published": own.published,
         }
         return self.model_copy(update=changed)
-
-
-MODELS: dict[str, type[AnyCard]] = {
-    "datasets": DatasetCard,
-    "frontends": FrontendCard,
-    "augmentations": AugmentationCard,
-    "extractors": ExtractorCard,
-    "scorers": ScorerCard,
-    "systems": SystemCard,
-}

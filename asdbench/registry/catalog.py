@@ -14,6 +14,7 @@ from asdbench.registry.toml import CardError, read_toml
 
 if TYPE_CHECKING:
     from asdbench.registry.cards import AnyCard, Card, SystemCard
+    from asdbench.registry.challenge_card import ChallengeCard
 
 KINDS = ("systems", "extractors", "scorers", "augmentations", "frontends", "datasets")
 
@@ -57,10 +58,10 @@ class Entry:
 
     @property
     def card(self) -> "Card":
-        """The validated card of anything that is built: all kinds but systems."""
+        """The validated card of anything that is built: all but systems and the challenges' data sets."""
         from asdbench.registry.cards import Card
 
-        assert isinstance(self.content, Card), f"a card of the {self.kind} names no target"
+        assert isinstance(self.content, Card), f"the card of '{self.name}' names no target"
         return self.content
 
     @property
@@ -70,6 +71,13 @@ class Entry:
 
         assert isinstance(self.content, SystemCard), f"a card of the {self.kind} is no system"
         return self.content.variant(self.variant)
+
+    @property
+    def challenge(self) -> "ChallengeCard | None":
+        """The card of a challenge's data set; None when the entry is something else."""
+        from asdbench.registry.challenge_card import ChallengeCard
+
+        return self.content if self.kind == "datasets" and isinstance(self.content, ChallengeCard) else None
 
     def defaults(self, profile: str | None = None) -> dict[str, object]:
         """Parameters as the card gives them, with the variant's and then the profile's values laid over."""
@@ -129,6 +137,11 @@ class Catalog:
             UsageError: no such name or parameter, or a value that the parameter does not take.
         """
         entry = self.find(kind, name)
+        if entry.challenge is not None:
+            raise UsageError(
+                f"'{name}' is the data set of a challenge: it is downloaded, not made, and takes no parameters.\n"
+                f"See: asdbench data download --help, or asdbench show {name}"
+            )
         home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
         return Component(kind, name, entry.card, entry.defaults(profile), home).altered(values or {})
 

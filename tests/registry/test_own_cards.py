@@ -9,7 +9,8 @@ from asdbench.registry import KINDS, load_catalog
 
 CATALOG = load_catalog()
 BUILT = [kind for kind in KINDS if kind != "systems"]
-ENTRIES = [CATALOG.entries[kind][name] for kind in BUILT for name in CATALOG.names(kind)]
+ALL = [CATALOG.entries[kind][name] for kind in BUILT for name in CATALOG.names(kind)]
+ENTRIES = [entry for entry in ALL if entry.challenge is None]
 PYTHON_TYPES = {
     "bool": ("bool",),
     "int": ("int",),

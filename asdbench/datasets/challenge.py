@@ -1,0 +1,87 @@
+"""The data of a challenge's year, found below a folder by the card's machine types and sections."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asdbench.core.errors import DataError, UsageError, did_you_mean
+from asdbench.datasets.arrangements import MachineFolders, challenge_folders
+from asdbench.datasets.clips import ClipTable
+from asdbench.datasets.contents import ContentDigests
+from asdbench.datasets.folder import make_table
+from asdbench.datasets.inventory import Inventory, take_inventory
+
+if TYPE_CHECKING:
+    from asdbench.registry.challenge_card import ChallengeCard
+
+DEFAULT_SPLIT = "dev"
+
+
+def require_split(name: str, card: "ChallengeCard", split: str | None, machines: Sequence[str]) -> str:
+    """The split that is meant, with its machine types checked; development data where none is named.
+
+    Raises:
+        UsageError: the challenge has no such split, or the split no such machine type.
+    """
+    split = split or DEFAULT_SPLIT
+    if split not in card.splits:
+        raise UsageError(f"{name} has no split '{split}'. Accepted: {', '.join(card.splits)}.")
+    known = card.splits[split].machines
+    for machine in machines:
+        if machine not in known:
+            hint = did_you_mean(machine, known)
+            raise UsageError(f"{name} {split} has no machine '{machine}'.{hint} Accepted: {', '.join(known)}.")
+    return split
+
+
+def challenge_inventory(
+    name: str, card: "ChallengeCard", split: str, root: Path, machines: Sequence[str] = ()
+) -> tuple[Inventory, MachineFolders]:
+    """What lies below ``root`` of a split, and where; machine types that are not there are simply absent.
+
+    Raises:
+        DataError: there is no such folder, or a machine type lies in two places.
+    """
+    own = card.splits[split]  # type: ignore[index]
+    wanted = [machine for machine in own.machines if not machines or machine in machines]
+    if not root.is_dir():
+        raise DataError(f"There is no folder {root}.", advice=_download(name, split, root, machines))
+    folders = challenge_folders(root, card.year, split, wanted)
+    found = Inventory()
+    for machine, places in folders.items():  # sections differ between machine types in 2020
+        part = take_inventory({machine: places}, own.sections_of(machine))
+        found.recordings += part.recordings
+        found.problems += part.problems
+        found.empty += part.empty
+        found.left_out += part.left_out
+    return found, folders
+
+
+def read_challenge(
+    name: str,
+    card: "ChallengeCard",
+    split: str,
+    root: Path,
+    digests: ContentDigests | None = None,
+    machines: Sequence[str] = (),
+) -> ClipTable:
+    """One table of a split's clips, of all its machine types or of those named.
+
+    Raises:
+        DataError: machine types are missing, or recordings cannot be used.
+    """
+    found, folders = challenge_inventory(name, card, split, root, machines)
+    own = card.splits[split]  # type: ignore[index]
+    missing = [machine for machine in own.machines if machine not in folders and (not machines or machine in machines)]
+    if missing:
+        raise DataError(
+            f"{name} {split} is not complete below {root}: no recordings of {', '.join(missing)}.",
+            advice=_download(name, split, root, missing if folders else machines)
+            + ("\nOr use a part of it: " + " ".join(f"--machine {machine}" for machine in folders) if folders else ""),
+        )
+    return make_table(f"{name}-{split}", root, found, card.protocol, digests)
+
+
+def _download(name: str, split: str, root: Path, machines: Sequence[str]) -> str:
+    named = "".join(f" --machine {machine}" for machine in machines)
+    return f"Get it: asdbench data download {name} --split {split}{named} --data-root {root}"
