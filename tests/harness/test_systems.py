@@ -238,7 +238,7 @@ def test_siamese_takes_negatives_from_other_machine_types_where_there_is_one_cla
 def test_records_of_the_first_schema_are_still_read(run, tmp_path):
     (record,) = run(["dcase2023-baseline-mse"], machine=["fan"])
     content = json.loads(record.model_dump_json())
-    interval = content["intervals"]["official_score"]
+    interval, protocol = content["intervals"]["official_score"], content["dataset"]["protocol"]
     old = {**content, "schema_version": 1, "loss": [3.0, 2.0], "ci95": interval}
     del old["training"], old["asked"]["system"], old["intervals"], old["dataset"]["protocol"]
     (tmp_path / "old").mkdir()
@@ -246,7 +246,7 @@ def test_records_of_the_first_schema_are_still_read(run, tmp_path):
     migrated = read_record(tmp_path / "old")
     assert migrated.schema_version == 3
     assert list(migrated.ci95) == interval
-    assert migrated.dataset.protocol == content["dataset"]["protocol"]
+    assert migrated.dataset.protocol == protocol
     assert migrated.training[0].curves == {"loss": [3.0, 2.0]}
     assert migrated.results == record.results
 
