@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from asdbench import __version__
-from asdbench.cli import data, list_, run, show
+from asdbench.cli import data, evaluate, list_, run, show
 from asdbench.core.errors import AsdbenchError
 
 INTERRUPTED = 130
@@ -41,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # importing rich for the help alone takes longer than the rest of it
 )
 app.command("run")(run.run)
+app.command("evaluate")(evaluate.evaluate)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.add_typer(data.app, name="data")

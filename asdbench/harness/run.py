@@ -1,15 +1,17 @@
 """Run the cells of a plan, one after the other, and leave a record of each."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
+from asdbench.datasets import Clip
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.embedding import Embedded, EmbeddingStage
 from asdbench.harness.failures import recorded
@@ -25,10 +27,10 @@ from asdbench.harness.record import (
     read_record,
     write_record,
 )
-from asdbench.harness.score_files import by_key, write_score_files
 from asdbench.harness.scoring import SectionOutcome, score_machine
 from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
 from asdbench.registry import Component
+from asdbench.score_files import write_score_files
 
 Outcomes = dict[str, dict[str, SectionOutcome]]
 
@@ -118,15 +120,21 @@ def _labelled_rows(plan: Plan, outcomes: Outcomes) -> dict[tuple[str, str], Sect
     for machine, sections in outcomes.items():
         for section, outcome in sections.items():
             clips = list(plan.table.select(machines=[machine], section=section, split="test"))
-            scores, decisions = by_key(outcome)
+            order = _rows_of(clips, outcome)
             rows[machine, section] = SectionScores(
                 labels=np.array([clip.label for clip in clips], np.int64),
                 domains=np.array([clip.domain or "" for clip in clips]),
-                scores=np.array([scores[clip.key] for clip in clips]),
-                decisions=np.array([decisions[clip.key] for clip in clips], np.int64),
+                scores=outcome.scores[order],
+                decisions=outcome.decisions[order],
                 names=tuple(clip.name for clip in clips),
             )
     return rows
+
+
+def _rows_of(clips: Sequence[Clip], outcome: SectionOutcome) -> NDArray[np.intp]:
+    """Where each clip stands in the outcome; clips meet their scores by key, not by order."""
+    place = {clip.key: row for row, clip in enumerate(outcome.clips)}
+    return np.array([place[clip.key] for clip in clips], np.intp)
 
 
 def _write(
@@ -178,7 +186,9 @@ def _write(
         for machine, sections in outcomes.items() if not failures else ():
             for section, outcome in sections.items():
                 clips = list(plan.table.select(machines=[machine], section=section, split="test"))
-                write_score_files(folder / "scores", machine, section, clips, outcome)
+                order = _rows_of(clips, outcome)
+                layout = plan.table.layout
+                write_score_files(folder / "scores", layout, clips, outcome.scores[order], outcome.decisions[order])
         write_record(folder, record)
     return record
 

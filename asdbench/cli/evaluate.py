@@ -1,0 +1,156 @@
+"""``asdbench evaluate``: anybody's score files, official numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asdbench.cli.options import AsJson, PluginPath, Quiet
+
+if TYPE_CHECKING:
+    from asdbench.registry import Catalog
+    from asdbench.score_files.evaluation import FolderEvaluation, Method
+    from asdbench.score_files.expectation import Expectation
+    from asdbench.score_files.ground_truth import GroundTruth
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of score files, or of a run.")],
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="dcase2020|...|dcase2026", help="Whose official score. [default: the run's, for a run]"),
+    ] = None,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--ground-truth",
+            metavar="DIR|FILE",
+            help="Labels of an evaluation set: an official evaluator's folder, or a baseline's eval_data_list_*.csv.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="dev|eval|own",
+            help="What the files are of, which says what has to be there; own: recordings of your own. "
+            "[default: found from machine types and sections]",
+        ),
+    ] = None,
+    machine: Annotated[
+        list[str] | None,
+        typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated."),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Score what is there although something is missing or wrong.")
+    ] = False,
+    ci: Annotated[
+        str,
+        typer.Option(
+            "--ci",
+            metavar="bootstrap|official|none",
+            help="95 % intervals: a stratified bootstrap, or what the official evaluators print.",
+        ),
+    ] = "bootstrap",
+    replicates: Annotated[int, typer.Option(min=100, help="Resampled test sets of the bootstrap.")] = 10_000,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A second system's score files: the difference, on the same resampled clips."),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Compute the official scores of score files, ours or anybody's, and list all that is wrong with them.
+
+    Rows are matched with the ground truth by name. A result with anything missing is labelled partial and has no
+    official score unless --partial is given. Exit code 1 when there is no score.
+    """
+    from asdbench.cli.evaluations import as_json_text, print_evaluation
+    from asdbench.core.errors import UsageError
+    from asdbench.protocols import Difference, paired_difference
+    from asdbench.registry import load_catalog
+    from asdbench.score_files.ground_truth import read_ground_truth
+
+    methods: tuple[Method, ...] = ("bootstrap", "official", "none")
+    if ci not in methods:
+        raise UsageError(f"--ci {ci}: accepted are {', '.join(methods)}.")
+    catalog = load_catalog(plugin_path or [])
+    truth = read_ground_truth(ground_truth.expanduser()) if ground_truth else None
+
+    def result(place: Path) -> "tuple[str, FolderEvaluation]":
+        return _evaluated(place, catalog, protocol, split, truth, partial, machine or [], ci, replicates)
+
+    used, found = result(folder)
+    difference: Difference | None = None
+    if against is not None:
+        other_protocol, other = result(against)
+        if other_protocol != used:
+            raise UsageError(f"--against: {folder} is evaluated by {used}, {against} by {other_protocol}.")
+        if found.official_score is None or other.official_score is None:
+            place = folder if found.official_score is None else against
+            raise UsageError(f"--against: {place} is partial. See: asdbench evaluate {place} --protocol {used}")
+        difference = paired_difference(used, found.sections, other.sections, replicates)
+    if as_json:
+        typer.echo(as_json_text(used, found, difference))
+    else:
+        notes = _known_problems(catalog, used, found) if not quiet else []
+        print_evaluation(folder, used, found, notes, against, difference)
+    if found.official_score is None:
+        raise typer.Exit(1)
+
+
+def _evaluated(
+    folder: Path,
+    catalog: "Catalog",
+    protocol: str | None,
+    split: str | None,
+    truth: "GroundTruth | None",
+    partial: bool,
+    machines: list[str],
+    ci: "Method",
+    replicates: int,
+) -> "tuple[str, FolderEvaluation]":
+    """The protocol used, and what the folder came to."""
+    from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+    from asdbench.harness.record import FILE, read_record
+    from asdbench.protocols import PROTOCOLS
+    from asdbench.score_files.evaluation import evaluate_folder
+
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise RequirementError(f"There is no folder {folder}.")
+    record = read_record(folder) if (folder / FILE).is_file() else None
+    protocol = protocol or (record.dataset.protocol if record else None)
+    if protocol not in PROTOCOLS:
+        asked = (
+            f"No protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}" if protocol else "--protocol is missing."
+        )
+        raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: docs/protocols.md")
+    if split not in (None, "dev", "eval", "own"):
+        raise UsageError(f"--split {split}: accepted are dev, eval and own.")
+    place = folder / "scores" if record or (folder / "scores").is_dir() else folder
+    if record is not None and split is None and record.asked.dataset not in PROTOCOLS:
+        split = "own"  # the run's data set is no challenge's, whatever its machine types are called
+    expected = _expectation(catalog, place, protocol, split)
+    return protocol, evaluate_folder(
+        place, protocol, truth, expected, partial=partial, machines=machines, interval=ci, replicates=replicates
+    )
+
+
+def _expectation(catalog: "Catalog", place: Path, protocol: str, split: str | None) -> "Expectation | None":
+    from asdbench.score_files.alignment import list_score_files
+    from asdbench.score_files.evaluation import expectation_for
+
+    if split == "own":
+        return None
+    card = catalog.find("datasets", protocol).challenge
+    assert card is not None, "every protocol has its data set's card"
+    return expectation_for(list_score_files(place)[0], protocol, card, split)
+
+
+def _known_problems(catalog: "Catalog", protocol: str, found: "FolderEvaluation") -> list[str]:
+    """What is known to be wrong with the ground truth that was used."""
+    card = catalog.find("datasets", protocol).challenge
+    if card is None or found.dataset != f"{protocol} eval":
+        return []
+    return [text for name, text in card.problems.items() if name == "ground_truth"]

@@ -1,0 +1,122 @@
+"""Evaluate a folder of score files: which data set it is of, what is missing, what it scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from asdbench.core.errors import RequirementError
+from asdbench.protocols import Evaluation, Intervals, bootstrap_intervals, evaluate
+from asdbench.protocols.bootstrap import REPLICATES, Sections
+from asdbench.protocols.jackknife import official_jackknife
+from asdbench.score_files.alignment import align, list_score_files
+from asdbench.score_files.expectation import Expectation, expectation_of, likeliest_split
+from asdbench.score_files.ground_truth import GroundTruth, Key
+from asdbench.score_files.names import ACCEPTED, ScoreFile
+from asdbench.score_files.problems import Problem
+
+if TYPE_CHECKING:
+    from asdbench.registry.challenge_card import ChallengeCard
+
+Method = Literal["bootstrap", "official", "none"]
+
+
+@dataclass(frozen=True)
+class FolderEvaluation:
+    """What a folder of score files came to.
+
+    Attributes:
+        dataset: in words, of what the score files are; None for a data set that no card describes.
+        partial: whether anything is missing or wrong.
+        official_score: None where the result is partial and nobody asked for a score all the same.
+        evaluation: of the sections that could be evaluated; None when there is none.
+        intervals: of the evaluation.
+        problems: all that is missing or wrong.
+        sections: the rows behind the evaluation.
+    """
+
+    dataset: str | None
+    partial: bool
+    official_score: float | None
+    evaluation: Evaluation | None
+    intervals: Intervals | None
+    problems: Sequence[Problem]
+    sections: Sections
+
+
+def evaluate_folder(
+    folder: Path,
+    protocol: str,
+    truth: GroundTruth | None = None,
+    expected: Expectation | None = None,
+    *,
+    partial: bool = False,
+    machines: Sequence[str] = (),
+    interval: Method = "bootstrap",
+    replicates: int = REPLICATES,
+) -> FolderEvaluation:
+    """Evaluate the score files in ``folder``.
+
+    Args:
+        folder: holds score and maybe decision files.
+        protocol: whose official score is wanted.
+        truth: labels and domains; None takes them from the clips' names.
+        expected: what a complete set holds; None for a data set that no card describes.
+        partial: give a score of what is there although something is missing; sections with a problem count with
+            their sound clips. Without it they are left out.
+        machines: only these machine types, which are then all that is expected.
+        interval: how 95 % intervals are found.
+        replicates: of the bootstrap.
+
+    Raises:
+        RequirementError: the folder holds no score file.
+    """
+    files, ignored = list_score_files(folder)
+    if machines:
+        files = [file for file in files if file.machine in machines]
+        expected, truth = _narrowed(expected, truth, machines)
+    if not any(file.kind == "anomaly_score" for file in files):
+        named = f" of {', '.join(machines)}" if machines else ""
+        raise RequirementError(f"No score files{named} in {folder}.\nExpected: {ACCEPTED}.")
+    found = align(files, protocol, truth, expected)
+    spoilt = set() if partial else found.spoilt()
+    sections = {key: rows for key, rows in found.sections.items() if key not in spoilt}
+    evaluation = evaluate(protocol, sections) if sections else None
+    wanted = evaluation is not None and (found.whole or partial)
+    intervals = None
+    if wanted and interval == "bootstrap":
+        intervals = bootstrap_intervals(protocol, sections, replicates)
+    elif wanted and interval == "official":
+        intervals = official_jackknife(protocol, sections)
+    return FolderEvaluation(
+        dataset=expected.name if expected else None,
+        partial=not found.whole,
+        official_score=evaluation.official_score if evaluation is not None and wanted else None,
+        evaluation=evaluation,
+        intervals=intervals,
+        problems=[*found.problems, *ignored],
+        sections=sections,
+    )
+
+
+def expectation_for(
+    files: Sequence[ScoreFile], name: str, card: "ChallengeCard", split: str | None
+) -> Expectation | None:
+    """What the files' data set should hold: the split asked for, else the one that most of the files belong to.
+
+    None when no file belongs to the challenge: a data set of the user's own, evaluated by the same definition.
+    """
+    keys: set[Key] = {(file.machine, file.section) for file in files}
+    chosen = split or likeliest_split(card, keys)
+    return None if chosen is None else expectation_of(name, card, chosen)
+
+
+def _narrowed(
+    expected: Expectation | None, truth: GroundTruth | None, machines: Sequence[str]
+) -> tuple[Expectation | None, GroundTruth | None]:
+    if expected is not None:
+        kept = tuple(key for key in expected.sections if key[0] in machines)
+        expected = Expectation(expected.name, kept, expected.counts)
+    if truth is not None:
+        truth = GroundTruth({key: own for key, own in truth.sections.items() if key[0] in machines}, truth.aliases)
+    return expected, truth

@@ -1,0 +1,70 @@
+"""Read one score or decision file, row by row: ``file name,value``, no header."""
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from asdbench.score_files.names import ScoreFile
+from asdbench.score_files.problems import Kind, Problem
+
+ENDINGS = (".wav", ".flac")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip's value and where it stands; None for a value that cannot be used."""
+
+    clip: str
+    value: float | None
+    line: int
+
+
+def clip_name(text: str) -> str:
+    """The clip that a row names, without folder and ending, by which clips are matched."""
+    name = PurePosixPath(text.strip().replace("\\", "/")).name
+    return name[: -len(PurePosixPath(name).suffix)] if name.lower().endswith(ENDINGS) else name
+
+
+def read_rows(file: ScoreFile, report: Callable[[Problem], None]) -> list[Row]:
+    """All rows that name a clip; a value that is no finite number, or no decision of 0 or 1, is None and reported."""
+
+    def say(kind: Kind, text: str, line: int | None = None) -> None:
+        kind = kind if file.kind == "anomaly_score" else "decisions"
+        report(
+            Problem(kind=kind, text=text, file=file.path.name, line=line, machine=file.machine, section=file.section)
+        )
+
+    try:
+        with file.path.open(encoding="utf-8-sig", newline="") as opened:
+            lines = list(csv.reader(opened))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        say("malformed", f"cannot be read as CSV: {error}")
+        return []
+    rows = []
+    for line, row in enumerate(lines, 1):
+        if not any(map(str.strip, row)):
+            continue
+        if len(row) != 2:
+            say("malformed", f"expected 'file name,value', found {len(row)} columns: {','.join(row)[:80]}", line)
+            continue
+        rows.append(Row(clip_name(row[0]), _value(file, row[1].strip(), line, say), line))
+    if not rows:
+        say("malformed", "holds no rows")
+    return rows
+
+
+def _value(file: ScoreFile, text: str, line: int, say: Callable[[Kind, str, int], None]) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        say("not-a-number", f"'{text}' is not a number", line)
+        return None
+    if not math.isfinite(value):
+        say("not-finite", f"'{text}' is not a finite number", line)
+        return None
+    if file.kind == "decision_result" and value not in (0.0, 1.0):
+        say("not-a-number", f"'{text}' is no decision: 0 or 1", line)
+        return None
+    return value
