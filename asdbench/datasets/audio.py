@@ -27,6 +27,18 @@ def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.floa
     Raises:
         BadRecording: not audio, truncated, empty, not finite, silent, or without that channel.
     """
+    samples, rate = decode(path)
+    mono = _one_channel(samples, channel)
+    refuse_unusable(mono)
+    return mono if rate == sample_rate_hz else _resample(mono, rate, sample_rate_hz)
+
+
+def decode(path: Path) -> tuple[NDArray[np.float32], int]:
+    """All samples, of shape (samples, channels), as they are in the file, and the sample rate (Hz).
+
+    Raises:
+        BadRecording: not audio, truncated or empty.
+    """
     import soundfile
 
     if path.stat().st_size == 0:
@@ -34,20 +46,26 @@ def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.floa
     try:
         with soundfile.SoundFile(path) as file:
             _refuse_truncated(file)
-            rate = file.samplerate
             samples: NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
             if len(samples) != file.frames:
                 raise BadRecording(f"truncated: {len(samples)} of {file.frames} samples")
+            return samples, file.samplerate
     except soundfile.LibsndfileError as error:
         raise BadRecording(f"cannot be decoded as audio: {error.error_string}") from error
-    mono = _one_channel(samples, channel)
-    if mono.size == 0:
+
+
+def refuse_unusable(samples: NDArray[np.float32]) -> None:
+    """Refuse samples of one or several channels that hold no sound.
+
+    Raises:
+        BadRecording: no samples, not finite, or silent.
+    """
+    if samples.size == 0:
         raise BadRecording("holds no samples")
-    if not np.isfinite(mono).all():
+    if not np.isfinite(samples).all():
         raise BadRecording("holds samples that are not numbers (NaN or infinite)")
-    if np.ptp(mono) < SILENCE:
+    if np.ptp(samples, axis=0).max() < SILENCE:
         raise BadRecording("silent: every sample is the same")
-    return mono if rate == sample_rate_hz else _resample(mono, rate, sample_rate_hz)
 
 
 def _refuse_truncated(file: "soundfile.SoundFile") -> None:

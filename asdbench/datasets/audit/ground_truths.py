@@ -1,0 +1,123 @@
+"""Read what the several files of ground truth that go with evaluation data say; they do not always agree.
+
+Three kinds, told apart by folder and file name: those of the official evaluator (``ground_truth_data``,
+``ground_truth_domain``: rows ``name,0|1``), its ``ground_truth_attributes`` and the baselines'
+``eval_data_list_<year>.csv``, whose rows name a clip twice, without and with its label.
+"""
+
+import csv
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from asdbench.core.errors import DataError
+from asdbench.datasets.names import NameFacts, parse_name
+
+EVALUATOR = "ground_truth_data and ground_truth_domain"
+ATTRIBUTES = "ground_truth_attributes"
+DATA_LIST = "eval_data_list"
+_FILE = re.compile(r"ground_truth_(?P<machine>.+)_(?:section|id)_\d+(?:_(?:source|target))?(?:_test)?")
+_DOMAINS = {"0": "source", "1": "target"}
+
+ClipName = tuple[str, str]  # machine type, name without ending
+
+
+@dataclass
+class Truth:
+    """Labels (1 is anomalous) and domains of clips, as one kind of file tells them."""
+
+    labels: dict[ClipName, int]
+    domains: dict[ClipName, str]
+
+    @property
+    def clips(self) -> set[ClipName]:
+        """Every clip that it names."""
+        return set(self.labels) | set(self.domains)
+
+    def of(self, machines: Collection[str]) -> "Truth":
+        """The part of some machine types."""
+        return Truth(
+            {clip: label for clip, label in self.labels.items() if clip[0] in machines},
+            {clip: domain for clip, domain in self.domains.items() if clip[0] in machines},
+        )
+
+
+def read_ground_truths(place: Path, machines: Collection[str]) -> dict[str, Truth]:
+    """Ground truth of some machine types by kind, from one file or all ``.csv`` files of a folder.
+
+    Raises:
+        DataError: there is none of these machine types, or a row is not understood.
+    """
+    paths = sorted(place.rglob("*.csv")) if place.is_dir() else [place] if place.is_file() else []
+    truths: dict[str, Truth] = {}
+    problems: list[str] = []
+    for path in paths:
+        kind = _kind(path)
+        if kind is not None:
+            try:
+                _read(path, kind, truths.setdefault(kind, Truth({}, {})), problems)
+            except (OSError, UnicodeDecodeError, csv.Error) as error:
+                problems.append(f"{path}: cannot be read as CSV: {error}")
+    if problems:
+        raise DataError(f"--ground-truth {place} cannot be read:", problems)
+    truths = {kind: own for kind, truth in truths.items() if (own := truth.of(machines)).clips}
+    if not truths:
+        raise DataError(
+            f"--ground-truth {place}: no ground truth of {', '.join(machines)} lies there.",
+            advice="Accepted: a folder with ground_truth_data/ground_truth_<machine>_section_<NN>_test.csv, "
+            "ground_truth_domain, ground_truth_attributes or eval_data_list_<year>.csv, or one such file.",
+        )
+    return truths
+
+
+def _kind(path: Path) -> str | None:
+    if path.stem.startswith(DATA_LIST):
+        return DATA_LIST
+    if ATTRIBUTES in path.parts:
+        return ATTRIBUTES
+    return EVALUATOR if _FILE.fullmatch(path.stem) else None
+
+
+def _read(path: Path, kind: str, truth: Truth, problems: list[str]) -> None:
+    named = _FILE.fullmatch(path.stem)
+    machine = named["machine"] if named else path.parent.name  # 2022: <machine>/attributes_03.csv
+    for number, row in _rows(path):
+        name, facts = _stem(row[0]), _named_in_full(row[1:])
+        if len(row) == 1 and kind == DATA_LIST:
+            machine = row[0]
+        elif facts is not None:
+            truth.labels[machine, name] = int(facts.label or 0)
+            if facts.domain is not None:
+                truth.domains[machine, name] = facts.domain
+        elif len(row) == 2 and row[1] in ("0", "1"):
+            if "ground_truth_domain" in path.parts:
+                truth.domains[machine, name] = _DOMAINS[row[1]]
+            else:
+                truth.labels[machine, name] = int(row[1])
+                own = parse_name(name)
+                if own is not None and own.domain is not None:  # 2021: one file for each domain
+                    truth.domains[machine, name] = own.domain
+        else:
+            problems.append(f"{path}:{number}: '{','.join(row)}' is neither name,0|1 nor name,name with label")
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            cells = [cell.strip() for cell in row if cell.strip()]
+            if cells and cells[0] != "file_name":
+                yield number, cells
+
+
+def _named_in_full(cells: list[str]) -> NameFacts | None:
+    for cell in reversed(cells):
+        facts = parse_name(_stem(cell))
+        if facts is not None and facts.label is not None:
+            return facts
+    return None
+
+
+def _stem(name: str) -> str:
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return last[: -len(PurePosixPath(last).suffix)] if last.lower().endswith((".wav", ".flac")) else last

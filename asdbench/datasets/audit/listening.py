@@ -1,0 +1,107 @@
+"""Read recordings, whole or their headers alone, by several threads."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.progress import Progress
+from asdbench.datasets.audio import SILENCE, BadRecording, decode, refuse_unusable
+
+Result = TypeVar("Result")
+
+FULL_SCALE = 32767 / 32768
+# Noise and tones above 20 Hz that just reach full scale stay there for one sample; two allow for coincidence.
+CLIPPED_RUN = 3
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a file says of its length and form."""
+
+    rate_hz: int
+    channels: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one file holds.
+
+    Attributes:
+        problem: why it cannot be used; None when it can.
+        header: rate, channels and length; None where the file cannot be decoded.
+        content: digest of the samples, the same for the same sound in a file of another kind.
+        clipped: share of samples at full scale, 0 unless at least ``CLIPPED_RUN`` in a row have the same such value.
+        dead: channels that hold no sound while others do.
+        alike: whether all of several channels are the same.
+    """
+
+    problem: str | None
+    header: Header | None = None
+    content: str = ""
+    clipped: float = 0.0
+    dead: tuple[int, ...] = ()
+    alike: bool = False
+
+
+def read_header(path: Path) -> Header | None:
+    """Rate, channels and length (s) from the header alone; None where there is no readable one."""
+    import soundfile
+
+    try:
+        info = soundfile.info(path)
+    except (OSError, RuntimeError):  # libsndfile's errors are RuntimeErrors
+        return None
+    return Header(info.samplerate, info.channels, info.frames / info.samplerate)
+
+
+def listen(path: Path) -> Heard:
+    """Read one file to the end; what is wrong with it is said, never raised."""
+    try:
+        samples, rate = decode(path)
+        header = Header(rate, samples.shape[1], len(samples) / rate)
+        try:
+            refuse_unusable(samples)
+        except BadRecording as error:
+            return Heard(str(error), header)
+    except BadRecording as error:
+        return Heard(str(error))
+    except OSError as error:
+        return Heard(f"cannot be read: {error.strerror or error}")
+    dead = np.flatnonzero(np.ptp(samples, axis=0) < SILENCE)
+    return Heard(
+        problem=None,
+        header=header,
+        content=hashlib.blake2b(samples.tobytes(), digest_size=16, salt=str(rate).encode()).hexdigest(),
+        clipped=clipped_share(samples),
+        dead=tuple(map(int, dead)),
+        alike=samples.shape[1] > 1 and bool((samples == samples[:, :1]).all()),
+    )
+
+
+def clipped_share(samples: NDArray[np.float32]) -> float:
+    """Share of samples, of shape (samples, channels), at full scale; 0 where no ``CLIPPED_RUN`` in a row are equal."""
+    full = np.abs(samples) >= FULL_SCALE
+    if full.sum() < CLIPPED_RUN or len(samples) < CLIPPED_RUN:
+        return 0.0
+    flat = full[1:] & (samples[1:] == samples[:-1])  # equal to the one before, at full scale
+    runs = flat[1:] & flat[:-1]
+    return float(full.mean()) if runs.any() else 0.0
+
+
+def for_each(
+    work: Callable[[Path], Result], paths: Sequence[Path], jobs: int, progress: Progress, name: str
+) -> list[Result]:
+    """Results of ``work`` in the order of ``paths``."""
+    results: list[Result] = []
+    with progress.stage(name, len(paths)) as stage, ThreadPoolExecutor(max(1, jobs)) as pool:
+        for result in pool.map(work, paths):
+            results.append(result)
+            stage.advance()
+    return results
