@@ -1,0 +1,90 @@
+"""The ledger of downloads: checksum of every zip as first seen, and what was unpacked of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from asdbench.core.errors import DataError
+from asdbench.core.files import write_text
+
+
+def now() -> str:
+    """Date and time, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Unpacked(BaseModel):
+    """What a zip held.
+
+    Attributes:
+        files: how many files went into each folder, by its path below the machine type's ("" is that itself).
+        size: of all files (bytes).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: dict[str, int]
+    size: int
+    date: str
+
+    def lies_in(self, folder: Path) -> bool:
+        """Whether every folder is there with at least as many files; contents are not read."""
+        return all(_count(folder / place) >= number for place, number in self.files.items())
+
+
+class Download(BaseModel):
+    """A zip as it was first downloaded.
+
+    Attributes:
+        size: of the zip (bytes).
+        published: checksum of the card that it was compared with.
+        accepted: taken although a checksum said otherwise (``--accept-new``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zip: str
+    machine: str
+    sha256: str
+    size: int
+    date: str
+    published: str | None = None
+    accepted: bool = False
+    unpacked: Unpacked | None = None
+
+
+class Ledger(BaseModel):
+    """Downloads of one challenge by address; written whole at every change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = 1
+    downloads: dict[str, Download] = {}
+
+    def save(self, path: Path) -> None:
+        """Write it whole."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+
+def read_ledger(path: Path) -> Ledger:
+    """The ledger of a challenge's folder; an empty one where there is none.
+
+    Raises:
+        DataError: the file is no ledger.
+    """
+    if not path.exists():
+        return Ledger()
+    try:
+        return Ledger.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise DataError(
+            f"{path} is not a ledger of downloads ({where}: {first['msg']}).",
+            advice="Move it away and give the command again: checksums are then recorded anew.",
+        ) from error
+
+
+def _count(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.iterdir()) if folder.is_dir() else 0
