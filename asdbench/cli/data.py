@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.data_download import download
 from asdbench.cli.options import AsJson, Jobs, Quiet
 
 app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
+app.command("download")(download)
 
 
 @app.command()

@@ -1,0 +1,152 @@
+"""``asdbench data download`` as a person and a script meet it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from zip_server import Served, md5, recordings, serving, sha256, write_card, zip_of
+
+from asdbench.datasets.download import attempts
+
+NAME = "dcase2023-mini"
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch):
+    monkeypatch.setattr(attempts, "BACKOFF_S", (0.0, 0.01))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server(dcase2023_names):
+    with serving() as running:
+        for number, machine in enumerate(("fan", "valve")):
+            content = zip_of(recordings(machine, dcase2023_names(), number))
+            running.files[f"/files/dev_{machine}.zip"] = Served(content)
+        yield running
+
+
+@pytest.fixture
+def download(cli, server, tmp_path):
+    """Runs the command on the small challenge: ``download("--machine", "fan")``."""
+    folder = write_card(tmp_path / "plugin", server.base)
+    words = ("data", "download", NAME, "--plugin-path", folder, "--data-root", tmp_path / "data")
+    return lambda *more: cli(*words, *more)
+
+
+def test_a_summary_and_the_next_commands(download, tmp_path):
+    outcome = download("--machine", "fan")
+    assert outcome.code == 0
+    place = tmp_path / "data" / NAME / "dev_data" / "raw" / "fan"
+    assert outcome.out.startswith("fan: 22 files, ")
+    assert f"in {place}; dev_fan.zip downloaded (" in outcome.out
+    words = f"--split dev --machine fan --data-root {tmp_path / 'data'} --plugin-path {tmp_path / 'plugin'}"
+    assert f"Check it: asdbench data verify {NAME} {words}" in outcome.err
+    assert f"Run on it: asdbench run --dataset {NAME} {words} --extractor raw-mel" in outcome.err
+    assert "Licence of the recordings: CC0" in outcome.err
+    again = download("--machine", "fan")
+    assert "dev_fan.zip present" in again.out
+    assert "downloaded before" in again.err
+
+
+def test_a_whole_split_says_first_how_much_is_to_come_and_can_be_run(download, cli, server, tmp_path):
+    outcome = download("--json")
+    assert "2 zips to transfer, " in outcome.err
+    zips = outcome.json["zips"]
+    assert [(one["machine"], one["state"], one["files"]) for one in zips] == [
+        ("fan", "downloaded", 22),
+        ("valve", "downloaded", 22),
+    ]
+    assert zips[0]["sha256"] == sha256(server.files["/files/dev_fan.zip"].content)
+    plan = cli(
+        "run", "--dataset", NAME, "--data-root", tmp_path / "data", "--plugin-path", tmp_path / "plugin",
+        "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "runs", "--dry-run", "--json",
+    )  # fmt: skip
+    assert plan.code == 0, plan.err
+    assert len(plan.json["plan"]) == 1
+
+
+def test_quiet_says_nothing_on_the_way(download):
+    outcome = download("--quiet", "--machine", "fan", "--json")
+    assert outcome.err == ""
+    assert outcome.json["split"] == "dev"
+
+
+def test_zips_are_kept_when_asked_for(download, tmp_path, server):
+    download("--machine", "fan", "--keep-zips", "--quiet")
+    kept = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip"
+    assert kept.read_bytes() == server.files["/files/dev_fan.zip"].content
+
+
+def test_the_data_root_of_the_environment(cli, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASDBENCH_DATA", str(tmp_path / "elsewhere"))
+    folder = write_card(tmp_path / "plugin", server.base)
+    outcome = cli("data", "download", NAME, "--plugin-path", folder, "--machine", "valve")
+    assert str(tmp_path / "elsewhere" / NAME) in outcome.out
+    assert "--data-root" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["dcase-2023"], 2, "Did you mean 'dcase2023'"),
+        (["synthetic"], 2, "Make it: asdbench data make synthetic"),
+        (["dcase2023", "--split", "all"], 2, "has no split 'all'. Accepted: dev, eval."),
+        (["dcase2023", "--machine", "fann"], 2, "Did you mean 'fan'"),
+        (["dcase2023", "--machine", "fan", "--data-root", "/dev/null/x"], 2, "--data-root DIR"),
+        ([], 2, "Missing argument 'NAME'"),
+    ],
+)
+def test_mistakes_end_in_a_message_before_anything_is_asked_for(cli, words, code, message):
+    outcome = cli("data", "download", *words)
+    assert outcome.code == code
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def test_failures_end_in_a_message_and_a_code(download, cli, server, tmp_path):
+    del server.files["/files/dev_valve.zip"]
+    outcome = download()
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "404 Not Found" in outcome.err
+    server.files["/files/dev_fan.zip"].statuses = [503] * 9
+    outcome = download("--machine", "fan")
+    assert outcome.code == 3
+    assert "after 3 attempts: the server answers 503" in outcome.err
+    folder = write_card(tmp_path / "other", server.base, {"dev_fan.zip": md5(b"")})
+    server.files["/files/dev_fan.zip"].statuses = []
+    words = ("data", "download", NAME, "--plugin-path", folder, "--data-root", tmp_path / "data", "--machine", "fan")
+    outcome = cli(*words)
+    assert outcome.code == 3
+    assert "--accept-new" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert cli(*words, "--accept-new").code == 0
+
+
+def test_interrupted_with_control_c(server, tmp_path):
+    """As on a keyboard, while the server keeps the command waiting; the next one goes on from there."""
+    served = server.files["/files/dev_fan.zip"]
+    folder = write_card(tmp_path / "plugin", server.base)
+    words = ["data", "download", NAME, "--machine", "fan", "--plugin-path", folder, "--data-root", tmp_path / "data"]
+    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, words)]
+    part = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip.part"
+    served.cuts, served.stall_s = [1 << 16], 30.0
+    process = subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, ""), err
+    assert "are kept: the same command goes on" in err
+    assert "Traceback" not in err
+    kept = part.stat().st_size
+    assert kept > 0
+    served.cuts, served.stall_s = [], 0.0
+    process = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True)
+    assert server.gets()[-1].range == f"bytes={kept}-"
+    assert "fan: 22 files" in process.stdout
