@@ -52,8 +52,10 @@ def fetch(url: str, target: Path, size: int | None, progress: Progress) -> None:
     """
     import pooch  # type: ignore[import-untyped]
 
+    part = _resume(url, target, size, progress)  # before pooch makes a temporary file, which a kill would leave
+
     def transfer(_url: str, temporary: str | Path, _pooch: Any) -> None:
-        _resume(url, target, size, progress).hand_over(Path(temporary))
+        part.hand_over(Path(temporary))
 
     pooch.get_logger().setLevel(logging.WARNING)  # it would print what the progress says already
     # Checksums are compared by ``sums``, not here: pooch would delete a file that differs.
