@@ -20,6 +20,7 @@ from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
+from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import recorded
 from asdbench.harness.plan import Pipeline, Plan
 from asdbench.harness.record import Failure, TrainedNetwork
@@ -41,6 +42,7 @@ class Embedded:
         training: what each fit left to look at.
         notes: what each fit noted.
         seconds: of fitting and of embedding, when they were computed.
+        macs: multiply-accumulates for one clip by machine type, where a network was counted.
         failures: why rows are missing.
     """
 
@@ -48,6 +50,7 @@ class Embedded:
     training: list[TrainedNetwork] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    macs: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -100,14 +103,22 @@ class EmbeddingStage:
                 if not path.is_file():
                     self._embed(extractor, machine, path, seed)
                 done.rows[machine] = np.load(path, allow_pickle=False)
-                _add_seconds(done.seconds, json.loads(path.with_suffix(".json").read_text()))
+                measured = json.loads(path.with_suffix(".json").read_text())
+                _add_seconds(done.seconds, {"embed": measured["embed"]})
+                if measured.get("macs") is not None:
+                    done.macs[machine] = measured["macs"]
         facts = json.loads((trained / SAVED).read_text())
         _add_seconds(done.seconds, {"fit": facts["seconds"]})
         done.notes += [note for note in facts["notes"] if note not in done.notes]
         if facts["curves"]:
-            done.training.append(
-                TrainedNetwork(machines=machines, parameters=facts["parameters"], curves=facts["curves"])
+            counted = [done.macs[machine] for machine in machines if machine in done.macs]
+            network = TrainedNetwork(
+                machines=machines,
+                parameters=facts["parameters"],
+                curves=facts["curves"],
+                macs=max(counted, default=None),
             )
+            done.training.append(network)
 
     def _seed(self, machines: list[str]) -> int:
         name = self._pipeline.extractor.name
@@ -197,14 +208,16 @@ class EmbeddingStage:
         clips = table.blind_view()
         features = self._store.read(table, self._pipeline.frontend)
         started = time.perf_counter()
-        rows = np.asarray(extractor.embed(clips, self._context(features, seed, None)))
+        context = self._context(features, seed, None)
+        rows = np.asarray(extractor.embed(clips, context))
         seconds = time.perf_counter() - started
         self._refuse_unusable(rows, len(clips), machine)
         trained_on = {clip.key for clip in table.training_view()}
         if extractor.curves:
             self._refuse_collapsed(rows[[clip.key in trained_on for clip in clips]], machine)
         with whole_file(path.with_suffix(".json")) as file:
-            file.write(json.dumps({"embed": seconds}).encode())
+            macs = multiply_accumulates(extractor, clips, context) if extractor.curves else None
+            file.write(json.dumps({"embed": seconds, "macs": macs}).encode())
         with whole_file(path) as file:
             np.save(file, rows, allow_pickle=False)
 

@@ -80,6 +80,9 @@ class TrainedNetwork(Model):
     machines: list[str] = Field(description="Machine types that share it.")
     parameters: int | None = Field(description="Learned numbers; None where an old record did not tell.")
     curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured.")
+    macs: int | None = Field(
+        default=None, description="Multiply-accumulates of the network for one clip, the most of its machine types."
+    )
 
 
 class Failure(Model):

@@ -1,0 +1,121 @@
+"""``asdbench submit``: write or check an entry to the challenge."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asdbench.cli.options import AsJson, PluginPath
+
+if TYPE_CHECKING:
+    from asdbench.submission import Finding
+
+
+def submit(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Folder of a finished run on the evaluation data.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME_ORG_task2_N", help="Label of the submission, N from 1 to 4.")
+    ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run of the same system on the development data, for the meta file. [default: found beside RUN]",
+        ),
+    ] = None,
+    meta: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML with values for the meta file (authors, data usage); they win."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the team's folder goes.")] = Path("submissions"),
+    check: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Check a system's or a team's folder; nothing is written.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="dcaseYEAR", help="Year of the checked folder. [default: found]")
+    ] = None,
+    as_json: AsJson = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Write the folder that the challenge wants from a run, or check such a folder, also one made elsewhere.
+
+    <out>/<Name>_<Org>/<label>/ holds score files, decision files and <label>.meta.yaml with what the run's record
+    knows. It is checked once it is written. Exit code 1 when a check finds errors.
+    """
+    from asdbench.core.errors import UsageError
+    from asdbench.submission.label import require_label
+
+    if check is not None:
+        if run is not None or label is not None:
+            raise UsageError("--check takes no RUN and no --label: it writes nothing.")
+        _check(check.expanduser(), protocol, as_json, plugin_path or [])
+        return
+    if run is None or label is None:
+        raise UsageError(
+            "Give a run and a label: asdbench submit runs/<run-id> --label Sato_NTU_task2_1\n"
+            "Or check a folder: asdbench submit --check DIR"
+        )
+    from asdbench.core.errors import AsdbenchError
+    from asdbench.submission.meta import read_yaml
+    from asdbench.submission.write import write_submission
+
+    own = None
+    if meta is not None:
+        try:
+            own = read_yaml(meta)
+        except ValueError as error:
+            raise UsageError(f"--meta {meta}: {error}") from error
+        if not isinstance(own, dict):
+            raise UsageError(f"--meta {meta}: expected mappings like those of a meta file (submission, system ...).")
+    written = write_submission(run.expanduser(), require_label(label), out.expanduser(), development, own)
+    if written.development is None:
+        typer.echo(
+            "note: no run on the development data was found, so its results are not filled in: --development RUN",
+            err=True,
+        )
+    else:
+        typer.echo(f"development results of {written.development}", err=True)
+    if not written.folder.is_dir():
+        raise AsdbenchError(f"{written.folder} was not written.")
+    if not as_json:
+        typer.echo(str(written.folder))
+    _check(written.folder, protocol, as_json, plugin_path or [])
+
+
+def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list[Path]) -> None:
+    import json
+
+    from asdbench.core.errors import UsageError, did_you_mean
+    from asdbench.registry import load_catalog
+    from asdbench.submission import check_submission
+
+    catalog = load_catalog(plugin_paths)
+    cards = {name: card for name in catalog.names("datasets") if (card := catalog.find("datasets", name).challenge)}
+    if protocol is not None and protocol not in cards:
+        hint = did_you_mean(protocol, cards)
+        raise UsageError(f"No challenge '{protocol}'.{hint} Accepted: {', '.join(cards)}.")
+    findings, systems = check_submission(folder, cards, protocol)
+    errors = sum(finding.level == "error" for finding in findings)
+    if as_json:
+        content = {
+            "folder": str(folder),
+            "systems": [str(system) for system in systems],
+            "errors": errors,
+            "findings": [finding.model_dump() for finding in findings],
+        }
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        _print(findings, len(systems), errors)
+    if errors:
+        raise typer.Exit(1)
+
+
+def _print(findings: "list[Finding]", systems: int, errors: int) -> None:
+    for finding in findings:
+        colour = "red" if finding.level == "error" else "yellow"
+        typer.secho(f"{finding.level}: {finding}", fg=colour)
+    warnings = len(findings) - errors
+    counted = f"{systems} system{'s' if systems > 1 else ''} checked: {errors} errors, {warnings} warnings"
+    typer.secho(counted, fg="red" if errors else "green", bold=True)

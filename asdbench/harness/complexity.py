@@ -1,0 +1,19 @@
+"""Count what a network computes for one clip."""
+
+from collections.abc import Sequence
+
+from asdbench.datasets import BlindClip
+from asdbench.extractors.base import Context, Extractor
+
+
+def multiply_accumulates(extractor: Extractor, clips: Sequence[BlindClip], context: Context) -> int:
+    """Multiply-accumulate operations (MACs) of embedding the first of ``clips``.
+
+    Counted by PyTorch while the network runs: half the floating-point operations of its matrix products and
+    convolutions. Front end and scorer are not part of it.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        extractor.embed(clips[:1], context)
+    return int(counter.get_total_flops()) // 2
