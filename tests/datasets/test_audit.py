@@ -220,9 +220,10 @@ def test_attributes_that_the_card_does_not_hide(root):
     assert [(one.kind, one.level, one.machine, len(one.files)) for one in found.findings] == [
         ("attributes", "warning", "fan", 6), ("attributes", "warning", "fan", 8),
     ]  # fmt: skip
-    assert found.rows[0].attributes == "hidden"
+    assert found.rows[0].attributes == "none"
     hidden = make_card(machines={"fan": {"attributes_hidden": True}, "pump": {}})
     assert audit(root, hidden).findings == []
+    assert audit(root, hidden).rows[0].attributes == "hidden"
     assert verify(holdings_of_folder(root), 2, Silent()).findings == []  # no card, and none has any
 
 

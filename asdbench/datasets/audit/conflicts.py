@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 from asdbench.datasets.audit.findings import Finding, Place, counted
-from asdbench.datasets.audit.ground_truths import ClipName, Truth, read_ground_truths
+from asdbench.datasets.audit.ground_truths import EVALUATOR, ClipName, Truth, read_ground_truths
 from asdbench.datasets.audit.holdings import Holdings
 from asdbench.datasets.names import parse_name
 
@@ -29,13 +29,14 @@ def conflicts(holdings: Holdings, place: Path) -> Iterator[Finding]:
     for (one, first), (other, second) in combinations(truths.items(), 2):
         labels = _differing(first.labels, second.labels)
         domains = _differing(first.domains, second.domains)
-        shared = _by_section(first.clips & second.clips)
-        for (machine, section), clips in _by_section(labels | domains).items():
+        shared, differing = _by_section(first.clips & second.clips), _by_section(labels | domains)
+        after = f" ({_numbers(labels, domains)} in all)" if len(differing) > 1 else ""
+        after += "; the card knows of it" if known else ""
+        for (machine, section), clips in differing.items():
             yield Finding(
                 "ground-truth-conflict", "warning" if known else "error", machine, section,
-                f"{counted(len(labels & clips), 'label')} and {counted(len(domains & clips), 'domain')} of "
-                f"{len(shared[machine, section])} clips differ between {one} and {other}"
-                + ("; the card knows of it" if known else ""),
+                f"{_numbers(labels & clips, domains & clips)} of {len(shared[machine, section])} test clips differ: "
+                f"{one} against {other}{after}",
                 tuple(
                     Place(clip[1], " and ".join(["label"] * (clip in labels) + ["domain"] * (clip in domains)))
                     for clip in sorted(clips)
@@ -43,14 +44,18 @@ def conflicts(holdings: Holdings, place: Path) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _numbers(labels: set[ClipName], domains: set[ClipName]) -> str:
+    return f"{counted(len(labels), 'label')} and {counted(len(domains), 'domain')}"
+
+
 def _names(holdings: Holdings, kind: str, truth: Truth) -> Iterator[Finding]:
     """Clips that only the ground truth or only the folder has; machine types without test recordings are not asked."""
     told, there = _by_section(truth.clips), _by_section(_test_clips(holdings))
-    here = {machine for machine, _ in there}
+    here, asked = {machine for machine, _ in there}, {machine for machine, _ in told}
     for machine, section in sorted({*told, *there}):
         names, recordings = told.get((machine, section), set()), there.get((machine, section), set())
-        if machine not in here or not any(machine == other for other, _ in told):
-            continue
+        if machine not in here or machine not in asked or (kind != EVALUATOR and not names):
+            continue  # the other kinds need not have every section
         for lacking, words in (
             (names - recordings, f"in {kind} without a test recording of that name"),
             (recordings - names, f"among the test recordings that {kind} does not name"),

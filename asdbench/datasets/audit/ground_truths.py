@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from asdbench.core.errors import DataError
-from asdbench.datasets.names import NameFacts, parse_name
+from asdbench.datasets.names import parse_name
 
 EVALUATOR = "ground_truth_data and ground_truth_domain"
 ATTRIBUTES = "ground_truth_attributes"
 DATA_LIST = "eval_data_list"
 _FILE = re.compile(r"ground_truth_(?P<machine>.+)_(?:section|id)_\d+(?:_(?:source|target))?(?:_test)?")
+# Since 2023 the split is left out: section_00_source_normal_0035_weight15.
+_IN_FULL = re.compile(
+    r"section_\d+_(?P<domain>source|target)(?:_test)?_(?P<label>normal|anomaly)_\d+(?:_.*)?"
+    r"|(?P<label_2020>normal|anomaly)_id_\d+_\d+"
+)
 _DOMAINS = {"0": "source", "1": "target"}
 
 ClipName = tuple[str, str]  # machine type, name without ending
@@ -46,6 +51,8 @@ class Truth:
 def read_ground_truths(place: Path, machines: Collection[str]) -> dict[str, Truth]:
     """Ground truth of some machine types by kind, from one file or all ``.csv`` files of a folder.
 
+    The official evaluator's comes first.
+
     Raises:
         DataError: there is none of these machine types, or a row is not understood.
     """
@@ -61,7 +68,8 @@ def read_ground_truths(place: Path, machines: Collection[str]) -> dict[str, Trut
                 problems.append(f"{path}: cannot be read as CSV: {error}")
     if problems:
         raise DataError(f"--ground-truth {place} cannot be read:", problems)
-    truths = {kind: own for kind, truth in truths.items() if (own := truth.of(machines)).clips}
+    kinds = [kind for kind in (EVALUATOR, ATTRIBUTES, DATA_LIST) if kind in truths]
+    truths = {kind: own for kind in kinds if (own := truths[kind].of(machines)).clips}
     if not truths:
         raise DataError(
             f"--ground-truth {place}: no ground truth of {', '.join(machines)} lies there.",
@@ -83,13 +91,13 @@ def _read(path: Path, kind: str, truth: Truth, problems: list[str]) -> None:
     named = _FILE.fullmatch(path.stem)
     machine = named["machine"] if named else path.parent.name  # 2022: <machine>/attributes_03.csv
     for number, row in _rows(path):
-        name, facts = _stem(row[0]), _named_in_full(row[1:])
+        name, said = _stem(row[0]), _named_in_full(row[1:])
         if len(row) == 1 and kind == DATA_LIST:
             machine = row[0]
-        elif facts is not None:
-            truth.labels[machine, name] = int(facts.label or 0)
-            if facts.domain is not None:
-                truth.domains[machine, name] = facts.domain
+        elif said is not None:
+            truth.labels[machine, name], domain = said
+            if domain is not None:
+                truth.domains[machine, name] = domain
         elif len(row) == 2 and row[1] in ("0", "1"):
             if "ground_truth_domain" in path.parts:
                 truth.domains[machine, name] = _DOMAINS[row[1]]
@@ -110,11 +118,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield number, cells
 
 
-def _named_in_full(cells: list[str]) -> NameFacts | None:
+def _named_in_full(cells: list[str]) -> tuple[int, str | None] | None:
+    """Label and domain of the last name that tells a label."""
     for cell in reversed(cells):
-        facts = parse_name(_stem(cell))
-        if facts is not None and facts.label is not None:
-            return facts
+        if found := _IN_FULL.fullmatch(_stem(cell)):
+            return int("anomaly" in (found["label"], found["label_2020"])), found["domain"]
     return None
 
 

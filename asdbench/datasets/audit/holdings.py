@@ -1,13 +1,12 @@
 """What lies in a data set's folder, machine type by machine type, and what its card says should."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError
-from asdbench.datasets.arrangements import challenge_folders
-from asdbench.datasets.challenge import require_split
+from asdbench.datasets.challenge import challenge_inventory, require_split
 from asdbench.datasets.clips import ClipTable
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.folder import folders_below, make_table, pick
@@ -64,14 +63,13 @@ class Holdings:
         """A path as it is below the root."""
         return str(path).removeprefix(f"{self.root}/")
 
-    @property
-    def download(self) -> str:
-        """The command that gets what is missing; empty for a folder."""
+    def download(self, machines: Iterable[str] = ()) -> str:
+        """The command that gets some machine types, or all; empty for a folder."""
         if self.card is None:
             return ""
-        return f"asdbench data download {self.name.removesuffix(f'-{self.split}')} --split {self.split}" + (
-            f" --data-root {self.root}"
-        )
+        named = "".join(f" --machine {machine}" for machine in machines)
+        name = self.name.removesuffix(f"-{self.split}")
+        return f"asdbench data download {name} --split {self.split}{named} --data-root {self.root}"
 
 
 def holdings_of_folder(root: Path, name: str | None = None, machines: Sequence[str] = ()) -> Holdings:
@@ -99,7 +97,7 @@ def holdings_of_challenge(
     split = require_split(name, card, split, machines)
     own = card.splits[split]  # type: ignore[index]
     wanted = tuple(machine for machine in own.machines if not machines or machine in machines)
-    folders = challenge_folders(root, card.year, split, wanted) if root.is_dir() else {}
+    folders = challenge_inventory(name, card, split, root, wanted)[1] if root.is_dir() else {}
     parts = {
         machine: take_inventory({machine: folders[machine]}, own.sections_of(machine))
         for machine in wanted
@@ -108,7 +106,9 @@ def holdings_of_challenge(
     holdings = Holdings(f"{name}-{split}", root, parts, wanted, card, split)
     if not parts:
         why = f"no folder of {', '.join(wanted)}" if root.is_dir() else "there is no such folder"
-        raise DataError(f"Nothing of {name} {split} lies below {root}: {why}.", advice=f"Get it: {holdings.download}")
+        raise DataError(
+            f"Nothing of {name} {split} lies below {root}: {why}.", advice=f"Get it: {holdings.download(machines)}"
+        )
     return holdings
 
 

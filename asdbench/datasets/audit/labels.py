@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from asdbench.datasets.audit.findings import Finding, Place, counted
 from asdbench.datasets.audit.holdings import Holdings
-from asdbench.datasets.inventory import Recording
 
 FIRST_WITH_ATTRIBUTES = 2022  # before, names of some machine types only had them
 
@@ -41,12 +40,3 @@ def attributes(holdings: Holdings) -> Iterator[Finding]:
                     + (", which the card does not say are hidden" if due else ""),
                     tuple(Place(holdings.relative(one.path)) for one in bare),
                 )  # fmt: skip
-
-
-def attributes_known(recordings: list[Recording]) -> str:
-    """``"known"``, ``"hidden"`` or how many of the training clips have any."""
-    clips = [one for one in recordings if one.split == "train"]
-    known = sum(bool(one.facts.attributes) for one in clips)
-    if known in (0, len(clips)):
-        return "known" if known else "hidden"
-    return f"{known} of {len(clips)}"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.datasets.audit.holdings import Holdings
-from asdbench.datasets.audit.labels import attributes_known
 from asdbench.datasets.audit.listening import Header
 from asdbench.datasets.inventory import Recording, layouts
 
@@ -26,7 +25,8 @@ class Row:
         channels: numbers of channels.
         shortest_s: length (s) of the shortest clip; 0 where no header could be read.
         longest_s: length (s) of the longest clip.
-        attributes: of training clips: "known", "hidden" or how many have any; empty where there are none.
+        attributes: of training clips: "known", "none", "hidden" where the card says why there are none, or how many
+            have any; empty where there are no training clips.
     """
 
     machine: str
@@ -86,7 +86,7 @@ def _row(
         channels=tuple(sorted({header.channels for header in known})),
         shortest_s=min(lengths, default=0.0),
         longest_s=max(lengths, default=0.0),
-        attributes=attributes_known(here) if any(one.split == "train" for one in here) else "",
+        attributes=_attributes(holdings, machine, [one for one in here if one.split == "train"]),
     )
 
 
@@ -99,3 +99,11 @@ def _expected(holdings: Holdings, machine: str, section: str) -> dict[str, int]:
     if own.supplemental is not None and len(own.sections_of(machine)) == 1:
         known["supplemental"] = own.supplemental
     return {split: number for split, number in known.items() if number}
+
+
+def _attributes(holdings: Holdings, machine: str, clips: list[Recording]) -> str:
+    known = sum(bool(one.facts.attributes) for one in clips)
+    if 0 < known < len(clips):
+        return f"{known} of {len(clips)}"
+    hidden = holdings.expected is not None and holdings.expected.machines[machine].attributes_hidden
+    return ("known" if known else "hidden" if hidden else "none") if clips else ""

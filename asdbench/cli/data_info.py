@@ -1,0 +1,200 @@
+"""``asdbench data info``: what a data set holds, from names and headers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asdbench.cli.options import AsJson, DataRoot, PluginPath, Split
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from asdbench.datasets.audit import Holdings
+    from asdbench.datasets.audit.summary import Row
+
+DataSet = Annotated[
+    str,
+    typer.Argument(help="A folder, the card of a synthetic data set, or that of a challenge: dcase2020 to dcase2026."),
+]
+Machines = Annotated[
+    list[str] | None, typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated.")
+]
+SHOWN_FAULTS = 5
+PIPE_WIDTH = 200  # columns, where the output is not a terminal
+
+
+def info(
+    dataset: DataSet = "synthetic",
+    split: Split = None,
+    data_root: DataRoot = None,
+    machine: Machines = None,
+    as_json: AsJson = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Show what a data set holds: numbers of clips, rates, channels and lengths; what is missing is said."""
+    import json
+    from dataclasses import asdict
+
+    from asdbench.core.progress import Silent
+    from asdbench.datasets.audit.listening import for_each, read_header
+    from asdbench.datasets.audit.summary import counts, lacking, layout_of, rows
+    from asdbench.harness.machine import available_cores
+
+    holdings = open_holdings(dataset, split, data_root, machine or [], plugin_path or [])
+    paths = [one.path for one in holdings.recordings]
+    headers = dict(zip(paths, for_each(read_header, paths, available_cores(), Silent(), "headers"), strict=True))
+    found = rows(holdings, headers)
+    fingerprint, faults = _fingerprint(holdings)
+    unreadable = sum(header is None for header in headers.values())
+    if as_json:
+        content: dict[str, Any] = {
+            "name": holdings.name,
+            "layout": layout_of(holdings),
+            "fingerprint": fingerprint,
+            "clips": counts(holdings),
+            "root": str(holdings.root),
+            "split": holdings.split,
+            "machines": [asdict(row) for row in found],
+            "missing": lacking(holdings),
+            "unreadable": unreadable,
+            "faults": faults,
+        }
+        typer.echo(json.dumps(content, indent=2))
+        return
+    _print_counts(holdings, counts(holdings))
+    table = form_table(found)
+    make_console().print(table)
+    typer.echo()
+    for line in lacking(holdings):
+        typer.echo(f"missing: {line}")
+    if unreadable:
+        typer.echo(f"unreadable headers: {unreadable}")
+    if fingerprint is not None:
+        typer.echo(f"fingerprint {fingerprint}")
+        return
+    for fault in faults[:SHOWN_FAULTS]:
+        typer.echo(f"cannot be used: {fault}")
+    if len(faults) > SHOWN_FAULTS:
+        typer.echo(f"cannot be used: and {len(faults) - SHOWN_FAULTS} more")
+    named = "".join(f" --machine {name}" for name in machine or [])
+    place = f" --split {holdings.split} --data-root {holdings.root}" if holdings.card else ""
+    typer.echo("No fingerprint: something is missing or cannot be used.")
+    typer.echo(f"All that is wrong: asdbench data verify {dataset}{place}{named}")
+    if holdings.missing:
+        typer.echo(f"Get what is missing: {holdings.download(holdings.missing)}")
+
+
+def open_holdings(
+    dataset: str, split: str | None, root: Path | None, machines: Sequence[str], plugin_paths: Sequence[Path]
+) -> "Holdings":
+    """What lies there of a folder, a synthetic data set (made when it is not in the cache) or a challenge.
+
+    Raises:
+        UsageError: there is no such data set, split or machine type, or --split goes with no challenge.
+        DataError: there is nothing of it.
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import UsageError
+    from asdbench.datasets.audit import holdings_of_challenge, holdings_of_folder
+    from asdbench.harness import data
+    from asdbench.harness.cache import cache_root
+    from asdbench.harness.machine import available_cores
+    from asdbench.registry import load_catalog
+
+    catalog = load_catalog(plugin_paths)
+    for warning in catalog.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    folder = data.is_folder(dataset, catalog)
+    card = None if folder else catalog.find("datasets", dataset).challenge
+    if card is not None:
+        return holdings_of_challenge(dataset, card, split, data.data_root(root), machines)
+    if split or root:
+        raise UsageError(
+            f"--{'split' if split else 'data-root'}: '{dataset}' is not the data set of a challenge, so there is "
+            "nothing to pick.\nSee: asdbench list datasets"
+        )
+    if folder:
+        return holdings_of_folder(Path(dataset).expanduser(), None, machines)
+    component = catalog.component("datasets", dataset)
+    made = data.made_folder(component, cache_root())
+    if not made.is_dir():
+        component.build().make(made, available_cores(), ConsoleProgress(False))
+    return holdings_of_folder(made, dataset, machines)
+
+
+def make_console() -> Any:
+    """A console for tables; wide where nobody looks at it."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=PIPE_WIDTH, highlight=False)
+
+
+def form_table(found: "Sequence[Row]", marks: "Sequence[str] | None" = None) -> "Table":
+    """A line for each machine type and section: clips there and expected, rate, channels, lengths, attributes."""
+    from rich.table import Table
+
+    supplemental = any("supplemental" in row.clips or "supplemental" in row.expected for row in found)
+    shown = Table(box=None, title_justify="left", header_style="bold")
+    for name in ("machine", "section"):
+        shown.add_column(name, no_wrap=True)
+    numbers = ("train", "test", "supplemental") if supplemental else ("train", "test")
+    for name in (*numbers, "Hz", "channels", "seconds"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("attributes", no_wrap=True)
+    if marks is not None:
+        shown.add_column("status", no_wrap=True)
+    for index, row in enumerate(found):
+        cells = [row.machine, row.section, *(_number(row, split) for split in numbers)]
+        cells += [", ".join(map(str, row.rates_hz)), ", ".join(map(str, row.channels)), _lengths(row), row.attributes]
+        shown.add_row(*cells, *([marks[index]] if marks is not None else []))
+    return shown
+
+
+def _number(row: "Row", split: str) -> str:
+    there = row.clips.get(split, 0)
+    wanted = row.expected.get(split)
+    return str(there) if wanted is None or wanted == there else f"{there} of {wanted}"
+
+
+def _lengths(row: "Row") -> str:
+    if not row.longest_s:
+        return ""
+    short, long = f"{row.shortest_s:.2f}", f"{row.longest_s:.2f}"
+    return short if short == long else f"{short} to {long}"
+
+
+def _print_counts(holdings: "Holdings", found: "list[dict[str, str | int]]") -> None:
+    from rich.table import Table
+
+    from asdbench.datasets.audit.summary import layout_of
+
+    number = sum(one.split != "supplemental" for one in holdings.recordings)
+    extra = len(holdings.recordings) - number
+    more = f" and {extra} supplemental" if extra else ""
+    title = f"{holdings.name}: {number} clips{more}, layout {layout_of(holdings)}"
+    shown = Table(
+        "machine", "section", "split", "domain", "label", "clips", title=title, box=None, title_justify="left"
+    )
+    for row in found:
+        shown.add_row(*map(str, row.values()))
+    make_console().print(shown)
+    typer.echo()
+
+
+def _fingerprint(holdings: "Holdings") -> tuple[str | None, list[str]]:
+    """The fingerprint that runs record, and why there is none."""
+    from asdbench.core.errors import DataError
+    from asdbench.datasets.audit.holdings import whole
+    from asdbench.datasets.contents import ContentDigests
+    from asdbench.harness.cache import cache_root
+
+    if holdings.missing:
+        return None, []
+    try:
+        table = whole(holdings, ContentDigests(cache_root() / "digests"))
+    except DataError as error:
+        return None, [holdings.relative(problem) for problem in error.problems] or [str(error)]
+    return table.fingerprint, []
