@@ -52,16 +52,17 @@ def machine_folders(root: Path, known: Collection[str] | None = None) -> Machine
     return found
 
 
-def challenge_folders(root: Path, year: int, split: str, known: Collection[str]) -> MachineFolders:
+def challenge_folders(root: Path, year: int, split: str, known: Collection[str], name: str = "") -> MachineFolders:
     """The machine types of one challenge's split below a folder that may hold several years.
 
-    A folder whose path names another year or the other split is left out; one that names neither counts.
+    A folder whose path names another year or the other split is left out; one that names neither counts. Folders are
+    looked into when they are named like those of a challenge, or ``name``.
 
     Raises:
         DataError: a machine type lies in two places.
     """
     found: MachineFolders = {}
-    for folder in _walk(root, DEPTH + 1):
+    for folder in _walk(root, DEPTH + 1, name):
         named = [int(match[1]) for part in folder.relative_to(root).parts if (match := _YEAR.match(part))]
         if folder.name in known and set(named) <= {year} and split_word(folder, root) in (None, split):
             found.setdefault(folder.name, []).append(folder)
@@ -78,13 +79,13 @@ def split_word(folder: Path, root: Path) -> str | None:
     return words[-1] if words else None
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
+def _walk(folder: Path, depth: int, name: str = "") -> Iterator[Path]:
     """Folders that hold a split's folder, without looking into those."""
     for child in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
         if any((child / name).is_dir() for name in SPLIT_FOLDERS):
             yield child
-        elif depth > 1 and _BETWEEN.fullmatch(child.name):
-            yield from _walk(child, depth - 1)
+        elif depth > 1 and (child.name == name or _BETWEEN.fullmatch(child.name)):
+            yield from _walk(child, depth - 1, name)
 
 
 def _require_one_place(found: MachineFolders, root: Path) -> None:

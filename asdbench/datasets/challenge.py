@@ -46,7 +46,7 @@ def challenge_inventory(
     wanted = [machine for machine in own.machines if not machines or machine in machines]
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", advice=_download(name, split, root, machines))
-    folders = challenge_folders(root, card.year, split, wanted)
+    folders = challenge_folders(root, card.year, split, wanted, name)
     found = Inventory()
     for machine, places in folders.items():  # sections differ between machine types in 2020
         part = take_inventory({machine: places}, own.sections_of(machine))

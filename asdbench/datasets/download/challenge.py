@@ -60,7 +60,7 @@ def download_challenge(
 
 def _refuse_second_copies(wanted: Sequence[Wanted], places: Places, year: int) -> None:
     """Reading would not know which of two places is meant, when both are below a folder of the year's name."""
-    found = challenge_folders(places.root, year, places.split, {one.machine for one in wanted})
+    found = challenge_folders(places.root, year, places.split, {one.machine for one in wanted}, places.name)
     for machine, folders in found.items():
         for folder in folders:
             parts = folder.relative_to(places.root).parts
