@@ -129,6 +129,20 @@ def test_one_file_is_enough(data, tmp_path):
     assert truth_findings(data, 2023, path, ["bandsaw"]) == []
 
 
+def test_other_years_in_the_same_folder_are_left_out(data, tmp_path):
+    evaluator(tmp_path / "dcase2023", "bandsaw", "00", (1, 0), (1, 0))
+    evaluator(tmp_path / "dcase2024", "bandsaw", "00", (0, 1, 1), (1, 0, 0))
+    write(tmp_path / "eval_data_list_2022.csv", "bandsaw", "section_00_0000.wav,section_00_target_test_normal_0000.wav")
+    assert truth_findings(data, 2023, tmp_path, ["bandsaw"]) == []
+
+
+def test_two_copies_of_one_kind_that_differ(tmp_path):
+    evaluator(tmp_path / "a", "bandsaw", "00", (1, 0), (1, 0))
+    evaluator(tmp_path / "b", "bandsaw", "00", (1, 1), (1, 0))
+    with pytest.raises(DataError, match=r"csv:2: says otherwise of section_00_0001 than a row before"):
+        read_ground_truths(tmp_path, ["bandsaw"])
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

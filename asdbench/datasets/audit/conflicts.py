@@ -21,7 +21,7 @@ def conflicts(holdings: Holdings, place: Path) -> Iterator[Finding]:
     Raises:
         DataError: there is no ground truth of these machine types, or it cannot be read.
     """
-    truths = read_ground_truths(place, holdings.wanted)
+    truths = read_ground_truths(place, holdings.wanted, holdings.card.year if holdings.card else None)
     for kind, truth in truths.items():
         yield from _names(holdings, kind, truth)
     truths[FILE_NAMES] = _of_recordings(holdings)

@@ -23,6 +23,7 @@ _IN_FULL = re.compile(
     r"section_\d+_(?P<domain>source|target)(?:_test)?_(?P<label>normal|anomaly)_\d+(?:_.*)?"
     r"|(?P<label_2020>normal|anomaly)_id_\d+_\d+"
 )
+_YEAR = re.compile(r"(?:dcase[-_ ]?|eval_data_list_)(20\d\d)", re.IGNORECASE)
 _DOMAINS = {"0": "source", "1": "target"}
 
 ClipName = tuple[str, str]  # machine type, name without ending
@@ -48,10 +49,10 @@ class Truth:
         )
 
 
-def read_ground_truths(place: Path, machines: Collection[str]) -> dict[str, Truth]:
+def read_ground_truths(place: Path, machines: Collection[str], year: int | None = None) -> dict[str, Truth]:
     """Ground truth of some machine types by kind, from one file or all ``.csv`` files of a folder.
 
-    The official evaluator's comes first.
+    The official evaluator's comes first. Folders and files named after another year than ``year`` are left out.
 
     Raises:
         DataError: there is none of these machine types, or a row is not understood.
@@ -61,7 +62,8 @@ def read_ground_truths(place: Path, machines: Collection[str]) -> dict[str, Trut
     problems: list[str] = []
     for path in paths:
         kind = _kind(path)
-        if kind is not None:
+        years = {int(number) for number in _YEAR.findall(str(path.relative_to(place)))}
+        if kind is not None and (year is None or years <= {year}):
             try:
                 _read(path, kind, truths.setdefault(kind, Truth({}, {})), problems)
             except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -91,23 +93,30 @@ def _read(path: Path, kind: str, truth: Truth, problems: list[str]) -> None:
     named = _FILE.fullmatch(path.stem)
     machine = named["machine"] if named else path.parent.name  # 2022: <machine>/attributes_03.csv
     for number, row in _rows(path):
-        name, said = _stem(row[0]), _named_in_full(row[1:])
         if len(row) == 1 and kind == DATA_LIST:
             machine = row[0]
-        elif said is not None:
-            truth.labels[machine, name], domain = said
-            if domain is not None:
-                truth.domains[machine, name] = domain
-        elif len(row) == 2 and row[1] in ("0", "1"):
-            if "ground_truth_domain" in path.parts:
-                truth.domains[machine, name] = _DOMAINS[row[1]]
-            else:
-                truth.labels[machine, name] = int(row[1])
-                own = parse_name(name)
-                if own is not None and own.domain is not None:  # 2021: one file for each domain
-                    truth.domains[machine, name] = own.domain
-        else:
+            continue
+        label, domain = _facts(row, "ground_truth_domain" in path.parts)
+        clip = machine, _stem(row[0])
+        if label is None and domain is None:
             problems.append(f"{path}:{number}: '{','.join(row)}' is neither name,0|1 nor name,name with label")
+        elif (label is not None and truth.labels.setdefault(clip, label) != label) or (
+            domain is not None and truth.domains.setdefault(clip, domain) != domain
+        ):
+            problems.append(f"{path}:{number}: says otherwise of {clip[1]} than a row before, of the same kind of file")
+
+
+def _facts(row: list[str], of_domains: bool) -> tuple[int | None, str | None]:
+    """Label and domain that a row tells; None for what it does not."""
+    said = _named_in_full(row[1:])
+    if said is not None:
+        return said
+    if len(row) != 2 or row[1] not in _DOMAINS:
+        return None, None
+    if of_domains:
+        return None, _DOMAINS[row[1]]
+    own = parse_name(_stem(row[0]))  # 2021: the domain stands in the name
+    return int(row[1]), own.domain if own is not None else None
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -101,7 +101,11 @@ def for_each(
     """Results of ``work`` in the order of ``paths``."""
     results: list[Result] = []
     with progress.stage(name, len(paths)) as stage, ThreadPoolExecutor(max(1, jobs)) as pool:
-        for result in pool.map(work, paths):
-            results.append(result)
-            stage.advance()
+        try:
+            for result in pool.map(work, paths):
+                results.append(result)
+                stage.advance()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # else an interrupt would wait for all that is queued
+            raise
     return results
