@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -23,7 +25,8 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
 
 def test_every_option_that_the_documents_name_exists(cli):
     texts = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
-    known = cli("run", "--help").out + cli("data", "make", "--help").out
+    verbs = (["run"], ["evaluate"], ["submit"], *(["data", verb] for verb in ("make", "download", "verify", "info")))
+    known = "".join(cli(*verb, "--help").out for verb in verbs)
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", texts))
     assert len(options) > 10
     assert not [option for option in options if option not in known]
@@ -37,3 +40,33 @@ def test_every_card_that_the_documents_name_exists():
     for kind, pattern in (("extractors", r"--extractor ([\w:.-]+)"), ("scorers", r"--scorer ([\w:.-]+)")):
         for name in re.findall(pattern, texts):
             catalog.find(kind, name)
+
+
+def test_the_example_of_the_protocols_comes_out_as_stated():
+    import numpy as np
+
+    from asdbench.protocols import SectionScores, evaluate
+
+    page = (ROOT / "docs" / "protocols.md").read_text()
+    rows = []
+    for domain, normal, anomalous in re.findall(
+        r"^\| (source|target) \| ([\d. ]+) \| ([\d. ]+) \|$", page, re.MULTILINE
+    ):
+        rows += [(domain, 0, float(score)) for score in normal.split()]
+        rows += [(domain, 1, float(score)) for score in anomalous.split()]
+    assert len(rows) == 12
+    section = SectionScores(
+        labels=np.array([label for _, label, _ in rows]),
+        domains=np.array([domain for domain, *_ in rows]),
+        scores=np.array([score for *_, score in rows]),
+        decisions=None,
+    )
+    stated = re.findall(r"^\| (20\d\d) \| (.*\d) \| (0\.\d{4}) \|$", page, re.MULTILINE)
+    assert [year for year, *_ in stated] == ["2020", "2021", "2022"]
+    for year, terms, score in stated:
+        result = evaluate(f"dcase{year}", {("fan", "00"): section})
+        assert result.official_score == pytest.approx(float(score), abs=5e-5)
+        part = result.machines["fan"].sections["00"]
+        domains = part.domains.values()
+        ours = [one.auc for one in domains] + ([one.pauc for one in domains] if year == "2021" else [part.pauc])
+        assert ours == pytest.approx([float(value) for value in re.findall(r"0\.\d{4}", terms)], abs=5e-5)
