@@ -75,7 +75,7 @@ def evaluate(
     if ci not in methods:
         raise UsageError(f"--ci {ci}: accepted are {', '.join(methods)}.")
     catalog = load_catalog(plugin_path or [])
-    truth = read_ground_truth(ground_truth.expanduser()) if ground_truth else None
+    truth = read_ground_truth(ground_truth.expanduser(), _year(protocol)) if ground_truth else None
 
     def result(place: Path) -> "tuple[str, FolderEvaluation]":
         return _evaluated(place, catalog, protocol, split, truth, partial, machine or [], ci, replicates)
@@ -97,6 +97,12 @@ def evaluate(
         print_evaluation(folder, used, found, notes, against, difference)
     if found.official_score is None:
         raise typer.Exit(1)
+
+
+def _year(protocol: str | None) -> int | None:
+    """The year of a protocol, so that the ground truth of others in the same folder is left out."""
+    digits = (protocol or "").removeprefix("dcase")
+    return int(digits) if digits.isdigit() else None
 
 
 def _evaluated(

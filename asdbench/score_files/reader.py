@@ -4,12 +4,10 @@ import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
+from asdbench.datasets.ground_truths import clip_name
 from asdbench.score_files.names import ScoreFile
 from asdbench.score_files.problems import Kind, Problem
-
-ENDINGS = (".wav", ".flac")
 
 
 @dataclass(frozen=True)
@@ -19,12 +17,6 @@ class Row:
     clip: str
     value: float | None
     line: int
-
-
-def clip_name(text: str) -> str:
-    """The clip that a row names, without folder and ending, by which clips are matched."""
-    name = PurePosixPath(text.strip().replace("\\", "/")).name
-    return name[: -len(PurePosixPath(name).suffix)] if name.lower().endswith(ENDINGS) else name
 
 
 def read_rows(file: ScoreFile, report: Callable[[Problem], None]) -> list[Row]:

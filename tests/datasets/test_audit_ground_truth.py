@@ -6,7 +6,7 @@ from miniatures import miniature
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.datasets.audit import holdings_of_challenge, verify
-from asdbench.datasets.audit.ground_truths import read_ground_truths
+from asdbench.datasets.ground_truths import read_ground_truths
 from asdbench.registry import load_catalog
 
 KINDS = ("ground-truth-conflict", "ground-truth-names")

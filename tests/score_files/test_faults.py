@@ -215,7 +215,7 @@ def test_a_card_knows_how_many_clips_there_should_be(cli, shared_data, tmp_path)
         (["{scores}"], 2, "--protocol is missing. Accepted: dcase2020, dcase2021"),
         (["{scores}", "--protocol", "dcase2032"], 2, "No protocol 'dcase2032'. Did you mean 'dcase20"),
         (["{scores}/nowhere", "--protocol", "dcase2023"], 3, "There is no folder"),
-        (["{scores}", "--protocol", "dcase2023", "--ground-truth", "{scores}"], 3, "No ground truth in"),
+        (["{scores}", "--protocol", "dcase2023", "--ground-truth", "{scores}"], 3, "no ground truth lies there"),
         (["{empty}", "--protocol", "dcase2023"], 3, "Expected: anomaly_score_<machine>_section_<NN>_test.csv"),
         (["{scores}", "--protocol", "dcase2023", "--ci", "jackknife"], 2, "accepted are bootstrap, official, none"),
         (["{scores}", "--protocol", "dcase2023", "--split", "test"], 2, "accepted are dev, eval and own"),

@@ -5,8 +5,8 @@ from itertools import combinations
 from pathlib import Path
 
 from asdbench.datasets.audit.findings import Finding, Place, counted
-from asdbench.datasets.audit.ground_truths import EVALUATOR, ClipName, Truth, read_ground_truths
 from asdbench.datasets.audit.holdings import Holdings
+from asdbench.datasets.ground_truths import EVALUATOR, ClipName, Truth, read_ground_truths
 from asdbench.datasets.names import parse_name
 
 KNOWN = "ground_truth"  # name of the card's problem that tells of such a conflict
