@@ -1,34 +1,27 @@
-"""The official score of 2022 to 2026 from score files alone, by its definition; nothing of asdbench is used."""
+"""The official score from score files alone; nothing of asdbench is used."""
 
 import csv
-from itertools import pairwise
+import re
+from collections import defaultdict
 from pathlib import Path
 
+import brute_force
 
-def official_score_of_files(folder: Path) -> float:
-    """Harmonic mean of AUC_source, AUC_target and pAUC over all score files of a folder; pairs are counted."""
-    terms = []
+NAME = re.compile(r"anomaly_score_(.+?)_(?:section|id)_(\d+)(?:_(source|target))?(?:_test)?\.csv")
+
+
+def rows_of_files(folder: Path) -> dict:
+    """{machine: {section: [(score, label, domain)]}} of score files whose clips' names tell labels and domains."""
+    found = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.glob("anomaly_score_*")):
+        machine, section, _ = NAME.fullmatch(path.name).groups()
         with path.open() as file:
-            rows = [(name, float(value)) for name, value in csv.reader(file)]
-        anomaly = [score for name, score in rows if "_anomaly_" in name]
-        for domain in ("_source_", "_target_"):
-            normal = [score for name, score in rows if "_normal_" in name and domain in name]
-            wins = sum((a > n) + 0.5 * (a == n) for a in anomaly for n in normal)
-            terms.append(wins / len(anomaly) / len(normal))
-        terms.append(partial_auc([score for name, score in rows if "_normal_" in name], anomaly))
-    return len(terms) / sum(1 / term for term in terms)
+            for name, value in csv.reader(file):
+                domain = "source" if "_source_" in name else "target" if "_target_" in name else ""
+                found[machine][section].append((float(value), int("anomaly" in name), domain))
+    return found
 
 
-def partial_auc(normal: list[float], anomaly: list[float], limit: float = 0.1) -> float:
-    """Area under the ROC curve up to ``limit``, strip by strip, standardised by McClish."""
-    points = [(0.0, 0.0)]
-    for threshold in sorted({*normal, *anomaly}, reverse=True):
-        false = sum(score >= threshold for score in normal) / len(normal)
-        points.append((false, sum(score >= threshold for score in anomaly) / len(anomaly)))
-    area = 0.0
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 < limit and x1 > x0:
-            end = min(x1, limit)
-            area += (end - x0) * (y0 + y0 + (y1 - y0) * (end - x0) / (x1 - x0)) / 2
-    return 0.5 * (1 + (area - limit**2 / 2) / (limit - limit**2 / 2))
+def official_score_of_files(folder: Path, year: int = 2023) -> float:
+    """The official score of a year, pair by pair."""
+    return brute_force.official_score(year, rows_of_files(folder))

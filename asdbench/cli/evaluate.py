@@ -118,6 +118,7 @@ def _evaluated(
 ) -> "tuple[str, FolderEvaluation]":
     """The protocol used, and what the folder came to."""
     from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+    from asdbench.datasets.challenge import DEFAULT_SPLIT
     from asdbench.harness.record import FILE, read_record
     from asdbench.protocols import PROTOCOLS
     from asdbench.score_files.evaluation import evaluate_folder
@@ -135,8 +136,9 @@ def _evaluated(
     if split not in (None, "dev", "eval", "own"):
         raise UsageError(f"--split {split}: accepted are dev, eval and own.")
     place = folder / "scores" if record or (folder / "scores").is_dir() else folder
-    if record is not None and split is None and record.asked.dataset not in PROTOCOLS:
-        split = "own"  # the run's data set is no challenge's, whatever its machine types are called
+    if record is not None and split is None:
+        # A run knows what it is of; own recordings stay such, whatever their machine types are called.
+        split = (record.asked.split or DEFAULT_SPLIT) if record.asked.dataset == protocol else "own"
     expected = _expectation(catalog, place, protocol, split)
     return protocol, evaluate_folder(
         place, protocol, truth, expected, partial=partial, machines=machines, interval=ci, replicates=replicates

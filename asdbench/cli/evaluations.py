@@ -85,6 +85,8 @@ def print_evaluation(
         console.print(
             Text("Next: mend what is listed above, or --partial for a score of what is there", "dim"), soft_wrap=True
         )
+        if found.dataset:
+            console.print(Text("Recordings of your own, not those of the challenge: --split own", "dim"))
 
 
 def _print_problems(console: Console, problems: Sequence["Problem"]) -> None:

@@ -32,6 +32,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
         "dataset": record.dataset.name,
         "seed": record.asked.seed,
         "status": record.status,
+        "partial": bool(record.dataset.lacks),
         "protocol": results.protocol if results else plan.table.protocol,
         "official_score": results.official_score if results else None,
         "ci95": list(record.ci95) if record.ci95 else None,
@@ -121,7 +122,10 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
     machines = plan.table.machines
     seeds = len(dict.fromkeys(plan.spec.seed))
     spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
-    title = f"{plan.table.name}, official score of {plan.table.protocol} in percent{spread if plan.labelled else ''}"
+    score = f"official score of {plan.table.protocol}"
+    if plan.table.lacks:
+        score = f"PARTIAL score by {plan.table.protocol}, not official,"
+    title = f"{plan.table.name}, {score} in percent{spread if plan.labelled else ''}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
     named = any(name for name, _, _ in systems)
     if named:
@@ -130,7 +134,8 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
     table.add_column("scorer", no_wrap=True)
     for column in (*machines, *(name for name, _ in parts)):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("official score", justify="right", no_wrap=True, style="bold")
+    total = "partial score" if plan.table.lacks else "official score"
+    table.add_column(total, justify="right", no_wrap=True, style="bold")
     order = sorted(systems.items(), key=lambda item: -_mean_score(item[1]))
     for (name, extractor, scorer), runs in order:
         results = [run.results for run in runs if run.results is not None]
@@ -178,6 +183,10 @@ def next_command(plan: Plan) -> str:
     system = f"--system {plan.spec.system[0]}" if plan.spec.system else ""
     if not system:
         system = f"--extractor {plan.spec.extractor[0]} --scorer {plan.spec.scorer[0]}"
+    if not plan.labelled:
+        return (
+            f"asdbench evaluate {plan.spec.out / plan.cells[0].run_id} --ground-truth DIR   (once the labels are known)"
+        )
     if plan.spec.dataset == "synthetic":
         return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
     if len(plan.spec.seed) == 1:

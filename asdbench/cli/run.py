@@ -120,6 +120,11 @@ def run(
     quick = (cell.pipeline.extractor.name for cell in plan.cells if cell.pipeline.profile)
     for name in dict.fromkeys(quick) if plan.spec.profile == "auto" else ():
         progress.note(f"{name}: small training set, so the card's quick profile is used; --profile full for all of it.")
+    if plan.table.lacks:
+        more = f" (and {len(plan.table.lacks) - 3} more)" if len(plan.table.lacks) > 3 else ""
+        progress.note(
+            f"{plan.table.name} is partial: {'; '.join(plan.table.lacks[:3])}{more}. See: asdbench data verify"
+        )
     records = list(execute(plan, progress))
     if as_json:
         typer.echo(results_as_json(records, plan))

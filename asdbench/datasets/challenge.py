@@ -1,18 +1,20 @@
 """The data of a challenge's year, found below a folder by the card's machine types and sections."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets.arrangements import MachineFolders, challenge_folders
+from asdbench.datasets.clip_counts import Group, mismatches
 from asdbench.datasets.clips import ClipTable
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.folder import make_table
 from asdbench.datasets.inventory import Inventory, take_inventory
 
 if TYPE_CHECKING:
-    from asdbench.registry.challenge_card import ChallengeCard
+    from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
 
 DEFAULT_SPLIT = "dev"
 
@@ -79,7 +81,26 @@ def read_challenge(
             advice=_download(name, split, root, missing if folders else machines)
             + ("\nOr use a part of it: " + " ".join(f"--machine {machine}" for machine in folders) if folders else ""),
         )
-    return make_table(f"{name}-{split}", root, found, card.protocol, digests)
+    table = make_table(f"{name}-{split}", root, found, card.protocol, digests)
+    return replace(table, lacks=tuple(_lacks(own, table)))
+
+
+def _lacks(split: "ChallengeSplit", table: ClipTable) -> Iterator[str]:
+    """Machine types that are not there, and sections with other numbers of clips than the card knows."""
+    found: dict[tuple[str, str, str], list[Group]] = {}
+    for clip in table:
+        found.setdefault((clip.machine, clip.section, clip.split), []).append((clip.domain, clip.label))
+    there = {machine for machine, *_ in found}
+    for machine in split.machines:
+        if machine not in there:
+            yield f"{machine} is left out"
+            continue
+        for section in split.sections_of(machine):
+            counts = split.counts_of(machine, section)
+            for part, expected in (("train", counts.train), ("test", counts.test)):
+                differing = mismatches(expected, found.get((machine, section, part), []))
+                if differing:
+                    yield f"{machine}, section {section}, {part} clips: {', '.join(differing)}"
 
 
 def _download(name: str, split: str, root: Path, machines: Sequence[str]) -> str:

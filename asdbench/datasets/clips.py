@@ -67,6 +67,7 @@ class ClipTable:
         protocol: whose official score its test clips call for.
         clips: training and test clips.
         supplemental: clips of a clean machine or of noise alone (2025 on); neither trained on nor tested by themselves.
+        lacks: how the table differs from the challenge's split whose name it has, a line each.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ClipTable:
     protocol: str
     clips: tuple[Clip, ...]
     supplemental: tuple[Clip, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)

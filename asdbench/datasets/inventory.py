@@ -77,7 +77,11 @@ def take_inventory(folders: MachineFolders, sections: Collection[str] | None = N
 def _files(folder: Path, problems: list[str]) -> list[Path]:
     if not folder.is_dir():
         return []
-    visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    try:
+        visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except PermissionError as error:
+        problems.append(f"{folder}: cannot be read: {error.strerror}")
+        return []
     usable = [path for path in visible if path.suffix.lower() in ENDINGS and path.is_file()]
     problems += [
         f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'not a .wav or .flac file'}"

@@ -52,6 +52,10 @@ class UsedDataset(Model):
     layout: str = Field(description="Layout of its file names.")
     protocol: str = Field(description="Whose official score it calls for.")
     fingerprint: str = Field(description="Digest of all recordings and their names.")
+    lacks: list[str] = Field(
+        default_factory=list,
+        description="How it differs from the challenge's split of its name; with any, the score is a partial one.",
+    )
     train_clips: dict[str, int] = Field(description="Training clips by machine type.")
     test_clips: dict[str, int] = Field(description="Test clips by machine type.")
 

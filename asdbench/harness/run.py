@@ -211,6 +211,7 @@ def _used_dataset(plan: Plan) -> UsedDataset:
         name=plan.table.name,
         layout=plan.table.layout,
         protocol=plan.table.protocol,
+        lacks=list(plan.table.lacks),
         fingerprint=plan.table.fingerprint,
         train_clips=counts("train"),
         test_clips=counts("test"),

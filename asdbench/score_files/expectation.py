@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from asdbench.datasets.clip_counts import mismatches
 from asdbench.score_files.ground_truth import Key, Truth
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Expectation:
 
     name: str
     sections: tuple[Key, ...]
-    counts: Mapping[Key, Mapping[str, int]] = field(default_factory=dict)
+    counts: Mapping[Key, Mapping[Any, int]] = field(default_factory=dict)
 
     @property
     def machines(self) -> list[str]:
@@ -31,18 +32,15 @@ class Expectation:
 
     def wrong_counts(self, key: Key, clips: Collection[Truth]) -> str | None:
         """How the clips found differ in number from those of the data set; None where they do not."""
-        for name, wanted in self.counts.get(key, {}).items():
-            found = sum(_fits(name, clip) for clip in clips)
-            if found != wanted:
-                return f"{found} {name.replace('_', ' ')} clips where {self.name} has {wanted}"
-        return None
+        differing = mismatches(self.counts.get(key, {}), [(clip.domain, clip.label) for clip in clips])
+        return f"{', '.join(differing)} clips of {self.name}" if differing else None
 
 
 def expectation_of(name: str, card: "ChallengeCard", split: str) -> Expectation:
     """What a split of a challenge holds."""
     own = card.splits[split]  # type: ignore[index]
     keys = tuple((machine, section) for machine in own.machines for section in own.sections_of(machine))
-    return Expectation(f"{name} {split}", keys, {key: _named(own.counts_of(*key).test) for key in keys})
+    return Expectation(f"{name} {split}", keys, {key: own.counts_of(*key).test for key in keys})
 
 
 def likeliest_split(card: "ChallengeCard", found: Collection[Key]) -> str | None:
@@ -50,14 +48,3 @@ def likeliest_split(card: "ChallengeCard", found: Collection[Key]) -> str | None
     shared = {split: len(set(expectation_of("", card, split).sections) & set(found)) for split in card.splits}
     best = max(shared, key=lambda split: shared[split])
     return best if shared[best] else None
-
-
-def _named(counts: Mapping[Any, int]) -> dict[str, int]:
-    return {str(name): count for name, count in counts.items()}
-
-
-def _fits(name: str, clip: Truth) -> bool:
-    words = name.split("_")
-    domain = next((word for word in words if word in ("source", "target")), None)
-    label = next((word for word in words if word in ("normal", "anomaly")), None)
-    return domain in (None, clip.domain) and label in (None, "anomaly" if clip.label else "normal")

@@ -205,7 +205,7 @@ def test_a_card_knows_how_many_clips_there_should_be(cli, shared_data, tmp_path)
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
     result = cli("evaluate", tmp_path, "--protocol", "dcase2022", "--json", "--ci", "none").json
     problems = [problem for problem in result["problems"] if problem["kind"] == "missing"]
-    assert [problem["text"] for problem in problems] == ["49 source normal clips where dcase2022 dev has 50"]
+    assert [problem["text"] for problem in problems] == ["49 source normal instead of 50 clips of dcase2022 dev"]
     assert set(result["machines"]["fan"]["sections"]) == {"00", "02"}
 
 

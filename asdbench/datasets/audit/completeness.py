@@ -1,26 +1,13 @@
 """Compare what is there with what the card says should be."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from asdbench.datasets.audit.findings import Finding, Place, counted
 from asdbench.datasets.audit.holdings import Holdings
+from asdbench.datasets.clip_counts import mismatches
 from asdbench.datasets.inventory import Recording, layouts
 from asdbench.registry.challenge_card import ClipCounts
 
-Group = tuple[str | None, int | None]  # domain, label; None is all of them
-
-GROUPS: dict[str, Group] = {
-    "all": (None, None),
-    "clips": (None, None),
-    "source": ("source", None),
-    "target": ("target", None),
-    "normal": (None, 0),
-    "anomaly": (None, 1),
-    **{f"{domain}_{label}": (domain, int(label == "anomaly"))
-       for domain in ("source", "target") for label in ("normal", "anomaly")},
-}  # fmt: skip
-LABELS = {0: "normal", 1: "anomalous"}
 TRAIN_AND_TEST = ("train", "test")
 
 
@@ -59,26 +46,6 @@ def not_checked(holdings: Holdings) -> list[str]:
     ]
 
 
-def mismatches(expected: Mapping[str, int], found: Sequence[Recording]) -> list[tuple[Group, int, int]]:
-    """(group, number found, number expected) where they differ.
-
-    Numbers are compared by domain and by label where the card and every file's name tell it, else as sums: 200 files
-    without label are held against 50 + 50 + 50 + 50.
-    """
-    groups = [GROUPS[key] for key in expected] + [(one.facts.domain, one.facts.label) for one in found]
-    told = [all(group[side] is not None for group in groups) for side in (0, 1)]
-
-    def merged(group: Group) -> Group:
-        return group[0] if told[0] else None, group[1] if told[1] else None
-
-    wanted: Counter[Group] = Counter()
-    for key, number in expected.items():
-        wanted[merged(GROUPS[key])] += number
-    there = Counter(merged((one.facts.domain, one.facts.label)) for one in found)
-    every = dict.fromkeys([*wanted, *there])
-    return [(group, there[group], wanted[group]) for group in every if there[group] != wanted[group]]
-
-
 def _section(holdings: Holdings, machine: str, section: str, here: list[Recording]) -> Iterator[Finding]:
     if not here:
         yield Finding("missing-section", "error", machine, section, "no recordings")
@@ -90,9 +57,8 @@ def _section(holdings: Holdings, machine: str, section: str, here: list[Recordin
         if not found:
             if any(one.split == split for one in holdings.parts[machine].recordings):  # else it is said already
                 yield Finding("missing-split", "error", machine, section, f"no {split} recordings")
-        elif expected and (differing := mismatches(expected, found)):
-            words = ", ".join(f"{there} {_words(group)}instead of {wanted}" for group, there, wanted in differing)
-            yield Finding("count", "error", machine, section, f"{split} clips: {words}")
+        elif differing := mismatches(expected, [(one.facts.domain, one.facts.label) for one in found]):
+            yield Finding("count", "error", machine, section, f"{split} clips: {', '.join(differing)}")
     unlabelled = [one for one in here if one.split == "test" and one.facts.label is None]
     labelled = any(one.facts.label is not None for one in here if one.split == "test")
     if unlabelled and (labelled or (holdings.expected is not None and holdings.expected.labelled)):
@@ -124,8 +90,3 @@ def _names_of_one_year(holdings: Holdings) -> Iterator[Finding]:
         accepted.add("dcase2023")  # 2021 is known by the folders of its test clips alone
     if not set(found) <= accepted:
         yield Finding("layout", "error", "", "", f"the layout is not {holdings.card.layout} as the card says: {what}")
-
-
-def _words(group: Group) -> str:
-    domain, label = group
-    return "".join(f"{word} " for word in (domain, LABELS.get(label) if label is not None else None) if word)
