@@ -88,12 +88,15 @@ def evaluate(
             raise UsageError(f"--against: {folder} is evaluated by {used}, {against} by {other_protocol}.")
         if found.official_score is None or other.official_score is None:
             place = folder if found.official_score is None else against
-            raise UsageError(f"--against: {place} is partial. See: asdbench evaluate {place} --protocol {used}")
+            raise UsageError(
+                f"--against: {place} is partial. See why: asdbench evaluate {place}, with the same options."
+            )
         difference = paired_difference(used, found.sections, other.sections, replicates)
+    notes = _notes(catalog, used, found, truth, split)
     if as_json:
-        typer.echo(as_json_text(used, found, difference))
+        typer.echo(as_json_text(used, found, notes, difference))
     else:
-        notes = _known_problems(catalog, used, found) if not quiet else []
+        notes = [] if quiet else notes
         print_evaluation(folder, used, found, notes, against, difference)
     if found.official_score is None:
         raise typer.Exit(1)
@@ -135,7 +138,8 @@ def _evaluated(
         raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: docs/protocols.md")
     if split not in (None, "dev", "eval", "own"):
         raise UsageError(f"--split {split}: accepted are dev, eval and own.")
-    place = folder / "scores" if record or (folder / "scores").is_dir() else folder
+    place = folder / "scores" if record or not any(folder.glob("anomaly_score_*")) else folder
+    place = place if place.is_dir() else folder
     if record is not None and split is None:
         # A run knows what it is of; own recordings stay such, whatever their machine types are called.
         split = (record.asked.split or DEFAULT_SPLIT) if record.asked.dataset == protocol else "own"
@@ -156,9 +160,24 @@ def _expectation(catalog: "Catalog", place: Path, protocol: str, split: str | No
     return expectation_for(list_score_files(place)[0], protocol, card, split)
 
 
-def _known_problems(catalog: "Catalog", protocol: str, found: "FolderEvaluation") -> list[str]:
-    """What is known to be wrong with the ground truth that was used."""
+def _notes(
+    catalog: "Catalog", protocol: str, found: "FolderEvaluation", truth: "GroundTruth | None", split: str | None
+) -> list[str]:
+    """What is known of the ground truth that was used, and whose machine types these are."""
+    from asdbench.score_files.expectation import likeliest_split
+
     card = catalog.find("datasets", protocol).challenge
-    if card is None or found.dataset != f"{protocol} eval":
-        return []
-    return [text for name, text in card.problems.items() if name == "ground_truth"]
+    assert card is not None, "every protocol has its data set's card"
+    notes = []
+    if truth is not None and found.dataset == f"{protocol} eval":
+        notes += [text for name, text in card.problems.items() if name == "ground_truth"]
+    if found.dataset is None and split is None:
+        for name in catalog.names("datasets"):
+            other = catalog.find("datasets", name).challenge
+            likely = likeliest_split(other, list(found.sections)) if other is not None else None
+            if likely:
+                notes.append(
+                    f"{protocol} has no such machine types and sections; {name} {likely} has. --protocol {name}?"
+                )
+                break
+    return notes

@@ -22,7 +22,9 @@ SHOWN = 8  # problems of one file that are shown; all are in the JSON
 METRICS = {"auc": "AUC", "pauc": "pAUC", "precision": "precision", "recall": "recall", "f1": "F1"}
 
 
-def as_json_text(protocol: str, found: "FolderEvaluation", difference: "Difference | None") -> str:
+def as_json_text(
+    protocol: str, found: "FolderEvaluation", notes: Sequence[str], difference: "Difference | None"
+) -> str:
     """The JSON object of ``asdbench evaluate``; scores are fractions."""
     intervals, evaluation = found.intervals, found.evaluation
     machines: dict[str, Any] = {}
@@ -40,9 +42,11 @@ def as_json_text(protocol: str, found: "FolderEvaluation", difference: "Differen
         "ci95": list(intervals.official_score) if intervals and intervals.official_score else None,
         "ci95_method": intervals.method if intervals else None,
         "partial": found.partial,
+        "official": found.official_score is not None and not found.partial and found.dataset is not None,
         "machines": machines,
         "means": evaluation.means.model_dump() if evaluation and evaluation.means else None,
         "problems": [problem.model_dump() for problem in found.problems],
+        "notes": list(notes),
     }
     if difference is not None:
         content["difference"] = {
@@ -115,7 +119,11 @@ def _closing(protocol: str, found: "FolderEvaluation") -> Text:
     digits = 4 if found.intervals and found.intervals.replicates == 0 else 2
     text = f"{100 * found.official_score:.2f} %" + (f" [{_pair(interval, digits)}]" if interval else "")
     if found.partial:
-        return Text.assemble(("partial ", "bold red"), f"score by {protocol}, not official{where}: ", (text, "bold"))
+        return Text.assemble(("partial", "bold red"), f" score{where} by {protocol}, not official: ", (text, "bold"))
+    if found.dataset is None:
+        return Text.assemble(
+            f"score by the definition of {protocol}, of recordings that no card describes: ", (text, "bold")
+        )
     return Text.assemble(f"official score by {protocol}{where}: ", (text, "bold"))
 
 

@@ -190,7 +190,10 @@ def next_command(plan: Plan) -> str:
     if plan.spec.dataset == "synthetic":
         return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
     if len(plan.spec.seed) == 1:
-        return (
-            f"asdbench run --dataset {plan.spec.dataset} {system} --seed 0 --seed 1 --seed 2   (the spread over seeds)"
-        )
+        spec = plan.spec
+        words = [f"asdbench run --dataset {spec.dataset}"]
+        words += [f"--split {spec.split}"] if spec.split else []
+        words += [f"--data-root {spec.data_root}"] if spec.data_root else []
+        words += [f"--machine {machine}" for machine in spec.machine]
+        return " ".join([*words, system, "--seed 0 --seed 1 --seed 2   (the spread over seeds)"])
     return "asdbench list scorers   (others to compare; embeddings are kept, so a scorer costs seconds)"

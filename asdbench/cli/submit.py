@@ -57,7 +57,6 @@ def submit(
             "Give a run and a label: asdbench submit runs/<run-id> --label Sato_NTU_task2_1\n"
             "Or check a folder: asdbench submit --check DIR"
         )
-    from asdbench.core.errors import AsdbenchError
     from asdbench.submission.meta import read_yaml
     from asdbench.submission.write import write_submission
 
@@ -77,8 +76,8 @@ def submit(
         )
     else:
         typer.echo(f"development results of {written.development}", err=True)
-    if not written.folder.is_dir():
-        raise AsdbenchError(f"{written.folder} was not written.")
+    if written.lacks:
+        typer.echo(f"note: that run is partial: {'; '.join(written.lacks[:3])} ...", err=True)
     if not as_json:
         typer.echo(str(written.folder))
     _check(written.folder, protocol, as_json, plugin_path or [])

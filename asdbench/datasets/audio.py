@@ -16,6 +16,16 @@ class BadRecording(ValueError):  # noqa: N818  # it describes the recording
     """Why a recording cannot be used."""
 
 
+def channel_count(path: Path) -> int | None:
+    """Channels of a recording, from its header; None when it has none that can be read."""
+    import soundfile
+
+    try:
+        return int(soundfile.info(path).channels)
+    except (soundfile.LibsndfileError, OSError):
+        return None
+
+
 def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.float32]:
     """Samples of shape (samples,) in [-1, 1].
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets.arrangements import MachineFolders, challenge_folders
+from asdbench.datasets.audio import channel_count
 from asdbench.datasets.clip_counts import Group, mismatches
 from asdbench.datasets.clips import ClipTable
 from asdbench.datasets.contents import ContentDigests
@@ -56,6 +57,10 @@ def challenge_inventory(
         found.problems += part.problems
         found.empty += part.empty
         found.left_out += part.left_out
+        splits = [one for one in card.splits.values() if machine in one.machines]
+        known = {number for one in splits for number in one.sections_of(machine)}
+        if part.other_sections - known:
+            found.foreign.append(f"{machine}: section {', '.join(sorted(part.other_sections - known))}")
     return found, folders
 
 
@@ -81,12 +86,23 @@ def read_challenge(
             advice=_download(name, split, root, missing if folders else machines)
             + ("\nOr use a part of it: " + " ".join(f"--machine {machine}" for machine in folders) if folders else ""),
         )
+    if found.foreign:
+        raise DataError(
+            f"{root} holds sections that {name} does not have:",
+            found.foreign,
+            "Is it another year's data? Folders named for their year (dcase2022/, dcase2023/) keep years apart.",
+        )
     table = make_table(f"{name}-{split}", root, found, card.protocol, digests)
-    return replace(table, lacks=tuple(_lacks(own, table)))
+    if table.layout != card.layout:
+        raise DataError(
+            f"The recordings below {root} have the names and folders of {table.layout}, not those of {name}.",
+            advice=f"Is it another year's data? See: asdbench data verify {name} --split {split} --data-root {root}",
+        )
+    return replace(table, lacks=tuple(_lacks(card, own, table)))
 
 
-def _lacks(split: "ChallengeSplit", table: ClipTable) -> Iterator[str]:
-    """Machine types that are not there, and sections with other numbers of clips than the card knows."""
+def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: ClipTable) -> Iterator[str]:
+    """What is not as the card says: machine types, sections, numbers of clips, channels."""
     found: dict[tuple[str, str, str], list[Group]] = {}
     for clip in table:
         found.setdefault((clip.machine, clip.section, clip.split), []).append((clip.domain, clip.label))
@@ -95,7 +111,13 @@ def _lacks(split: "ChallengeSplit", table: ClipTable) -> Iterator[str]:
         if machine not in there:
             yield f"{machine} is left out"
             continue
+        channels = channel_count(next(clip.path for clip in table if clip.machine == machine))
+        if channels not in (None, card.channels):
+            yield f"{machine} has {channels} channels, not {card.channels}"
         for section in split.sections_of(machine):
+            if (machine, section, "test") not in found:
+                yield f"{machine}, section {section} is left out"
+                continue
             counts = split.counts_of(machine, section)
             for part, expected in (("train", counts.train), ("test", counts.test)):
                 differing = mismatches(expected, found.get((machine, section, part), []))

@@ -32,12 +32,16 @@ class Inventory:
         problems: one line for each thing that cannot be used.
         empty: one line for each split without recordings.
         left_out: recordings of sections that were not asked for.
+        other_sections: those sections.
+        foreign: one line for each machine type with sections that the challenge does not have.
     """
 
     recordings: list[Recording] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     left_out: int = 0
+    other_sections: set[str] = field(default_factory=set)
+    foreign: list[str] = field(default_factory=list)
 
 
 def take_inventory(folders: MachineFolders, sections: Collection[str] | None = None) -> Inventory:
@@ -67,6 +71,7 @@ def take_inventory(folders: MachineFolders, sections: Collection[str] | None = N
                     own.append(Recording(path, machine, split, facts, from_file))
         kept = [one for one in own if sections is None or one.facts.section in sections]
         found.left_out += len(own) - len(kept)
+        found.other_sections |= {one.facts.section for one in own} - {one.facts.section for one in kept}
         found.recordings += kept
         for split in ("train", "test"):
             if not any(one.split == split for one in kept):

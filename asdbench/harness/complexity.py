@@ -7,13 +7,14 @@ from asdbench.extractors.base import Context, Extractor
 
 
 def multiply_accumulates(extractor: Extractor, clips: Sequence[BlindClip], context: Context) -> int:
-    """Multiply-accumulate operations (MACs) of embedding the first of ``clips``.
+    """Multiply-accumulate operations (MACs) of embedding the longest of ``clips``.
 
     Counted by PyTorch while the network runs: half the floating-point operations of its matrix products and
     convolutions. Front end and scorer are not part of it.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
+    longest = max(clips, key=lambda clip: context.features[clip.key].shape[-1])
     with FlopCounterMode(display=False) as counter:
-        extractor.embed(clips[:1], context)
+        extractor.embed([longest], context)
     return int(counter.get_total_flops()) // 2

@@ -84,9 +84,7 @@ class TrainedNetwork(Model):
     machines: list[str] = Field(description="Machine types that share it.")
     parameters: int | None = Field(description="Learned numbers; None where an old record did not tell.")
     curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured.")
-    macs: int | None = Field(
-        default=None, description="Multiply-accumulates of the network for one clip, the most of its machine types."
-    )
+    macs: int | None = Field(default=None, description="Multiply-accumulates of the network for its longest clip.")
 
 
 class Failure(Model):

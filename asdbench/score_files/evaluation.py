@@ -1,11 +1,12 @@
 """Evaluate a folder of score files: which data set it is of, what is missing, what it scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from asdbench.core.errors import RequirementError
+from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.datasets.ground_truths import EVALUATOR
 from asdbench.protocols import Evaluation, Intervals, bootstrap_intervals, evaluate
 from asdbench.protocols.bootstrap import REPLICATES, Sections
 from asdbench.protocols.jackknife import official_jackknife
@@ -27,7 +28,7 @@ class FolderEvaluation:
 
     Attributes:
         dataset: in words, of what the score files are; None for a data set that no card describes.
-        partial: whether anything is missing or wrong.
+        partial: whether anything is missing or wrong, or machine types were picked.
         official_score: None where the result is partial and nobody asked for a score all the same.
         evaluation: of the sections that could be evaluated; None when there is none.
         intervals: of the evaluation.
@@ -64,21 +65,30 @@ def evaluate_folder(
         expected: what a complete set holds; None for a data set that no card describes.
         partial: give a score of what is there although something is missing; sections with a problem count with
             their sound clips. Without it they are left out.
-        machines: only these machine types, which are then all that is expected.
+        machines: only these machine types; their score is a partial one where there are others.
         interval: how 95 % intervals are found.
         replicates: of the bootstrap.
 
     Raises:
         RequirementError: the folder holds no score file.
+        UsageError: a machine type of ``machines`` has none.
     """
     files, ignored = list_score_files(folder)
+    there = {file.machine for file in files} | set(expected.machines if expected else ())
     if machines:
+        for machine in machines:
+            if machine not in {file.machine for file in files}:
+                hint = did_you_mean(machine, there)
+                raise UsageError(f"--machine {machine}: no score files of it in {folder}.{hint}")
         files = [file for file in files if file.machine in machines]
         expected, truth = _narrowed(expected, truth, machines)
     if not any(file.kind == "anomaly_score" for file in files):
         named = f" of {', '.join(machines)}" if machines else ""
         raise RequirementError(f"No score files{named} in {folder}.\nExpected: {ACCEPTED}.")
     found = align(files, protocol, truth, expected)
+    if truth is not None and expected is not None and expected.truth_problem and truth.kind != EVALUATOR:
+        text = f"the ground truth is from {truth.kind}. {expected.truth_problem}"
+        found.problems.append(Problem(kind="conflict", text=text))
     spoilt = set() if partial else found.spoilt()
     sections = {key: rows for key, rows in found.sections.items() if key not in spoilt}
     evaluation = evaluate(protocol, sections) if sections else None
@@ -90,7 +100,7 @@ def evaluate_folder(
         intervals = official_jackknife(protocol, sections)
     return FolderEvaluation(
         dataset=expected.name if expected else None,
-        partial=not found.whole,
+        partial=not found.whole or (bool(machines) and there != set(machines)),
         official_score=evaluation.official_score if evaluation is not None and wanted else None,
         evaluation=evaluation,
         intervals=intervals,
@@ -116,7 +126,7 @@ def _narrowed(
 ) -> tuple[Expectation | None, GroundTruth | None]:
     if expected is not None:
         kept = tuple(key for key in expected.sections if key[0] in machines)
-        expected = Expectation(expected.name, kept, expected.counts)
+        expected = replace(expected, sections=kept)
     if truth is not None:
-        truth = GroundTruth({key: own for key, own in truth.sections.items() if key[0] in machines}, truth.aliases)
+        truth = replace(truth, sections={key: own for key, own in truth.sections.items() if key[0] in machines})
     return expected, truth

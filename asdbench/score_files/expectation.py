@@ -8,7 +8,7 @@ from asdbench.datasets.clip_counts import mismatches
 from asdbench.score_files.ground_truth import Key, Truth
 
 if TYPE_CHECKING:
-    from asdbench.registry.challenge_card import ChallengeCard
+    from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,15 @@ class Expectation:
         name: of the data set, in words.
         sections: every (machine type, section) that a complete set has.
         counts: clips of a section by domain and label, where they are known.
+        elsewhere: sections of the challenge's other split.
+        truth_problem: what is known to be wrong with copies of the ground truth; empty for nothing.
     """
 
     name: str
     sections: tuple[Key, ...]
     counts: Mapping[Key, Mapping[Any, int]] = field(default_factory=dict)
+    elsewhere: frozenset[Key] = frozenset()
+    truth_problem: str = ""
 
     @property
     def machines(self) -> list[str]:
@@ -39,12 +43,29 @@ class Expectation:
 def expectation_of(name: str, card: "ChallengeCard", split: str) -> Expectation:
     """What a split of a challenge holds."""
     own = card.splits[split]  # type: ignore[index]
-    keys = tuple((machine, section) for machine in own.machines for section in own.sections_of(machine))
-    return Expectation(f"{name} {split}", keys, {key: own.counts_of(*key).test for key in keys})
+    keys = _keys(own)
+    return Expectation(
+        name=f"{name} {split}",
+        sections=keys,
+        counts={key: own.counts_of(*key).test for key in keys},
+        elsewhere=frozenset(key for other in card.splits.values() for key in _keys(other)) - set(keys),
+        truth_problem=card.problems.get("ground_truth", "") if split == "eval" else "",
+    )
 
 
 def likeliest_split(card: "ChallengeCard", found: Collection[Key]) -> str | None:
-    """The split that most of the found (machine type, section) pairs belong to; None when none of them does."""
-    shared = {split: len(set(expectation_of("", card, split).sections) & set(found)) for split in card.splits}
+    """The split that most of the found (machine type, section) pairs belong to; None when none of them does.
+
+    Upper and lower case are the same here, so that a misspelt machine type is told and not taken for one's own.
+    """
+
+    def folded(keys: Collection[Key]) -> set[Key]:
+        return {(machine.casefold(), section) for machine, section in keys}
+
+    shared = {split: len(folded(_keys(own)) & folded(found)) for split, own in card.splits.items()}
     best = max(shared, key=lambda split: shared[split])
     return best if shared[best] else None
+
+
+def _keys(split: "ChallengeSplit") -> tuple[Key, ...]:
+    return tuple((machine, section) for machine in split.machines for section in split.sections_of(machine))

@@ -22,8 +22,12 @@ class Truth:
 
 @dataclass
 class GroundTruth:
-    """Truth of clips by (machine type, section) and name, and the names in full that stand for them."""
+    """Truth of clips by (machine type, section) and name, and the names in full that stand for them.
 
+    ``kind`` says which files it is from, as ``asdbench.datasets.ground_truths`` calls them.
+    """
+
+    kind: str = ""
     sections: dict[Key, dict[str, Truth]] = field(default_factory=dict)
     aliases: dict[Key, dict[str, str]] = field(default_factory=dict)
 
@@ -46,8 +50,8 @@ def read_ground_truth(place: Path, year: int | None = None) -> GroundTruth:
         DataError: there is no ground truth, rows that cannot be read, or labels without the domains that others have.
     """
     kinds = read_ground_truths(place, None, year)
-    first = next(iter(kinds.values()))
-    truth = GroundTruth()
+    kind, first = next(iter(kinds.items()))
+    truth = GroundTruth(kind)
     problems = []
     with_domains = {_key(clip) for clip in first.domains}
     for clip in sorted(first.clips):
@@ -57,16 +61,22 @@ def read_ground_truth(place: Path, year: int | None = None) -> GroundTruth:
         truth.sections.setdefault(_key(clip), {})[clip[1]] = Truth(label, domain)
     if problems:
         raise DataError(f"The ground truth in {place} cannot be used:", problems)
-    for kind in kinds.values():
-        for (machine, full), clip_of in kind.aliases.items():
+    for other in kinds.values():
+        for (machine, full), clip_of in other.aliases.items():
             truth.aliases.setdefault(_key((machine, clip_of)), {})[full] = clip_of
     return truth
+
+
+def section_of_name(clip: str) -> str | None:
+    """The section, or machine id, that a clip's name tells."""
+    section = _SECTION.search(clip)
+    return section[1] if section else None
 
 
 def _key(clip: tuple[str, str]) -> Key:
     """Machine type and section of a clip, whose name tells the section."""
     machine, name = clip
-    section = _SECTION.search(name)
+    section = section_of_name(name)
     if section is None:
         raise DataError(f"The ground truth names a clip '{name}' of {machine}, whose name tells no section.")
-    return machine, section[1]
+    return machine, section

@@ -14,10 +14,12 @@ from asdbench.datasets.clips import Domain
 
 Kind = Literal["anomaly_score", "decision_result"]
 
-_OF_2020 = re.compile(r"(?P<kind>anomaly_score|decision_result)_(?P<machine>.+)_id_(?P<section>\d+)(?:_test)?\.csv")
+_OF_2020 = re.compile(
+    r"(?P<kind>anomaly_score|decision_result)_(?P<machine>.+)_id_(?P<section>\d+)(?:_test)?\.(?:csv|CSV)"
+)
 _SINCE_2021 = re.compile(
     r"(?P<kind>anomaly_score|decision_result)_(?:DCASE\d{4}T2)?(?P<machine>.+?)_section_(?P<section>\d+)"
-    r"(?:_(?P<domain>source|target))?_test(?:_.+)?\.csv"
+    r"(?:_(?P<domain>source|target))?_test(?:_.+)?\.(?:csv|CSV)"
 )
 ACCEPTED = (
     "anomaly_score_<machine>_section_<NN>_test.csv (2022 on), anomaly_score_<machine>_section_<NN>_source_test.csv and "

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal[
     "absent", "missing", "doubled", "extra", "malformed", "not-a-number", "not-finite", "constant", "unlabelled",
-    "conflict", "undefined", "decisions", "ignored",
+    "conflict", "undefined", "alike", "decisions", "ignored",
 ]  # fmt: skip
-HARMLESS: frozenset[str] = frozenset({"constant", "decisions", "ignored"})
+HARMLESS: frozenset[str] = frozenset({"alike", "constant", "decisions", "ignored"})
 
 
 class Problem(BaseModel):

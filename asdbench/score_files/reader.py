@@ -30,14 +30,17 @@ def read_rows(file: ScoreFile, report: Callable[[Problem], None]) -> list[Row]:
 
     try:
         with file.path.open(encoding="utf-8-sig", newline="") as opened:
-            lines = list(csv.reader(opened))
+            reader = csv.reader(opened)
+            lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         say("malformed", f"cannot be read as CSV: {error}")
         return []
+    other = next((mark for mark in ";\t" if lines and all(len(row) == 1 and mark in row[0] for _, row in lines)), None)
+    if other:
+        say("malformed", f"the separator is {other!r}; expected ','", 1)
+        return []
     rows = []
-    for line, row in enumerate(lines, 1):
-        if not any(map(str.strip, row)):
-            continue
+    for line, row in lines:
         if len(row) != 2:
             say("malformed", f"expected 'file name,value', found {len(row)} columns: {','.join(row)[:80]}", line)
             continue
@@ -49,9 +52,10 @@ def read_rows(file: ScoreFile, report: Callable[[Problem], None]) -> list[Row]:
 
 def _value(file: ScoreFile, text: str, line: int, say: Callable[[Kind, str, int], None]) -> float | None:
     try:
-        value = float(text)
+        value = float(text if "_" not in text else "")  # Python would read 1_000
     except ValueError:
-        say("not-a-number", f"'{text}' is not a number", line)
+        header = "; the files have no header" if line == 1 else ""
+        say("not-a-number", f"'{text}' is not a number{header}", line)
         return None
     if not math.isfinite(value):
         say("not-finite", f"'{text}' is not a finite number", line)

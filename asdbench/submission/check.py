@@ -1,12 +1,14 @@
 """Check a submission, written here or elsewhere: names, files, rows and meta file."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from asdbench.core.errors import RequirementError
+from asdbench.datasets.names import NameFacts, parse_name
 from asdbench.score_files.alignment import list_score_files
 from asdbench.score_files.expectation import Expectation, expectation_of
 from asdbench.score_files.ground_truth import Key
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 
 Level = Literal["error", "warning"]
 Say = Callable[[Level, str, str | None, int | None], None]
+_NUMBER = re.compile(r"\d+$")
 Cards = Mapping[str, "ChallengeCard"]
 SYSTEMS = 4
+DEPTH = 3  # <folder>/task2/<team>/<label>
 ABBREVIATION = 10
 
 
@@ -72,17 +76,24 @@ def check_submission(folder: Path, cards: Cards, protocol: str | None = None) ->
 def _systems(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise RequirementError(f"There is no folder {folder}.")
-    found = [
-        place
-        for place in (folder, *sorted(path for path in folder.rglob("*") if path.is_dir()))
-        if list_score_files(place)[0] or any(place.glob("*.meta.y*ml"))
-    ]
+    found = [place for place in _folders(folder, DEPTH) if list_score_files(place)[0] or any(place.glob("*.meta.y*ml"))]
     if not found:
         raise RequirementError(
             f"No submission in {folder}: neither score files nor a meta file.\nWrite one: asdbench submit RUN --label "
             + PATTERN
         )
     return found
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    """A folder and those below it that can be read."""
+    try:
+        children = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return
+    yield folder
+    for child in children if depth else ():
+        yield from _folders(child, depth - 1)
 
 
 def _check_system(folder: Path, cards: Cards, protocol: str | None, say: Say) -> None:
@@ -151,7 +162,18 @@ def _clips(file: ScoreFile, say: Say) -> set[str]:
         if row.clip in seen:
             say("error", f"{row.clip} stands twice", file.path.name, row.line)
         seen.add(row.clip)
+        facts = parse_name(row.clip)
+        if facts is None or facts.section != file.section or facts.split == "train" or _elsewhere(facts, file):
+            text = f"{row.clip} is no name of a test clip of {file.machine}, section {file.section}"
+            say("error", text, file.path.name, row.line)
+    numbers = sorted(int(match[0]) for clip in seen if (match := _NUMBER.search(clip)))
+    if numbers and numbers != list(range(numbers[0], numbers[0] + len(seen))):
+        say("warning", f"the clips' numbers have gaps: {numbers[0]} to {numbers[-1]}", file.path.name, None)
     return seen
+
+
+def _elsewhere(facts: NameFacts, file: ScoreFile) -> bool:
+    return file.domain is not None and facts.domain not in (None, file.domain)
 
 
 def _check_meta(path: Path, label: str | None, card: "ChallengeCard | None", say: Say) -> None:
@@ -193,16 +215,16 @@ def _meta_faults(meta: Meta, label: str | None, card: "ChallengeCard | None") ->
 
 
 def _result_faults(
-    results: Mapping[str, Mapping[str, Any]], card: "ChallengeCard | None"
+    results: Mapping[str, Mapping[str, Any] | None], card: "ChallengeCard | None"
 ) -> Iterable[tuple[Level, str]]:
     wanted = list(card.splits["dev"].machines) if card else list(results)
     for machine in wanted:
-        if not any(value is not None for value in results.get(machine, {}).values()):
+        if not any(value is not None for value in (results.get(machine) or {}).values()):
             yield "warning", f"results.development_dataset.{machine} is not filled in"
     for machine, columns in results.items():
         if machine not in wanted:
             yield "error", f"results.development_dataset.{machine} is no development machine type"
-        values = [value for value in columns.values() if value is not None]
+        values = [value for value in (columns or {}).values() if value is not None]
         if any(not 0 <= value <= 100 for value in values):
             yield "error", f"results.development_dataset.{machine} is not in percent"
         elif values and max(values) <= 1:

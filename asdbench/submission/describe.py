@@ -54,7 +54,7 @@ def _largest(networks: list[Any], name: str) -> int | None:
     return None if None in counts else max(counts, default=0)
 
 
-def _results(development: RunRecord | None) -> dict[str, dict[str, float | None]]:
+def _results(development: RunRecord | None) -> dict[str, dict[str, float | None] | None]:
     if development is None or development.results is None:
         return {}
     protocol = development.results.protocol

@@ -64,7 +64,7 @@ class Description(Part):
 class Complexity(Part):
     """How large the system is."""
 
-    total_parameters: float | None = None
+    total_parameters: int | float | None = None
     MACS: Any = None
 
 
@@ -80,7 +80,7 @@ class System(Part):
 class Results(Part):
     """Results on the development data, in percent, by machine type."""
 
-    development_dataset: dict[str, dict[str, float | None]]
+    development_dataset: dict[str, dict[str, float | None] | None]
 
 
 class Meta(Part):

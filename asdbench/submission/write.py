@@ -23,10 +23,12 @@ class Written:
     Attributes:
         folder: the system's folder.
         development: run whose development results were filled in; None when there is none.
+        lacks: what that run lacks of the development data.
     """
 
     folder: Path
     development: Path | None
+    lacks: tuple[str, ...] = ()
 
 
 def write_submission(
@@ -48,6 +50,11 @@ def write_submission(
             there already.
     """
     record = _finished(run)
+    if record.asked.split == "dev" or record.dataset.name.endswith("-dev"):
+        raise UsageError(
+            f"{run} is a run on development data; the challenge wants scores of the evaluation data.\n"
+            f"Run it there: asdbench run --dataset {record.asked.dataset} --split eval ..."
+        )
     place = run if record.results is not None else development or _development_beside(run, record)
     results = _finished(place) if place is not None else None
     if development is not None:
@@ -73,7 +80,7 @@ def write_submission(
         for path in sorted((run / "scores").glob("*.csv")):
             shutil.copyfile(path, new / path.name)
         (new / f"{label}.meta.yaml").write_text(write_meta(meta), encoding="utf-8")
-    return Written(folder, place)
+    return Written(folder, place, tuple(results.dataset.lacks) if results is not None else ())
 
 
 def _finished(run: Path) -> RunRecord:
@@ -89,7 +96,7 @@ def _finished(run: Path) -> RunRecord:
 
 
 def _development_beside(run: Path, record: RunRecord) -> Path | None:
-    """The run of the same system on the development data of the same year, newest first."""
+    """The run of the same system on the development data of the same year: a whole one first, then the newest."""
     wanted = record.dataset.name.replace("-eval", "-dev")
     if wanted == record.dataset.name:
         return None
@@ -99,8 +106,8 @@ def _development_beside(run: Path, record: RunRecord) -> Path | None:
         if other is None or other.status != "done" or other.results is None or other.dataset.name != wanted:
             continue
         if _system(other) == _system(record) and other.asked.seed == record.asked.seed:
-            found.append((other.finished_at, path.parent))
-    return max(found)[1] if found else None
+            found.append((not other.dataset.lacks, len(other.results.machines), other.finished_at, path.parent))
+    return max(found)[-1] if found else None
 
 
 def _system(record: RunRecord) -> list[Any]:

@@ -58,12 +58,6 @@ def test_scores_against_official_ground_truth(cli, shared_data, tmp_path, year, 
                 assert found["domains"][domain]["precision"] == pytest.approx(hits / called, abs=1e-12)
 
 
-def test_the_definitions_of_2021_and_2022_differ_where_they_should(cli, shared_data, tmp_path):
-    """On the same rows: 2021 judges a domain by its own anomalies, 2022 by those of both."""
-    rows = make_scores(shared_data / "ground_truth" / "dcase2021", tmp_path / "scores")
-    assert brute_force.official_score(2021, rows) != pytest.approx(brute_force.official_score(2022, rows), abs=1e-3)
-
-
 def test_without_ground_truth_an_evaluation_set_has_no_labels(cli, shared_data, tmp_path):
     make_scores(shared_data / "ground_truth" / "dcase2023", tmp_path / "scores")
     outcome = cli("evaluate", tmp_path / "scores", "--protocol", "dcase2023", "--json")
