@@ -176,8 +176,6 @@ def _notes(
             other = catalog.find("datasets", name).challenge
             likely = likeliest_split(other, list(found.sections)) if other is not None else None
             if likely:
-                notes.append(
-                    f"{protocol} has no such machine types and sections; {name} {likely} has. --protocol {name}?"
-                )
+                notes.append(f"{protocol} has no such machine types and sections; {name} {likely} has.")
                 break
     return notes

@@ -107,10 +107,10 @@ def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: ClipTable) -> 
     for clip in table:
         found.setdefault((clip.machine, clip.section, clip.split), []).append((clip.domain, clip.label))
     there = {machine for machine, *_ in found}
-    for machine in split.machines:
-        if machine not in there:
-            yield f"{machine} is left out"
-            continue
+    absent = [machine for machine in split.machines if machine not in there]
+    if absent:
+        yield f"left out: {', '.join(absent)}"
+    for machine in (machine for machine in split.machines if machine in there):
         channels = channel_count(next(clip.path for clip in table if clip.machine == machine))
         if channels not in (None, card.channels):
             yield f"{machine} has {channels} channels, not {card.channels}"

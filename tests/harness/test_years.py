@@ -64,7 +64,7 @@ def test_some_machine_types_of_a_challenge_give_a_partial_score(cli, data_root, 
         "--scorer", "random", *words,
     )  # fmt: skip
     assert "PARTIAL score by dcase2022, not official" in shown.out
-    assert "dcase2022-dev is partial: ToyCar is left out" in shown.err
+    assert "dcase2022-dev is partial: left out: ToyCar, ToyTrain, bearing, gearbox, slider" in shown.err
     assert "official score" not in shown.out
     evaluated = cli("evaluate", tmp_path / record["run_id"], "--json")
     assert evaluated.code == 1
@@ -98,3 +98,38 @@ def test_mistakes(cli, words, message):
     outcome = cli("run", *words, "--extractor", "raw-mel", "--scorer", "random")
     assert outcome.code == 2
     assert message in outcome.err
+
+
+def test_another_years_data_is_refused(cli, data_root, tmp_path):
+    """Machine types recur from year to year; sections and folders tell the years apart."""
+    import shutil
+
+    for year in (2022, 2021):
+        place = tmp_path / str(year)
+        shutil.copytree(data_root / f"dcase{year}" / "dev_data" / "raw", place / "dev_data" / "raw")
+        outcome = cli(
+            "run", "--dataset", "dcase2023", "--data-root", place, "--machine", "fan", "--extractor", "raw-mel",
+            "--scorer", "random", "--out", tmp_path / "runs",
+        )  # fmt: skip
+        assert outcome.code == 3
+        assert "fan: section 01, 02" in outcome.err
+    one_section = tmp_path / "2021" / "dev_data" / "raw" / "fan"
+    for path in one_section.rglob("section_0[12]_*"):
+        path.unlink()
+    outcome = cli(
+        "run", "--dataset", "dcase2023", "--data-root", tmp_path / "2021", "--machine", "fan", "--extractor", "raw-mel",
+        "--scorer", "random", "--out", tmp_path / "runs",
+    )  # fmt: skip
+    assert outcome.code == 3
+    assert "names and folders of dcase2021, not those of dcase2023" in outcome.err
+
+
+def test_two_channels_where_the_card_says_one_are_told(cli, data_root, tmp_path):
+    import shutil
+
+    shutil.copytree(data_root / "dcase2026" / "dev_data" / "raw" / "fan", tmp_path / "dev_data" / "raw" / "fan")
+    outcome = cli(
+        "run", "--dataset", "dcase2025", "--data-root", tmp_path, "--machine", "fan", "--extractor", "raw-mel",
+        "--scorer", "random", "--out", tmp_path / "runs",
+    )  # fmt: skip
+    assert "fan has 2 channels, not 1" in outcome.err

@@ -256,3 +256,154 @@ def test_two_systems_are_compared_on_the_same_clips(cli, scores, tmp_path_factor
     assert evaluated(cli, scores, "--against", scores).json["difference"] == {
         "official_score": 0.0, "ci95": [0.0, 0.0], "probability_of_being_better": 0.5,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("section_00_source_test_normal_0001", "section_01_source_test_normal_0001", "is of section 01"),
+        ("section_00_source_test_normal_0001", "section_00_source_train_normal_0001", "is a training clip"),
+    ],
+)
+def test_a_clip_of_another_section_or_split_is_foreign(cli, scores, old, new, words):
+    path = scores / SCORES.format(machine="drill")
+    path.write_text(path.read_text().replace(old, new))
+    result = evaluated(cli, scores).json
+    (problem,) = [problem for problem in result["problems"] if problem["kind"] == "extra"]
+    assert words in problem["text"]
+    assert (problem["file"], problem["line"]) == (path.name, 2)
+    assert result["official_score"] is None
+
+
+def test_scores_of_ones_own_recordings_are_not_called_official(cli, scores):
+    assert not evaluated(cli, scores).json["official"]
+    shown = cli("evaluate", scores, "--protocol", "dcase2023", "--replicates", "100").out
+    assert "score by the definition of dcase2023, of recordings that no card describes" in shown
+
+
+def test_a_machine_type_in_other_letters_is_told_and_not_taken_for_ones_own(cli, scores):
+    for path in scores.glob("*drill*"):
+        path.rename(scores / path.name.replace("drill", "Fan"))
+    result = evaluated(cli, scores).json
+    assert "dcase2023 dev has no Fan, section 00" in [problem["text"] for problem in result["problems"]]
+    assert result["official_score"] is None
+
+
+def test_files_of_another_years_machine_types_are_told(cli, scores, truth):
+    for path in [*scores.glob("*drill*"), *truth.glob("*/*drill*")]:
+        path.rename(path.with_name(path.name.replace("drill", "bandsaw")))
+    plain(scores)
+    outcome = cli("evaluate", scores, "--protocol", "dcase2024", "--ground-truth", truth, "--json", "--ci", "none")
+    assert outcome.json["notes"] == ["dcase2024 has no such machine types and sections; dcase2023 eval has."]
+    assert not outcome.json["official"]
+
+
+def test_picked_machine_types_give_a_partial_score(cli, scores):
+    result = evaluated(cli, scores, "--machine", "drill").json
+    assert result["partial"]
+    assert set(result["machines"]) == {"drill"}
+    wrong = evaluated(cli, scores, "--machine", "drill", "--machine", "drll")
+    assert wrong.code == 2
+    assert "--machine drll: no score files of it" in wrong.err
+    assert "Did you mean 'drill'" in wrong.err
+
+
+def test_a_full_name_that_contradicts_the_ground_truth_is_a_conflict(cli, scores, truth):
+    folder = truth / "ground_truth_attributes"
+    folder.mkdir()
+    for machine in ("drill", "3DPress_2"):
+        names = [name.removesuffix(".wav") for name in clip_names()]
+        rows = [f"section_00_{index:04d}.wav,{name}\n" for index, name in enumerate(names)]
+        (folder / f"ground_truth_{machine}_section_00_test.csv").write_text("".join(rows))
+    assert evaluated(cli, scores, "--ground-truth", truth).json["problems"] == []
+    labels = truth / "ground_truth_data" / "ground_truth_drill_section_00_test.csv"
+    rows = labels.read_text().split()
+    labels.write_text("\n".join([rows[0][:-1] + "1", *rows[1:]]))  # the full name says normal
+    (problem,) = evaluated(cli, scores, "--ground-truth", truth).json["problems"]
+    assert (problem["kind"], problem["line"]) == ("conflict", 1)
+
+
+def test_a_list_is_not_the_ground_truth_of_2022(cli, shared_data, tmp_path):
+    """The baseline's list contradicts the evaluator's files, which the official score uses."""
+    (tmp_path / "scores").mkdir()
+    rows = []
+    truth = shared_data / "ground_truth" / "dcase2022"
+    for path in sorted((truth / "ground_truth_data").iterdir()):
+        machine, section = path.name.split("_")[2], path.name.split("_")[4]
+        domains = dict(line.split(",") for line in (truth / "ground_truth_domain" / path.name).read_text().split())
+        rows.append(machine)
+        lines = []
+        for number, line in enumerate(path.read_text().split()):
+            clip, label = line.split(",")
+            domain, word = ("source", "target")[int(domains[clip])], ("normal", "anomaly")[int(label)]
+            rows.append(f"{clip},section_{section}_{domain}_test_{word}_{number:04d}.wav")
+            lines.append(f"{clip},{(number * 37 + len(rows)) % 101}\n")
+        (tmp_path / "scores" / f"anomaly_score_{machine}_section_{section}_test.csv").write_text("".join(lines))
+    (tmp_path / "eval_data_list_2022.csv").write_text("\n".join(rows) + "\n")
+    words = ("evaluate", tmp_path / "scores", "--protocol", "dcase2022", "--ci", "none", "--json", "--ground-truth")
+    listed = cli(*words, tmp_path / "eval_data_list_2022.csv").json
+    assert [problem["kind"] for problem in listed["problems"] if problem["kind"] != "decisions"] == ["conflict"]
+    assert listed["official_score"] is None
+    official = cli(*words, truth).json
+    assert official["official"]
+    assert "608 labels" in official["notes"][0]
+    renamed = tmp_path / "scores" / "anomaly_score_fan_section_03_test.csv"
+    renamed.write_text(renamed.read_text().replace("section_03_", "section_03_test_"))  # as some documents say
+    assert cli(*words, truth).json == official
+
+
+def test_swapped_files_of_2021_are_told_with_file_and_line(cli, shared_data, tmp_path):
+    golden = shared_data / "goldens" / "dcase2021-ae-dev"
+    for path in golden.glob("anomaly_score_*"):
+        (tmp_path / path.name).write_text(path.read_text())
+    source, target = (tmp_path / f"anomaly_score_fan_section_01_{domain}_test.csv" for domain in ("source", "target"))
+    content = source.read_text()
+    source.write_text(target.read_text())
+    target.write_text(content)
+    result = cli("evaluate", tmp_path, "--protocol", "dcase2021", "--ci", "none", "--json").json
+    problems = [problem for problem in result["problems"] if problem["kind"] == "conflict"]
+    assert len(problems) == 400
+    assert all(problem["file"] and problem["line"] for problem in problems)
+
+
+def test_development_and_evaluation_files_in_one_folder(cli, shared_data, tmp_path):
+    for path in (shared_data / "goldens" / "dcase2022-ae-dev").glob("anomaly_score_*"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "anomaly_score_fan_section_03_test.csv").write_text("section_03_0000.wav,1\n")
+    words = ("evaluate", tmp_path, "--protocol", "dcase2022", "--ci", "none", "--json")
+    result = cli(*words).json
+    assert result["official"]
+    assert "is not of dcase2022 dev but of the other split" in result["problems"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("section_00_source_test_normal_0000.wav;1\n", "the separator is ';'"),
+        ("file,score\n", "'score' is not a number; the files have no header"),
+        ("section_00_source_test_normal_0000.wav,1_000\n", "'1_000' is not a number"),
+        ("", "holds no rows"),
+    ],
+)
+def test_files_of_another_form(cli, scores, text, words):
+    (scores / SCORES.format(machine="drill")).write_text(text)
+    assert words in evaluated(cli, scores).json["problems"][0]["text"]
+
+
+def test_ground_truth_without_domains(cli, scores, truth):
+    import shutil
+
+    plain(scores)
+    shutil.rmtree(truth / "ground_truth_domain")
+    problems = evaluated(cli, scores, "--ground-truth", truth).json["problems"]
+    assert {problem["kind"] for problem in problems} == {"undefined"}
+    assert "is ground_truth_domain/ missing?" in problems[0]["text"]
+    of_2020 = cli("evaluate", scores, "--protocol", "dcase2020", "--ground-truth", truth, "--ci", "none", "--json")
+    assert of_2020.json["official_score"] is not None, "2020 has no domains"
+
+
+def test_one_file_under_two_names_is_told(cli, scores):
+    first, second = (scores / SCORES.format(machine=machine) for machine in ("drill", "3DPress_2"))
+    second.write_text(first.read_text())
+    (problem,) = evaluated(cli, scores).json["problems"]
+    assert problem["kind"] == "alike"

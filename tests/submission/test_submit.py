@@ -189,6 +189,10 @@ META = f"{LABEL}.meta.yaml"
         (edit(SCORES, "section_00_0003.wav", "section_00_0002.wav"), f"{SCORES}:4: section_00_0002 stands twice"),
         (edit(SCORES, "section_00_0003.wav,", "section_00_0003.wav,nan#"), f"{SCORES}:4: 'nan#"),
         (edit(SCORES, "section_00_0003.wav", "section_00_0103.wav"), "holds other clips than the score file"),
+        (
+            edit(SCORES, "section_00_0003.wav", "section_01_0003.wav"),
+            "section_01_0003 is no name of a test clip",
+        ),
         (lambda folder: (folder / META).unlink(), f"no meta file; expected {META}"),
         (edit(META, f"label: {LABEL}", "label: Sato_NTU_task2_2"), "submission.label is Sato_NTU_task2_2"),
         (edit(META, "submission:", "submission"), f"{META}: is no YAML"),
@@ -206,6 +210,15 @@ def test_the_check_names_what_is_wrong(cli, challenge, submitted, change, words)
     assert code == 1
     shown = "\n".join(f"{f['file']}:{f['line']}: {f['text']}" for f in errors(findings))
     assert words in shown.replace(":None:", ":"), shown
+
+
+def test_numbers_with_gaps_are_a_warning(cli, challenge, submitted):
+    _, folder = submitted
+    for kind in ("anomaly_score", "decision_result"):
+        edit(f"{kind}_Vacuum_section_00_test.csv", "section_00_0011.wav", "section_00_0012.wav")(folder)
+    findings, code = checked(cli, challenge, folder)
+    assert code == 0
+    assert any("numbers have gaps: 0 to 12" in finding["text"] for finding in findings)
 
 
 def test_a_folder_made_elsewhere_with_too_many_systems(cli, challenge, submitted, tmp_path):
@@ -233,12 +246,13 @@ def test_a_folder_made_elsewhere_with_too_many_systems(cli, challenge, submitted
         (["--check", "{empty}"], 3, "No submission in"),
         (["--check", "{empty}/x"], 3, "There is no folder"),
         (["{run}", "--check", "{empty}"], 2, "--check takes no RUN"),
+        (["{dev}", "--label", LABEL, "--out", "{empty}"], 2, "is a run on development data"),
         (["{run}", "--label", LABEL, "--meta", "{empty}/x.yaml"], 2, "--meta"),
         (["{run}", "--label", LABEL, "--development", "{run}", "--out", "{empty}"], 2, "carry no labels"),
     ],
 )
 def test_mistakes(cli, runs, tmp_path, words, code, message):
-    places = {"run": runs["eval"], "empty": tmp_path}
+    places = {"run": runs["eval"], "dev": runs["dev"], "empty": tmp_path}
     outcome = cli("submit", *(word.format(**places) for word in words))
     assert outcome.code == code, outcome.err
     assert message in outcome.err
