@@ -23,8 +23,8 @@ setup: $(READY)  ## create .venv and install asdbench into it
 demo: $(READY)   ## the main job on the synthetic machines
 	$(BIN)/asdbench run --extractor simclr --scorer mahalanobis-ml
 
-test: $(READY)   ## all tests
-	$(BIN)/python -m pytest
+test: $(READY)   ## all tests, in two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)   ## ruff and the import contracts
 	$(BIN)/ruff check .
