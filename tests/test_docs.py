@@ -25,7 +25,13 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
 
 def test_every_option_that_the_documents_name_exists(cli):
     texts = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
-    verbs = (["run"], ["evaluate"], ["submit"], *(["data", verb] for verb in ("make", "download", "verify", "info")))
+    verbs = (
+        ["run"],
+        ["evaluate"],
+        ["submit"],
+        ["compare"],
+        *(["data", verb] for verb in ("make", "download", "verify", "info")),
+    )
     known = "".join(cli(*verb, "--help").out for verb in verbs)
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", texts))
     assert len(options) > 10

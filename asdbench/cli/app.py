@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from asdbench import __version__
-from asdbench.cli import data, evaluate, list_, run, show, submit
+from asdbench.cli import compare, data, evaluate, list_, run, runs, show, submit
 from asdbench.core.errors import AsdbenchError
 
 INTERRUPTED = 130
@@ -44,8 +44,10 @@ app.command("run")(run.run)
 app.command("evaluate")(evaluate.evaluate)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.command("submit")(submit.submit)
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 
 
 def _version(wanted: bool) -> None:

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
 from asdbench.protocols.results import Evaluation, Interval, Intervals
 
 FILE = "run.json"
+SCHEMA = 3
 BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
 
 
@@ -133,11 +135,37 @@ def write_record(folder: Path, record: RunRecord) -> Path:
     return path
 
 
+class RecordError(AsdbenchError):
+    """A record that cannot be read."""
+
+
+def load_record(folder: Path) -> RunRecord:
+    """The record in a run's folder.
+
+    Raises:
+        RecordError: there is none, it is damaged, or a newer asdbench wrote it.
+    """
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA:
+            raise RecordError(
+                f"{path} has schema {version}; this asdbench knows {SCHEMA} and older ones. A newer asdbench reads it."
+            )
+        return RunRecord.model_validate(_migrated(content))
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecordError(f"{path} is damaged: {reason}. The same command makes it again.") from error
+
+
 def read_record(folder: Path) -> RunRecord | None:
     """The record in a run's folder; None when there is none or it cannot be read."""
     try:
-        return RunRecord.model_validate(_migrated(json.loads((folder / FILE).read_text())))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return load_record(folder)
+    except RecordError:
         return None
 
 

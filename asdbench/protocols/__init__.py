@@ -1,6 +1,6 @@
 """Protocols: official scores of the DCASE challenges, thresholds, decisions and intervals."""
 
-from asdbench.protocols.bootstrap import Difference, bootstrap_intervals, paired_difference
+from asdbench.protocols.bootstrap import Difference, bootstrap_intervals, paired_difference, paired_differences
 from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS
 from asdbench.protocols.evaluation import evaluate
 from asdbench.protocols.requirements import require_scorable, undefined_terms
@@ -23,6 +23,7 @@ __all__ = [
     "evaluate",
     "fit_threshold",
     "paired_difference",
+    "paired_differences",
     "require_scorable",
     "undefined_terms",
 ]

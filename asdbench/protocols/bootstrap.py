@@ -70,12 +70,33 @@ def paired_difference(protocol: str, first: Sections, second: Sections, replicat
     Raises:
         UsageError: they were not scored on the same test clips.
     """
-    aligned = _same_clips(first, second)
-    one, two = (_totals(protocol, resampled_terms(protocol, sections, replicates)) for sections in (first, aligned))
+    return paired_differences(protocol, first, second, replicates)[0]
+
+
+def paired_differences(
+    protocol: str, first: Sections, second: Sections, replicates: int = REPLICATES
+) -> tuple[Difference, dict[str, Difference]]:
+    """The difference in total and for each machine type.
+
+    Raises:
+        UsageError: they were not scored on the same test clips.
+    """
     from asdbench.protocols.evaluation import evaluate
 
-    point = evaluate(protocol, first).official_score - evaluate(protocol, aligned).official_score
-    return Difference(point, _interval(one - two), float(np.mean((one > two) + 0.5 * (one == two))))
+    aligned = _same_clips(first, second)
+    points = [evaluate(protocol, sections) for sections in (first, aligned)]
+    one, two = (resampled_terms(protocol, sections, replicates) for sections in (first, aligned))
+    total = _difference([point.official_score for point in points], _totals(protocol, one), _totals(protocol, two))
+    machines = {}
+    for machine in points[0].machines:
+        own = [{key: terms for key, terms in found.items() if key[0] == machine} for found in (one, two)]
+        scores = [point.machines[machine].official_score for point in points]
+        machines[machine] = _difference(scores, _totals(protocol, own[0]), _totals(protocol, own[1]))
+    return total, machines
+
+
+def _difference(scores: list[float], one: Array, two: Array) -> Difference:
+    return Difference(scores[0] - scores[1], _interval(one - two), float(np.mean((one > two) + 0.5 * (one == two))))
 
 
 def resampled_terms(protocol: str, sections: Sections, replicates: int) -> Terms:

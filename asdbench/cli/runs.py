@@ -1,0 +1,167 @@
+"""``asdbench runs``: find, show and export what was run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asdbench.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from asdbench.harness.record import RunRecord
+    from asdbench.harness.store import Stored
+
+SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
+
+app = typer.Typer(help="Find, show and export runs.", no_args_is_help=True)
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only runs on this data set.")]
+System = Annotated[str | None, typer.Option("--system", metavar="NAME", help="Only this system, extractor or scorer.")]
+Status = Annotated[str | None, typer.Option("--status", metavar="done|failed", help="Only runs of this status.")]
+
+
+@app.command("list")
+def list_(
+    out: Out = Path("runs"),
+    dataset: Dataset = None,
+    system: System = None,
+    status: Status = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, best first within each data set."""
+    import json
+
+    from asdbench.harness.store import name_of, result_rows
+
+    stored = _picked(out, dataset, system, status)
+    if as_json:
+        rows = [list(result_rows(record))[-1] for record in stored.runs.values()]
+        typer.echo(json.dumps({"runs": rows, "unreadable": stored.unreadable}, indent=2))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for column in ("data set", "system", "seed", "score", "status", "finished", "run"):
+            table.add_column(column, overflow="fold", justify="right" if column in ("seed", "score") else "left")
+        order = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
+        for one in order:
+            score = f"{100 * _score(one):.2f}" if one.results else "-"
+            state = one.status + (", partial" if one.dataset.lacks else "")
+            cells = (
+                one.dataset.name,
+                name_of(one),
+                str(one.asked.seed),
+                score,
+                state,
+                one.finished_at[:16],
+                one.run_id,
+            )
+            table.add_row(*map(Text, cells))
+        Console(width=None if Console().is_terminal else 200).print(table)
+    _tell_unreadable(stored)
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or a folder.")],
+    out: Out = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: what was asked, what came out, how long it took, what failed."""
+    from asdbench.harness.record import load_record
+    from asdbench.harness.store import find_run
+
+    folder = find_run(run, out)
+    record = load_record(folder)
+    if as_json:
+        typer.echo(record.model_dump_json(indent=2))
+    else:
+        _print_run(folder, record)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Table to write: .csv or .parquet.")],
+    out: Out = Path("runs"),
+    dataset: Dataset = None,
+    system: System = None,
+    status: Status = None,
+) -> None:
+    """Write a table with a row for each run and machine type, and one for the whole of each run ("all")."""
+    import pandas as pd
+
+    from asdbench.core.errors import UsageError
+    from asdbench.core.files import whole_file
+    from asdbench.harness.store import result_rows
+
+    if file.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{file}: the ending decides the form; accepted are .csv and .parquet.")
+    stored = _picked(out, dataset, system, status)
+    table = pd.DataFrame([row for record in stored.runs.values() for row in result_rows(record)])
+    with whole_file(file) as opened:
+        table.to_csv(opened, index=False) if file.suffix == ".csv" else table.to_parquet(opened, index=False)
+    typer.echo(f"{file}: {len(table)} rows of {len(stored.runs)} runs")
+    _tell_unreadable(stored)
+
+
+def _picked(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":
+    from asdbench.core.errors import UsageError
+    from asdbench.harness.store import Stored, find_runs, name_of
+
+    if status not in (None, "done", "failed"):
+        raise UsageError(f"--status {status}: accepted are done and failed.")
+    stored = find_runs(out)
+    runs = {
+        folder: one
+        for folder, one in stored.runs.items()
+        if dataset in (None, one.dataset.name)
+        and system in (None, name_of(one), one.extractor.name, one.scorer.name)
+        and status in (None, one.status)
+    }
+    return Stored(runs, stored.unreadable)
+
+
+def _score(record: "RunRecord") -> float:
+    return record.results.official_score if record.results else -1.0
+
+
+def _tell_unreadable(stored: "Stored") -> None:
+    for line in stored.unreadable:
+        typer.secho(f"warning: {line}", fg="yellow", err=True)
+    if stored.unreadable:
+        raise typer.Exit(1)
+
+
+def _print_run(folder: Path, record: "RunRecord") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from asdbench.harness.store import name_of, result_rows
+
+    console = Console()
+    console.print(Text.assemble((name_of(record), "bold cyan"), f" on {record.dataset.name}, seed {record.asked.seed}"))
+    console.print(Text(f"{folder}: {record.status}, {record.finished_at}", "dim"), soft_wrap=True)
+    for line in record.dataset.lacks:
+        console.print(Text(f"partial: {line}", "yellow"), soft_wrap=True)
+    rows = list(result_rows(record))
+    if record.results is not None:
+        columns = [key for key in SCORES if any(row[key] is not None for row in rows)]
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        table.add_column("machine")
+        for column in (*columns, "95 % interval"):
+            table.add_column(column.replace("_", " "), justify="right")
+        for row in rows:
+            values = ["" if row[key] is None else f"{100 * row[key]:.2f}" for key in columns]
+            low, high = row["ci95_low"], row["ci95_high"]
+            table.add_row(row["machine"], *values, "" if low is None else f"{100 * low:.1f}, {100 * high:.1f}")
+        console.print(table)
+    for failure in record.failures:
+        where = f" of {failure.machine}" if failure.machine else ""
+        console.print(Text(f"failed: {failure.stage}{where}: {failure.reason}", "red"), soft_wrap=True)
+    for note in record.notes:
+        console.print(Text(f"note: {note}", "yellow"), soft_wrap=True)
+    took = ", ".join(f"{stage} {value:.1f} s" for stage, value in record.seconds.items())
+    console.print(Text(f"took: {took}", "dim"), soft_wrap=True)

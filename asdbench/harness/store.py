@@ -1,0 +1,109 @@
+"""Find runs below a folder, and lay their results out as a table."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The runs of a folder.
+
+    Attributes:
+        runs: folder and record, by name of the folder.
+        unreadable: one line for each record that cannot be read.
+    """
+
+    runs: dict[Path, RunRecord]
+    unreadable: list[str]
+
+
+def find_runs(root: Path) -> Stored:
+    """Every run in ``root``; one damaged record does not hide the others.
+
+    Raises:
+        RequirementError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise RequirementError(
+            f"There is no folder {root}.\nRuns go to ./runs unless asdbench run --out DIR says else."
+        )
+    runs: dict[Path, RunRecord] = {}
+    unreadable = []
+    for path in sorted(root.glob(f"*/{FILE}")):
+        if path.parent.name.startswith("."):  # under way, or left by a kill
+            continue
+        try:
+            runs[path.parent] = load_record(path.parent)
+        except RecordError as error:
+            unreadable.append(str(error))
+    return Stored(runs, unreadable)
+
+
+def find_run(name: str, root: Path) -> Path:
+    """The folder of a run, given as a path, an id below ``root``, or the beginning of one.
+
+    Raises:
+        UsageError: no run of that name, or several that begin with it.
+    """
+    if (Path(name).expanduser() / FILE).is_file():
+        return Path(name).expanduser()
+    known = [path.parent.name for path in sorted(root.glob(f"*/{FILE}")) if not path.parent.name.startswith(".")]
+    found = [name] if name in known else [one for one in known if one.startswith(name)]
+    if len(found) == 1:
+        return root / found[0]
+    if found:
+        raise UsageError(f"Several runs begin with '{name}': {', '.join(found)}.")
+    raise UsageError(f"No run '{name}' in {root}.{did_you_mean(name, known)} See: asdbench runs list --out {root}")
+
+
+def name_of(record: RunRecord) -> str:
+    """How people call what was run: the system's card, or extractor and scorer."""
+    return record.asked.system or f"{record.extractor.name} + {record.scorer.name}"
+
+
+def result_rows(record: RunRecord) -> Iterator[Row]:
+    """A row for each machine type, and one for the whole ("all"); a run without results has the last alone."""
+    seconds = record.seconds
+    networks = record.training
+    head: Row = {
+        "run_id": record.run_id,
+        "system": name_of(record),
+        "extractor": record.extractor.name,
+        "scorer": record.scorer.name,
+        "dataset": record.dataset.name,
+        "fingerprint": record.dataset.fingerprint,
+        "protocol": record.dataset.protocol,
+        "seed": record.asked.seed,
+        "status": record.status,
+        "partial": bool(record.dataset.lacks),
+    }
+    tail: Row = {
+        "parameters": max((network.parameters or 0 for network in networks), default=0),
+        "macs": max((network.macs or 0 for network in networks), default=0),
+        **{f"{stage}_s": seconds.get(stage) for stage in ("features", "fit", "embed", "score")},
+        "finished_at": record.finished_at,
+    }
+    for machine, result in record.results.machines.items() if record.results else ():
+        low, high = _interval(record, machine)
+        scores = result.model_dump(include={"auc_source", "auc_target", "auc", "pauc", "f1", "official_score"})
+        yield {**head, "machine": machine, **scores, "ci95_low": low, "ci95_high": high, **tail}
+    means: Row = dict.fromkeys(("auc_source", "auc_target", "auc", "pauc", "f1"))
+    if record.results is not None and record.results.means is not None:
+        own = record.results.means
+        values = own.arithmetic if record.results.protocol == "dcase2020" else own.harmonic
+        means |= {key: values.get(key) for key in ("auc_source", "auc_target", "auc", "pauc", "f1")}
+    low, high = record.ci95 or (None, None)
+    score = record.results.official_score if record.results else None
+    yield {**head, "machine": "all", **means, "official_score": score, "ci95_low": low, "ci95_high": high, **tail}
+
+
+def _interval(record: RunRecord, machine: str) -> tuple[float | None, float | None]:
+    own = record.intervals.machines.get(machine, {}) if record.intervals else {}
+    return own.get("official_score", (None, None))

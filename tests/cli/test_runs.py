@@ -1,0 +1,140 @@
+"""Runs are found, shown, exported and compared; a damaged record hides nothing."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+
+@pytest.fixture(scope="module")
+def out(small_dataset, session_cache, tmp_path_factory):
+    from asdbench.cli.app import app
+
+    folder = tmp_path_factory.mktemp("runs")
+    words = ["run", "--dataset", str(small_dataset), "--extractor", "raw-mel", "--scorer", "mahalanobis-lw"]
+    words += ["--scorer", "random", "--seed", "0", "--seed", "1", "--out", str(folder), "--quiet"]
+    outcome = CliRunner().invoke(app, words, env={"ASDBENCH_CACHE": str(session_cache)})
+    assert outcome.exit_code == 0, outcome.output
+    return folder
+
+
+@pytest.fixture
+def damaged(out, tmp_path):
+    """A copy with three records that cannot be read."""
+    import shutil
+
+    shutil.copytree(out, tmp_path / "runs")
+    first = next(iter(sorted((tmp_path / "runs").iterdir())))
+    for name, text in (
+        ("broken", (first / "run.json").read_text()[:-40]),
+        ("newer", json.dumps({**json.loads((first / "run.json").read_text()), "schema_version": 99})),
+        ("strange", "[1, 2]"),
+    ):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "run.json").write_text(text)
+    (tmp_path / "runs" / ".half-written.partial").mkdir()
+    (tmp_path / "runs" / ".half-written.partial" / "run.json").write_text("{")
+    return tmp_path / "runs"
+
+
+def ids(out, part):
+    return sorted(path.name for path in out.iterdir() if part in path.name)
+
+
+def test_runs_are_listed(cli, out):
+    rows = cli("runs", "list", "--out", out, "--json").json["runs"]
+    assert len(rows) == 4
+    assert {row["system"] for row in rows} == {"raw-mel + mahalanobis-lw", "raw-mel + random"}
+    only = cli("runs", "list", "--out", out, "--system", "random", "--json").json["runs"]
+    assert {row["scorer"] for row in only} == {"random"}
+    shown = cli("runs", "list", "--out", out).out
+    assert all(path.name in shown for path in out.iterdir())
+    assert shown.index("mahalanobis-lw") < shown.index("random"), "the best first"
+
+
+def test_one_run_is_shown_by_the_beginning_of_its_name(cli, out):
+    (name, _) = ids(out, "mahalanobis-lw")
+    record = json.loads((out / name / "run.json").read_text())
+    assert cli("runs", "show", name, "--out", out, "--json").json == record
+    shown = cli("runs", "show", name[:-4], "--out", out).out
+    assert f"{100 * record['results']['official_score']:.2f}" in shown
+    several = cli("runs", "show", "raw-mel", "--out", out)
+    assert (several.code, "Several runs begin with 'raw-mel'" in several.err) == (2, True)
+    none = cli("runs", "show", "rwa-mel", "--out", out)
+    assert (none.code, "No run 'rwa-mel'" in none.err) == (2, True)
+
+
+@pytest.mark.parametrize(("ending", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
+def test_the_table_holds_every_machine_type_and_the_whole(cli, out, tmp_path, ending, read):
+    file = tmp_path / f"table.{ending}"
+    assert "12 rows of 4 runs" in cli("runs", "export", file, "--out", out).out
+    table = read(file)
+    assert set(table["machine"]) == {"fan", "valve", "all"}
+    for path in out.iterdir():
+        record = json.loads((path / "run.json").read_text())
+        own = table[table["run_id"] == record["run_id"]].set_index("machine")
+        assert own.loc["all", "official_score"] == pytest.approx(record["results"]["official_score"], abs=1e-15)
+        assert own.loc["fan", "pauc"] == pytest.approx(record["results"]["machines"]["fan"]["pauc"], abs=1e-15)
+        assert list(own.loc["all", ["ci95_low", "ci95_high"]]) == pytest.approx(record["intervals"]["official_score"])
+
+
+def test_damaged_and_newer_records_are_named_and_hide_nothing(cli, damaged, tmp_path):
+    outcome = cli("runs", "list", "--out", damaged, "--json")
+    assert outcome.code == 1
+    assert len(outcome.json["runs"]) == 4
+    for words in ("broken/run.json is damaged", "newer/run.json has schema 99", "strange/run.json is damaged"):
+        assert words in outcome.err
+    assert cli("runs", "export", tmp_path / "all.csv", "--out", damaged).code == 1
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 12
+    shown = cli("runs", "show", "newer", "--out", damaged)
+    assert (shown.code, "A newer asdbench reads it" in shown.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["runs", "list", "--out", "{tmp}/none"], 3, "There is no folder"),
+        (["runs", "list", "--out", "{out}", "--status", "good"], 2, "accepted are done and failed"),
+        (["runs", "export", "{tmp}/table.xlsx", "--out", "{out}"], 2, "accepted are .csv and .parquet"),
+        (["compare", "raw-mel-x", "raw-mel-y", "--out", "{out}"], 2, "No run 'raw-mel-x'"),
+    ],
+)
+def test_mistakes(cli, out, tmp_path, words, code, message):
+    outcome = cli(*(word.format(out=out, tmp=tmp_path) for word in words))
+    assert outcome.code == code
+    assert message in outcome.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_runs_are_compared_on_the_same_clips(cli, out):
+    better, worse = ids(out, "mahalanobis-lw")[0], ids(out, "random")[0]
+    scores = [json.loads((out / name / "run.json").read_text())["results"] for name in (better, worse)]
+    found = cli("compare", better, worse, "--out", out, "--json").json
+    gap = scores[0]["official_score"] - scores[1]["official_score"]
+    assert found["official_score"]["difference"] == pytest.approx(gap, abs=1e-12)
+    for name in ("fan", "valve"):
+        own = scores[0]["machines"][name]["official_score"] - scores[1]["machines"][name]["official_score"]
+        assert found["machines"][name]["difference"] == pytest.approx(own, abs=1e-12)
+    back = cli("compare", worse, better, "--out", out, "--json").json
+    assert back["official_score"]["difference"] == pytest.approx(-gap, abs=1e-12)
+    shown = cli("compare", better, worse, "--out", out).out
+    assert f"{100 * gap:+.2f}" in shown
+
+
+def test_a_drop_fails_the_gate(cli, out):
+    better, worse = ids(out, "mahalanobis-lw")[0], ids(out, "random")[0]
+    words = ("--out", out, "--replicates", "100", "--max-drop")
+    assert cli("compare", better, worse, *words, "1").code == 1, "B is worse"
+    assert cli("compare", better, worse, *words, "100").code == 0
+    assert cli("compare", worse, better, *words, "0").code == 0
+    assert cli("compare", better, better, *words, "0").code == 0
+
+
+def test_runs_on_other_data_are_not_compared(cli, out, make_folder, dcase2023_names, tmp_path):
+    folder = make_folder({"pump": dcase2023_names()})
+    cli("run", "--dataset", folder, "--extractor", "raw-mel", "--scorer", "random", "--out", tmp_path / "other")
+    (other,) = (tmp_path / "other").iterdir()
+    outcome = cli("compare", ids(out, "random")[0], other, "--out", out)
+    assert outcome.code == 2
+    assert "are not of the same data" in outcome.err
