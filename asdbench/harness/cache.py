@@ -1,13 +1,100 @@
-"""Where everything that can be computed again is kept."""
+"""Where everything that can be computed again is kept; looked at, limited and cleared."""
 
 import os
+import shutil
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 VARIABLE = "ASDBENCH_CACHE"
+KINDS = ("features", "views", "trained", "embeddings", "datasets", "digests")
+UNFINISHED = "unfinished"
+ABANDONED_AFTER_S = 24 * 3600.0  # what a process writes is touched more often than that
 
 
 def cache_root() -> Path:
     """``$ASDBENCH_CACHE``, or the user's cache folder."""
     return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("asdbench", appauthor=False))
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One thing in the cache: the features of some clips, a trained extractor ...
+
+    Attributes:
+        kind: of ``KINDS``, or ``UNFINISHED`` for what was left half-written by a killed process.
+        paths: its files and folders; the one that makes it count as there comes first.
+        size: bytes.
+        made_at: seconds since the epoch, of the newest of its files.
+    """
+
+    kind: str
+    paths: tuple[Path, ...]
+    size: int
+    made_at: float
+
+
+def cache_entries(root: Path) -> list[CacheEntry]:
+    """Everything in the cache, oldest first."""
+    entries = []
+    for kind in KINDS:
+        groups: dict[tuple[str, str], list[Path]] = {}
+        for path in sorted((root / kind).iterdir()) if (root / kind).is_dir() else ():
+            hidden = path.name.startswith(".")
+            key = (UNFINISHED, path.name) if hidden else (kind, path.name.partition(".")[0])
+            groups.setdefault(key, []).append(path)
+        for (own_kind, _), paths in groups.items():
+            files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,))]
+            states = [file.stat() for file in files if file.is_file()]
+            newest = max((state.st_mtime for state in states), default=paths[0].stat().st_mtime)
+            size = sum(state.st_size for state in states)
+            # Embeddings are there when the .npy is, so it goes first.
+            ordered = sorted(paths, key=lambda path: path.suffix != ".npy")
+            entries.append(CacheEntry(own_kind, tuple(ordered), size, newest))
+    return sorted(entries, key=lambda entry: entry.made_at)
+
+
+def to_prune(
+    entries: Iterable[CacheEntry], *, older_than_s: float | None = None, max_bytes: int | None = None
+) -> list[CacheEntry]:
+    """What has to go so that the cache holds nothing older and no more than that; the oldest goes first.
+
+    Half-written things that nobody has touched for a day go in any case.
+    """
+    entries = sorted(entries, key=lambda entry: entry.made_at)
+    now = time.time()
+    gone = [
+        entry
+        for entry in entries
+        if (entry.kind == UNFINISHED and now - entry.made_at > ABANDONED_AFTER_S)
+        or (entry.kind != UNFINISHED and older_than_s is not None and now - entry.made_at > older_than_s)
+    ]
+    left = [entry for entry in entries if entry not in gone]
+    total = sum(entry.size for entry in left)
+    for entry in left if max_bytes is not None else ():
+        if total <= (max_bytes or 0):
+            break
+        if entry.kind != UNFINISHED:  # somebody may be writing it
+            gone.append(entry)
+            total -= entry.size
+    return gone
+
+
+def of_kinds(entries: Iterable[CacheEntry], kinds: Collection[str]) -> list[CacheEntry]:
+    """Entries of some kinds, or of all."""
+    return [entry for entry in entries if not kinds or entry.kind in kinds]
+
+
+def remove(entry: CacheEntry) -> None:
+    """Remove an entry; a folder takes another name first, so that nobody finds half of it."""
+    for path in entry.paths:
+        if path.is_dir():
+            retired = path.with_name(f".{path.name.lstrip('.')}.removed")
+            shutil.rmtree(retired, ignore_errors=True)
+            path.rename(retired)
+            shutil.rmtree(retired)
+        else:
+            path.unlink(missing_ok=True)
