@@ -78,7 +78,8 @@ def _sections(folder: Path, protocol: str, ground_truth: Path | None) -> "Sectio
     from asdbench.score_files.evaluation import evaluate_folder
     from asdbench.score_files.ground_truth import read_ground_truth
 
-    truth = read_ground_truth(ground_truth.expanduser()) if ground_truth else None
+    year = int(protocol.removeprefix("dcase"))
+    truth = read_ground_truth(ground_truth.expanduser(), year) if ground_truth else None
     found = evaluate_folder(folder / "scores", protocol, truth, interval="none")
     if found.official_score is None:
         reason = next((str(problem) for problem in found.problems if not problem.harmless), "it has no scores")

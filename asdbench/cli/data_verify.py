@@ -126,7 +126,7 @@ def _print(found: "Audit", verbose: bool) -> None:
 
 def _print_findings(group: "list[Finding]", verbose: bool) -> None:
     """Findings of the same words: the machine types in one line, then their files."""
-    where = ", ".join(one.where for one in group if one.where)
+    where = _where(group)
     each = " each" if len(group) > 1 else ""
     typer.echo(f"  {where}: {group[0].message}{each}" if where else f"  {group[0].message}")
     files = [place for one in group for place in one.files]
@@ -135,6 +135,15 @@ def _print_findings(group: "list[Finding]", verbose: bool) -> None:
         typer.echo(f"      {place.file}  {place.note}" if place.note else f"      {place.file}")
     if len(shown) < len(files):
         typer.echo(f"      and {len(files) - len(shown)} more")
+
+
+def _where(group: "list[Finding]") -> str:
+    """The machine types of several findings with their sections: "fan section 03 04, valve section 03"."""
+    sections: dict[str, list[str]] = {}
+    for one in group:
+        if one.machine:
+            sections.setdefault(one.machine, []).extend([one.section] if one.section else [])
+    return ", ".join(f"{machine} section {' '.join(own)}" if own else machine for machine, own in sections.items())
 
 
 def _closing(found: "Audit", verbose: bool) -> str:

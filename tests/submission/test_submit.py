@@ -98,6 +98,18 @@ def checked(cli, challenge, folder):
     return outcome.json["findings"], outcome.code
 
 
+def write_list(path):
+    """Labels of the evaluation clips, as the baselines have them."""
+    rows = []
+    for machine in ("3DPrinter", "Vacuum"):
+        rows.append(machine)
+        for number in range(12):
+            domain, label = ("source", "target")[number % 2], ("normal", "anomaly")[number // 6]
+            rows.append(f"section_00_{number:04d}.wav,section_00_{domain}_test_{label}_{number:04d}_vel_1.wav")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
 def errors(findings):
     return [finding for finding in findings if finding["level"] == "error"]
 
@@ -131,17 +143,18 @@ def test_the_meta_file_counts_the_network_and_tells_the_development_results(subm
 
 def test_what_is_written_is_evaluated_to_the_same_numbers(submitted, runs, cli, tmp_path):
     _, folder = submitted
-    truth = tmp_path / "eval_data_list_2023.csv"
-    rows = []
-    for machine in ("3DPrinter", "Vacuum"):
-        rows.append(machine)
-        for number in range(12):
-            domain, label = ("source", "target")[number % 2], ("normal", "anomaly")[number // 6]
-            rows.append(f"section_00_{number:04d}.wav,section_00_{domain}_test_{label}_{number:04d}_vel_1.wav")
-    truth.write_text("\n".join(rows) + "\n")
+    truth = write_list(tmp_path / "eval_data_list_2023.csv")
     words = ("--protocol", "dcase2023", "--ground-truth", truth, "--split", "own", "--json", "--replicates", 100)
     assert cli("evaluate", folder, *words).json == cli("evaluate", runs["eval"], *words).json
     assert cli("evaluate", folder, *words).json["official_score"] is not None
+
+
+def test_runs_without_labels_are_compared_with_the_ground_truth(runs, cli, tmp_path):
+    refused = cli("compare", runs["eval"], runs["eval"])
+    assert (refused.code, "--ground-truth" in refused.err) == (3, True)
+    truth = write_list(tmp_path / "eval_data_list_2023.csv")
+    same = cli("compare", runs["eval"], runs["eval"], "--ground-truth", truth, "--json", "--replicates", 100).json
+    assert same["official_score"] == {"difference": 0.0, "ci95": [0.0, 0.0], "probability_of_being_better": 0.5}
 
 
 def test_values_of_the_author_win(cli, challenge, runs, tmp_path):
