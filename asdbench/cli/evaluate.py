@@ -67,6 +67,7 @@ def evaluate(
     """
     from asdbench.cli.evaluations import as_json_text, print_evaluation
     from asdbench.core.errors import UsageError
+    from asdbench.harness.record import FILE
     from asdbench.protocols import Difference, paired_difference
     from asdbench.registry import load_catalog
     from asdbench.score_files.ground_truth import read_ground_truth
@@ -92,7 +93,8 @@ def evaluate(
                 f"--against: {place} is partial. See why: asdbench evaluate {place}, with the same options."
             )
         difference = paired_difference(used, found.sections, other.sections, replicates)
-    notes = _notes(catalog, used, found, truth, split)
+    of_own = split == "own" or (folder.expanduser() / FILE).is_file()  # a run knows what it is of
+    notes = _notes(catalog, used, found, truth, of_own)
     if as_json:
         typer.echo(as_json_text(used, found, notes, difference))
     else:
@@ -161,21 +163,25 @@ def _expectation(catalog: "Catalog", place: Path, protocol: str, split: str | No
 
 
 def _notes(
-    catalog: "Catalog", protocol: str, found: "FolderEvaluation", truth: "GroundTruth | None", split: str | None
+    catalog: "Catalog", protocol: str, found: "FolderEvaluation", truth: "GroundTruth | None", of_own: bool
 ) -> list[str]:
     """What is known of the ground truth that was used, and whose machine types these are."""
-    from asdbench.score_files.expectation import likeliest_split
+    from asdbench.score_files.expectation import expectation_of, likeliest_split
 
     card = catalog.find("datasets", protocol).challenge
     assert card is not None, "every protocol has its data set's card"
     notes = []
     if truth is not None and found.dataset == f"{protocol} eval":
         notes += [text for name, text in card.problems.items() if name == "ground_truth"]
-    if found.dataset is None and split is None:
+    if found.dataset is None and not of_own:
         for name in catalog.names("datasets"):
             other = catalog.find("datasets", name).challenge
             likely = likeliest_split(other, list(found.sections)) if other is not None else None
-            if likely:
+            if (
+                other is not None
+                and likely
+                and set(found.sections) <= set(expectation_of(name, other, likely).sections)
+            ):
                 notes.append(f"{protocol} has no such machine types and sections; {name} {likely} has.")
                 break
     return notes

@@ -1,7 +1,9 @@
 """Count what a network computes for one clip."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from asdbench.core.progress import Silent
 from asdbench.datasets import BlindClip
 from asdbench.extractors.base import Context, Extractor
 
@@ -16,5 +18,5 @@ def multiply_accumulates(extractor: Extractor, clips: Sequence[BlindClip], conte
 
     longest = max(clips, key=lambda clip: context.features[clip.key].shape[-1])
     with FlopCounterMode(display=False) as counter:
-        extractor.embed([longest], context)
+        extractor.embed([longest], replace(context, progress=Silent()))
     return int(counter.get_total_flops()) // 2
