@@ -22,7 +22,6 @@ Machines = Annotated[
     list[str] | None, typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated.")
 ]
 SHOWN_FAULTS = 5
-PIPE_WIDTH = 200  # columns, where the output is not a terminal
 
 
 def info(
@@ -63,9 +62,11 @@ def info(
         }
         typer.echo(json.dumps(content, indent=2))
         return
+    from asdbench.cli.console import table_console
+
     _print_counts(holdings, counts(holdings))
     table = form_table(found)
-    make_console().print(table)
+    table_console().print(table)
     typer.echo()
     for line in lacking(holdings):
         typer.echo(f"missing: {line}")
@@ -124,14 +125,6 @@ def open_holdings(
     return holdings_of_folder(made, dataset, machines)
 
 
-def make_console() -> Any:
-    """A console for tables; wide where nobody looks at it."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=PIPE_WIDTH, highlight=False)
-
-
 def form_table(found: "Sequence[Row]", marks: "Sequence[str] | None" = None) -> "Table":
     """A line for each machine type and section: clips there and expected, rate, channels, lengths, attributes."""
     from rich.table import Table
@@ -178,9 +171,11 @@ def _print_counts(holdings: "Holdings", found: "list[dict[str, str | int]]") -> 
     shown = Table(
         "machine", "section", "split", "domain", "label", "clips", title=title, box=None, title_justify="left"
     )
+    from asdbench.cli.console import table_console
+
     for row in found:
         shown.add_row(*map(str, row.values()))
-    make_console().print(shown)
+    table_console().print(shown)
     typer.echo()
 
 

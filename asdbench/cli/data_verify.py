@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.data_info import DataSet, Machines, form_table, make_console, open_holdings
+from asdbench.cli.data_info import DataSet, Machines, form_table, open_holdings
 from asdbench.cli.options import AsJson, DataRoot, Jobs, PluginPath, Quiet, Split
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def _print(found: "Audit", verbose: bool) -> None:
     from asdbench.datasets.audit.findings import counted
 
     holdings = found.holdings
-    console = make_console()
+    from asdbench.cli.console import table_console
+
+    console = table_console()
     typer.echo(
         f"{holdings.name} below {holdings.root}: {counted(len(holdings.recordings), 'recording')} of "
         f"{counted(len(holdings.parts), 'machine type')}, {_duration(found.seconds)}"

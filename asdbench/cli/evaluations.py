@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asdbench.cli.console import table_console
 from asdbench.protocols.evaluation import result_rows
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from asdbench.score_files.evaluation import FolderEvaluation
     from asdbench.score_files.problems import Problem
 
-PIPE_WIDTH = 200  # columns, where the output is not a terminal
 SHOWN = 8  # problems of one file that are shown; all are in the JSON
 METRICS = {"auc": "AUC", "pauc": "pAUC", "precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -66,9 +66,7 @@ def print_evaluation(
     difference: "Difference | None",
 ) -> None:
     """Problems, one table, and the official score."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    console = table_console()
     _print_problems(console, found.problems)
     if found.evaluation is not None:
         console.print(_table(protocol, found))

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asdbench.cli.console import table_console
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.record import FILE
 from asdbench.harness.run import finished
 
-PIPE_WIDTH = 200  # columns, where the output is not a terminal
 System = tuple[str | None, str, str]  # card, extractor, scorer
 
 
@@ -93,9 +93,7 @@ def print_plan(plan: Plan) -> None:
 
 def print_results(records: list[RunRecord], plan: Plan) -> None:
     """One table (rows: systems, columns: machine types and the official score) and the next useful command."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    console = table_console()
     systems: dict[System, list[RunRecord]] = {}
     for record in records:
         key = (record.asked.system, record.extractor.name, record.scorer.name)

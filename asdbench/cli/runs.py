@@ -38,9 +38,10 @@ def list_(
         rows = [list(result_rows(record))[-1] for record in stored.runs.values()]
         typer.echo(json.dumps({"runs": rows, "unreadable": stored.unreadable}, indent=2))
     else:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
+
+        from asdbench.cli.console import table_console
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         for column in ("data set", "system", "seed", "score", "status", "finished", "run"):
@@ -59,7 +60,7 @@ def list_(
                 one.run_id,
             )
             table.add_row(*map(Text, cells))
-        Console(width=None if Console().is_terminal else 200).print(table)
+        table_console().print(table)
     _tell_unreadable(stored)
 
 
