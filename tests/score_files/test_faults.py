@@ -1,6 +1,7 @@
 """Everything that can be wrong with score files is told with file and line, and makes the result partial."""
 
 import pytest
+from official_score import official_score_of_files
 
 DECISIONS = "decision_result_{machine}_section_00_test.csv"
 SCORES = "anomaly_score_{machine}_section_00_test.csv"
@@ -409,3 +410,11 @@ def test_one_file_under_two_names_is_told(cli, scores):
     second.write_text(first.read_text())
     (problem,) = evaluated(cli, scores).json["problems"]
     assert problem["kind"] == "alike"
+
+
+def test_a_partial_score_is_that_of_the_sound_rows(cli, scores):
+    path = scores / SCORES.format(machine="drill")
+    replace_line(path, 3, "section_00_source_test_normal_0002.wav,nan")
+    asked = evaluated(cli, scores, "--partial").json["official_score"]
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if "nan" not in line) + "\n")
+    assert asked == pytest.approx(official_score_of_files(scores), abs=1e-12)
