@@ -1,0 +1,1 @@
+"""The leaderboard: published and measured results, ranked, rendered and checked."""
