@@ -1,0 +1,69 @@
+"""One self-contained HTML document: styles and scripts inside, nothing fetched from anywhere."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(
+    title: str,
+    body: "Markup | str",
+    *,
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    marker: str = "",
+) -> str:
+    """One HTML document, light and dark, readable on a phone, that asks the network for nothing.
+
+    Args:
+        title: of the browser's tab, plain text.
+        body: what stands on the page, a ``Markup`` or HTML text; it goes in as it is, so the caller escapes.
+        scripts: JavaScript to run at the end of the page, source text; none is needed to read the page.
+        styles: CSS behind the shared one, source text.
+        marker: a comment at the top of the document, by which a program knows its own pages.
+
+    Returns:
+        The document, which ends in a line break; equal arguments give equal text.
+    """
+    page = template("page.html")
+    return str(page.render(title=title, body=_safe(body), scripts=scripts, styles=styles, marker=marker)) + "\n"
+
+
+def asset(folder: Path, name: str) -> str:
+    """The text of a style or script that lies beside its template, ready for ``render_page``."""
+    return (folder / name).read_text(encoding="utf-8").strip()
+
+
+def template(name: str, folder: Path | None = None) -> Any:
+    """A jinja2 template of this package, or of ``folder``, which may include those of this package.
+
+    HTML is escaped by itself; an unknown name in a template is an error.
+    """
+    return _environment(folder).get_template(name)
+
+
+@cache
+def _environment(folder: Path | None) -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    places = [*([folder] if folder else []), TEMPLATES]
+    return Environment(
+        loader=FileSystemLoader(places),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _safe(text: str) -> "Markup":
+    from markupsafe import Markup
+
+    return Markup(text)  # the caller's HTML, escaped where it holds names
