@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
-from asdbench.protocols.results import Evaluation, Interval, Intervals
+from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
 
 FILE = "run.json"
-SCHEMA = 3
+SCHEMA = 4
 BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
 
 
@@ -54,6 +54,9 @@ class UsedDataset(Model):
     layout: str = Field(description="Layout of its file names.")
     protocol: str = Field(description="Whose official score it calls for.")
     fingerprint: str = Field(description="Digest of all recordings and their names.")
+    fingerprints: dict[str, str] = Field(
+        default_factory=dict, description="The same of each machine type; empty where an old record did not tell."
+    )
     lacks: list[str] = Field(
         default_factory=list,
         description="How it differs from the challenge's split of its name; with any, the score is a partial one.",
@@ -66,6 +69,9 @@ class Environment(Model):
     """The machine and the software."""
 
     device: str = Field(description="cpu or cuda.")
+    threads: int | None = Field(
+        default=None, description="Threads of a training on the CPU, which its sums depend on; None: as many as cores."
+    )
     python: str = Field(description="Version of Python.")
     platform: str = Field(description="Operating system and processor.")
     packages: dict[str, str] = Field(description="Versions of the packages that decide numbers.")
@@ -101,7 +107,7 @@ class Failure(Model):
 class RunRecord(Model):
     """One run."""
 
-    schema_version: Literal[3] = Field(default=3, description="Raised when this schema changes.")
+    schema_version: Literal[4] = Field(default=4, description="Raised when this schema changes.")
     run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
     status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
     asked: Asked
@@ -112,6 +118,9 @@ class RunRecord(Model):
     dataset: UsedDataset
     environment: Environment
     results: Evaluation | None = Field(description="None when the run failed or the test clips carry no labels.")
+    salvaged: dict[str, MachineResult] = Field(
+        default_factory=dict, description="Of a failed run: the machine types that were scored all the same."
+    )
     intervals: Intervals | None = Field(description="95 % bootstrap intervals; None where results are.")
     thresholds: dict[str, dict[str, UsedThreshold]] = Field(description="By machine type and section.")
     training: list[TrainedNetwork] = Field(description="One for each network; empty when nothing is trained.")
@@ -172,7 +181,8 @@ def read_record(folder: Path) -> RunRecord | None:
 def _migrated(content: dict[str, Any]) -> dict[str, Any]:
     """A record of an older schema in today's.
 
-    Version 1 kept one loss curve for all machine types; version 2 the interval of the official score alone.
+    Version 1 kept one loss curve for all machine types; version 2 the interval of the official score alone; version 3
+    no digest of each machine type, no threads, and nothing of a failed run.
     """
     if content.get("schema_version") == 1:
         loss = content.pop("loss", [])
@@ -187,4 +197,6 @@ def _migrated(content: dict[str, Any]) -> dict[str, Any]:
             "intervals": {**known, "official_score": ci95} if ci95 else None,
             "dataset": {**content["dataset"], "protocol": content["dataset"]["layout"]},
         }
+    if content.get("schema_version") == 3:
+        content = {**content, "schema_version": 4}
     return content

@@ -213,6 +213,7 @@ def _used_dataset(plan: Plan) -> UsedDataset:
         protocol=plan.table.protocol,
         lacks=list(plan.table.lacks),
         fingerprint=plan.table.fingerprint,
+        fingerprints={machine: plan.table.select(machines=[machine]).fingerprint for machine in plan.table.machines},
         train_clips=counts("train"),
         test_clips=counts("test"),
     )
