@@ -10,7 +10,6 @@ from asdbench.cli.options import AsJson
 if TYPE_CHECKING:
     from asdbench.harness.record import RunRecord
     from asdbench.protocols import Difference
-    from asdbench.protocols.bootstrap import Sections
 
 WORSE = 1
 
@@ -39,7 +38,7 @@ def compare(
 
     from asdbench.core.errors import UsageError
     from asdbench.harness.record import load_record
-    from asdbench.harness.store import find_run, name_of
+    from asdbench.harness.store import find_run, name_of, sections_of
     from asdbench.protocols import paired_differences
 
     folders = [find_run(name, out) for name in (first, second)]
@@ -48,7 +47,7 @@ def compare(
         if of[0] != of[1]:
             raise UsageError(f"{first} and {second} are not of the same {name}: {of[0]} and {of[1]}.")
     protocol = records[0].dataset.protocol
-    one, two = (_sections(folder, protocol, ground_truth) for folder in folders)
+    one, two = (sections_of(folder, record, ground_truth) for folder, record in zip(folders, records, strict=True))
     total, machines = paired_differences(protocol, one, two, replicates)
     dropped = max_drop is not None and 100 * total.difference > max_drop
     if as_json:
@@ -71,20 +70,6 @@ def compare(
 
 def _data(records: "list[RunRecord]") -> list[str]:
     return [f"{one.dataset.name} ({one.dataset.fingerprint[:8]})" for one in records]
-
-
-def _sections(folder: Path, protocol: str, ground_truth: Path | None) -> "Sections":
-    from asdbench.core.errors import RequirementError
-    from asdbench.score_files.evaluation import evaluate_folder
-    from asdbench.score_files.ground_truth import read_ground_truth
-
-    year = int(protocol.removeprefix("dcase"))
-    truth = read_ground_truth(ground_truth.expanduser(), year) if ground_truth else None
-    found = evaluate_folder(folder / "scores", protocol, truth, interval="none")
-    if found.official_score is None:
-        reason = next((str(problem) for problem in found.problems if not problem.harmless), "it has no scores")
-        raise RequirementError(f"{folder} cannot be compared: {reason}")
-    return found.sections
 
 
 def _as_json(own: "Difference") -> dict[str, object]:

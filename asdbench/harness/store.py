@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
+
+if TYPE_CHECKING:
+    from asdbench.protocols.resampling import Sections
+    from asdbench.score_files.ground_truth import GroundTruth
 
 Row = dict[str, Any]
 
@@ -61,6 +65,46 @@ def find_run(name: str, root: Path) -> Path:
     if found:
         raise UsageError(f"Several runs begin with '{name}': {', '.join(found)}.")
     raise UsageError(f"No run '{name}' in {root}.{did_you_mean(name, known)} See: asdbench runs list --out {root}")
+
+
+def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth | None" = None) -> "Sections":
+    """The rows of a run's score files with their labels, by machine type and section.
+
+    Of a failed run those of the machine types that were scored.
+
+    Args:
+        folder: of the run.
+        record: of the run.
+        ground_truth: labels, where the clips' names do not tell them: a place to read them from, or as read.
+
+    Raises:
+        RequirementError: the score files are not all there, not as the record says, or have no labels.
+    """
+    from asdbench.score_files.evaluation import evaluate_folder
+    from asdbench.score_files.ground_truth import read_ground_truth
+
+    protocol = record.dataset.protocol
+    if isinstance(ground_truth, Path):
+        ground_truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
+    if not (folder / "scores").is_dir():
+        raise RequirementError(f"{folder} cannot be read: it has no folder scores/.{_again(record)}")
+    found = evaluate_folder(folder / "scores", protocol, ground_truth, interval="none")
+    failed = record.status == "failed"
+    for problem in found.problems:
+        if not problem.harmless and problem.kind != "absent":  # what is absent is counted below
+            raise RequirementError(f"{folder} cannot be read: {problem}.")
+    clips = dict.fromkeys(record.dataset.test_clips, 0)
+    for (machine, _), rows in found.sections.items():
+        clips[machine] = clips.get(machine, 0) + len(rows.labels)
+    for machine, wanted in record.dataset.test_clips.items():
+        if clips[machine] != wanted and not (failed and not clips[machine]):
+            text = f"its score files have {clips[machine]} of the {wanted} test clips of {machine}"
+            raise RequirementError(f"{folder} cannot be read: {text}.{_again(record)}")
+    return found.sections
+
+
+def _again(record: RunRecord) -> str:
+    return " asdbench run --retry-failed goes on with it." if record.status == "failed" else " Run it again."
 
 
 def name_of(record: RunRecord) -> str:

@@ -1,9 +1,10 @@
 """Protocols: official scores of the DCASE challenges, thresholds, decisions and intervals."""
 
-from asdbench.protocols.bootstrap import Difference, bootstrap_intervals, paired_difference, paired_differences
+from asdbench.protocols.bootstrap import bootstrap_intervals, paired_difference, paired_differences
 from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS
 from asdbench.protocols.evaluation import evaluate
 from asdbench.protocols.requirements import require_scorable, undefined_terms
+from asdbench.protocols.resampling import Difference
 from asdbench.protocols.results import DomainResult, Evaluation, Intervals, MachineResult, SectionResult
 from asdbench.protocols.sections import SectionScores
 from asdbench.protocols.threshold import Threshold, fit_threshold

@@ -5,7 +5,8 @@ from sklearn.metrics import roc_auc_score
 from asdbench.core.errors import DataError
 from asdbench.datasets import read_folder
 from asdbench.protocols import SectionScores, evaluate, fit_threshold, require_scorable
-from asdbench.protocols.bootstrap import bootstrap_intervals, resampled_auc, resampled_pauc
+from asdbench.protocols.bootstrap import bootstrap_intervals
+from asdbench.protocols.weighted_metrics import resampled_auc, resampled_pauc
 
 
 def rows(seed=0, clips=40, gap=0.8):

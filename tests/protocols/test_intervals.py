@@ -94,10 +94,10 @@ def test_every_cell_has_an_interval_that_holds_its_value():
 
 
 def test_replicates_keep_each_stratum_as_large_as_it_is():
-    from asdbench.protocols.bootstrap import _draws
+    from asdbench.protocols.resampling import draws
 
     rows = draw(np.random.default_rng(2), 7)
-    for weights in _draws(rows, 1500, seed=3):
+    for weights in draws(rows, 1500, seed=3):
         for domain in ("source", "target"):
             for label in (0, 1):
                 assert (weights[:, (rows.domains == domain) & (rows.labels == label)].sum(axis=1) == 7).all()
