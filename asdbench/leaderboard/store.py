@@ -1,0 +1,224 @@
+"""Put runs on a leaderboard and read them back: one file for each, so that writers never meet."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
+from asdbench.core.files import clear_disk_full, clear_write_errors, write_text
+from asdbench.harness.record import RunRecord, load_record
+from asdbench.harness.store import sections_of
+from asdbench.leaderboard.entry import Entry, EntryError, SectionEntry, load_entry
+from asdbench.leaderboard.paths import last_part, without_places
+from asdbench.leaderboard.verify import verify
+from asdbench.protocols import evaluate
+
+if TYPE_CHECKING:
+    from asdbench.protocols.resampling import Sections
+    from asdbench.score_files.ground_truth import GroundTruth
+
+RESULTS = "results"
+TIMES = ("seconds", "finished_at")
+Outcome = Literal["added", "unchanged", "replaced"]
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a run that was put on a leaderboard.
+
+    Attributes:
+        path: its entry.
+        outcome: "unchanged" where the same entry was there, times aside.
+        shortened: parts of the record in which paths were shortened to their last part.
+    """
+
+    path: Path
+    outcome: Outcome
+    shortened: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The entries of a board folder, by path, and one line for each that cannot be used."""
+
+    entries: dict[Path, Entry]
+    problems: list[str]
+
+
+def add_run(
+    folder: Path,
+    board_dir: Path,
+    ground_truth: "Path | GroundTruth | None" = None,
+    *,
+    replace: bool = False,
+) -> Added:
+    """Put the run in ``folder`` on the leaderboard below ``board_dir``.
+
+    Safe with any number of processes that add at once, the same run included. Nothing is replaced unasked.
+
+    Raises:
+        RecordError: the run's record cannot be read.
+        RequirementError: score files or labels are missing.
+        EntryError: the results are not those of the score files, or another entry has this id.
+        UsageError: nothing can be written there.
+    """
+    entry, shortened = entry_of(folder, ground_truth)
+    path = board_dir / RESULTS / f"{entry.record.run_id}.json"
+    verify(entry, str(folder))
+    return Added(path, _put(path, entry, replace), tuple(shortened))
+
+
+def entry_of(folder: Path, ground_truth: "Path | GroundTruth | None" = None) -> tuple[Entry, list[str]]:
+    """What a leaderboard keeps of the run in ``folder``, and where paths were shortened in it."""
+    record = load_record(folder)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", record.run_id):
+        raise EntryError(f"{folder}: the run id {record.run_id!r} cannot be the name of a file.")
+    sections = _scored(folder, record, ground_truth)
+    if sections and record.results is None and not record.salvaged:
+        found = evaluate(record.dataset.protocol, sections)
+        known = {"salvaged": found.machines} if record.status == "failed" else {"results": found}
+        record = record.model_copy(update=known)
+    scores: dict[str, dict[str, SectionEntry]] = {}
+    for (machine, section), rows in sorted(sections.items()):
+        scores.setdefault(machine, {})[section] = SectionEntry.of(rows)
+    record, shortened = _without_places(record)
+    return Entry(record=record, scores=scores), shortened
+
+
+def read_entries(board_dir: Path) -> Entries:
+    """Every entry below ``board_dir`` whose results are those of its scores; one that is not does not hide the others.
+
+    Raises:
+        RequirementError: there is no such folder.
+    """
+    if not board_dir.is_dir():
+        raise RequirementError(
+            f"There is no folder {board_dir}.\nMake one: asdbench leaderboard add RUN --board-dir {board_dir}"
+        )
+    entries: dict[Path, Entry] = {}
+    problems = []
+    for path in sorted((board_dir / RESULTS).glob("*.json")):
+        if path.name.startswith("."):  # under way, or left by a kill
+            continue
+        try:
+            entry = load_entry(path)
+            verify(entry, str(path))
+            entries[path] = entry
+        except EntryError as error:
+            problems.append(str(error))
+    return Entries(entries, problems)
+
+
+@contextmanager
+def clear_board_errors(board_dir: Path) -> Iterator[None]:
+    """Name the option that helps where a board folder cannot be written."""
+    try:
+        yield
+    except UsageError as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(f"{first}\nGive a folder that you may write to: --board-dir DIR ({board_dir} now).") from error
+
+
+def _scored(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth | None") -> "Sections":
+    if record.status == "failed" and not any((folder / "scores").glob("anomaly_score_*")):
+        return {}
+    try:
+        return sections_of(folder, record, ground_truth)
+    except RequirementError as error:
+        if record.results is None and ground_truth is None:
+            raise RequirementError(f"{error}\nWhere the labels are known: --ground-truth DIR|FILE") from error
+        raise
+
+
+def _without_places(record: RunRecord) -> tuple[RunRecord, list[str]]:
+    """The record without tracebacks and without places on the disk of whoever ran it."""
+    content = json.loads(record.model_dump_json())
+    dataset = content["asked"]["dataset"]
+    for failure in content["failures"]:
+        failure["detail"] = ""
+    content, places = without_places(content)
+    if re.search(r"[/\\]", dataset):
+        content["asked"]["dataset"] = last_part(dataset)
+        places = list(dict.fromkeys([*places, "asked.dataset"]))
+    return RunRecord.model_validate(content), places
+
+
+def _put(path: Path, entry: Entry, replace: bool) -> Outcome:
+    with clear_board_errors(path.parent.parent):
+        if replace:
+            there = path.exists()
+            if there and (known := _readable(path)) is not None and not _differing(known, entry):
+                return "unchanged"
+            write_text(path, entry.text())
+            return "replaced" if there else "added"
+        if not path.exists() and _created(path, entry.text()):
+            return "added"
+    differing = _differing(load_entry(path), entry)
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise EntryError(
+            f"{path} is there already and differs: {'; '.join(differing[:3])}{more}.\nTake this one instead: --replace"
+        )
+    return "unchanged"
+
+
+def _readable(path: Path) -> Entry | None:
+    try:
+        return load_entry(path)
+    except AsdbenchError:
+        return None
+
+
+def _created(path: Path, text: str) -> bool:
+    """Write a new file whole; False when another process was first."""
+    with clear_disk_full(path), clear_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".partial", dir=path.parent) as folder:
+            whole = Path(folder) / path.name
+            write_text(whole, text)
+            try:
+                os.link(whole, path)  # unlike a rename it never takes the place of another file
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without links
+                if path.exists():
+                    return False
+                whole.rename(path)
+    return True
+
+
+def _differing(one: Entry, other: Entry) -> list[str]:
+    """How two entries of the same run differ, times aside."""
+    first, second = (_comparable(entry) for entry in (one, other))
+    return list(_walk(first, second, ""))
+
+
+def _comparable(entry: Entry) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(entry.model_dump_json())
+    for key in TIMES:
+        content["record"].pop(key)
+    return content
+
+
+def _walk(first: Any, second: Any, at: str) -> Iterator[str]:
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in [*first, *(key for key in second if key not in first)]:
+            place = f"{at}.{key}" if at else str(key)
+            yield from _walk(first.get(key), second.get(key), place.removeprefix("record."))
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        changed = sum(a != b for a, b in zip(first, second, strict=True))
+        if changed:
+            yield f"{at} ({changed} of {len(first)})"
+    elif first != second:
+        yield f"{at} ({_short(first)} there, {_short(second)} here)"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
