@@ -5,7 +5,7 @@ Draw within ``drawing_style()``, with the object-oriented API, in pixels of the 
     with drawing_style():
         figure = new_figure(360, 280)
         axes = figure.add_subplot()
-        axes.plot(fpr, tpr, color=SOURCE)
+        axes.plot(fpr, tpr, color=BLUE)
     page += figure_svg(figure, title="ROC of fan, section 00")
 """
 
@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which people with any colour vision tell apart ("Color Universal Design", 2008).
-BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7"
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
-# Stand for the page's own colours, which change between light and dark; nothing else is drawn in these.
-INK, MUTED, LINE, PAPER = "#000000", "#6b6b6c", "#d3d3d4", "#fefefd"
+# The page's series in its light form; in the dark they are brighter. BLUE and ORANGE stay apart for every kind of
+# colour vision; where more are drawn, markers or line styles differ as well.
+BLUE, ORANGE, GREEN, PURPLE, YELLOW, PINK = "#0f647f", "#c2571a", "#3d8c5c", "#8352a8", "#b08a00", "#b23a6b"
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, PINK)
+# These stand for the page's own; nothing else is drawn in them.
+INK, MUTED, LINE, PAPER, BAD = "#000000", "#5d6670", "#e2e3de", "#fdfdfb", "#b3402b"
 
 _OF_PAGE = {
     INK: "currentColor",
     MUTED: f"var(--muted, {MUTED})",
     LINE: f"var(--line, {LINE})",
     PAPER: f"var(--paper, {PAPER})",
+    BAD: f"var(--bad, {BAD})",
+    **{colour: f"var(--series-{number}, {colour})" for number, colour in enumerate(SERIES, 1)},
 }
 _PER_INCH = 72.0  # the SVG's units; one of them is one pixel of the page
 _STYLE: dict[str, Any] = {
@@ -80,18 +83,19 @@ def drawing_style() -> Iterator[None]:
         yield
 
 
-def new_figure(width_px: float, height_px: float) -> "Figure":
-    """An empty figure of a size in pixels of the page; its parts find their places by themselves."""
+def new_figure(width_px: float, height_px: float, *, arranged: bool = True) -> "Figure":
+    """An empty figure of a size in pixels of the page; its parts find their places by themselves if ``arranged``."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width_px / _PER_INCH, height_px / _PER_INCH), dpi=_PER_INCH, layout="constrained")
+    layout = "constrained" if arranged else None
+    return Figure(figsize=(width_px / _PER_INCH, height_px / _PER_INCH), dpi=_PER_INCH, layout=layout)
 
 
 def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Markup":
     """A figure as an ``<svg>`` element to stand within an HTML page.
 
-    Transparent, text as text in the page's type, black as ``currentColor``, ``MUTED``, ``LINE`` and ``PAPER`` as the
-    page's variables of these names. The same figure gives the same bytes. It names no address, and its ids meet no
+    Transparent, text as text in the page's type, black as ``currentColor``, the other colours named above as the
+    page's variables. The same figure gives the same bytes. It names no address, and its ids meet no
     other figure's on the page.
 
     Args:
@@ -116,6 +120,7 @@ def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Mark
     inner = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>\s*", "", inner, flags=re.DOTALL)  # would style the page
     inner = re.sub(r'(?<="data:image/png;base64,)[^"]+', lambda found: _of_few_colours(found[0]), inner)
     inner = _with_own_ids(_in_colours_of_page(inner), digest([title, inner], 8))
+    inner = re.sub(r'(?<= [dxy])="[^"]*"', lambda found: _rounded(found[0]), inner)
     inner = re.sub(r"\n\s*", "\n", inner).strip()
     width, height = (round(float(inches) * _PER_INCH) for inches in figure.get_size_inches())
     return Markup(
@@ -135,6 +140,11 @@ def _in_colours_of_page(svg: str) -> str:
         return re.sub(r"(font: [^;\"]*?[\d.]+px) [^;\"]*", r"\1 system-ui, sans-serif", text)
 
     return re.sub(r'(?<= style=)"[^"]*"', restyled, svg)
+
+
+def _rounded(numbers: str) -> str:
+    """Places to a hundredth of a pixel, which is finer than any screen."""
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), numbers)
 
 
 def _of_few_colours(encoded: str) -> str:

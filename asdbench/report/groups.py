@@ -1,0 +1,181 @@
+"""Numbers of several groups of clips, one row for each group: every clip a dot, or a histogram where they are many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.pages.figures import BLUE, INK, LINE, MUTED, ORANGE, drawing_style, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DOTS = 60  # clips of a group that are still told apart as dots
+BINS = 30
+ROW_PX = 56
+DOMAIN_COLOURS = {"source": BLUE, "target": ORANGE, "": INK}
+_LANES = (0.0, 0.16, -0.16, 0.3, -0.3)  # where dots stand that would cover each other
+
+
+@dataclass(frozen=True)
+class Group:
+    """Clips that stand in one row.
+
+    Attributes:
+        name: of the row, "source, normal".
+        domain: decides the colour.
+        anomalous: decides the marker; None for clips of which nobody tells.
+        values: of the clips.
+        remark: at the row's end, "3 of 10 false alarms".
+        wrong: which side of the limit is the wrong one; None where neither is.
+    """
+
+    name: str
+    domain: str
+    anomalous: bool | None
+    values: NDArray[np.floating[Any]]
+    remark: str = ""
+    wrong: str | None = None
+
+
+def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_px: int = 420) -> "Figure":
+    """One row for each group on a common axis, with a line at ``limit``; clips on its wrong side stand out.
+
+    The axis is logarithmic where the values are positive and their largest lies far beyond most.
+    """
+    values = np.concatenate([group.values for group in groups]).astype(np.float64)
+    low, high = _range(values, limit)
+    logarithmic = bool(low > 0 and high > 25 * float(np.median(values)))
+    with drawing_style():
+        figure = new_figure(width_px, 62 + ROW_PX * len(groups))
+        axes = figure.add_subplot()
+        if logarithmic:
+            axes.set_xscale("log")
+            low, high = low / 1.15, high * 1.15
+        else:
+            low, high = low - 0.03 * (high - low), high + 0.03 * (high - low)
+        axes.set_xlim(low, high)
+        axes.set_ylim(len(groups) - 0.4, -0.75 if limit is not None else -0.5)
+        if limit is not None:
+            axes.axvspan(limit, high, color=LINE, alpha=0.5, linewidth=0)
+            axes.axvline(limit, color=INK, linewidth=1.2)
+            right = limit > low + 0.6 * (high - low) if not logarithmic else np.log(limit / low) > 0.6 * np.log(high / low)
+            axes.annotate(
+                f"threshold {limit:.4g}" + ("" if right else ", above it: anomalous"),
+                (limit, -0.72),
+                xytext=(-4 if right else 4, 0),
+                textcoords="offset points",
+                ha="right" if right else "left",
+                va="top",
+                fontsize=10,
+            )
+        edges = np.geomspace(low, high, BINS + 1) if logarithmic else np.linspace(low, high, BINS + 1)
+        dots = max(len(group.values) for group in groups) <= DOTS
+        tallest = max(int(np.histogram(group.values, edges)[0].max()) for group in groups)
+        for row, group in enumerate(groups):
+            if dots:
+                _draw_dots(axes, group, row, limit, logarithmic, width_px)
+            else:
+                _draw_histogram(axes, group, row, limit, edges, tallest)
+            axes.annotate(
+                group.remark,
+                (1, row + (0.34 if dots else -0.42)),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="center" if dots else "top",
+                fontsize=9.5,
+                color=MUTED,
+            )
+        axes.set_yticks(range(len(groups)), [group.name.replace(", ", "\n") for group in groups])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(label + (", logarithmic" if logarithmic else ""))
+        tidy_numbers(axes, logarithmic)
+    return figure
+
+
+def tidy_numbers(axes: "Axes", logarithmic: bool, which: str = "x") -> None:
+    """Few numbers on an axis, written plainly: 0.001 and not a power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if not logarithmic:
+        axis.set_major_locator(MaxNLocator(5))
+        return
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    narrow = high / low < 30
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _range(values: NDArray[np.float64], limit: float | None) -> tuple[float, float]:
+    ends = [float(values.min()), float(values.max()), *([] if limit is None else [limit])]
+    low, high = min(ends), max(ends)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):  # constant scores
+        margin = 0.05 * abs(high) or 0.5
+        return low - margin, high + margin
+    return low, high
+
+
+def _is_wrong(group: Group, values: NDArray[Any], limit: float | None) -> NDArray[np.bool_]:
+    if limit is None or group.wrong is None:
+        return np.zeros(len(values), bool)
+    return np.asarray(values > limit if group.wrong == "above" else values <= limit)
+
+
+def _draw_dots(
+    axes: "Axes", group: Group, row: int, limit: float | None, logarithmic: bool, width_px: int
+) -> None:
+    ordered = np.sort(group.values)
+    low, high = axes.get_xlim()
+    places = (np.log(ordered / low) / np.log(high / low) if logarithmic else (ordered - low) / (high - low)) * width_px
+    lanes: list[float] = []
+    ends = [-np.inf] * len(_LANES)
+    for place in places:
+        lane = next((lane for lane, end in enumerate(ends) if place - end >= 7), int(np.argmin(ends)))
+        ends[lane] = place
+        lanes.append(row - 0.04 + _LANES[lane])
+    colour = DOMAIN_COLOURS.get(group.domain, INK)
+    wrong = _is_wrong(group, ordered, limit)
+    heights = np.array(lanes)
+    for chosen, alpha in ((~wrong, 0.5), (wrong, 1.0)):
+        axes.plot(
+            ordered[chosen],
+            heights[chosen],
+            linestyle="none",
+            marker="D" if group.anomalous else "o",
+            markersize=5.2 if group.anomalous else 5.8,
+            markerfacecolor=colour if group.anomalous else "none",
+            markeredgecolor=colour,
+            markeredgewidth=1.3,
+            alpha=alpha if group.wrong else 0.8,
+            clip_on=False,
+        )
+
+
+def _draw_histogram(
+    axes: "Axes", group: Group, row: int, limit: float | None, edges: NDArray[np.float64], tallest: int
+) -> None:
+    wrong = _is_wrong(group, group.values, limit)
+    colour = DOMAIN_COLOURS.get(group.domain, INK)
+    scale, floor = 0.8 / tallest, row + 0.38
+    bottom = np.full(len(edges) - 1, floor)
+    for chosen, alpha in ((~wrong, 0.5), (wrong, 1.0)):
+        counts = np.histogram(group.values[chosen], edges)[0] * scale
+        axes.bar(
+            edges[:-1][counts > 0],
+            -counts[counts > 0],
+            np.diff(edges)[counts > 0],
+            bottom=bottom[counts > 0],
+            align="edge",
+            facecolor=colour if group.anomalous else "none",
+            edgecolor=colour,
+            linewidth=1.0,
+            alpha=alpha if group.wrong else 0.8,
+        )
+        bottom = bottom - counts
+    axes.axhline(floor, color=LINE, linewidth=0.8)

@@ -1,0 +1,144 @@
+"""What a reader wants to know first: the score, whether it is better than chance, where it is good and where not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from asdbench.protocols import DEFINITIONS, MachineResult
+from asdbench.protocols.results import Interval
+from asdbench.report.contents import Contents
+from asdbench.report.decisions import Counts, count
+
+CHANCE = 0.5
+SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a word
+
+
+@dataclass(frozen=True)
+class MachineRow:
+    """One machine type in the table.
+
+    Attributes:
+        machine: its name.
+        result: its scores; None without.
+        interval: of its official score.
+        counts: decisions on its test clips, where labels and threshold are known.
+        train: training clips.
+        test: test clips.
+        reason: why there are no scores.
+    """
+
+    machine: str
+    result: MachineResult | None
+    interval: Interval | None
+    counts: Counts | None
+    train: int
+    test: int
+    reason: str
+
+
+def machine_rows(contents: Contents) -> list[MachineRow]:
+    """A row for each machine type that is shown."""
+    record = contents.record
+    rows = []
+    for machine in contents.machines:
+        found = [own for view in contents.sections_of(machine) if (own := count(view)) is not None]
+        intervals = contents.intervals.machines.get(machine, {}) if contents.intervals else {}
+        result = contents.results.get(machine)
+        rows.append(
+            MachineRow(
+                machine=machine,
+                result=result,
+                interval=intervals.get("official_score"),
+                counts=sum(found, Counts()) if found else None,
+                train=record.dataset.train_clips.get(machine, 0),
+                test=record.dataset.test_clips.get(machine, 0),
+                reason="" if result is not None else reason_of_nothing(contents, machine),
+            )
+        )
+    return rows
+
+
+def reason_of_nothing(contents: Contents, machine: str) -> str:
+    """Why a machine type has no scores."""
+    failed = [failure for failure in contents.record.failures if failure.machine in (machine, None)]
+    if failed:
+        return f"{failed[0].stage} failed: {failed[0].reason}"
+    views = contents.sections_of(machine)
+    if not views:
+        return "no score files"
+    return "no labels" if any(view.labels is None for view in views) else "not in the record"
+
+
+def columns(contents: Contents) -> dict[str, str]:
+    """Columns of the table that have a value: attribute of ``MachineResult`` and heading."""
+    everything = {
+        "auc_source": "AUC source",
+        "auc_target": "AUC target",
+        "auc": "AUC, all clips",
+        "pauc": "pAUC",
+        "f1": "F1",
+    }
+    if "all" not in DEFINITIONS[contents.record.dataset.protocol].domains:
+        del everything["auc"]
+    results = contents.results.values()
+    return {key: name for key, name in everything.items() if any(getattr(one, key) is not None for one in results)}
+
+
+def totals(contents: Contents) -> dict[str, float]:
+    """The means over all machine types, as the official programs print them."""
+    evaluation = contents.evaluation
+    if evaluation is None or evaluation.means is None:
+        return {}
+    arithmetic = evaluation.protocol == "dcase2020"
+    return dict(evaluation.means.arithmetic if arithmetic else evaluation.means.harmonic)
+
+
+def findings(contents: Contents, rows: Sequence[MachineRow]) -> list[str]:
+    """The run in a few plain sentences."""
+    lines = [_against_chance(contents)] if contents.evaluation is not None else []
+    scored = {row.machine: row.result.official_score for row in rows if row.result is not None}
+    if len(scored) > 1:
+        best, worst = max(scored, key=lambda name: scored[name]), min(scored, key=lambda name: scored[name])
+        lines.append(f"Best on {best} ({_percent(scored[best])}), worst on {worst} ({_percent(scored[worst])}).")
+    means = totals(contents)
+    if {"auc_source", "auc_target"} <= set(means):
+        lines.append(_domain_gap(means))
+    lines += _decisions([row.counts for row in rows if row.counts is not None])
+    return [line for line in lines if line]
+
+
+def _against_chance(contents: Contents) -> str:
+    interval = contents.intervals.official_score if contents.intervals else None
+    if interval is None:
+        return ""
+    low, high = interval
+    if low > CHANCE:
+        return "Better than chance: the whole 95 % interval lies above 50 %."
+    if high < CHANCE:
+        return "Worse than chance: the whole 95 % interval lies below 50 %."
+    return "Not told apart from chance: the 95 % interval holds 50 %."
+
+
+def _domain_gap(means: Mapping[str, float]) -> str:
+    source, target = means["auc_source"], means["auc_target"]
+    if abs(source - target) < SMALL_GAP:
+        return f"Source and target domain are told apart from anomalies alike (AUC {_percent(source)}, {_percent(target)})."
+    better, other = ("source", "target") if source > target else ("target", "source")
+    return (
+        f"Works better in the {better} domain: AUC {_percent(means[f'auc_{better}'])} there, "
+        f"{_percent(means[f'auc_{other}'])} in the {other} domain."
+    )
+
+
+def _decisions(counts: Sequence[Counts]) -> list[str]:
+    total = sum(counts, Counts())
+    if not total.normal or not total.anomaly:
+        return []
+    return [
+        f"At the thresholds that it was run with, {total.false_alarms} of {total.normal} normal clips raise a false "
+        f"alarm ({_percent(total.false_alarms / total.normal)}) and {total.misses} of {total.anomaly} anomalies are "
+        f"missed ({_percent(total.misses / total.anomaly)})."
+    ]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"

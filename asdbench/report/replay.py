@@ -1,0 +1,40 @@
+"""What a report needs besides the run's own files: recordings and embeddings, which lie elsewhere and may be gone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.errors import RequirementError
+from asdbench.datasets.clips import BlindClip, ClipTable
+from asdbench.harness.record import RunRecord
+
+
+class Replay(Protocol):
+    """The recordings of a run and what its extractor made of them."""
+
+    @property
+    def table(self) -> ClipTable:
+        """The clips of the data set that was run on."""
+
+    def embeddings(self, machine: str) -> tuple[list[BlindClip], NDArray[np.float32]]:
+        """Clips of a machine type, and their embeddings, float32 (n, dim), in that order.
+
+        Raises:
+            RequirementError: the cache does not hold them any more.
+        """
+
+
+Reopen = Callable[[RunRecord, Path], Replay]
+
+
+def reopened(record: RunRecord, folder: Path, reopen: Reopen | None = None) -> Replay | str:
+    """The run's recordings and embeddings, or in words why they are not to be had."""
+    if reopen is None:
+        from asdbench.harness.replay import reopen
+    try:
+        return reopen(record, folder)
+    except RequirementError as error:
+        return str(error)

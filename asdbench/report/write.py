@@ -1,0 +1,127 @@
+"""Write the report of one run: one HTML file that holds everything and asks the network for nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asdbench.core.errors import UsageError
+from asdbench.core.files import write_text
+from asdbench.harness.record import RunRecord, UsedComponent
+from asdbench.harness.store import name_of
+from asdbench.pages import asset, render_page, template
+from asdbench.report.contents import Contents, read_contents
+from asdbench.report.embedding_map import Method, settled
+from asdbench.report.overview import columns, findings, machine_rows, totals
+from asdbench.report.parts import close_look, map_pictures, section_part, training_pictures
+from asdbench.report.replay import Reopen, Replay, reopened
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+FILE = "report.html"
+MARKER = "asdbench report"  # by which a report is known as one, and may be written anew
+TEMPLATES = Path(__file__).parent / "templates"
+OPENED = 3  # machine types up to which all are shown at once
+
+
+def write_report(
+    folder: Path,
+    *,
+    to: Path | None = None,
+    ground_truth: Path | None = None,
+    machines: Sequence[str] = (),
+    worst: int = 3,
+    embedding_map: Method = "pca",
+    audio: bool = False,
+    reopen: Reopen | None = None,
+) -> Path:
+    """Write the report of the run in ``folder`` and return its path. The same run gives the same bytes.
+
+    Args:
+        folder: of the run.
+        to: file to write; None is ``report.html`` in the run's folder.
+        ground_truth: labels and domains, where the clips' names do not tell them.
+        machines: machine types to show; empty is all.
+        worst: false alarms and misses of each machine type that are looked at closely.
+        embedding_map: "pca", "umap", "none", or "auto" for UMAP where it is installed and PCA elsewhere.
+        audio: put the sound of those clips into the file.
+        reopen: gives recordings and embeddings; None takes them from the cache.
+
+    Raises:
+        RecordError: the run's record is missing or damaged.
+        UsageError: no such machine type, or a file in the way that is no report.
+        RequirementError: UMAP is not installed; the ground truth cannot be used.
+    """
+    method = settled(embedding_map)
+    path = folder / FILE if to is None else to.expanduser()
+    _refuse_in_the_way(path)
+    contents = read_contents(folder, ground_truth, machines)
+    needed = bool(contents.sections) and (worst > 0 or method != "none")
+    replay = reopened(contents.record, folder, reopen) if needed else "No test clip was scored."
+    write_text(path, render_report(contents, replay, worst, method, audio))
+    return path
+
+
+def render_report(
+    contents: Contents, replay: Replay | str, worst: int, method: "Literal['pca', 'umap', 'none']", audio: bool
+) -> str:
+    """The report as one HTML document."""
+    record = contents.record
+    rows = machine_rows(contents)
+    maps = {
+        machine: map_pictures(contents, machine, replay, method)
+        for machine in contents.machines
+        if method != "none" and contents.sections_of(machine)
+    }
+    looks = [
+        close_look(contents, machine, replay, worst, audio)
+        for machine in contents.machines
+        if worst > 0 and any(view.labels is not None for view in contents.sections_of(machine))
+    ]
+    body = template("report.html", TEMPLATES).render(
+        name=name_of(record),
+        record=record,
+        contents=contents,
+        rows=rows,
+        columns=columns(contents),
+        totals=totals(contents),
+        findings=findings(contents, rows),
+        sections={m: [section_part(contents, view) for view in contents.sections_of(m)] for m in contents.machines},
+        maps=maps,
+        looks=looks,
+        as_seen=record.frontend.name == "log-mel",
+        training=training_pictures(contents),
+        used=used_components(record),
+        anchors={machine: f"machine-{number}" for number, machine in enumerate(contents.machines, 1)},
+        opened=len(contents.machines) <= OPENED,
+        worst=worst,
+        unlabelled=[view for view in contents.sections if view.labels is None],
+        percent=percent,
+    )
+    title = f"{name_of(record)} on {record.dataset.name}, seed {record.asked.seed}"
+    styles, scripts = [asset(TEMPLATES, "report.css")], [asset(TEMPLATES, "report.js")]
+    return render_page(title, body, styles=styles, scripts=scripts, marker=MARKER)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction in percent, without the sign; nothing for None."""
+    return "" if value is None else f"{100 * value:.{digits}f}"
+
+
+def used_components(record: RunRecord) -> list[tuple[str, UsedComponent, dict[str, Any]]]:
+    """Every part of the system: what it is for, which it is, its parameters as text."""
+    parts = [("front end", record.frontend), *[("augmentation", own) for own in record.augmentations]]
+    parts += [("extractor", record.extractor), ("scorer", record.scorer)]
+    return [(role, part, {key: _plain(value) for key, value in part.params.items()}) for role, part in parts]
+
+
+def _plain(value: object) -> str:
+    return {True: "yes", False: "no", None: "none"}[value] if isinstance(value, bool | None) else str(value)
+
+
+def _refuse_in_the_way(path: Path) -> None:
+    """A report may replace a report, and nothing else."""
+    if path.is_dir():
+        raise UsageError(f"--to {path} is a folder; give the name of a file, {path / FILE} for instance.")
+    if path.exists() and MARKER not in path.read_bytes()[:200].decode(errors="replace"):
+        raise UsageError(f"{path} is there already and is no report of asdbench.\nGive another name with --to FILE.html.")
