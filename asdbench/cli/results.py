@@ -4,21 +4,21 @@ import json
 from statistics import fmean, stdev
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from asdbench.cli.console import table_console
 from asdbench.harness import Plan, RunRecord
+from asdbench.harness.plan import Recordings
 from asdbench.harness.record import FILE
-from asdbench.harness.run import finished
 
 System = tuple[str | None, str, str]  # card, extractor, scorer
 
 
-def results_as_json(records: list[RunRecord], plan: Plan) -> str:
+def results_as_json(records: dict[str, RunRecord], plan: Plan) -> str:
     """The JSON object of ``asdbench run``; scores are fractions."""
-    return json.dumps({"runs": [_run_as_json(record, plan) for record in records]}, indent=2)
+    runs = [_run_as_json(records[cell.run_id], plan) for cell in plan.cells if cell.run_id in records]
+    return json.dumps({"runs": runs}, indent=2)
 
 
 def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
         "seed": record.asked.seed,
         "status": record.status,
         "partial": bool(record.dataset.lacks),
-        "protocol": results.protocol if results else plan.table.protocol,
+        "protocol": record.dataset.protocol,
         "official_score": results.official_score if results else None,
         "ci95": list(record.ci95) if record.ci95 else None,
         "machines": {name: machine.model_dump() for name, machine in machines.items()},
@@ -44,86 +44,44 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_as_json(plan: Plan) -> str:
-    """The plan as JSON."""
-    runs = [
-        {
-            "run_id": cell.run_id,
-            "system": cell.system,
-            "extractor": cell.pipeline.extractor.name,
-            "scorer": cell.scorer.name,
-            "seed": cell.seed,
-            "profile": cell.pipeline.profile,
-            "params": {
-                part.name: part.params
-                for part in (
-                    cell.pipeline.extractor,
-                    cell.pipeline.frontend,
-                    *cell.pipeline.augmentations,
-                    cell.scorer,
-                )
-            },
-            "done": finished(plan, cell) is not None,
-        }
-        for cell in plan.cells
-    ]
-    head = {"dataset": plan.table.name, "fingerprint": plan.table.fingerprint, "protocol": plan.table.protocol}
-    return json.dumps({**head, "device": plan.device, "plan": runs}, indent=2)
-
-
-def print_plan(plan: Plan) -> None:
-    """The plan as a table."""
-    console = Console()
-    console.print(
-        f"{plan.table.name}: {len(plan.table)} clips of {', '.join(plan.table.machines)}; "
-        f"protocol {plan.table.protocol}; device {plan.device}; {plan.jobs} threads",
-        highlight=False,
-    )
-    columns = ("extractor", "scorer", "seed", "profile", "run")
-    named = any(cell.system for cell in plan.cells)
-    table = Table(*(("system",) if named else ()), *columns, box=None, padding=(0, 2, 0, 0))
-    for cell in plan.cells:
-        there = " (done)" if finished(plan, cell) is not None else ""
-        profile = cell.pipeline.profile or "full"
-        name = Text(cell.run_id + there, overflow="fold")
-        system = [cell.system or ""] if named else []
-        table.add_row(*system, cell.pipeline.extractor.name, cell.scorer.name, str(cell.seed), profile, name)
-    console.print(table)
-
-
-def print_results(records: list[RunRecord], plan: Plan) -> None:
-    """One table (rows: systems, columns: machine types and the official score) and the next useful command."""
+def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
+    """A table for each data set (rows: systems, columns: machine types and the official score); the next command."""
     console = table_console()
-    systems: dict[System, list[RunRecord]] = {}
-    for record in records:
-        key = (record.asked.system, record.extractor.name, record.scorer.name)
-        systems.setdefault(key, []).append(record)
-    table = _table(systems, plan, _parts(plan.table.protocol))
-    if console.measure(table).maximum > console.width:
-        table = _table(systems, plan, ())
-    console.print()
-    console.print(table)
-    for record in records:
+    for data in plan.recordings:
+        systems: dict[System, list[RunRecord]] = {}
+        for cell in plan.cells:
+            if cell.data is data:
+                record = records[cell.run_id]
+                key = (record.asked.system, record.extractor.name, record.scorer.name)
+                systems.setdefault(key, []).append(record)
+        table = _table(systems, data, plan, _parts(data.table.protocol))
+        if console.measure(table).maximum > console.width:
+            table = _table(systems, data, plan, ())
+        console.print()
+        console.print(table)
+    failed = [records[cell.run_id] for cell in plan.cells if records[cell.run_id].status == "failed"]
+    for record in failed:
         for failure in record.failures:
             where = f", {failure.machine}" if failure.machine else ""
             name = record.asked.system or f"{record.extractor.name} + {record.scorer.name}"
-            text = f"failed: {name}, seed {record.asked.seed}{where}: {failure.reason}"
+            text = f"failed: {name} on {record.dataset.name}, seed {record.asked.seed}{where}: {failure.reason}"
             console.print(Text(text, "red"), soft_wrap=True)
     console.print()
     console.print(Text(f"Records and score files: {plan.spec.out}/", "dim"), soft_wrap=True)
-    failed = any(record.status == "failed" for record in records)
-    again = "the same command, once the cause is mended; what is done is not done again"
+    again = "the same command with --retry-failed, once the cause is mended; what is done is not done again"
     console.print(Text.assemble(("Next: ", "dim"), again if failed else next_command(plan)), soft_wrap=True)
 
 
-def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tuple[str, str], ...]) -> Table:
-    machines = plan.table.machines
+def _table(
+    systems: dict[System, list[RunRecord]], data: Recordings, plan: Plan, parts: tuple[tuple[str, str], ...]
+) -> Table:
+    machines = data.table.machines
     seeds = len(dict.fromkeys(plan.spec.seed))
     spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
-    score = f"official score of {plan.table.protocol}"
-    if plan.table.lacks:
-        score = f"PARTIAL score by {plan.table.protocol}, not official,"
-    title = f"{plan.table.name}, {score} in percent{spread if plan.labelled else ''}"
+    score = f"official score of {data.table.protocol}"
+    if data.table.lacks:
+        score = f"PARTIAL score by {data.table.protocol}, not official,"
+    title = f"{data.table.name}, {score} in percent{spread if data.labelled else ''}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
     named = any(name for name, _, _ in systems)
     if named:
@@ -132,7 +90,7 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
     table.add_column("scorer", no_wrap=True)
     for column in (*machines, *(name for name, _ in parts)):
         table.add_column(column, justify="right", no_wrap=True)
-    total = "partial score" if plan.table.lacks else "official score"
+    total = "partial score" if data.table.lacks else "official score"
     table.add_column(total, justify="right", no_wrap=True, style="bold")
     order = sorted(systems.items(), key=lambda item: -_mean_score(item[1]))
     for (name, extractor, scorer), runs in order:
@@ -140,7 +98,8 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
         cells = [name or "", extractor, scorer] if named else [extractor, scorer]
         if len(results) < len(runs):
             failed = any(run.status == "failed" for run in runs)
-            cells += ["-"] * (len(machines) + len(parts)) + ["failed" if failed else "no labels"]
+            cells += [_salvaged(runs, machine) for machine in machines]
+            cells += ["-"] * len(parts) + ["failed" if failed else "no labels"]
         else:
             cells += [_percent([result.machines[column].official_score for result in results]) for column in machines]
             cells += [_percent([_over_machines(result, term) for result in results]) for _, term in parts]
@@ -151,6 +110,12 @@ def _table(systems: dict[System, list[RunRecord]], plan: Plan, parts: tuple[tupl
             cells.append(total)
         table.add_row(*map(Text, cells))
     return table
+
+
+def _salvaged(runs: list[RunRecord], machine: str) -> str:
+    """The score of one machine type, where all runs have one though some failed elsewhere."""
+    parts = [(run.results.machines if run.results else run.salvaged).get(machine) for run in runs]
+    return "-" if None in parts else _percent([part.official_score for part in parts if part is not None])
 
 
 def _parts(protocol: str) -> tuple[tuple[str, str], ...]:
@@ -181,15 +146,15 @@ def next_command(plan: Plan) -> str:
     system = f"--system {plan.spec.system[0]}" if plan.spec.system else ""
     if not system:
         system = f"--extractor {plan.spec.extractor[0]} --scorer {plan.spec.scorer[0]}"
-    if not plan.labelled:
+    if not plan.recordings[0].labelled:
         return (
             f"asdbench evaluate {plan.spec.out / plan.cells[0].run_id} --ground-truth DIR   (once the labels are known)"
         )
-    if plan.spec.dataset == "synthetic":
+    if plan.spec.dataset == ["synthetic"]:
         return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
     if len(plan.spec.seed) == 1:
         spec = plan.spec
-        words = [f"asdbench run --dataset {spec.dataset}"]
+        words = ["asdbench run", *(f"--dataset {name}" for name in spec.dataset)]
         words += [f"--split {spec.split}"] if spec.split else []
         words += [f"--data-root {spec.data_root}"] if spec.data_root else []
         words += [f"--machine {machine}" for machine in spec.machine]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asdbench.cli.options import AsJson, DataRoot, Jobs, PluginPath, Quiet, Split
+from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
 
 
 def run(
@@ -26,10 +26,12 @@ def run(
         ),
     ] = None,
     dataset: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
+            "--dataset",
             metavar="NAME|DIR",
-            help="A card's name, or a folder with <machine>/train and <machine>/test. [default: synthetic]",
+            help="A card's name, or a folder with <machine>/train and <machine>/test; may be repeated. "
+            "[default: synthetic]",
         ),
     ] = None,
     split: Split = None,
@@ -72,11 +74,23 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the runs' folders go. [default: runs]")] = None,
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")] = None,
-    jobs: Jobs = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=0, help="Fits and runs done at a time, in processes; 0: cores. [default: 1]"),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Threads of one training on the CPU; more are faster, and change last digits. [default: 1]"
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is there, what is to be done and how long it takes; and leave.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     plugin_path: PluginPath = None,
@@ -86,16 +100,18 @@ def run(
     Each run leaves its record, score files and decision files in its own folder. The same command finds what it has
     done before and goes on from there.
     """
+    from asdbench.cli.plans import plan_as_json, print_plan
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.cli.results import plan_as_json, print_plan, print_results, results_as_json
+    from asdbench.cli.results import print_results, results_as_json
     from asdbench.harness import execute, make_plan
+    from asdbench.harness.forecast import forecast
     from asdbench.harness.spec import read_spec
 
     given = {
         "system": system or None,
         "extractor": extractor or None,
         "scorer": scorer or None,
-        "dataset": dataset,
+        "dataset": dataset or None,
         "split": split,
         "data_root": data_root,
         "seed": seed or None,
@@ -106,8 +122,10 @@ def run(
         "augmentation": augmentation or None,
         "out": out,
         "device": device,
-        "jobs": jobs or None,
+        "jobs": jobs,
+        "threads": threads,
         "fresh": fresh or None,
+        "retry_failed": retry_failed or None,
         "plugin_path": plugin_path or None,
     }
     progress = ConsoleProgress(quiet)
@@ -115,20 +133,19 @@ def run(
     if dry_run:
         for warning in plan.warnings:
             progress.note(warning)
-        typer.echo(plan_as_json(plan)) if as_json else print_plan(plan)
+        outlook = forecast(plan)
+        typer.echo(plan_as_json(plan, outlook)) if as_json else print_plan(plan, outlook)
         return
     quick = (cell.pipeline.extractor.name for cell in plan.cells if cell.pipeline.profile)
     for name in dict.fromkeys(quick) if plan.spec.profile == "auto" else ():
         progress.note(f"{name}: small training set, so the card's quick profile is used; --profile full for all of it.")
-    if plan.table.lacks:
-        more = f" (and {len(plan.table.lacks) - 3} more)" if len(plan.table.lacks) > 3 else ""
-        progress.note(
-            f"{plan.table.name} is partial: {'; '.join(plan.table.lacks[:3])}{more}. See: asdbench data verify"
-        )
-    records = list(execute(plan, progress))
+    for table in (data.table for data in plan.recordings if data.table.lacks):
+        more = f" (and {len(table.lacks) - 3} more)" if len(table.lacks) > 3 else ""
+        progress.note(f"{table.name} is partial: {'; '.join(table.lacks[:3])}{more}. See: asdbench data verify")
+    records = {record.run_id: record for record in execute(plan, progress)}
     if as_json:
         typer.echo(results_as_json(records, plan))
     else:
         print_results(records, plan)
-    if any(record.status != "done" for record in records):
+    if any(record.status != "done" for record in records.values()):
         raise typer.Exit(1)

@@ -130,7 +130,7 @@ def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> lis
     system = entry.system
     spec = RunSpec(system=[entry.name])
     (stages,) = asked_stages(spec, catalog)
-    scopes = Scopes(spec, catalog, [stages], None)
+    scopes = Scopes(spec, catalog, [stages], [])
     settled = {
         name: scopes.component(f"{kind}s", name, stages).params
         for kind, names in stages.parts().items()

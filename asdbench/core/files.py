@@ -1,6 +1,7 @@
 """Files and folders that are there whole or not at all."""
 
 import errno
+import glob
 import json
 import os
 import shutil
@@ -57,6 +58,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
+            _sync(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -72,16 +74,37 @@ def whole_folder(path: Path) -> Iterator[Path]:
         try:
             temporary.chmod(0o755)
             yield temporary
+            for inner in (*temporary.rglob("*"), temporary):
+                _sync(inner)
             if path.exists():
                 retired = temporary.with_suffix(".old")
                 path.rename(retired)
                 temporary.rename(path)
+                _sync(path.parent)
                 shutil.rmtree(retired)
             else:
                 temporary.rename(path)
+                _sync(path.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or the names in a folder, last through a loss of power; systems that cannot do without."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes left half-written of ``path``; call it while nobody else can be writing it."""
+    for ending in ("partial", "old"):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.{ending}"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -8,8 +8,14 @@ from typing import Protocol
 class Stage(Protocol):
     """One stage of work under way."""
 
-    def advance(self, steps: int = 1, detail: str = "") -> None:
-        """Count ``steps`` as done; ``detail`` is shown beside the bar (a loss, a file)."""
+    def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
+        """Count ``steps`` as done.
+
+        Args:
+            steps: how many.
+            detail: shown beside the bar (a loss, a file).
+            left_s: time that remains, where the caller knows better than the mean pace.
+        """
 
 
 class Progress(Protocol):
@@ -21,11 +27,14 @@ class Progress(Protocol):
     def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
         """Open a stage of ``total`` steps; a context manager that yields a Stage."""
 
+    def overall(self, name: str, total: int) -> AbstractContextManager[Stage]:
+        """Open the count of a whole command, which lasts while stages come and go."""
+
 
 class SilentStage:
     """Counts nothing."""
 
-    def advance(self, steps: int = 1, detail: str = "") -> None:
+    def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
         """Do nothing."""
 
 
@@ -44,3 +53,5 @@ class Silent:
     def stage(self, name: str, total: int) -> Iterator[SilentStage]:
         """Open a stage that shows nothing."""
         yield SilentStage()
+
+    overall = stage

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
+from asdbench.core.locks import exclusive, lock_of
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.extractors.training import one_thread
@@ -24,8 +25,15 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
     assert training is not None, "views are made while fitting"
     keys = sorted({clip.key for clip in clips})
     pack = Pack(training.views / digest([training.identity, copies, keys]))
-    if pack.exists:
-        return pack
+    if not pack.exists:
+        with exclusive(lock_of(pack.path)):  # fits of other seeds want the same, maybe in other processes
+            if not pack.exists:
+                pack.sweep()
+                _make(pack, keys, copies, training, context)
+    return pack
+
+
+def _make(pack: Pack, keys: list[str], copies: int, training: Training, context: Context) -> None:
     pool = ThreadPoolExecutor(context.jobs)
     try:
         with (
@@ -40,7 +48,6 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
                 stage.advance()
     finally:
         pool.shutdown(cancel_futures=True)
-    return pack
 
 
 def _views(key: str, copies: int, training: Training, context: Context) -> NDArray[np.float32]:

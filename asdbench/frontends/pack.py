@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.files import whole_file, write_text
+from asdbench.core.files import sweep, whole_file, write_text
 
 Array = NDArray[np.floating[Any]]
 
@@ -53,6 +53,11 @@ class Pack:
     def exists(self) -> bool:
         """Whether it was written to its end."""
         return self.path.with_suffix(".json").is_file() and self.path.with_suffix(".bin").is_file()
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written."""
+        for ending in (".bin", ".json"):
+            sweep(self.path.with_suffix(ending))
 
     @cached_property
     def _index(self) -> dict[str, tuple[int, tuple[int, ...]]]:

@@ -7,9 +7,10 @@ import numpy as np
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import DataError
+from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording
-from asdbench.datasets.clips import ClipTable, Split
+from asdbench.datasets.clips import Clip, ClipTable, Split
 from asdbench.frontends.pack import FeatureReader, Pack, PackWriter, write_pack
 from asdbench.frontends.waveforms import Waveform, decode_all
 from asdbench.registry import Component
@@ -70,8 +71,16 @@ class FeatureStore:
 
     def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[str]:
         clips = sorted({clip.key: clip for clip in table}.values(), key=lambda clip: clip.key)
+        with exclusive(lock_of(pack.path)):
+            if pack.exists:  # another process has made it in the meantime
+                stage.advance(len(clips))
+                return []
+            return self._write(table, clips, frontend, pack, stage)
+
+    def _write(self, table: ClipTable, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage) -> list[str]:
         problems: list[str] = []
         batch: list[tuple[str, Waveform]] = []
+        pack.sweep()
         try:
             with write_pack(pack.path) as writer:
                 decoded = decode_all([clip.path for clip in clips], frontend, self._jobs)

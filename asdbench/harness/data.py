@@ -6,6 +6,8 @@ from pathlib import Path
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.files import sweep
+from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable, read_folder
 from asdbench.datasets.challenge import read_challenge, require_split
@@ -41,7 +43,10 @@ def open_card(
     """Read a data set that a card makes, making it first when it is not in the cache."""
     folder = made_folder(component, cache)
     if not folder.is_dir():
-        component.build().make(folder, jobs, progress)
+        with exclusive(lock_of(folder), on_wait=lambda: progress.note(f"Another process makes {component.name}.")):
+            if not folder.is_dir():
+                sweep(folder)
+                component.build().make(folder, jobs, progress)
     return read_folder(folder, component.name, ContentDigests(cache / "digests"), machines)
 
 

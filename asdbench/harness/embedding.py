@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.files import whole_file, whole_folder, write_json
+from asdbench.core.files import sweep, whole_file, whole_folder, write_json
+from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable
 from asdbench.extractors.base import Context, Extractor, Training
@@ -22,11 +24,12 @@ from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import recorded
-from asdbench.harness.plan import Pipeline, Plan
+from asdbench.harness.machine import torch_threads
+from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, TrainedNetwork
 
 SAVED = "fit.json"
-FORMAT = 2  # of what is kept beside a fitted extractor; raised when it changes
+FORMAT = 3  # of what is kept beside a fitted extractor; raised when it changes
 
 
 class StageError(AsdbenchError):
@@ -55,58 +58,110 @@ class Embedded:
 
 
 class EmbeddingStage:
-    """Embeds all machine types of a plan with one pipeline and seed.
+    """Embeds the machine types of a data set with one pipeline and seed.
 
     The extractor is given training features while it fits and blind clips while it embeds; see
-    ``asdbench.datasets.clips`` for what the views leave out.
+    ``asdbench.datasets.clips`` for what the views leave out. Fits and embeddings are kept in the cache; of two
+    processes that want the same one, one waits for the other.
 
-    ``refreshed`` holds the fits that this command has done anew already, under ``--fresh``.
+    Args:
+        plan: cache, device and threads.
+        cell: a run with the pipeline, data set and seed; its scorer does not matter.
+        progress: where the work is reported.
+        jobs: threads for decoding; all cores unless this process is one of several.
     """
 
-    def __init__(
-        self, plan: Plan, pipeline: Pipeline, seed: int, progress: Progress, refreshed: set[str] | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, cell: Cell, progress: Progress, jobs: int | None = None) -> None:
         self._plan = plan
-        self._pipeline = pipeline
-        self._base_seed = seed
+        self._table = cell.data.table
+        self._pipeline = cell.pipeline
+        self._base_seed = cell.seed
         self._progress = progress
-        self._store = FeatureStore(plan.cache / "features", plan.jobs, progress)
-        self._refreshed = set() if refreshed is None else refreshed
+        self._jobs = jobs or plan.cores
+        self._store = FeatureStore(plan.cache / "features", self._jobs, progress)
         self._frontend: Any = None
+        self._known_places: dict[tuple[str, ...], tuple[Path, dict[str, Path]]] = {}
 
-    def run(self) -> Embedded:
-        """Take from the cache what is there, compute the rest."""
-        done = Embedded()
-        machines = self._plan.table.machines
-        groups = [machines] if self._pipeline.trained_once else [[machine] for machine in machines]
-        for group in groups:
-            with recorded(done.failures, "fit", None if self._pipeline.trained_once else group[0]):
-                self._run_group(group, done)
-        return done
+    @property
+    def groups(self) -> list[list[str]]:
+        """Machine types that share a fit."""
+        machines = self._table.machines
+        return [machines] if self._pipeline.trained_once else [[machine] for machine in machines]
 
-    def _run_group(self, machines: list[str], done: Embedded) -> None:
-        table = self._plan.table.select(machines=machines)
-        seed = self._seed(machines)
-        trained = self._plan.cache / "trained" / self._fit_digest(table, seed)
-        files = {machine: self._embedding_file(trained.name, machine) for machine in machines}
-        if self._plan.spec.fresh:
-            if trained.name not in self._refreshed:
-                self._refreshed.add(trained.name)
-                for folder in (trained, _checkpoint(trained)):
-                    shutil.rmtree(folder, ignore_errors=True)
+    def is_embedded(self, machines: list[str]) -> bool:
+        """Whether the fit of a group and all its embeddings are in the cache."""
+        trained, files = self._places(machines)
+        return all(path.is_file() for path in [trained / SAVED, *files.values()])
+
+    def is_trained(self, machines: list[str]) -> bool:
+        """Whether the fit of a group is in the cache."""
+        return (self._places(machines)[0] / SAVED).is_file()
+
+    def forget(self, machines: list[str]) -> None:
+        """Remove the fit of a group and its embeddings from the cache."""
+        trained, files = self._places(machines)
+        with exclusive(lock_of(trained), on_wait=self._tell_wait):
             for path in files.values():
                 path.unlink(missing_ok=True)
-        if not all(path.is_file() for path in [trained / SAVED, *files.values()]):
-            extractor = self._fitted(table, trained, seed)
-        for machine, path in files.items():
-            with recorded(done.failures, "embed", machine):
-                if not path.is_file():
-                    self._embed(extractor, machine, path, seed)
-                done.rows[machine] = np.load(path, allow_pickle=False)
-                measured = json.loads(path.with_suffix(".json").read_text())
-                _add_seconds(done.seconds, {"embed": measured["embed"]})
-                if measured.get("macs") is not None:
-                    done.macs[machine] = measured["macs"]
+            for folder in (trained, _checkpoint(trained)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def prepare_features(self) -> None:
+        """Decode every recording, so that bad ones are told before anything is trained, and all together."""
+        self._store.read(self._table, self._pipeline.frontend)
+
+    def compute(self, machines: list[str], *, wait: bool = True) -> list[Failure]:
+        """Fit and embed a group; what is in the cache is left as it is.
+
+        Returns:
+            Why embeddings of machine types are missing; empty when all are there.
+
+        Raises:
+            BusyError: another process is at it, and ``wait`` is false.
+        """
+        failures: list[Failure] = []
+        trained, files = self._places(machines)
+        with recorded(failures, "fit", None if self._pipeline.trained_once else machines[0]):
+            if self.is_embedded(machines):
+                return failures
+            with exclusive(lock_of(trained), wait=wait, on_wait=self._tell_wait):
+                for path in (trained, *files.values(), *(path.with_suffix(".json") for path in files.values())):
+                    sweep(path)
+                if self.is_embedded(machines):
+                    return failures
+                with torch_threads(self._plan.spec.threads):
+                    seed = self._seed(machines)
+                    extractor = self._fitted(self._table.select(machines=machines), trained, seed)
+                    for machine, path in files.items():
+                        if not path.is_file():
+                            with recorded(failures, "embed", machine):
+                                self._embed(extractor, machine, path, seed)
+        return failures
+
+    def run(self, failures: Sequence[Failure] = (), groups: Sequence[list[str]] | None = None) -> Embedded:
+        """Embeddings of all groups, or of some: what is in the cache is read, the rest computed.
+
+        What failed before, as ``failures`` say, is not tried again.
+        """
+        done = Embedded(failures=list(failures))
+        for group in self.groups if groups is None else groups:
+            if not any(failure.stage == "fit" and failure.machine in (None, group[0]) for failure in failures):
+                if not any(failure.machine in group for failure in failures):
+                    done.failures += self.compute(group)
+                self._read(group, done)
+        return done
+
+    def _read(self, machines: list[str], done: Embedded) -> None:
+        trained, files = self._places(machines)
+        there = {machine: path for machine, path in files.items() if path.is_file()}
+        for machine, path in there.items():
+            done.rows[machine] = np.load(path, allow_pickle=False)
+            measured = json.loads(path.with_suffix(".json").read_text())
+            _add_seconds(done.seconds, {"embed": measured["embed"]})
+            if measured.get("macs") is not None:
+                done.macs[machine] = measured["macs"]
+        if not (trained / SAVED).is_file():
+            return
         facts = json.loads((trained / SAVED).read_text())
         _add_seconds(done.seconds, {"fit": facts["seconds"]})
         done.notes += [note for note in facts["notes"] if note not in done.notes]
@@ -120,26 +175,40 @@ class EmbeddingStage:
             )
             done.training.append(network)
 
+    def _places(self, machines: list[str]) -> tuple[Path, dict[str, Path]]:
+        """Where a group's fit and its embeddings by machine type are kept."""
+        key = tuple(machines)
+        if key not in self._known_places:
+            trained = self._plan.cache / "trained" / self._fit_digest(machines)
+            files = {machine: self._embedding_file(trained.name, machine) for machine in machines}
+            self._known_places[key] = trained, files
+        return self._known_places[key]
+
+    def _tell_wait(self) -> None:
+        name = self._pipeline.extractor.name
+        self._progress.note(f"{name}, seed {self._base_seed}: another process is training the same; waiting for it.")
+
     def _seed(self, machines: list[str]) -> int:
         name = self._pipeline.extractor.name
         place = [] if self._pipeline.trained_once else machines
         return derive_seed(self._base_seed, "extractor", name, *place)
 
-    def _fit_digest(self, table: ClipTable, seed: int) -> str:
+    def _fit_digest(self, machines: list[str]) -> str:
+        table, seed = self._table.select(machines=machines), self._seed(machines)
         clips, others = (
             [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in view]
             for view in (table.training_view(), self._others(table).training_view())
         )
-        return digest([FORMAT, self._pipeline.identity("fit"), clips, others, seed, self._plan.device], 24)
+        return digest([FORMAT, self._pipeline.identity("fit"), clips, others, seed, self._plan.numerics], 24)
 
     def _others(self, table: ClipTable) -> ClipTable:
         """Training clips of machine types outside the table, where the extractor may use them; else none."""
         wanted = self._pipeline.trained_among_others
-        others = [machine for machine in self._plan.table.machines if wanted and machine not in table.machines]
-        return self._plan.table.select(machines=others, split="train")
+        others = [machine for machine in self._table.machines if wanted and machine not in table.machines]
+        return self._table.select(machines=others, split="train")
 
     def _embedding_file(self, fit_digest: str, machine: str) -> Path:
-        clips = [[clip.section, clip.key] for clip in self._plan.table.select(machines=[machine]).blind_view()]
+        clips = [[clip.section, clip.key] for clip in self._table.select(machines=[machine]).blind_view()]
         read = self._pipeline.extractor.params  # with those that affect the embedding alone
         return self._plan.cache / "embeddings" / f"{digest([fit_digest, read, machine, clips], 24)}.npy"
 
@@ -151,7 +220,7 @@ class EmbeddingStage:
             return extractor
         training_clips, others = table.select(split="train"), self._others(table)
         machines = [*training_clips.machines, *others.machines]
-        features = self._store.read(self._plan.table.select(machines=machines, split="train"), self._pipeline.frontend)
+        features = self._store.read(self._table.select(machines=machines, split="train"), self._pipeline.frontend)
         context = self._context(features, seed, self._training(training_clips, others, _checkpoint(trained)))
         started = time.perf_counter()
         extractor.fit(training_clips.training_view(), context)
@@ -190,7 +259,7 @@ class EmbeddingStage:
         return Context(
             seed=seed,
             device=self._plan.device,
-            jobs=self._plan.jobs,
+            jobs=self._jobs,
             progress=self._progress,
             features=features,
             frame_rate_hz=self._built.frame_rate_hz,
@@ -204,7 +273,7 @@ class EmbeddingStage:
         return self._frontend
 
     def _embed(self, extractor: Extractor, machine: str, path: Path, seed: int) -> None:
-        table = self._plan.table.select(machines=[machine])
+        table = self._table.select(machines=[machine])
         clips = table.blind_view()
         features = self._store.read(table, self._pipeline.frontend)
         started = time.perf_counter()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.locks import BusyError
 from asdbench.harness.record import Failure
 
 
@@ -13,10 +14,12 @@ def recorded(failures: list[Failure], stage: str, machine: str | None) -> Iterat
     """Turn an error of the part within into an entry of ``failures``.
 
     Plugins may raise anything, so anything is kept, with its traceback where it is not one of our own messages.
-    What would meet every part (a wrong parameter, bad recordings, a full disk) passes through.
+    What would meet every part (a wrong parameter, bad recordings, a full disk), and a lock that is held, pass through.
     """
     try:
         yield
+    except BusyError:
+        raise
     except AsdbenchError as error:
         if error.concerns_all:
             raise

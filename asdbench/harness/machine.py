@@ -4,6 +4,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -44,11 +46,25 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def environment(device: str) -> Environment:
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch share its sums among ``count`` threads, because their last digits depend on it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def environment(device: str, threads: int | None) -> Environment:
     """Versions and machine for the record."""
     commit, dirty = _git_state(Path(__file__).resolve().parents[2])
     return Environment(
         device=device,
+        threads=threads,
         python=platform.python_version(),
         platform=platform.platform(),
         packages={name: _version(name) for name in PACKAGES},

@@ -1,6 +1,7 @@
 """From what was asked to the cells that are run."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
-from asdbench.registry import Component, load_catalog
+from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.cards import ExtractorCard
 
 
@@ -51,10 +52,21 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
+class Recordings:
+    """One data set of the command. ``asked`` is the card's name or the folder, as given; ``split`` a challenge's."""
+
+    asked: str
+    split: str | None
+    table: ClipTable
+    labelled: bool
+
+
+@dataclass(frozen=True)
 class Cell:
     """One run to be done. ``system`` is the card that composed it, if one did."""
 
     system: str | None
+    data: Recordings
     pipeline: Pipeline
     scorer: Component
     seed: int
@@ -68,20 +80,34 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of one command, pipeline by pipeline and seed by seed."""
+    """All runs of one command: data set by data set, pipeline by pipeline, seed by seed.
+
+    Attributes:
+        spec: what was asked.
+        device: "cpu" or "cuda".
+        cores: that this process may use.
+        cache: its folder.
+        recordings: the data sets.
+        cells: the runs.
+        warnings: of the registry.
+    """
 
     spec: RunSpec
-    table: ClipTable
-    labelled: bool
     device: str
-    jobs: int
+    cores: int
     cache: Path
+    recordings: tuple[Recordings, ...]
     cells: tuple[Cell, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def numerics(self) -> list[Any]:
+        """What of the machine decides numbers: sums on a CPU depend on how many threads share them."""
+        return _numerics(self.spec, self.device)
+
 
 def make_plan(spec: RunSpec, progress: Progress) -> Plan:
-    """Settle names and parameters, open the data set, name every run.
+    """Settle names and parameters, open the data sets, name every run.
 
     Everything that can be refused without reading recordings is refused first.
 
@@ -91,51 +117,98 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     """
     catalog = load_catalog(spec.plugin_path)
     wanted = asked_stages(spec, catalog)
-    folder = is_folder(spec.dataset, catalog)
-    challenge = not folder and catalog.find("datasets", spec.dataset).challenge is not None
-    if not challenge and (spec.split or spec.data_root):
+    sources = [_Source(name, spec, catalog) for name in spec.dataset]
+    if len(set(spec.dataset)) < len(sources):
+        raise UsageError(f"--dataset names the same one twice: {', '.join(spec.dataset)}.")
+    if (spec.split or spec.data_root) and not any(source.challenge for source in sources):
+        names = ", ".join(f"'{name}'" for name in spec.dataset)
         raise UsageError(
-            f"--{'split' if spec.split else 'data-root'}: '{spec.dataset}' is not the data set of a challenge, so "
-            "there is nothing to pick.\nSee: asdbench list datasets"
+            f"--{'split' if spec.split else 'data-root'}: {names} is not the data set of a challenge, so there is "
+            "nothing to pick.\nSee: asdbench list datasets"
         )
-    scopes = Scopes(spec, catalog, wanted, dataset=None if folder or challenge else spec.dataset)
+    scopes = Scopes(spec, catalog, wanted, [source.name for source in sources if source.made])
     for stages in wanted:  # refuses wrong parameters
         _pipeline(scopes, stages, None)
-    dataset = None if folder or challenge else scopes.component("datasets", spec.dataset)
+    for source in sources:
+        source.settle(scopes)
     scorers = {
         (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
         for stages in wanted
     }
     device = resolve_device(spec.device)
-    jobs = spec.jobs or available_cores()
+    cores = available_cores()
     require_writable(spec.out)
     cache = cache_root()
     require_writable(cache)
 
-    if challenge:
-        table = open_challenge(spec.dataset, catalog, spec.split, spec.data_root, cache, spec.machine)
-    elif dataset is None:
-        table = open_folder(spec.dataset, cache, spec.machine)
-    else:
-        table = open_card(dataset, cache, jobs, progress, spec.machine)
-    labelled = require_scorable(table)
-    # Systems that share all but the scorer share one pipeline, so that it is trained and read once.
+    recordings, cells = [], []
+    for source in sources:
+        data = source.open(cache, cores, progress)
+        recordings.append(data)
+        cells += _cells(data, spec, scopes, wanted, scorers, device)
+    return Plan(spec, device, cores, cache, tuple(recordings), tuple(cells), tuple(catalog.warnings))
+
+
+class _Source:
+    """What one ``--dataset`` names: a folder, a challenge's data, or recordings that a card makes."""
+
+    def __init__(self, name: str, spec: RunSpec, catalog: Catalog) -> None:
+        self.name = name
+        self._spec = spec
+        self._catalog = catalog
+        folder = is_folder(name, catalog)
+        self.challenge = not folder and catalog.find("datasets", name).challenge is not None
+        self.made = not folder and not self.challenge
+        self._component: Component | None = None
+
+    def settle(self, scopes: Scopes) -> None:
+        """Settle the parameters of the card."""
+        if self.made:
+            self._component = scopes.component("datasets", self.name)
+
+    def open(self, cache: Path, cores: int, progress: Progress) -> Recordings:
+        """Read the table of clips; recordings that are not there yet are made."""
+        machines = self._spec.machine
+        if self.challenge:
+            spec = self._spec
+            table = open_challenge(self.name, self._catalog, spec.split, spec.data_root, cache, machines)
+        elif self._component is None:
+            table = open_folder(self.name, cache, machines)
+        else:
+            table = open_card(self._component, cache, cores, progress, machines)
+        split = self._spec.split if self.challenge else None
+        return Recordings(self.name, split, table, require_scorable(table))
+
+
+def _cells(
+    data: Recordings,
+    spec: RunSpec,
+    scopes: Scopes,
+    wanted: Sequence[Stages],
+    scorers: Mapping[tuple[str | None, str], Sequence[Component]],
+    device: str,
+) -> list[Cell]:
+    """The runs on one data set. Systems that share all but the scorer share one pipeline, trained and read once."""
     pipelines: dict[str, Pipeline] = {}
     members: dict[str, list[tuple[str | None, Component]]] = {}
     for stages in wanted:
-        pipeline = _pipeline(scopes, stages, scopes.profile(stages, len(table.training_view())))
+        pipeline = _pipeline(scopes, stages, scopes.profile(stages, len(data.table.training_view())))
         key = digest([pipeline.extractor.name, pipeline.identity()])
         pipelines.setdefault(key, pipeline)
         members.setdefault(key, []).extend(
             (stages.system, scorer) for scorer in scorers[stages.system, stages.extractor]
         )
-    cells = tuple(
-        Cell(system, pipeline, scorer, seed, run_id(system, pipeline, scorer, table, seed, device))
+    numerics = _numerics(spec, device)
+    return [
+        Cell(system, data, pipeline, scorer, seed, run_id(system, pipeline, scorer, data.table, seed, numerics))
         for key, pipeline in pipelines.items()
         for seed in dict.fromkeys(spec.seed)
         for system, scorer in members[key]
-    )
-    return Plan(spec, table, labelled, device, jobs, cache, cells, tuple(catalog.warnings))
+    ]
+
+
+def _numerics(spec: RunSpec, device: str) -> list[Any]:
+    return [device, spec.threads] if device == "cpu" else [device]
 
 
 def _pipeline(scopes: Scopes, stages: Stages, profile: str | None) -> Pipeline:
@@ -148,7 +221,9 @@ def _pipeline(scopes: Scopes, stages: Stages, profile: str | None) -> Pipeline:
     )
 
 
-def run_id(system: str | None, pipeline: Pipeline, scorer: Component, table: ClipTable, seed: int, device: str) -> str:
+def run_id(
+    system: str | None, pipeline: Pipeline, scorer: Component, table: ClipTable, seed: int, numerics: list[Any]
+) -> str:
     """Readable beginning, and the digest of all that the run depends on."""
     depends = {
         **pipeline.identity(),
@@ -156,7 +231,7 @@ def run_id(system: str | None, pipeline: Pipeline, scorer: Component, table: Cli
         "clips": table.fingerprint,
         "protocol": table.protocol,
         "seed": seed,
-        "device": device,
+        "device": numerics,
         "names": [pipeline.extractor.name, scorer.name],  # seeds derive from them
     }
     name = system or f"{pipeline.extractor.name}-{scorer.name}"

@@ -106,11 +106,11 @@ class Scopes:
         UsageError: a parameter names a component that is not part of the command, or a profile does not exist.
     """
 
-    def __init__(self, spec: RunSpec, catalog: Catalog, stages: Sequence[Stages], dataset: str | None) -> None:
+    def __init__(self, spec: RunSpec, catalog: Catalog, stages: Sequence[Stages], datasets: Sequence[str]) -> None:
         self._catalog = catalog
         self._profile = spec.profile
         self._stages = stages
-        self._dataset = dataset
+        self._datasets = list(datasets)
         cards = [catalog.find("extractors", wanted.extractor).card for wanted in stages]
         offered = {"auto", "full", *(name for card in cards for name in card.profiles)}
         if spec.profile not in offered:
@@ -130,7 +130,7 @@ class Scopes:
         return None, self._component_of(scope, f"{scope}.{param}", self._stages)
 
     def _component_of(self, scope: str, asked: str, stages: Sequence[Stages]) -> str:
-        members: dict[str, list[str]] = {"dataset": [self._dataset] if self._dataset else []}
+        members: dict[str, list[str]] = {"dataset": list(self._datasets)}
         for wanted in stages:
             for kind, names in wanted.parts().items():
                 members.setdefault(kind, []).extend(name for name in names if name not in members.get(kind, []))

@@ -1,231 +1,170 @@
-"""Run the cells of a plan, one after the other, and leave a record of each."""
+"""Do the runs of a plan: fits and embeddings that runs share come first, then each run is scored and recorded."""
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import groupby
+from contextlib import ExitStack
 
-import numpy as np
-from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
-
-from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
-from asdbench.datasets import Clip
-from asdbench.frontends.store import FeatureStore
-from asdbench.harness.embedding import Embedded, EmbeddingStage
-from asdbench.harness.failures import recorded
-from asdbench.harness.machine import environment
+from asdbench.harness.cell import record_failure, recorded_run
+from asdbench.harness.crew import Alone, Crew, Workers
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.estimate import Estimates
 from asdbench.harness.plan import Cell, Plan
-from asdbench.harness.record import (
-    Asked,
-    Failure,
-    RunRecord,
-    UsedComponent,
-    UsedDataset,
-    UsedThreshold,
-    read_record,
-    write_record,
-)
-from asdbench.harness.scoring import SectionOutcome, score_machine
-from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
-from asdbench.registry import Component
-from asdbench.score_files import write_score_files
+from asdbench.harness.record import Failure, RunRecord
+from asdbench.harness.tasks import FitTask, Result, ScoreTask, Task, failure_of, fit_tasks
 
-Outcomes = dict[str, dict[str, SectionOutcome]]
+BUSY_AGAIN_S = 2.0  # how long a task that another process is at is left alone
 
 
 def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
-    """Do every run of the plan and yield its record; a run that is already there whole is read, not done again.
+    """Do every run of the plan and yield its record as it comes; a run that was settled before is read.
 
     A run that fails is recorded with its reason and the others go on. Nothing of a run is visible before all of it
-    is there.
+    is there. Where another process is at the same, other work is done first.
 
     Raises:
         RequirementError: recordings that cannot be used.
-        UsageError: a parameter that the component itself refuses.
+        UsageError: a parameter that a component itself refuses.
         DiskFullError: something cannot be written.
     """
     for warning in plan.warnings:
         progress.note(warning)
-    refreshed: set[str] = set()
-    for _, group in groupby(plan.cells, key=lambda cell: (id(cell.pipeline), cell.seed)):
-        cells = list(group)
-        found = {} if plan.spec.fresh else {cell.run_id: finished(plan, cell) for cell in cells}
-        embedded: Embedded | None = None
-        for cell in cells:
-            record = found.get(cell.run_id)
-            if record is None:
-                if embedded is None:
-                    _build_parts(cells)
-                    started = time.perf_counter()
-                    _prepare_features(plan, cell, progress)
-                    features_s = time.perf_counter() - started
-                    embedded = EmbeddingStage(plan, cell.pipeline, cell.seed, progress, refreshed).run()
-                    embedded.seconds["features"] = features_s
-                record = _run_cell(plan, cell, embedded, progress)
-            for note in record.notes:
-                of_the_fit = embedded is not None and note in embedded.notes  # alike for all scorers, so said once
-                progress.note(f"{cell.pipeline.extractor.name if of_the_fit else cell.name}: {note}")
+    to_do = []
+    for number, cell in enumerate(plan.cells):
+        record = recorded_run(plan, cell)
+        if record is None:
+            to_do.append(number)
+        else:
+            _tell_notes(record, cell, progress)
+            yield record
+    if not to_do:
+        return
+    _build_parts([plan.cells[number] for number in to_do])
+    needs = fit_tasks(plan, to_do)
+    if plan.spec.fresh:
+        for task in dict.fromkeys(task for tasks in needs.values() for task in tasks):
+            EmbeddingStage(plan, plan.cells[task.cell], progress).forget(list(task.machines))
+    features_s = _prepare_features(plan, needs, progress)
+    schedule = Schedule(plan, needs, features_s)
+    with ExitStack() as stack:
+        count = min(plan.spec.jobs or plan.cores, schedule.width)
+        crew: Crew = stack.enter_context(Workers(plan, count, progress)) if count > 1 else Alone(plan, progress)
+        overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
+        for record in schedule.run(crew):
+            if overall is not None:
+                overall.advance(1, left_s=schedule.left_s(count))
             yield record
 
 
-def finished(plan: Plan, cell: Cell) -> RunRecord | None:
-    """The record of a run that was done before; None when it is still to be done."""
-    record = read_record(plan.spec.out / cell.run_id)
-    return record if record is not None and record.status == "done" else None
-
-
-def _build_parts(cells: list[Cell]) -> None:
+def _build_parts(cells: Sequence[Cell]) -> None:
     """Build everything once before anything is decoded, so that a part that refuses its parameters does so at once."""
-    for component in (cells[0].pipeline.extractor, cells[0].pipeline.frontend, *(cell.scorer for cell in cells)):
+    parts = {}
+    for cell in cells:
+        for component in (cell.pipeline.extractor, cell.pipeline.frontend, cell.scorer):
+            parts[component.kind, component.name, repr(component.params)] = component
+    for component in parts.values():
         component.build()
 
 
-def _prepare_features(plan: Plan, cell: Cell, progress: Progress) -> None:
-    """Decode every recording before anything is trained, so that bad ones are told at once and all together."""
-    FeatureStore(plan.cache / "features", plan.jobs, progress).read(plan.table, cell.pipeline.frontend)
+def _prepare_features(plan: Plan, needs: dict[int, list[FitTask]], progress: Progress) -> dict[int, float]:
+    """Decode what the fits want, with all cores and before anything is trained; seconds by run."""
+    taken: dict[tuple[int, str], float] = {}
+    found = {}
+    for number, tasks in needs.items():
+        cell = plan.cells[number]
+        stage = EmbeddingStage(plan, cell, progress)
+        key = (id(cell.data), repr(cell.pipeline.frontend.identity()))
+        if key not in taken and not all(stage.is_embedded(list(task.machines)) for task in tasks):
+            started = time.perf_counter()
+            stage.prepare_features()
+            taken[key] = time.perf_counter() - started
+        found[number] = taken.get(key, 0.0)
+    return found
 
 
-def _run_cell(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> RunRecord:
-    failures = list(embedded.failures)
-    outcomes: Outcomes = {}
-    started = time.perf_counter()
-    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
-
-    # One thread for BLAS: the matrices are small, so threads gain nothing and suffer much from other work on the
-    # machine, and sums do not depend on the number of cores.
-    with (
-        threadpool_limits(limits=1, user_api="blas"),
-        progress.stage(f"score {cell.scorer.name}", len(plan.table.machines)) as stage,
-    ):
-        for machine in plan.table.machines:
-            if machine in embedded.rows:
-                with recorded(failures, "score", machine):
-                    rows = embedded.rows[machine]
-                    outcomes[machine] = score_machine(plan.table, rows, cell.scorer, cell.seed, machine)
-            stage.advance(1, machine)
-    seconds = {**embedded.seconds, "score": time.perf_counter() - started}
-    evaluation, intervals = None, None
-    if not failures and plan.labelled:
-        sections = _labelled_rows(plan, outcomes)
-        evaluation = evaluate(plan.table.protocol, sections)
-        intervals = bootstrap_intervals(plan.table.protocol, sections)
-    return _write(plan, cell, embedded, outcomes, failures, seconds, evaluation, intervals)
+def _tell_notes(record: RunRecord, cell: Cell, progress: Progress) -> None:
+    for note in record.notes:
+        progress.note(f"{cell.name}: {note}")
 
 
-def _labelled_rows(plan: Plan, outcomes: Outcomes) -> dict[tuple[str, str], SectionScores]:
-    """Scores meet labels here, and only here."""
-    rows = {}
-    for machine, sections in outcomes.items():
-        for section, outcome in sections.items():
-            clips = list(plan.table.select(machines=[machine], section=section, split="test"))
-            order = _rows_of(clips, outcome)
-            rows[machine, section] = SectionScores(
-                labels=np.array([clip.label for clip in clips], np.int64),
-                domains=np.array([clip.domain or "" for clip in clips]),
-                scores=outcome.scores[order],
-                decisions=outcome.decisions[order],
-                names=tuple(clip.name for clip in clips),
-            )
-    return rows
+class Schedule:
+    """Which task comes next.
 
+    A run is scored as soon as its last fit is there, before further fits, so that results come early. With several
+    processes, fits that take longest come first, so that none of them is left alone at the end.
+    """
 
-def _rows_of(clips: Sequence[Clip], outcome: SectionOutcome) -> NDArray[np.intp]:
-    """Where each clip stands in the outcome; clips meet their scores by key, not by order."""
-    place = {clip.key: row for row, clip in enumerate(outcome.clips)}
-    return np.array([place[clip.key] for clip in clips], np.intp)
+    def __init__(self, plan: Plan, needs: dict[int, list[FitTask]], features_s: dict[int, float]) -> None:
+        self._plan = plan
+        self._needs = {number: set(tasks) for number, tasks in needs.items()}
+        self._features_s = features_s
+        self._order = needs
+        self._failures: dict[FitTask, tuple[Failure, ...]] = {}
+        self._estimates = Estimates(plan)
+        fits = list(dict.fromkeys(task for tasks in needs.values() for task in tasks))
+        if plan.spec.jobs != 1:
+            fits.sort(key=lambda task: -(self._estimates.of(task) or 0.0))
+        self._fits = deque(fits)
+        self._scores: deque[ScoreTask] = deque()
+        self._busy: deque[tuple[float, Task]] = deque()
+        self._started: dict[Task, float] = {}
+        self.width = max(len(fits), len(needs))
 
+    def run(self, crew: Crew) -> Iterator[RunRecord]:
+        """Keep the crew at work until every run has its record."""
+        while self._fits or self._scores or self._busy or self._started:
+            while crew.free and (found := self._next()) is not None:
+                task, wait = found
+                self._started[task] = time.perf_counter()
+                crew.start(task, wait=wait)
+            for result in crew.results():
+                record = self._take(result)
+                if record is not None:
+                    yield record
 
-def _write(
-    plan: Plan,
-    cell: Cell,
-    embedded: Embedded,
-    outcomes: Outcomes,
-    failures: list[Failure],
-    seconds: dict[str, float],
-    evaluation: Evaluation | None,
-    intervals: Intervals | None,
-) -> RunRecord:
-    record = RunRecord(
-        run_id=cell.run_id,
-        status="failed" if failures else "done",
-        asked=Asked(
-            system=cell.system,
-            extractor=cell.pipeline.extractor.name,
-            scorer=cell.scorer.name,
-            dataset=plan.spec.dataset,
-            split=plan.spec.split,
-            machines=plan.spec.machine or None,
-            seed=cell.seed,
-            profile=cell.pipeline.profile,
-            params=plan.spec.params,
-        ),
-        extractor=_used(cell.pipeline.extractor),
-        scorer=_used(cell.scorer),
-        frontend=_used(cell.pipeline.frontend),
-        augmentations=[_used(part) for part in cell.pipeline.augmentations],
-        dataset=_used_dataset(plan),
-        environment=environment(plan.device),
-        results=evaluation,
-        intervals=intervals,
-        thresholds={
-            machine: {
-                section: UsedThreshold(value=outcome.threshold.value, method=outcome.threshold.method)
-                for section, outcome in sections.items()
-            }
-            for machine, sections in outcomes.items()
-        },
-        training=embedded.training,
-        notes=[*embedded.notes, *_notes(outcomes)],
-        failures=failures,
-        seconds={stage: round(value, 3) for stage, value in seconds.items()},
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    with whole_folder(plan.spec.out / cell.run_id) as folder:
-        for machine, sections in outcomes.items() if not failures else ():
-            for section, outcome in sections.items():
-                clips = list(plan.table.select(machines=[machine], section=section, split="test"))
-                order = _rows_of(clips, outcome)
-                layout = plan.table.layout
-                write_score_files(folder / "scores", layout, clips, outcome.scores[order], outcome.decisions[order])
-        write_record(folder, record)
-    return record
+    def left_s(self, jobs: int) -> float | None:
+        """About how long the rest takes; None when nothing is known to tell it from."""
+        running = {task: time.perf_counter() - begun for task, begun in self._started.items()}
+        waiting = [*self._fits, *self._scores, *(task for _, task in self._busy)]
+        unscored = [ScoreTask(number) for number in self._needs]
+        return self._estimates.left_s([*waiting, *unscored], running, jobs)
 
+    def _next(self) -> tuple[Task, bool] | None:
+        """The next task, and whether to wait for another process that is at it."""
+        if self._scores:
+            return self._scores.popleft(), False
+        if self._busy and time.monotonic() >= self._busy[0][0]:
+            return self._busy.popleft()[1], False
+        if self._fits:
+            return self._fits.popleft(), False
+        if self._busy and not self._started:
+            return self._busy.popleft()[1], True
+        return None
 
-def _used(component: Component) -> UsedComponent:
-    return UsedComponent(
-        name=component.name,
-        target=component.card.target,
-        version=component.card.version,
-        params=component.params,
-    )
-
-
-def _used_dataset(plan: Plan) -> UsedDataset:
-    def counts(split: str) -> dict[str, int]:
-        clips = [clip.machine for clip in plan.table if clip.split == split]
-        return {machine: clips.count(machine) for machine in plan.table.machines}
-
-    return UsedDataset(
-        name=plan.table.name,
-        layout=plan.table.layout,
-        protocol=plan.table.protocol,
-        lacks=list(plan.table.lacks),
-        fingerprint=plan.table.fingerprint,
-        fingerprints={machine: plan.table.select(machines=[machine]).fingerprint for machine in plan.table.machines},
-        train_clips=counts("train"),
-        test_clips=counts("test"),
-    )
-
-
-def _notes(outcomes: Outcomes) -> list[str]:
-    """One line for each thing that the scorers noted, with the machine types that it concerns."""
-    where: dict[str, list[str]] = {}
-    for machine, sections in outcomes.items():
-        for outcome in sections.values():
-            for note in outcome.notes:
-                where.setdefault(note, [])
-                if machine not in where[note]:
-                    where[note].append(machine)
-    return [f"{note} ({', '.join(machines)})" for note, machines in where.items()]
+    def _take(self, result: Result) -> RunRecord | None:
+        task = result.task
+        begun = self._started.pop(task)
+        if result.error is not None:
+            raise result.error
+        if result.busy:
+            self._busy.append((time.monotonic() + BUSY_AGAIN_S, task))
+            return None
+        self._estimates.learn(task, time.perf_counter() - begun)
+        if isinstance(task, ScoreTask):
+            if result.death is None:
+                return result.record
+            cell = self._plan.cells[task.cell]
+            return record_failure(self._plan, cell, [*task.failures, failure_of(self._plan, task, result.death)])
+        failures = result.failures
+        if result.death is not None:
+            failures = (failure_of(self._plan, task, result.death),)
+        self._failures[task] = failures
+        for number, tasks in list(self._needs.items()):
+            if task in tasks:
+                tasks.discard(task)
+                if not tasks:
+                    del self._needs[number]
+                    found = tuple(failure for one in self._order[number] for failure in self._failures[one])
+                    self._scores.append(ScoreTask(number, found, self._features_s[number]))
+        return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from asdbench.core.errors import UsageError, did_you_mean
 
@@ -18,7 +18,7 @@ class RunSpec(BaseModel):
     system: list[str] = Field(default_factory=list)
     extractor: list[str] = Field(default_factory=list)
     scorer: list[str] = Field(default_factory=list)
-    dataset: str = "synthetic"
+    dataset: list[str] = Field(default_factory=lambda: ["synthetic"], min_length=1)
     split: Literal["dev", "eval"] | None = None
     data_root: Path | None = None
     seed: list[int] = Field(default_factory=lambda: [0], min_length=1)
@@ -28,10 +28,17 @@ class RunSpec(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     profile: str = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    jobs: int = Field(default=0, ge=0)
+    jobs: int = Field(default=1, ge=0)
+    threads: int = Field(default=1, ge=1)
     out: Path = Path("runs")
     plugin_path: list[Path] = Field(default_factory=list)
     fresh: bool = False
+    retry_failed: bool = False
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
 
 
 def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
@@ -80,7 +87,7 @@ def _flat(tables: dict[str, Any], scope: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{scope}{key}", value
 
 
-LISTS = ("system", "extractor", "scorer", "seed", "machine", "augmentation", "plugin_path")
+LISTS = ("system", "extractor", "scorer", "dataset", "seed", "machine", "augmentation", "plugin_path")
 
 
 def _split_assignment(text: str) -> tuple[str, str]:

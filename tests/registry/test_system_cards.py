@@ -19,7 +19,7 @@ def settled(name):
     """Every part of a system with its parameters, by name."""
     spec = RunSpec(system=[name])
     (stages,) = asked_stages(spec, CATALOG)
-    scopes = Scopes(spec, CATALOG, [stages], None)
+    scopes = Scopes(spec, CATALOG, [stages], [])
     parts = {part: kind for kind, names in stages.parts().items() for part in names}
     return {part: scopes.component(PARTS[kind], part, stages).params for part, kind in parts.items()}
 

@@ -1,0 +1,261 @@
+"""Who does the tasks: this process, or several of its own."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+from asdbench.core.progress import Progress, Stage
+from asdbench.harness.plan import Plan
+from asdbench.harness.tasks import Result, Task, perform
+
+SAY_EVERY_S = 0.1  # how often a worker reports its steps
+
+
+class Crew(Protocol):
+    """Does tasks, some at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many more tasks can be started now."""
+
+    def start(self, task: Task, *, wait: bool) -> None:
+        """Begin a task; ``wait`` for another command that is at it."""
+
+    def results(self) -> Iterator[Result]:
+        """What has ended; waits until something has."""
+
+
+class Alone:
+    """Does one task at a time, in this process."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._ended: list[Result] = []
+
+    @property
+    def free(self) -> int:
+        """One, unless a result waits to be taken."""
+        return 1 - len(self._ended)
+
+    def start(self, task: Task, *, wait: bool) -> None:
+        """Do the task."""
+        self._ended.append(perform(self._plan, task, self._progress, wait=wait))
+
+    def results(self) -> Iterator[Result]:
+        """The task's result."""
+        ended, self._ended = self._ended, []
+        yield from ended
+
+
+class Workers:
+    """Processes of this command, each with its share of the cores. One that dies takes its task with it, no other.
+
+    Use as a context manager; leaving it ends the processes.
+    """
+
+    def __init__(self, plan: Plan, count: int, progress: Progress) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._cores = max(1, plan.cores // count)
+        self._idle: list[_Worker] = [_Worker(plan, self._cores) for _ in range(count)]
+        self._at_work: dict[Connection, _Worker] = {}
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in (*self._idle, *self._at_work.values()):
+            worker.end()
+
+    @property
+    def free(self) -> int:
+        """Workers without a task."""
+        return len(self._idle)
+
+    def start(self, task: Task, *, wait: bool) -> None:
+        """Hand the task to an idle worker."""
+        worker = self._idle.pop(0)
+        worker.start(task, wait, self._progress)
+        self._at_work[worker.line] = worker
+
+    def results(self) -> Iterator[Result]:
+        """Relay what workers report until tasks have ended."""
+        while self._at_work:
+            ended = []
+            for line in wait(list(self._at_work)):
+                assert isinstance(line, Connection)
+                worker = self._at_work[line]
+                result = worker.hear()
+                if result is None:
+                    continue
+                ended.append(result)
+                del self._at_work[line]
+                if result.death is not None:
+                    worker.end()
+                    worker = _Worker(self._plan, self._cores)
+                self._idle.append(worker)
+            if ended:
+                yield from ended
+                return
+
+
+class _Worker:
+    """One process and the line to it."""
+
+    def __init__(self, plan: Plan, cores: int) -> None:
+        context = multiprocessing.get_context("spawn")  # a forked child cannot use torch's threads or a GPU
+        self.line, other = context.Pipe()
+        self._process = context.Process(target=_work, args=(other, plan, cores), daemon=True)
+        with _environment(OMP_NUM_THREADS=str(plan.spec.threads)):
+            self._process.start()
+        other.close()
+        self._task: Task | None = None
+        self._progress: Progress | None = None
+        self._stages: dict[int, tuple[ExitStack, Stage]] = {}
+
+    def start(self, task: Task, wait: bool, progress: Progress) -> None:
+        self._task, self._progress = task, progress
+        with suppress(OSError):  # a worker that has died meanwhile is noticed when it is listened to
+            self.line.send((task, wait))
+
+    def hear(self) -> Result | None:
+        """Take one message; the result when it is that."""
+        assert self._task is not None
+        assert self._progress is not None
+        try:
+            kind, *content = self.line.recv()
+        except (EOFError, OSError):
+            self._close_stages()
+            self._process.join(5)
+            return Result(self._task, death=_cause(self._process.exitcode))
+        if kind == "result":
+            self._close_stages()
+            result: Result = content[0]
+            return result
+        if kind == "note":
+            self._progress.note(content[0])
+        elif kind == "open":
+            stack = ExitStack()
+            self._stages[content[0]] = stack, stack.enter_context(self._progress.stage(*content[1:]))
+        elif kind == "advance":
+            self._stages[content[0]][1].advance(*content[1:])
+        elif kind == "close":
+            self._stages.pop(content[0])[0].close()
+        return None
+
+    def _close_stages(self) -> None:
+        for stack, _ in self._stages.values():
+            stack.close()
+        self._stages = {}
+
+    def end(self) -> None:
+        """Stop the process, whatever it does; files are written whole, so nothing is spoilt."""
+        self._close_stages()
+        self.line.close()
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+
+
+def _cause(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        why = ", most likely for want of memory" if name == "SIGKILL" else ""
+        return f"its process was killed ({name}{why}). With fewer --jobs each has more memory."
+    return f"its process ended without a word (exit code {exit_code})."
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _work(line: Connection, plan: Plan, cores: int) -> None:
+    """What a worker does: tasks, until the line is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    progress = RemoteProgress(line)
+    with suppress(EOFError, OSError):
+        while True:
+            task, wait_for_others = line.recv()
+            progress.send("result", perform(plan, task, progress, jobs=cores, wait=wait_for_others))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+class RemoteProgress:
+    """Sends stages and notes over a line to the process that shows them."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._one_at_a_time = threading.Lock()
+        self._count = 0
+
+    def send(self, *message: Any) -> None:
+        """Send one message whole."""
+        with self._one_at_a_time:
+            self._line.send(message)
+
+    def note(self, message: str) -> None:
+        """Pass on a note."""
+        self.send("note", message)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator["RemoteStage"]:
+        """Open a stage over there."""
+        self._count += 1
+        number = self._count
+        self.send("open", number, name, total)
+        stage = RemoteStage(self, number)
+        yield stage
+        stage.flush()
+        self.send("close", number)
+
+    overall = stage
+
+
+class RemoteStage:
+    """Counts here and reports now and then."""
+
+    def __init__(self, progress: RemoteProgress, number: int) -> None:
+        self._progress = progress
+        self._number = number
+        self._steps = 0
+        self._detail = ""
+        self._said = 0.0
+
+    def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
+        """Count."""
+        import time
+
+        self._steps += steps
+        self._detail = detail or self._detail
+        if time.monotonic() - self._said >= SAY_EVERY_S:
+            self.flush()
+            self._said = time.monotonic()
+
+    def flush(self) -> None:
+        """Report what was counted since the last time."""
+        if self._steps:
+            self._progress.send("advance", self._number, self._steps, self._detail)
+            self._steps = 0

@@ -1,0 +1,79 @@
+"""What a plan comes to: what is there already, what is to be done, and how long that takes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from asdbench.core.progress import Silent
+from asdbench.harness.cell import recorded_run
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.estimate import Estimates
+from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.tasks import FitTask, ScoreTask, Task, fit_tasks
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """One run.
+
+    Attributes:
+        cell: the run.
+        state: "failed" for one that failed before and is not to be tried again.
+        fits: that it needs: one, or one for each machine type.
+        trained: of them, how many are in the cache.
+        embedded: of them, how many have all their embeddings in the cache.
+        estimate_s: by past runs, fits shared with other runs included; None where none tells.
+    """
+
+    cell: Cell
+    state: Literal["done", "failed", "to do"]
+    fits: int
+    trained: int
+    embedded: int
+    estimate_s: float | None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The whole plan.
+
+    Attributes:
+        cells: the runs.
+        processes: at work at a time.
+        fits: to be done.
+        unknown_fits: of them, those that no past run tells of.
+        total_s: about how long everything takes; None where nothing is known.
+    """
+
+    cells: tuple[Outlook, ...]
+    processes: int
+    fits: int
+    unknown_fits: int
+    total_s: float | None
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Look at records and cache, without changing anything."""
+    estimates = Estimates(plan)
+    needs = fit_tasks(plan, range(len(plan.cells)))
+    missing: dict[FitTask, None] = {}
+    to_do, cells = [], []
+    for number, cell in enumerate(plan.cells):
+        record = recorded_run(plan, cell)
+        stage = EmbeddingStage(plan, cell, Silent())
+        fresh = plan.spec.fresh
+        own = [task for task in needs[number] if fresh or not stage.is_embedded(list(task.machines))]
+        trained = 0 if fresh else sum(stage.is_trained(list(task.machines)) for task in needs[number])
+        score = ScoreTask(number)
+        if record is None:
+            to_do.append(score)
+            missing |= dict.fromkeys(own)
+        tasks: list[Task] = [*own, score]
+        times = [estimates.of(task) for task in tasks]
+        estimate = None if None in times else sum(value or 0.0 for value in times)
+        fits = len(needs[number])
+        state: Literal["done", "failed", "to do"] = record.status if record is not None else "to do"
+        cells.append(Outlook(cell, state, fits, trained, fits - len(own), estimate))
+    processes = max(1, min(plan.spec.jobs or plan.cores, max(len(missing), len(to_do))))
+    unknown = sum(estimates.of(task) is None for task in missing)
+    total = estimates.left_s([*missing, *to_do], {}, processes) if to_do else 0.0
+    return Forecast(tuple(cells), processes, len(missing), unknown, total)

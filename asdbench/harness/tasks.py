@@ -1,0 +1,93 @@
+"""The pieces of work of a plan, small enough to hand to another process."""
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asdbench.core.errors import AsdbenchError
+from asdbench.core.locks import BusyError
+from asdbench.core.progress import Progress
+from asdbench.harness.cell import run_cell
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.plan import Plan
+from asdbench.harness.record import Failure, RunRecord
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """Fit an extractor and embed the machine types that share the fit. ``cell`` is a run that needs it."""
+
+    cell: int
+    machines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScoreTask:
+    """Score and record a run. ``failures`` are those of its fits, ``features_s`` what decoding took."""
+
+    cell: int
+    failures: tuple[Failure, ...] = ()
+    features_s: float = 0.0
+
+
+Task = FitTask | ScoreTask
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a task.
+
+    Attributes:
+        task: the task.
+        busy: another process is at it; nothing was done.
+        failures: of a fit.
+        record: of a run.
+        error: what ends the command, because it would meet every task.
+        death: why the process that had the task came to an end; None when it lives.
+    """
+
+    task: Task
+    busy: bool = False
+    failures: tuple[Failure, ...] = ()
+    record: RunRecord | None = None
+    error: AsdbenchError | None = None
+    death: str | None = None
+
+
+def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
+    """The fits that each of the runs needs; runs that share a fit share the task."""
+    known: dict[tuple[int, int, int, tuple[str, ...]], FitTask] = {}
+    needs: dict[int, list[FitTask]] = {}
+    for number in cells:
+        cell = plan.cells[number]
+        machines = cell.data.table.machines
+        for group in [machines] if cell.pipeline.trained_once else [[machine] for machine in machines]:
+            key = (id(cell.data), id(cell.pipeline), cell.seed, tuple(group))
+            needs.setdefault(number, []).append(known.setdefault(key, FitTask(number, tuple(group))))
+    return needs
+
+
+def perform(plan: Plan, task: Task, progress: Progress, *, jobs: int | None = None, wait: bool = True) -> Result:
+    """Do a task. Whatever goes wrong is part of the result."""
+    cell = plan.cells[task.cell]
+    try:
+        if isinstance(task, FitTask):
+            stage = EmbeddingStage(plan, cell, progress, jobs)
+            return Result(task, failures=tuple(stage.compute(list(task.machines), wait=wait)))
+        seconds = {"features": task.features_s}
+        return Result(task, record=run_cell(plan, cell, progress, task.failures, seconds, jobs=jobs, wait=wait))
+    except BusyError:
+        return Result(task, busy=True)
+    except AsdbenchError as error:
+        return Result(task, error=error)
+    except Exception as error:  # nobody foresaw it, so it is told in full
+        detail = "".join(traceback.format_exception(error))
+        return Result(task, death=f"{type(error).__name__}: {error}\n{detail}")
+
+
+def failure_of(plan: Plan, task: Task, reason: str) -> Failure:
+    """A task that was never finished, as an entry of the record."""
+    if isinstance(task, ScoreTask):
+        return Failure(stage="score", machine=None, reason=reason)
+    alone = None if plan.cells[task.cell].pipeline.trained_once else task.machines[0]
+    return Failure(stage="fit", machine=alone, reason=reason)
