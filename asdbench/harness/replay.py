@@ -1,0 +1,122 @@
+"""From the record of a run back to its recordings, features and embeddings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.errors import RequirementError
+from asdbench.core.progress import Progress, Silent
+from asdbench.datasets import BlindClip, ClipTable
+from asdbench.frontends.pack import FeatureReader
+from asdbench.frontends.store import FeatureStore
+from asdbench.harness.cache import cache_root
+from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.machine import available_cores
+from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings
+from asdbench.harness.record import RunRecord, UsedComponent
+from asdbench.harness.spec import RunSpec
+from asdbench.registry import Catalog, Component, load_catalog
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a run worked on. Nothing is trained again; features and embeddings that are missing are computed."""
+
+    table: ClipTable
+    frontend: Component
+    _plan: Plan
+    _stage: EmbeddingStage
+    _progress: Progress
+
+    def embeddings(self, machine: str) -> tuple[Sequence[BlindClip], NDArray[np.float32]]:
+        """Clips and their embeddings (n, dim).
+
+        Raises:
+            RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
+        """
+        group = next(group for group in self._stage.groups if machine in group)
+        if not self._stage.is_embedded(group) and not self._stage.is_trained(group):
+            raise RequirementError(
+                "The trained extractor is no longer in the cache.\n"
+                "The command of the run, with --fresh, trains it and embeds the clips again."
+            )
+        found = self._stage.run(groups=[group])
+        if machine not in found.rows:
+            reason = next((failure.reason for failure in found.failures), "they are not in the cache")
+            raise RequirementError(f"There are no embeddings of {machine}: {reason}")
+        return self.table.select(machines=[machine]).blind_view(), found.rows[machine]
+
+    def features(self, machine: str) -> FeatureReader:
+        """Features of the machine type's clips."""
+        store = FeatureStore(self._plan.cache / "features", self._plan.cores, self._progress)
+        return store.read(self.table.select(machines=[machine]), self.frontend)
+
+
+def reopen(
+    record: RunRecord,
+    folder: Path | None = None,
+    *,
+    data_root: Path | None = None,
+    plugin_path: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> Replay:
+    """Open what the run of a record worked on.
+
+    Raises:
+        RequirementError: the recordings, or a component, are not there any more or have changed since.
+        UsageError: a name of the record means nothing here.
+    """
+    progress = progress or Silent()
+    catalog = load_catalog(plugin_path)
+    cache, cores = cache_root(), available_cores()
+    table = _table(record, catalog, data_root, cache, cores, progress)
+    if table.fingerprint != record.dataset.fingerprint:
+        raise RequirementError(
+            f"The recordings of {record.dataset.name} have changed since the run: {table.fingerprint[:8]} now, "
+            f"{record.dataset.fingerprint[:8]} then."
+        )
+    pipeline = Pipeline(
+        extractor=_component("extractors", record.extractor, catalog),
+        frontend=_component("frontends", record.frontend, catalog),
+        augmentations=tuple(_component("augmentations", part, catalog) for part in record.augmentations),
+        profile=record.asked.profile,
+    )
+    data = Recordings(record.asked.dataset, record.asked.split, table, record.results is not None)
+    scorer = _component("scorers", record.scorer, catalog)
+    cell = Cell(record.asked.system, data, pipeline, scorer, record.asked.seed, record.run_id)
+    spec = RunSpec(threads=record.environment.threads or 1)
+    plan = Plan(spec, record.environment.device, cores, cache, (data,), (cell,), ())
+    return Replay(table, pipeline.frontend, plan, EmbeddingStage(plan, cell, progress), progress)
+
+
+def _table(
+    record: RunRecord, catalog: Catalog, root: Path | None, cache: Path, cores: int, progress: Progress
+) -> ClipTable:
+    asked = record.asked
+    machines = asked.machines or ()
+    if is_folder(asked.dataset, catalog):
+        return open_folder(asked.dataset, cache, machines)
+    if catalog.find("datasets", asked.dataset).challenge is not None:
+        return open_challenge(asked.dataset, catalog, asked.split, root, cache, machines)
+    given: dict[str, Any] = {}
+    for key, value in asked.params.items():
+        scope, _, param = key.rpartition(".")
+        if scope in ("dataset", asked.dataset):
+            given[param] = value
+    component = catalog.component("datasets", asked.dataset).altered(given)
+    return open_card(component, cache, cores, progress, machines)
+
+
+def _component(kind: str, used: UsedComponent, catalog: Catalog) -> Component:
+    component = catalog.component(kind, used.name).altered(used.params)
+    if component.card.version != used.version or component.card.target != used.target:
+        raise RequirementError(
+            f"{used.name} has changed since the run: version {component.card.version} of {component.card.target} now, "
+            f"version {used.version} of {used.target} then."
+        )
+    return component
