@@ -86,8 +86,7 @@ def over_seeds(runs: Sequence[Resampled], name: str) -> Resampled:
     first = runs[0]
     if len(runs) == 1:
         return first
-    sets = [set(run.machines) for run in runs]
-    apart = sorted(set.union(*sets) - set.intersection(*sets))
+    apart = sorted({machine for run in runs for machine in run.machines.keys() ^ first.machines.keys()})
     if apart:
         raise UsageError(f"The seeds of {name} have no mean: not all of them have results of {', '.join(apart)}.")
     rng = np.random.default_rng(derive_seed(0, "seeds", name, len(runs)))
