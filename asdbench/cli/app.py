@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from asdbench import __version__
-from asdbench.cli import cache, compare, data, evaluate, list_, run, runs, show, submit
+from asdbench.cli import cache, compare, data, evaluate, list_, report, run, runs, show, submit
 from asdbench.core.errors import AsdbenchError
 
 INTERRUPTED = 130
@@ -45,6 +45,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("report")(report.report)
 app.command("submit")(submit.submit)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

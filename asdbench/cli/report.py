@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.options import DataRoot, PluginPath
+
 MAPS = ("pca", "umap", "none", "auto")
 
 
@@ -36,6 +38,8 @@ def report(
     audio: Annotated[
         bool, typer.Option("--audio", help="Put the sound of those clips into the file as well: large, and readable.")
     ] = False,
+    data_root: DataRoot = None,
+    plugin_path: PluginPath = None,
 ) -> None:
     """Write one HTML file about a run: ROC, scores and thresholds, embedding maps, worst mistakes, training.
 
@@ -57,5 +61,7 @@ def report(
         worst=worst,
         embedding_map=embedding_map,  # type: ignore[arg-type]
         audio=audio,
+        data_root=data_root,
+        plugin_path=plugin_path or (),
     )
     typer.echo(path)

@@ -87,8 +87,8 @@ def new_figure(width_px: float, height_px: float, *, arranged: bool = True) -> "
     """An empty figure of a size in pixels of the page; its parts find their places by themselves if ``arranged``."""
     from matplotlib.figure import Figure
 
-    layout = "constrained" if arranged else None
-    return Figure(figsize=(width_px / _PER_INCH, height_px / _PER_INCH), dpi=_PER_INCH, layout=layout)
+    size = (width_px / _PER_INCH, height_px / _PER_INCH)
+    return Figure(figsize=size, dpi=_PER_INCH, layout="constrained" if arranged else None)
 
 
 def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Markup":

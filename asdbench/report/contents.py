@@ -1,6 +1,6 @@
 """All that a report tells about a run and that the run's own folder holds: its record and its score files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     truth = None
     if ground_truth is not None:
         truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
-    found: dict[Key, SectionScores] = {}
+    found: Mapping[Key, SectionScores] = {}
     evaluation, intervals, problems = record.results, record.intervals, []
     scores = folder / "scores"
     try:

@@ -69,9 +69,7 @@ def count(view: SectionView, domain: str | None = None) -> Counts | None:
         return None
     own = np.ones(len(called), bool) if domain is None else view.domains == domain
     normal, anomaly = own & (view.labels == 0), own & (view.labels == 1)
-    return Counts(
-        int(normal.sum()), int((normal & called).sum()), int(anomaly.sum()), int((anomaly & ~called).sum())
-    )
+    return Counts(int(normal.sum()), int((normal & called).sum()), int(anomaly.sum()), int((anomaly & ~called).sum()))
 
 
 def worst_mistakes(views: Sequence[SectionView], number: int) -> tuple[list[Mistake], list[Mistake]]:
@@ -105,6 +103,6 @@ def typical_normal(views: Sequence[SectionView], domain: str) -> Mistake | None:
         (float(view.scores[row]), view.section, view.names[row], Mistake(view, row))
         for view in views
         if view.labels is not None
-        for row in np.flatnonzero((view.labels == 0) & (view.domains == domain))
+        for row in np.flatnonzero((view.labels == 0) & (view.domains == domain)).tolist()
     ]
     return sorted(rows, key=lambda own: own[:3])[(len(rows) - 1) // 2][-1] if rows else None

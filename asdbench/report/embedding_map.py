@@ -1,4 +1,4 @@
-"""A map of what the extractor made of the clips: where training and test clips lie, source and target, normal or not."""
+"""A map of what the extractor made of the clips: where training and test clips lie, by domain and label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,7 +105,9 @@ def place(
         places, axes, text = _umap(values), ("UMAP 1", "UMAP 2"), "UMAP; only nearness means something, not the axes."
     else:
         places, shares = principal_components(values)
-        axes = tuple(f"component {number} ({100 * share:.0f} % of the variance)" for number, share in enumerate(shares, 1))
+        axes = tuple(
+            f"component {number} ({100 * share:.0f} % of the variance)" for number, share in enumerate(shares, 1)
+        )
         text = (
             f"The two principal components of {values.shape[1]} dimensions; they hold {100 * sum(shares):.1f} % of the "
             "variance of training and test clips together."
@@ -130,7 +132,7 @@ def principal_components(values: NDArray[np.float64]) -> tuple[NDArray[np.float6
 def _umap(values: NDArray[np.float64]) -> NDArray[np.float64]:
     import warnings
 
-    import umap
+    import umap  # type: ignore[import-not-found, unused-ignore]  # optional
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed makes it run on one core
@@ -163,8 +165,8 @@ def draw_map(placed: Placed, section: str) -> "Figure":
                     linestyle="none",
                     marker=marker,
                     color=colour,
-                    alpha=0.35 if kind == "train" else 0.9,
-                    markersize=5 if kind != "anomaly" else 4.6,
+                    alpha=0.4 if kind == "train" else 0.9,
+                    markersize={"train": 6, "anomaly": 4.6}.get(kind, 5),
                     markerfacecolor=colour if kind in ("train", "anomaly") else "none",
                     markeredgewidth=0 if kind == "train" else 1.1,
                     label=name,

@@ -62,7 +62,7 @@ def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_
         if limit is not None:
             axes.axvspan(limit, high, color=LINE, alpha=0.5, linewidth=0)
             axes.axvline(limit, color=INK, linewidth=1.2)
-            right = limit > low + 0.6 * (high - low) if not logarithmic else np.log(limit / low) > 0.6 * np.log(high / low)
+            right = bool(_share(np.array([limit]), low, high, logarithmic)[0] > 0.5)
             axes.annotate(
                 f"threshold {limit:.4g}" + ("" if right else ", above it: anomalous"),
                 (limit, -0.72),
@@ -121,18 +121,23 @@ def _range(values: NDArray[np.float64], limit: float | None) -> tuple[float, flo
     return low, high
 
 
+def _share(values: NDArray[Any], low: float, high: float, logarithmic: bool) -> NDArray[np.float64]:
+    """How far along the axis values lie, from 0 to 1."""
+    if logarithmic:
+        values, low, high = np.log(values), float(np.log(low)), float(np.log(high))
+    return np.asarray((values - low) / (high - low), np.float64)
+
+
 def _is_wrong(group: Group, values: NDArray[Any], limit: float | None) -> NDArray[np.bool_]:
     if limit is None or group.wrong is None:
         return np.zeros(len(values), bool)
     return np.asarray(values > limit if group.wrong == "above" else values <= limit)
 
 
-def _draw_dots(
-    axes: "Axes", group: Group, row: int, limit: float | None, logarithmic: bool, width_px: int
-) -> None:
+def _draw_dots(axes: "Axes", group: Group, row: int, limit: float | None, logarithmic: bool, width_px: int) -> None:
     ordered = np.sort(group.values)
     low, high = axes.get_xlim()
-    places = (np.log(ordered / low) / np.log(high / low) if logarithmic else (ordered - low) / (high - low)) * width_px
+    places = _share(ordered, low, high, logarithmic) * width_px
     lanes: list[float] = []
     ends = [-np.inf] * len(_LANES)
     for place in places:

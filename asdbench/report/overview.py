@@ -121,7 +121,7 @@ def _against_chance(contents: Contents) -> str:
 def _domain_gap(means: Mapping[str, float]) -> str:
     source, target = means["auc_source"], means["auc_target"]
     if abs(source - target) < SMALL_GAP:
-        return f"Source and target domain are told apart from anomalies alike (AUC {_percent(source)}, {_percent(target)})."
+        return f"Works alike in both domains: AUC {_percent(source)} in the source, {_percent(target)} in the target."
     better, other = ("source", "target") if source > target else ("target", "source")
     return (
         f"Works better in the {better} domain: AUC {_percent(means[f'auc_{better}'])} there, "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asdbench.core.errors import AsdbenchError, RequirementError
+from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip
 from asdbench.pages.figures import figure_svg
@@ -109,7 +109,7 @@ def map_pictures(
         return {}, replay
     try:
         clips, rows = replay.embeddings(machine)
-    except RequirementError as error:
+    except (AsdbenchError, OSError) as error:
         return {}, str(error)
     placed = place(clips, rows, replay.table, contents.sections_of(machine), method)
     pictures = {}
@@ -132,7 +132,9 @@ def close_look(contents: Contents, machine: str, replay: Replay | str, number: i
     domains = sorted({mistake.domain for mistake in (*false_alarms, *misses)})
     typical = [found for domain in domains if (found := typical_normal(views, domain)) is not None]
     groups = (false_alarms, misses, typical)
-    missing, pictures, sounds = "", {}, {}
+    missing = ""
+    pictures: dict[tuple[str, str], Picture] = {}
+    sounds: dict[tuple[str, str], str] = {}
     clips: dict[tuple[str, str], Clip] = {}
     if isinstance(replay, str):
         missing = replay

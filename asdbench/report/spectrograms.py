@@ -64,7 +64,9 @@ class LogMelPictures:
     def __init__(self, frontend: UsedComponent) -> None:
         from asdbench.registry import load_catalog
 
-        kept = {key: frontend.params[key] for key in ("sample_rate_hz", "channel") if key in frontend.params}
+        kept: dict[str, Any] = {
+            key: frontend.params[key] for key in ("sample_rate_hz", "channel") if key in frontend.params
+        }
         self.as_seen = frontend.name == "log-mel"
         if not self.as_seen and "sample_rate_hz" in kept:
             kept["f_max_hz"] = kept["sample_rate_hz"] / 2
@@ -124,19 +126,26 @@ def draw_log_mel(
             vmin=ends_db[0],
             vmax=ends_db[1],
         )
-        ticks = [hz for hz in TICKS_HZ if scale.f_min_hz <= hz <= scale.f_max_hz]
-        while len(ticks) > 6:
-            ticks = ticks[::-2][::-1]
-        axes.set_yticks(
-            [scale.bin_of(hz) for hz in ticks], [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks]
-        )
+        ticks = frequency_ticks(scale)
+        names = [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks]
+        axes.set_yticks([scale.bin_of(hz) for hz in ticks], names)
         axes.set_ylim(-0.5, scale.n_mels - 0.5)
         axes.set_ylabel("frequency in Hz")
         axes.set_xlabel("time in s")
         bar = figure.colorbar(image, cax=figure.add_axes((0.83, 0.21, 0.025, 0.75)))
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.set_label("level in dB")
     return figure
+
+
+def frequency_ticks(scale: MelScale) -> list[int]:
+    """Octaves that lie within the picture and apart, from the highest down."""
+    ticks: list[int] = []
+    for hz in reversed(TICKS_HZ):
+        top = scale.bin_of(ticks[-1]) if ticks else float("inf")
+        if hz >= scale.f_min_hz and scale.bin_of(hz) <= min(scale.n_mels - 0.5, top - 0.1 * scale.n_mels):
+            ticks.append(hz)
+    return [hz for hz in ticks if scale.bin_of(hz) >= -0.5]
 
 
 def averaged(levels_db: NDArray[np.float32], frames: int) -> NDArray[np.float32]:

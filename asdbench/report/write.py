@@ -13,7 +13,7 @@ from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import columns, findings, machine_rows, totals
 from asdbench.report.parts import close_look, map_pictures, section_part, training_pictures
-from asdbench.report.replay import Reopen, Replay, reopened
+from asdbench.report.replay import Replay, reopened
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -33,7 +33,8 @@ def write_report(
     worst: int = 3,
     embedding_map: Method = "pca",
     audio: bool = False,
-    reopen: Reopen | None = None,
+    data_root: Path | None = None,
+    plugin_path: Sequence[Path] = (),
 ) -> Path:
     """Write the report of the run in ``folder`` and return its path. The same run gives the same bytes.
 
@@ -45,7 +46,8 @@ def write_report(
         worst: false alarms and misses of each machine type that are looked at closely.
         embedding_map: "pca", "umap", "none", or "auto" for UMAP where it is installed and PCA elsewhere.
         audio: put the sound of those clips into the file.
-        reopen: gives recordings and embeddings; None takes them from the cache.
+        data_root: where the challenges' data lie; None is the usual place.
+        plugin_path: folders with registry/ and modules of the user's own that the run was made with.
 
     Raises:
         RecordError: the run's record is missing or damaged.
@@ -57,7 +59,7 @@ def write_report(
     _refuse_in_the_way(path)
     contents = read_contents(folder, ground_truth, machines)
     needed = bool(contents.sections) and (worst > 0 or method != "none")
-    replay = reopened(contents.record, folder, reopen) if needed else "No test clip was scored."
+    replay = reopened(contents.record, folder, data_root, plugin_path) if needed else "No test clip was scored."
     write_text(path, render_report(contents, replay, worst, method, audio))
     return path
 
@@ -124,4 +126,6 @@ def _refuse_in_the_way(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"--to {path} is a folder; give the name of a file, {path / FILE} for instance.")
     if path.exists() and MARKER not in path.read_bytes()[:200].decode(errors="replace"):
-        raise UsageError(f"{path} is there already and is no report of asdbench.\nGive another name with --to FILE.html.")
+        raise UsageError(
+            f"{path} is there already and is no report of asdbench.\nGive another name with --to FILE.html."
+        )
