@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from asdbench import __version__
-from asdbench.cli import cache, compare, data, evaluate, list_, report, run, runs, show, submit
+from asdbench.cli import cache, compare, data, evaluate, leaderboard, list_, report, run, runs, show, submit
 from asdbench.core.errors import AsdbenchError
 
 INTERRUPTED = 130
@@ -50,6 +50,7 @@ app.command("submit")(submit.submit)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.add_typer(cache.app, name="cache")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 def _version(wanted: bool) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from asdbench.protocols import DEFINITIONS
 from asdbench.registry.toml import CardError, read_toml
 
 REFERENCES = "references"
-PERCENT = {"ge": 0.0, "le": 100.0}
+Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
 class PublishedError(EntryError):
@@ -25,10 +25,10 @@ class PublishedTerms(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    auc_source: float | None = Field(default=None, **PERCENT)
-    auc_target: float | None = Field(default=None, **PERCENT)
-    auc: float | None = Field(default=None, **PERCENT)
-    pauc: float | None = Field(default=None, **PERCENT)
+    auc_source: Percent | None = None
+    auc_target: Percent | None = None
+    auc: Percent | None = None
+    pauc: Percent | None = None
 
 
 class Reference(BaseModel):
@@ -44,7 +44,7 @@ class Reference(BaseModel):
     year: int = Field(ge=2020, description="Of the publication.")
     source: str = Field(min_length=1, description="Where the numbers stand.")
     url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="Of the source.")
-    official_score: float | None = Field(default=None, description="In percent, where one was published.", **PERCENT)
+    official_score: Percent | None = Field(default=None, description="In percent, where one was published.")
     official_score_source: str | None = Field(default=None, description="Where that one stands.")
     machines: dict[str, PublishedTerms] = Field(min_length=1, description="By machine type.")
 
@@ -79,17 +79,22 @@ class Reference(BaseModel):
 
     def score_of(self, machine: str) -> float | None:
         """One machine type's score, from the published terms."""
+        terms = self._weighed(machine)
+        return None if terms is None else float(DEFINITIONS[self.protocol].of_machine(terms))
+
+    def _weighed(self, machine: str) -> list[float] | None:
+        """The terms as the official score counts them; the pAUC of 2021 stands for two, one of each domain."""
         terms = self.terms(machine)
-        return None if terms is None else float(DEFINITIONS[self.protocol].of_machine(list(terms.values())))
+        if terms is None:
+            return None
+        return [*terms.values(), *([terms["pauc"]] if self.protocol == "dcase2021" else [])]
 
     @cached_property
     def computed_score(self) -> float | None:
         """The total from the published terms; None where some are missing."""
-        parts = {machine: self.terms(machine) for machine in self.machines}
-        if any(terms is None for terms in parts.values()):
-            return None
-        values = {machine: list(terms.values()) for machine, terms in parts.items() if terms}
-        return float(DEFINITIONS[self.protocol].of_dataset(values))
+        parts = {machine: self._weighed(machine) for machine in self.machines}
+        whole = {machine: terms for machine, terms in parts.items() if terms is not None}
+        return float(DEFINITIONS[self.protocol].of_dataset(whole)) if whole.keys() == parts.keys() else None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ def verify(entry: Entry, name: str) -> None:
     if protocol not in DEFINITIONS:
         raise EntryError(f"{name}: no protocol '{protocol}'. Accepted: {', '.join(DEFINITIONS)}.")
     if record.status == "done" and record.results is None:
-        raise EntryError(f"{name} has no results.\nIts labels are needed: asdbench leaderboard add RUN --ground-truth DIR")
+        raise EntryError(
+            f"{name} has no results.\nIts labels are needed: asdbench leaderboard add RUN --ground-truth DIR"
+        )
     recorded = record.results.machines if record.results is not None else record.salvaged
     if set(recorded) != set(entry.scores):
         apart = ", ".join(sorted(set(recorded) ^ set(entry.scores)))
@@ -38,7 +40,9 @@ def verify(entry: Entry, name: str) -> None:
         for reason in undefined_terms(protocol, rows):
             raise EntryError(f"{name} is altered: {machine}, section {section}: {reason}.")
     again = evaluate(protocol, sections)
-    pairs = [(f"results.{machine}", own, again.machines[machine]) for machine, own in recorded.items()]
+    pairs: list[tuple[str, Any, Any]] = [
+        (f"results.{machine}", own, again.machines[machine]) for machine, own in recorded.items()
+    ]
     if record.results is not None:
         pairs.append(("results", _total(record.results), _total(again)))
     for place, told, found in pairs:

@@ -1,0 +1,156 @@
+"""``asdbench leaderboard``: put runs on boards, render them, hold the pages to their records."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asdbench.cli.options import AsJson, Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asdbench.core.errors import AsdbenchError
+    from asdbench.score_files.ground_truth import GroundTruth
+
+app = typer.Typer(help="Put runs on leaderboards and render them.", no_args_is_help=True)
+BoardDir = Annotated[
+    Path, typer.Option("--board-dir", metavar="DIR", help="Holds results/, references/ and the rendered pages.")
+]
+DEFAULT = Path("leaderboards")
+
+
+@app.command()
+def add(
+    run: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids, beginnings of them, or folders.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every run in the folder of runs.")] = False,
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    board_dir: BoardDir = DEFAULT,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option("--ground-truth", metavar="DIR|FILE", help="Labels, where the clips' names do not tell them."),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of an entry that differs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put runs on the leaderboard: their records and scores, one file each in results/.
+
+    What is there already and equal is left as it is. The pages follow with: asdbench leaderboard render
+    """
+    import json
+
+    from asdbench.core.errors import AsdbenchError, DiskFullError
+    from asdbench.leaderboard import add_run
+
+    folders, failed = _folders(run or [], every, runs)
+    truths: dict[int, GroundTruth] = {}
+    done = []
+    for folder in folders:
+        try:
+            truth = _ground_truth(ground_truth, folder, truths) if ground_truth else None
+            added = add_run(folder, board_dir, truth, replace=replace)
+        except DiskFullError:
+            raise
+        except AsdbenchError as error:
+            failed.append(error)
+            continue
+        done.append({"run": str(folder), "entry": str(added.path), "outcome": added.outcome})
+        typer.echo(f"{_SAID[added.outcome]}: {added.path}", err=as_json)
+        if added.shortened:
+            typer.echo(f"note: of paths only the last part was kept: {', '.join(added.shortened)}", err=True)
+    if as_json:
+        typer.echo(json.dumps({"added": done, "failed": [str(error) for error in failed]}, indent=2))
+    for problem in failed:
+        typer.secho(f"asdbench: {problem}", fg="red", err=True)
+    if done:
+        typer.echo(f"Next: asdbench leaderboard render{_where(board_dir)}", err=as_json)
+    if failed:
+        raise typer.Exit(1 if done else max(problem.exit_code for problem in failed))
+
+
+@app.command()
+def render(
+    board_dir: BoardDir = DEFAULT,
+    board: Annotated[str | None, typer.Option("--board", metavar="NAME", help="Only this one, and the index.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Render every board as Markdown and as one self-contained HTML page, and the index of all.
+
+    The pages hold what the records in results/ and references/ give and nothing else: the same records, the same bytes.
+    """
+    from asdbench.leaderboard import make_pages
+    from asdbench.leaderboard import render as write_pages
+
+    pages = make_pages(board_dir, board, tell=_telling(quiet))
+    done = write_pages(board_dir, pages)
+    for name in done.written:
+        typer.echo(f"written: {board_dir / name}")
+    for name in done.removed:
+        typer.echo(f"removed, of no board any more: {board_dir / name}")
+    if not quiet:
+        typer.echo(f"{len(done.written)} pages written, {len(done.unchanged)} unchanged, {len(done.removed)} removed")
+    _end_with(done.problems)
+
+
+@app.command()
+def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
+    """Exit with 1 when a page is missing, stale, or not what its records give; changes nothing."""
+    from asdbench.leaderboard import check as compare_pages
+    from asdbench.leaderboard import make_pages
+
+    pages = make_pages(board_dir, tell=_telling(quiet))
+    problems = compare_pages(board_dir, pages)
+    if len(problems) > len(pages.problems):
+        problems.append(f"Render them: asdbench leaderboard render{_where(board_dir)}")
+    _end_with(problems)
+    typer.echo(f"{len(pages.texts)} pages in {board_dir} match their records")
+
+
+_SAID = {"added": "added", "unchanged": "there already, and equal", "replaced": "replaced"}
+
+
+def _folders(names: list[str], every: bool, runs: Path) -> "tuple[list[Path], list[AsdbenchError]]":
+    """The runs that are meant, and what is wrong with those that cannot be read."""
+    from asdbench.core.errors import AsdbenchError, UsageError
+    from asdbench.harness.store import find_run, find_runs
+
+    if every == bool(names):
+        raise UsageError("Name the runs to add, or --all for every run in the folder of --runs.")
+    if not every:
+        return list(dict.fromkeys(find_run(name, runs) for name in names)), []
+    stored = find_runs(runs)
+    if not stored.runs and not stored.unreadable:
+        raise UsageError(f"There is no run in {runs}.")
+    return list(stored.runs), [AsdbenchError(line) for line in stored.unreadable]
+
+
+def _where(board_dir: Path) -> str:
+    return "" if board_dir == DEFAULT else f" --board-dir {board_dir}"
+
+
+def _telling(quiet: bool) -> "Callable[[str], None]":
+    def tell(name: str) -> None:
+        if not quiet:
+            typer.secho(f"{name} ...", dim=True, err=True)
+
+    return tell
+
+
+def _end_with(problems: list[str]) -> None:
+    for line in problems:
+        typer.secho(f"asdbench: {line}", fg="red", err=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _ground_truth(place: Path, folder: Path, known: "dict[int, GroundTruth]") -> "GroundTruth":
+    """Read once for each year."""
+    from asdbench.harness.record import load_record
+    from asdbench.score_files.ground_truth import read_ground_truth
+
+    year = int(load_record(folder).dataset.protocol.removeprefix("dcase"))
+    if year not in known:
+        known[year] = read_ground_truth(place.expanduser(), year)
+    return known[year]

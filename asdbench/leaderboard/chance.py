@@ -1,0 +1,84 @@
+"""What scores drawn at random come to on a board's own test clips."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.digests import derive_seed
+from asdbench.protocols.definitions import DEFINITIONS
+from asdbench.protocols.metrics import MAX_FPR, Labels
+from asdbench.protocols.resampling import Sections, interval
+from asdbench.protocols.results import Interval
+
+DRAWINGS = 2000
+LEVEL = 0.5  # of an AUC, and of a pAUC by McClish, whatever the clips
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The official score of random scores.
+
+    Attributes:
+        total: mean of all drawings.
+        range95: 2.5 and 97.5 percentiles of a single drawing.
+        terms: mean over drawings of each term's mean over all sections.
+        machines: mean over drawings by machine type.
+    """
+
+    total: float
+    range95: Interval
+    terms: dict[str, float]
+    machines: dict[str, float]
+
+
+def chance_of(protocol: str, sections: Sections) -> Chance:
+    """Score every section's clips with ``DRAWINGS`` sets of random scores.
+
+    The drawings depend on machine type and section alone. A harmonic mean lies below the arithmetic one, so the mean
+    is somewhat below 0.5.
+    """
+    definition = DEFINITIONS[protocol]
+    metrics = {"auc": drawn_auc, "pauc": drawn_pauc}
+    values: dict[str, list[Array]] = {}
+    by_term: dict[str, list[Array]] = {}
+    for (machine, section), rows in sorted(sections.items()):
+        rng = np.random.default_rng(derive_seed(0, "chance", machine, section))
+        scores = rng.random((DRAWINGS, len(rows.labels)))
+        for term in definition.terms(rows):
+            drawn = metrics[term.metric](rows.labels[term.mask], scores[:, term.mask])
+            values.setdefault(machine, []).append(drawn)
+            by_term.setdefault(term.name if protocol != "dcase2021" else _of_2021(term.name), []).append(drawn)
+    total = np.asarray(definition.of_dataset(values))
+    return Chance(
+        total=float(total.mean()),
+        range95=interval(total),
+        terms={name: float(np.mean(definition.mean(own))) for name, own in by_term.items()},
+        machines={machine: float(np.mean(definition.of_machine(own))) for machine, own in values.items()},
+    )
+
+
+def drawn_auc(labels: Labels, scores: Array) -> Array:
+    """AUC of each row of scores (drawings, clips) without ties, from the ranks of the anomalies."""
+    ranks = scores.argsort(axis=1).argsort(axis=1) + 1.0
+    anomalies = int(np.sum(labels == 1))
+    normals = len(labels) - anomalies
+    return np.asarray((ranks[:, labels == 1].sum(axis=1) - anomalies * (anomalies + 1) / 2) / (anomalies * normals))
+
+
+def drawn_pauc(labels: Labels, scores: Array) -> Array:
+    """PAUC (McClish) of each row of scores (drawings, clips) without ties: a staircase up to the limit."""
+    ordered = labels[scores.argsort(axis=1)[:, ::-1]]
+    normal = ordered == 0
+    height = np.cumsum(ordered == 1, axis=1) / np.sum(labels == 1)  # true-positive rate where each normal clip stands
+    step = 1.0 / np.sum(labels == 0)
+    begins = (np.cumsum(normal, axis=1) - 1) * step
+    width = np.where(normal, np.clip(MAX_FPR - begins, 0.0, step), 0.0)
+    area = np.sum(height * width, axis=1)
+    lowest = MAX_FPR**2 / 2
+    return np.asarray(0.5 * (1 + (area - lowest) / (MAX_FPR - lowest)))
+
+
+def _of_2021(name: str) -> str:
+    return "pauc" if name.startswith("pauc_") else name

@@ -1,0 +1,94 @@
+"""The index of all boards, as Markdown and as HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asdbench.leaderboard.boards import Board
+from asdbench.leaderboard.markdown import MARKER, aligned, escaped
+from asdbench.leaderboard.measured import measured_row
+from asdbench.leaderboard.published import published_row
+from asdbench.leaderboard.rows import Row
+from asdbench.leaderboard.words import NONE, percent, title_of
+from asdbench.pages import asset, render_page, template
+
+TEMPLATES = Path(__file__).parent / "templates"
+_NONE_YET = "No board yet: `asdbench leaderboard add RUN` puts a run on one."
+
+
+@dataclass(frozen=True)
+class Best:
+    """The row with the highest score. ``mark`` says what is not plain about it."""
+
+    name: str
+    score: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One board on the index."""
+
+    slug: str
+    title: str
+    protocol: str
+    machines: int
+    systems: int
+    measured: Best | None
+    published: Best | None
+
+
+def index_line(board: Board) -> Line:
+    """What the index says of a board; needs no resampling."""
+    measured = [measured_row(board, system) for system in board.systems]
+    published = [published_row(board, reference) for reference in board.references.values()]
+    return Line(
+        slug=board.slug,
+        title=title_of(board),
+        protocol=board.protocol,
+        machines=len(board.machines),
+        systems=len(measured) + len(published),
+        measured=_best([row for row in measured if not row.partial]) or _best(measured),
+        published=_best(published),
+    )
+
+
+def _best(rows: Sequence[Row]) -> Best | None:
+    scored = [(row.score.value, row) for row in rows if row.score.value is not None]
+    if not scored:
+        return None
+    value, row = min(scored, key=lambda pair: (-pair[0], pair[1].label))
+    return Best(row.label, percent(value), row.score.reason)
+
+
+def index_markdown(lines: Sequence[Line]) -> str:
+    """The index for GitHub and terminals."""
+    header = ["Board", "Best measured here", "Score, %", "Best published", "Score, %", "Systems", "Protocol"]
+    rows = []
+    for line in lines:
+        cells = [f"[{escaped(line.title)}]({line.slug}.md)"]
+        for best in (line.measured, line.published):
+            mark = f" ({escaped(best.mark)})" if best and best.mark else ""
+            cells += [escaped(best.name) + mark, best.score] if best else [NONE, NONE]
+        rows.append([*cells, str(line.systems), line.protocol])
+    text = [
+        f"<!-- {MARKER} -->",
+        "",
+        "# Leaderboards",
+        "",
+        "Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also",
+        "an HTML page to sort and to filter, with intervals drawn: [index.html](index.html).",
+        "",
+        *(
+            aligned(header, rows, left=2)
+            if rows
+            else ["No board yet: `asdbench leaderboard add RUN` puts a run on one."]
+        ),
+    ]
+    return "\n".join(text) + "\n"
+
+
+def index_html(lines: Sequence[Line]) -> str:
+    """The index as a page."""
+    body = template("index.html", TEMPLATES).render(boards=lines)
+    return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)

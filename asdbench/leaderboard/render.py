@@ -1,0 +1,159 @@
+"""All pages of a board folder: made from its records, written, or held to what is written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
+from asdbench.core.files import write_text
+from asdbench.leaderboard.boards import Board, make_boards, slug_of
+from asdbench.leaderboard.html import html_page
+from asdbench.leaderboard.index import index_html, index_line, index_markdown
+from asdbench.leaderboard.markdown import MARKER, markdown_page
+from asdbench.leaderboard.references import read_references
+from asdbench.leaderboard.store import clear_board_errors, read_entries
+from asdbench.leaderboard.table import make_table
+from asdbench.protocols.resampling import REPLICATES
+
+
+@dataclass
+class Pages:
+    """The pages of a board folder as its records give them.
+
+    Attributes:
+        texts: by file name; of the boards that were asked for, and the index.
+        kept: names of pages of boards that were not asked for, or that cannot be rendered; they are not stale.
+        problems: a line for each entry, published result or board that cannot be used.
+    """
+
+    texts: dict[str, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Rendered:
+    """What rendering did: names of pages written anew, left as they were, and removed; and what went wrong."""
+
+    written: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def make_pages(
+    board_dir: Path,
+    only: str | None = None,
+    replicates: int = REPLICATES,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Pages:
+    """Every page of the boards below ``board_dir``; what cannot be used is named and does not hide the rest.
+
+    Args:
+        board_dir: holds results/ and references/.
+        only: the name of one board; the index is made all the same.
+        replicates: resampled test sets.
+        tell: is given each board's name as it is begun.
+
+    Raises:
+        RequirementError: there is no such folder.
+        UsageError: no board of that name.
+    """
+    entries = read_entries(board_dir)
+    references = read_references(board_dir)
+    boards, broken = make_boards(entries.entries, references.references)
+    if only is not None and only not in {*boards, *broken}:
+        hint = did_you_mean(only, [*boards, *broken])
+        named = ", ".join(sorted([*boards, *broken])) or "none"
+        raise UsageError(f"No board '{only}' in {board_dir}.{hint} There are: {named}.")
+    pages = Pages(problems=[*entries.problems, *references.problems])
+    for name, problem in broken.items():
+        pages.kept |= set(_names(name))
+        if only in (None, name):
+            pages.problems.append(problem)
+    for name, board in boards.items():
+        if only not in (None, name):
+            pages.kept |= set(_names(name))
+            continue
+        tell(name)
+        pages.texts |= _texts(board, replicates)
+    lines = [index_line(board) for board in boards.values()]
+    pages.texts |= {"index.md": index_markdown(lines), "index.html": index_html(lines)}
+    return pages
+
+
+def render(board_dir: Path, pages: Pages) -> Rendered:
+    """Write the pages and remove those of boards that are no more; a page that cannot be written does not stop others.
+
+    Raises:
+        UsageError: nothing at all can be written there.
+        DiskFullError: the disk is full.
+    """
+    done = Rendered(problems=list(pages.problems))
+    failed: list[AsdbenchError] = []
+    for name, text in sorted(pages.texts.items()):
+        path = board_dir / name
+        if _content(path) == text:
+            done.unchanged.append(name)
+            continue
+        try:
+            with clear_board_errors(board_dir):
+                _write(path, text)
+            done.written.append(name)
+        except UsageError as error:
+            failed.append(error)
+    if failed and not done.written and not done.unchanged:
+        raise failed[0]
+    done.problems += [str(error).splitlines()[0] for error in failed]
+    for path in _stale(board_dir, pages):
+        try:
+            path.unlink()
+            done.removed.append(path.name)
+        except OSError as error:
+            done.problems.append(f"{path} is of no board any more, but cannot be removed: {error.strerror or error}.")
+    return done
+
+
+def check(board_dir: Path, pages: Pages) -> list[str]:
+    """A line for each page that is missing, stale, or not what the records give, and for all that cannot be used."""
+    found = list(pages.problems)
+    for name, text in sorted(pages.texts.items()):
+        path = board_dir / name
+        if not path.exists():
+            found.append(f"{path} is missing.")
+        elif _content(path) != text:
+            found.append(f"{path} does not match its records.")
+    found += [f"{path} is of no board any more." for path in _stale(board_dir, pages)]
+    return found
+
+
+def _texts(board: Board, replicates: int) -> dict[str, str]:
+    table = make_table(board, replicates)
+    markdown, html = _names(board.name)
+    return {markdown: markdown_page(table), html: html_page(table)}
+
+
+def _names(board: str) -> tuple[str, str]:
+    return f"{slug_of(board)}.md", f"{slug_of(board)}.html"
+
+
+def _stale(board_dir: Path, pages: Pages) -> Iterator[Path]:
+    """Pages of ours, by their marker, that no board has; nobody else's file is touched."""
+    for path in sorted([*board_dir.glob("*.md"), *board_dir.glob("*.html")]):
+        if path.name in pages.texts or path.name in pages.kept or not path.is_file():
+            continue
+        if MARKER in (_content(path) or "")[:400]:
+            yield path
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    if path.is_dir():
+        raise UsageError(f"Cannot write {path}: it is a folder.")
+    write_text(path, text)

@@ -1,0 +1,124 @@
+"""The seeds of one system, brought together; and what tells two systems of one name apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asdbench.core.digests import digest
+from asdbench.harness.record import RunRecord, UsedComponent
+from asdbench.harness.store import name_of
+from asdbench.leaderboard.entry import Entry, EntryError
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class System:
+    """Runs that differ in nothing but the seed.
+
+    Attributes:
+        name: how people call it.
+        variant: settings in which it differs from others of its name on the same board; empty where it is the only one.
+        settings: all of them, "component.parameter" -> value.
+        key: digest of name and settings; it stays when other rows come or go.
+        runs: entries by path, in the order of the seeds.
+    """
+
+    name: str
+    variant: str
+    settings: Settings
+    key: str
+    runs: Mapping[Path, Entry]
+
+    @property
+    def label(self) -> str:
+        """Name and variant; no other row of the board has it."""
+        return f"{self.name} ({self.variant})" if self.variant else self.name
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """Of the runs."""
+        return [entry.record for entry in self.runs.values()]
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What its data lack of the challenge's split."""
+        return tuple(self.records[0].dataset.lacks)
+
+
+def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
+    """Entries of one board by system, sorted by label.
+
+    Raises:
+        EntryError: two entries are of the same system and seed.
+    """
+    groups: dict[str, dict[Path, Entry]] = {}
+    for path, entry in entries.items():
+        groups.setdefault(digest(_identity(entry.record), 32), {})[path] = entry
+    for group in groups.values():
+        _require_own_seeds(group)
+    found = [_first(group) for group in groups.values()]
+    systems = []
+    for (key, group), record in zip(groups.items(), found, strict=True):
+        alike = [_settings(other) for other in found if name_of(other) == name_of(record)]
+        own = _settings(record)
+        runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
+        systems.append(System(name_of(record), _variant(own, alike), own, key, runs))
+    return sorted(systems, key=lambda one: one.label)
+
+
+def _first(group: Mapping[Path, Entry]) -> RunRecord:
+    return next(iter(group.values())).record
+
+
+def _require_own_seeds(group: Mapping[Path, Entry]) -> None:
+    seeds: dict[int, Path] = {}
+    for path, entry in group.items():
+        seed = entry.record.asked.seed
+        if seed in seeds:
+            raise EntryError(
+                f"{seeds[seed]} and {path} are the same system with the same seed {seed}; it would count twice. "
+                "Remove one of them."
+            )
+        seeds[seed] = path
+
+
+def _identity(record: RunRecord) -> list[Any]:
+    """All that seeds of one system share."""
+    return [name_of(record), _settings(record)]
+
+
+def _settings(record: RunRecord) -> Settings:
+    """Parameters, versions, device and data of a run, "component.parameter" -> value."""
+    settings: Settings = {}
+    parts: Sequence[tuple[str, UsedComponent]] = [
+        ("extractor", record.extractor),
+        ("scorer", record.scorer),
+        ("frontend", record.frontend),
+        *[(f"augmentation {number}", part) for number, part in enumerate(record.augmentations, 1)],
+    ]
+    for role, part in parts:
+        settings[role] = part.name
+        settings[f"{part.name} version"] = part.version
+        settings.update({f"{part.name}.{name}": value for name, value in part.params.items()})
+    settings["device"] = record.environment.device
+    settings["trained on"] = sorted(record.dataset.train_clips)
+    if record.dataset.lacks:  # partial data are rows of their own
+        settings["data"] = record.dataset.fingerprint[:8]
+    return settings
+
+
+def _variant(own: Settings, alike: Sequence[Settings]) -> str:
+    """The settings in which systems of one name differ, as text; machine types only where others have more."""
+    differing = [key for key in own if any(other.get(key) != own[key] for other in alike)]
+    if set(own["trained on"]) == {machine for other in alike for machine in other["trained on"]}:
+        differing = [key for key in differing if key != "trained on"]
+    return ", ".join(f"{key} {setting(own[key])}" for key in differing)
+
+
+def setting(value: Any) -> str:
+    """The value of a parameter as text."""
+    if isinstance(value, list):
+        return "+".join(map(setting, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
