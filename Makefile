@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types clean setup
+.PHONY: help demo boards boards-check test lint types clean setup
 
 help:            ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "asdbench needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 3; }
@@ -22,6 +22,12 @@ setup: $(READY)  ## create .venv and install asdbench into it
 
 demo: $(READY)   ## the main job on the synthetic machines
 	$(BIN)/asdbench run --extractor simclr --scorer mahalanobis-ml
+
+boards: $(READY) ## render every board from its records
+	$(BIN)/asdbench leaderboard render
+
+boards-check: $(READY) ## fail when a board is not what its records give
+	$(BIN)/asdbench leaderboard check
 
 test: $(READY)   ## all tests, in two processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -31,6 +31,7 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["submit"],
         ["compare"],
         ["cache", "prune"],
+        ["leaderboard", "add"],
         *(["data", verb] for verb in ("make", "download", "verify", "info")),
     )
     known = "".join(cli(*verb, "--help").out for verb in verbs)

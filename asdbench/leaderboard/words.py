@@ -49,6 +49,8 @@ def seconds(value: float | None) -> str:
 
 def title_of(board: Board) -> str:
     """Data set and split in words."""
+    if board.name == "synthetic":
+        return "Synthetic machines"
     challenge = _CHALLENGE.fullmatch(board.name)
     return f"DCASE {challenge[1]} Task 2, {SPLITS[challenge[2]]}" if challenge else board.name
 
