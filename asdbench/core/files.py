@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from asdbench.core.errors import DiskFullError, UsageError
 
+T = TypeVar("T")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -49,8 +50,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` for writing; it takes the name only when all went well."""
     with clear_disk_full(path):
         with clear_write_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+            prefix = f".{path.name}."
+            handle, temporary = in_folder(path.parent, lambda: tempfile.mkstemp(".partial", prefix, path.parent))
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -69,25 +70,34 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that replaces it only when all went well."""
     with clear_disk_full(path):
         with clear_write_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+            prefix = f".{path.name}."
+            temporary = Path(in_folder(path.parent, lambda: tempfile.mkdtemp(".partial", prefix, path.parent)))
+        retired = temporary.with_suffix(".old")
         try:
             temporary.chmod(0o755)
             yield temporary
             for inner in (*temporary.rglob("*"), temporary):
                 _sync(inner)
             if path.exists():
-                retired = temporary.with_suffix(".old")
                 path.rename(retired)
-                temporary.rename(path)
-                _sync(path.parent)
-                shutil.rmtree(retired)
-            else:
-                temporary.rename(path)
-                _sync(path.parent)
+            temporary.rename(path)
+            _sync(path.parent)
+            shutil.rmtree(retired, ignore_errors=True)
         except BaseException:
+            if retired.exists() and not path.exists():
+                retired.rename(path)
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def in_folder(folder: Path, make: Callable[[], T]) -> T:
+    """Make the folder and then something in it; again, when another process has removed it in between."""
+    for _ in range(9):
+        with suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return make()
+    folder.mkdir(parents=True, exist_ok=True)
+    return make()
 
 
 def _sync(path: Path) -> None:
@@ -101,10 +111,16 @@ def _sync(path: Path) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed processes left half-written of ``path``; call it while nobody else can be writing it."""
-    for ending in ("partial", "old"):
-        for left in path.parent.glob(f".{glob.escape(path.name)}.*.{ending}"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    """Clear up what killed processes left of ``path``; call it while nobody else can be writing it.
+
+    What is half-written goes. A folder that was about to be replaced comes back.
+    """
+    left = [*path.parent.glob(f".{glob.escape(path.name)}.*")]
+    for place in left:
+        if place.suffix == ".old" and not path.exists():
+            place.rename(path)
+        elif place.suffix in (".partial", ".old"):
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -131,10 +147,15 @@ def require_writable(folder: Path) -> None:
         DiskFullError: the disk is full.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    probe = folder / ".asdbench-write-probe"
     try:
-        write_bytes(probe, b"asdbench\n" * 1024)
-        probe.unlink()
+        with (
+            clear_disk_full(folder),
+            clear_write_errors(folder),
+            in_folder(folder, lambda: tempfile.TemporaryFile(dir=folder)) as probe,
+        ):
+            probe.write(b"asdbench\n" * 1024)
+            probe.flush()
+            os.fsync(probe.fileno())
     finally:
         for place in made:
             with suppress(OSError):

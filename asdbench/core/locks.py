@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from asdbench.core.files import clear_disk_full, clear_write_errors
+from asdbench.core.files import clear_disk_full, clear_write_errors, in_folder
 
 
 class BusyError(Exception):
@@ -26,10 +26,9 @@ def exclusive(path: Path, *, wait: bool = True, on_wait: Callable[[], None] | No
     from filelock import FileLock, Timeout
 
     with clear_disk_full(path), clear_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
-            lock.acquire(timeout=0)
+            in_folder(path.parent, lambda: lock.acquire(timeout=0))
         except Timeout:
             if not wait:
                 raise BusyError(path) from None

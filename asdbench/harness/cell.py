@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from asdbench.core.digests import digest
 from asdbench.core.files import sweep, whole_folder
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
@@ -32,7 +33,6 @@ from asdbench.protocols.results import MachineResult
 from asdbench.registry import Component
 from asdbench.score_files import write_score_files
 
-LOCKS = ".locks"  # folder beside the runs
 Outcomes = dict[str, dict[str, SectionOutcome]]
 
 
@@ -73,7 +73,8 @@ def run_cell(
     """
     folder = plan.spec.out / cell.run_id
     before = read_record(folder)
-    with exclusive(folder.parent / LOCKS / f"{cell.run_id}.lock", wait=wait):
+    lock = plan.cache / "locks" / f"run-{digest([str(folder.resolve())])}.lock"
+    with exclusive(lock, wait=wait):
         now = recorded_run(plan, cell)
         if now is not None and (now.status == "done" or now != before):
             return now

@@ -1,0 +1,135 @@
+"""What is killed at any moment goes on with the same command and ends as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from zygote import Zygote
+
+KILLS = 20
+SMALL = {
+    "synthetic.clip_s": 1.0,
+    "synthetic.train_source": 16,
+    "synthetic.train_target": 4,
+    "synthetic.test": 8,
+    "simclr.backbone": "resnet10t",
+    "simclr.epochs": 3,
+    "simclr.steps": 0,
+    "simclr.crop_s": 0.5,
+    "simclr.copies": 1,
+}
+MATRIX = [
+    *("run", "--extractor", "raw-mel", "--extractor", "simclr", "--scorer", "knn", "--scorer", "mahalanobis-ml"),
+    *("--seed", "0", "--seed", "1", "--seed", "2"),
+    *(word for name, value in SMALL.items() for word in ("-p", f"{name}={value}")),
+]  # 4 systems x 3 seeds on the 3 machine types of the synthetic data
+
+
+def results(out: Path) -> dict[str, object]:
+    """Records, times aside, and score files of all runs."""
+    found: dict[str, object] = {}
+    for path in sorted(out.glob("[!.]*/**/*")):
+        name = str(path.relative_to(out))
+        if path.name == "run.json":
+            record = json.loads(path.read_text())
+            assert record["status"] == "done", record["failures"]
+            for changing in ("git_commit", "git_dirty"):  # somebody may be at work on the checkout meanwhile
+                record["environment"].pop(changing)
+            found[name] = {key: value for key, value in record.items() if key not in ("seconds", "finished_at")}
+        elif path.is_file():
+            found[name] = path.read_bytes()
+    return found
+
+
+def nothing_is_half_written(out: Path, cache: Path) -> None:
+    """Whatever has its final name is whole."""
+    for path in out.glob("[!.]*"):
+        record = json.loads((path / "run.json").read_text())
+        assert record["status"] == "done"
+        assert len(list((path / "scores").iterdir())) == 6
+    for path in cache.glob("embeddings/[!.]*.npy"):
+        assert np.isfinite(np.load(path)).all()
+        json.loads(path.with_suffix(".json").read_text())
+    for path in cache.glob("trained/[!.]*/fit.json"):
+        learned = json.loads(path.read_text())["parameters"]
+        assert learned == 0 or list(path.parent.glob("*.safetensors"))
+    for path in cache.glob("features/[!.]*.json"):
+        shapes = json.loads(path.read_text())["shapes"].values()
+        assert path.with_suffix(".bin").stat().st_size == 4 * sum(int(np.prod(shape)) for shape in shapes)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Results of the matrix left alone, and how long it took."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    zygote = Zygote({"ASDBENCH_CACHE": str(place / "cache")}, place / "log")
+    zygote.start("list")
+    zygote.wait()
+    started = time.monotonic()
+    zygote.start(*MATRIX, "--out", place / "runs")
+    assert zygote.wait() == 0, (place / "log").read_text()
+    took = time.monotonic() - started
+    zygote.end()
+    return results(place / "runs"), took
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_matrix_killed_at_twenty_random_moments_ends_in_the_same_records(undisturbed, tmp_path):
+    expected, took = undisturbed
+    assert sum(name.endswith("run.json") for name in expected) == 12
+    moments = random.Random(0)
+    kills, rounds = 0, 0
+    while kills < KILLS:
+        rounds += 1
+        out, cache = tmp_path / f"runs-{rounds}", tmp_path / f"cache-{rounds}"
+        zygote = Zygote({"ASDBENCH_CACHE": str(cache)}, tmp_path / f"log-{rounds}")
+        while True:
+            child = zygote.start(*MATRIX, "--out", out)
+            if kills < KILLS:
+                time.sleep(moments.uniform(0.0, took / 5))
+                os.kill(child, signal.SIGKILL)
+            ended = zygote.wait()
+            if ended != -signal.SIGKILL:
+                break
+            kills += 1
+            nothing_is_half_written(out, cache)
+        zygote.end()
+        assert ended == 0, (tmp_path / f"log-{rounds}").read_text()
+        assert results(out) == expected
+        assert not list(out.glob(".*")), "nothing is left lying about"
+
+
+def start(cache: Path, *words: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "asdbench", *map(str, words)],
+        env={**os.environ, "ASDBENCH_CACHE": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_records_as_one(undisturbed, tmp_path):
+    process = start(tmp_path / "cache", *MATRIX, "--jobs", 2, "--out", tmp_path / "runs")
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert results(tmp_path / "runs") == undisturbed[0]
+
+
+@pytest.mark.slow
+def test_two_commands_at_once_share_the_work(undisturbed, tmp_path):
+    both = [start(tmp_path / "cache", *MATRIX, "--out", tmp_path / "runs") for _ in range(2)]
+    told = [process.communicate(timeout=200) for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert results(tmp_path / "runs") == undisturbed[0]
+    trainings = sum(err.count("train simclr:") for _, err in told)
+    assert trainings == 3, "each seed was trained by one of them"
