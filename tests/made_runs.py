@@ -103,7 +103,9 @@ def made_run(
             layout="dcase2023",
             protocol=protocol,
             fingerprint=digest([dataset, machines, data], 32),
-            fingerprints={machine: digest([dataset, machine, data], 32) for machine in machines} if fingerprints else {},
+            fingerprints={machine: digest([dataset, machine, data], 32) for machine in machines}
+            if fingerprints
+            else {},
             lacks=list(lacks),
             train_clips=dict.fromkeys(machines, 100),
             test_clips=dict.fromkeys(machines, 4 * clips),
@@ -124,7 +126,10 @@ def made_run(
         if parameters
         else [],
         notes=[],
-        failures=[Failure(stage="score", machine=machine, reason=reason, detail="Traceback: /home/me/x.py") for machine in failed],
+        failures=[
+            Failure(stage="score", machine=machine, reason=reason, detail="Traceback: /home/me/x.py")
+            for machine in failed
+        ],
         seconds=seconds or {"fit": 12.5 * bool(parameters), "embed": 1.25, "score": 0.5},
         finished_at=updates.get("finished_at", "2026-11-22T10:00:00+00:00"),
     )

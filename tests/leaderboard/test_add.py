@@ -1,0 +1,234 @@
+"""Adding runs: nothing lost, nothing silently replaced, whoever adds at the same time."""
+
+import json
+import multiprocessing
+
+import pytest
+from made_runs import MACHINES, made_run
+
+from asdbench.harness.record import load_record
+from asdbench.leaderboard import add_run, load_entry, read_entries
+
+
+@pytest.fixture
+def add(cli, tmp_path):
+    def call(*words):
+        return cli("leaderboard", "add", *words, "--runs", tmp_path / "runs", "--board-dir", tmp_path / "boards")
+
+    return call
+
+
+def entries(tmp_path):
+    return sorted(path.stem for path in (tmp_path / "boards" / "results").iterdir())
+
+
+def edit_record(folder, change):
+    path = folder / "run.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_runs_are_added_by_the_beginning_of_their_id_and_all_at_once(add, tmp_path):
+    first = made_run(tmp_path / "runs", scorer="knn")
+    second = made_run(tmp_path / "runs", scorer="gmm")
+    outcome = add("raw-mel-knn")
+    assert outcome.code == 0
+    assert f"added: {tmp_path / 'boards' / 'results' / first.name}.json" in outcome.out
+    assert f"Next: asdbench leaderboard render --board-dir {tmp_path / 'boards'}" in outcome.out
+    assert entries(tmp_path) == [first.name]
+    outcome = add("--all", "--json")
+    assert outcome.code == 0
+    assert [one["outcome"] for one in outcome.json["added"]] == ["added", "unchanged"]
+    assert entries(tmp_path) == sorted([first.name, second.name])
+
+
+def test_the_same_run_done_again_changes_nothing(add, tmp_path):
+    folder = made_run(tmp_path / "runs")
+    add(folder)
+    before = (tmp_path / "boards" / "results" / f"{folder.name}.json").read_bytes()
+    edit_record(folder, lambda content: content.update(finished_at="2030-01-01T00:00:00+00:00", seconds={"fit": 9.0}))
+    for words in ((folder,), (folder, "--replace")):
+        outcome = add(*words)
+        assert outcome.code == 0
+        assert "there already, and equal" in outcome.out
+    assert (tmp_path / "boards" / "results" / f"{folder.name}.json").read_bytes() == before
+
+
+def test_another_result_under_the_same_id_needs_replace_and_is_told_apart(add, tmp_path):
+    folder = made_run(tmp_path / "runs")
+    add(folder)
+    path = tmp_path / "boards" / "results" / f"{folder.name}.json"
+    before = path.read_bytes()
+    edit_record(folder, lambda content: content["environment"].update(git_commit="f" * 40))
+    outcome = add(folder)
+    assert outcome.code == 1
+    assert "differs: environment.git_commit" in outcome.err
+    assert "--replace" in outcome.err
+    assert path.read_bytes() == before
+    assert add(folder, "--replace").code == 0
+    assert load_entry(path).record.environment.git_commit == "f" * 40
+
+
+def test_a_damaged_entry_is_replaced_only_when_asked(add, tmp_path):
+    folder = made_run(tmp_path / "runs")
+    add(folder)
+    path = tmp_path / "boards" / "results" / f"{folder.name}.json"
+    path.write_text("{")
+    outcome = add(folder)
+    assert outcome.code == 1
+    assert f"{path} is damaged" in outcome.err
+    assert "replaced" in add(folder, "--replace").out
+    assert load_entry(path).record == load_record(folder)
+
+
+def test_a_run_whose_scores_are_not_its_results_is_refused(add, tmp_path):
+    folder = made_run(tmp_path / "runs")
+    sound = made_run(tmp_path / "runs", seed=1)
+    edit_record(folder, lambda content: content["results"].update(official_score=0.9))
+    outcome = add("--all")
+    assert outcome.code == 1
+    assert f"{folder} is altered: results.official_score is recorded as 0.9" in outcome.err
+    assert entries(tmp_path) == [sound.name]
+
+
+def test_one_damaged_record_does_not_keep_the_others_away(add, tmp_path):
+    broken, sound = made_run(tmp_path / "runs"), made_run(tmp_path / "runs", seed=1)
+    (broken / "run.json").write_text("{")
+    outcome = add("--all")
+    assert outcome.code == 1
+    assert f"{broken}/run.json is damaged" in outcome.err
+    assert entries(tmp_path) == [sound.name]
+    newer = made_run(tmp_path / "runs", seed=2)
+    edit_record(newer, lambda content: content.update(schema_version=99))
+    outcome = add(newer)
+    assert outcome.code == 1
+    assert "has schema 99" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "Name the runs to add, or --all"),
+        (["raw-mel", "--all"], 2, "Name the runs to add, or --all"),
+        (["nothing-such"], 2, "No run 'nothing-such'"),
+    ],
+)
+def test_wrong_usage_is_told(add, tmp_path, words, code, said):
+    made_run(tmp_path / "runs")
+    outcome = add(*words)
+    assert outcome.code == code
+    assert said in outcome.err
+
+
+def test_missing_score_files_are_a_missing_requirement(add, tmp_path):
+    folder = made_run(tmp_path / "runs")
+    (folder / "scores" / "anomaly_score_fan_section_00_test.csv").unlink()
+    outcome = add(folder)
+    assert outcome.code == 3
+    assert str(folder) in outcome.err
+
+
+def test_a_board_folder_that_cannot_be_written_is_named(cli, tmp_path):
+    folder = made_run(tmp_path / "runs")
+    (tmp_path / "file").write_text("not a folder")
+    outcome = cli("leaderboard", "add", folder, "--board-dir", tmp_path / "file")
+    assert outcome.code == 2
+    assert f"Cannot write {tmp_path / 'file' / 'results'}" in outcome.err
+    assert "--board-dir" in outcome.err
+
+
+def test_a_failed_run_is_added_with_what_it_scored(add, tmp_path):
+    folder = made_run(tmp_path / "runs", failed=["gearbox"])
+    assert add(folder).code == 0
+    entry = load_entry(tmp_path / "boards" / "results" / f"{folder.name}.json")
+    assert set(entry.scores) == set(MACHINES) - {"gearbox"}
+    nothing = made_run(tmp_path / "runs", seed=1, failed=MACHINES)
+    assert add(nothing).code == 0
+    assert load_entry(tmp_path / "boards" / "results" / f"{nothing.name}.json").scores == {}
+
+
+def test_labels_come_from_a_ground_truth_where_names_do_not_tell_them(add, tmp_path):
+    folder = made_run(tmp_path / "runs", machines=("bandsaw",), dataset="dcase2023-eval", clips=5)
+    told = load_record(folder).results
+    truth = tmp_path / "truth"
+    for kind in ("ground_truth_data", "ground_truth_domain"):
+        (truth / kind).mkdir(parents=True)
+    renamed = {}
+    for path in sorted((folder / "scores").iterdir()):
+        lines = [line.split(",") for line in path.read_text().splitlines()]
+        renamed |= {name: f"section_00_{number:04d}.wav" for number, (name, _) in enumerate(lines)}
+        path.write_text("".join(f"{renamed[name]},{value}\n" for name, value in lines))
+    for kind, tell in (("data", lambda name: "anomaly" in name), ("domain", lambda name: "_target_" in name)):
+        text = "".join(f"{new},{int(tell(old))}\n" for old, new in renamed.items())
+        (truth / f"ground_truth_{kind}" / "ground_truth_bandsaw_section_00_test.csv").write_text(text)
+    edit_record(folder, lambda content: content.update(results=None))
+    outcome = add(folder)
+    assert outcome.code == 3
+    assert "--ground-truth" in outcome.err
+    outcome = add(folder, "--ground-truth", truth)
+    assert outcome.code == 0, outcome.err
+    found = load_entry(tmp_path / "boards" / "results" / f"{folder.name}.json").record.results
+    assert found.official_score == pytest.approx(told.official_score, abs=1e-12)
+
+
+def _add_all(folders, board_dir, barrier, outcomes):
+    barrier.wait()
+    for folder in folders:
+        outcomes.put(add_run(folder, board_dir).outcome)
+
+
+def test_eight_processes_that_add_at_once_lose_nothing(tmp_path):
+    shared = made_run(tmp_path / "runs", scorer="shared")
+    own = [[made_run(tmp_path / "runs", scorer=f"s{one}", seed=seed) for seed in range(3)] for one in range(8)]
+    context = multiprocessing.get_context("fork")
+    barrier, outcomes = context.Barrier(8), context.SimpleQueue()
+    board_dir = tmp_path / "boards"  # made by whoever is first
+    processes = [
+        context.Process(target=_add_all, args=([shared, *folders, shared], board_dir, barrier, outcomes))
+        for folders in own
+    ]
+    for process in processes:
+        process.start()
+    told = [outcomes.get() for _ in range(8 * 5)]
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert told.count("added") == 8 * 3 + 1, "of those who added the same run one was first"
+    assert told.count("unchanged") == 15
+    expected = sorted([shared.name, *(folder.name for folders in own for folder in folders)])
+    assert entries(tmp_path) == expected, "and nothing half-written is left"
+    found = read_entries(board_dir)
+    assert not found.problems
+    assert {entry.record.run_id for entry in found.entries.values()} == set(expected)
+
+
+def _add_differing(folder, board_dir, barrier, outcomes):
+    from asdbench.leaderboard import EntryError
+
+    barrier.wait()
+    try:
+        outcomes.put((folder, add_run(folder, board_dir).outcome))
+    except EntryError:
+        outcomes.put((folder, "refused"))
+
+
+def test_of_eight_differing_results_under_one_id_the_first_stays(tmp_path):
+    folders = [made_run(tmp_path / f"runs{one}") for one in range(8)]
+    for one, folder in enumerate(folders):
+        edit_record(folder, lambda content, one=one: content["environment"].update(git_commit=f"{one}" * 40))
+    context = multiprocessing.get_context("fork")
+    barrier, outcomes = context.Barrier(8), context.SimpleQueue()
+    processes = [
+        context.Process(target=_add_differing, args=(folder, tmp_path / "boards", barrier, outcomes))
+        for folder in folders
+    ]
+    for process in processes:
+        process.start()
+    told = dict(outcomes.get() for _ in range(8))
+    for process in processes:
+        process.join()
+    assert sorted(told.values()) == ["added"] + 7 * ["refused"]
+    (winner,) = (folder for folder, outcome in told.items() if outcome == "added")
+    (entry,) = read_entries(tmp_path / "boards").entries.values()
+    assert entry.record == load_record(winner)
