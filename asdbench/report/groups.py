@@ -72,7 +72,7 @@ def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_
                 va="top",
                 fontsize=10,
             )
-        edges = np.geomspace(low, high, BINS + 1) if logarithmic else np.linspace(low, high, BINS + 1)
+        edges = _edges(low, high, limit, logarithmic)
         dots = max(len(group.values) for group in groups) <= DOTS
         tallest = max(int(np.histogram(group.values, edges)[0].max()) for group in groups)
         for row, group in enumerate(groups):
@@ -126,6 +126,15 @@ def _share(values: NDArray[Any], low: float, high: float, logarithmic: bool) -> 
     if logarithmic:
         values, low, high = np.log(values), float(np.log(low)), float(np.log(high))
     return np.asarray((values - low) / (high - low), np.float64)
+
+
+def _edges(low: float, high: float, limit: float | None, logarithmic: bool) -> NDArray[np.float64]:
+    """Edges of the bins, equal in width on the axis; one of them is the limit, so that no bar lies on both sides."""
+    if logarithmic:
+        return np.exp(_edges(np.log(low), np.log(high), None if limit is None else np.log(limit), False))
+    width = (high - low) / BINS
+    first = low if limit is None else limit - width * np.ceil((limit - low) / width)
+    return np.asarray(first + width * np.arange(BINS + 2), np.float64)
 
 
 def _is_wrong(group: Group, values: NDArray[Any], limit: float | None) -> NDArray[np.bool_]:

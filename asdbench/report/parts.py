@@ -107,6 +107,8 @@ def map_pictures(
     """A map for each section of a machine type, and in words how it was made, or why there is none."""
     if isinstance(replay, str):
         return {}, replay
+    if machine not in replay.table.machines:
+        return {}, f"The recordings hold no {machine} any more."
     try:
         clips, rows = replay.embeddings(machine)
     except (AsdbenchError, OSError) as error:
@@ -195,7 +197,7 @@ def training_pictures(contents: Contents) -> list[tuple[str, Picture]]:
             continue
         figure = draw_curves(network)
         names = ", ".join(network.machines)
-        size = [] if network.parameters is None else [f"{network.parameters:,} learned numbers".replace(",", " ")]
+        size = [] if network.parameters is None else [f"{network.parameters:,} learned parameters".replace(",", " ")]
         if network.macs is not None:
             size.append(f"{network.macs / 1e6:,.1f} million multiply-accumulates for a clip".replace(",", " "))
         words = ", ".join(size)

@@ -47,11 +47,6 @@ class Page(HTMLParser):
     def text(self):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
-    def pictures(self, word):
-        return [
-            words for tag, words in zip(self.tags, self.tags[1:], strict=False) if tag[0] == "svg" and word in words
-        ]
-
 
 def titles(page):
     return re.findall(r"<title>([^<]*)</title>", page)
@@ -334,11 +329,13 @@ def test_curves_are_drawn_as_measured(make_run, clips_of):
     from asdbench.report.training import draw_curves
 
     falling = [1000.0, 10.0, 1.0]
-    network = TrainedNetwork(machines=["fan"], parameters=3, curves={"accuracy": [0.5, 0.9, 1.0], "loss": falling})
-    first, second = draw_curves(network).axes
+    curves = {"accuracy": [0.5, 0.9, 1.0], "loss": falling, "validation_loss": [900.0, 12.0, 2.0]}
+    first, second = draw_curves(TrainedNetwork(machines=["fan"], parameters=3, curves=curves)).axes
+    np.testing.assert_array_equal(first.lines[1].get_xydata(), [[1, 900], [2, 12], [3, 2]])
+    assert [text.get_text() for text in first.get_legend().get_texts()] == ["training", "validation"]
     np.testing.assert_array_equal(first.lines[0].get_xydata(), [[1, 1000], [2, 10], [3, 1]])
     assert (first.get_yscale(), second.get_yscale()) == ("log", "linear")
     assert second.get_title(loc="left") == "accuracy"
     assert draw_curves(TrainedNetwork(machines=["fan"], parameters=3, curves={})) is None
     page = Page(written(make_run({("fan", "00"): clips_of()})))
-    assert "12 345 learned numbers" in page.text
+    assert "12 345 learned parameters" in page.text
