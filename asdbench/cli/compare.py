@@ -1,4 +1,4 @@
-"""``asdbench compare``: is A better than B, and by how much?"""
+"""``asdbench compare``: which systems are better, by how much, and how sure is that?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,16 +8,28 @@ import typer
 from asdbench.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from asdbench.harness.record import RunRecord
-    from asdbench.protocols import Difference
+    from asdbench.leaderboard.contestants import Contestant
 
 WORSE = 1
+PAIR = 2
+FIGURES = (".svg", ".png", ".pdf")
+QUIET_BELOW = 10  # runs, about a second each
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="Run id, the beginning of one, or a folder.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B [C ...]",
+            help="Runs (id, the beginning of one, or a folder), or systems, all seeds of which count: "
+            "extractor+scorer, or a card's name. DIR/NAME looks for a name in another folder than --out.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", metavar="NAME", help="Only runs on this data set. [default: all that they share]"),
+    ] = None,
     ground_truth: Annotated[
         Path | None,
         typer.Option("--ground-truth", metavar="DIR|FILE", help="Labels, where the clips' names do not tell them."),
@@ -26,79 +38,92 @@ def compare(
         float | None,
         typer.Option("--max-drop", metavar="POINTS", min=0.0, help="Exit code 1 when B's score is lower by more."),
     ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option("--alpha", metavar="LEVEL", help="Of the Nemenyi test, with three or more: its chance of error."),
+    ] = 0.05,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", metavar="FILE.svg|png|pdf", help="Draw the critical-difference diagram there."),
+    ] = None,
     replicates: Annotated[int, typer.Option(min=100, help="Resampled test sets.")] = 10_000,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs on the same test clips, by machine type and in total, with a paired bootstrap.
+    """Compare runs or systems on the same test clips, with a paired bootstrap.
 
-    Both are scored on every resampled test set, so chance that they share cancels. The interval is of the test clips,
-    not of training: for the spread over seeds compare runs of several seeds.
+    Two: the difference by machine type and in total; with --max-drop a gate for changes. Three or more: ranks, shared
+    where no difference is significant, and average ranks over machine types with the tests of Friedman and Nemenyi.
+    All are scored on every resampled test set, so chance that they share cancels; of several seeds the choice of
+    seeds is resampled too.
     """
     import json
 
-    from asdbench.core.errors import UsageError
-    from asdbench.harness.record import load_record
-    from asdbench.harness.store import find_run, name_of, sections_of
-    from asdbench.protocols import paired_differences
+    from asdbench.cli.comparisons import contest_as_json, pair_as_json, print_contest, print_pair
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.leaderboard.comparison import compare_on, ranks_over_machines, shared_datasets
+    from asdbench.leaderboard.contestants import find_contestant
 
-    folders = [find_run(name, out) for name in (first, second)]
-    records = [load_record(folder) for folder in folders]
-    for name, of in (("protocol", [one.dataset.protocol for one in records]), ("data", _data(records))):
-        if of[0] != of[1]:
-            raise UsageError(f"{first} and {second} are not of the same {name}: {of[0]} and {of[1]}.")
-    protocol = records[0].dataset.protocol
-    one, two = (sections_of(folder, record, ground_truth) for folder, record in zip(folders, records, strict=True))
-    total, machines = paired_differences(protocol, one, two, replicates)
-    dropped = max_drop is not None and 100 * total.difference > max_drop
+    _require_sense(names, max_drop, alpha, figure)
+    contestants = [find_contestant(name, out, dataset) for name in names]
+    datasets = shared_datasets(contestants)
+    _tell_left_out(contestants, datasets)
+    progress = ConsoleProgress(quiet=sum(len(one.runs[name]) for one in contestants for name in datasets) < QUIET_BELOW)
+    comparisons = []
+    for name in datasets:
+        labelled = all(run.record.results is not None for one in contestants for run in one.runs[name])
+        truth = None if labelled and len(datasets) > 1 else ground_truth  # it is of one data set, of those without
+        comparisons.append(compare_on(name, contestants, truth, replicates, progress))
+    if len(contestants) == PAIR:
+        content = pair_as_json(comparisons, max_drop)
+        typer.echo(json.dumps(content, indent=2)) if as_json else print_pair(contestants, comparisons, max_drop)
+        if content["dropped"]:
+            raise typer.Exit(WORSE)
+        return
+    ranks = ranks_over_machines(comparisons, alpha)
+    if figure is not None:
+        from asdbench.leaderboard.critical_difference import save_critical_difference
+
+        save_critical_difference(ranks, figure)
     if as_json:
-        content = {
-            "a": records[0].run_id,
-            "b": records[1].run_id,
-            "protocol": protocol,
-            "official_score": _as_json(total),
-            "machines": {name: _as_json(own) for name, own in machines.items()},
-            "dropped": dropped,
-        }
-        typer.echo(json.dumps(content, indent=2))
+        typer.echo(json.dumps(contest_as_json(comparisons, ranks), indent=2))
     else:
-        _print([name_of(record) for record in records], folders, total, machines)
-        if dropped:
-            typer.secho(f"B is lower than A by more than {max_drop:g} points.", fg="red", bold=True)
-    if dropped:
-        raise typer.Exit(WORSE)
+        print_contest(comparisons, ranks)
+        if figure is not None:
+            typer.echo(f"Drawn: {figure}")
 
 
-def _data(records: "list[RunRecord]") -> list[str]:
-    return [f"{one.dataset.name} ({one.dataset.fingerprint[:8]})" for one in records]
+def _require_sense(names: list[str], max_drop: float | None, alpha: float, figure: Path | None) -> None:
+    from asdbench.core.errors import UsageError
+    from asdbench.core.files import require_writable
 
-
-def _as_json(own: "Difference") -> dict[str, object]:
-    return {
-        "difference": own.difference,
-        "ci95": list(own.ci95),
-        "probability_of_being_better": own.probability,
-    }
-
-
-def _print(names: list[str], folders: list[Path], total: "Difference", machines: "dict[str, Difference]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    for letter, name, folder in zip("AB", names, folders, strict=True):
-        console.print(Text.assemble((f"{letter}  ", "bold"), name, (f"   {folder}", "dim")), soft_wrap=True)
-    table = Table(title="A less B, points of the official score", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("machine", "difference", "95 % interval", "A is better"):
-        table.add_column(column, justify="left" if column == "machine" else "right")
-    for name, own in [*machines.items(), ("all", total)]:
-        low, high = own.ci95
-        style = "green" if low > 0 else "red" if high < 0 else ""
-        cells = (
-            f"{100 * own.difference:+.2f}",
-            f"{100 * low:+.2f}, {100 * high:+.2f}",
-            f"{100 * own.probability:.1f} %",
+    if len(names) < PAIR:
+        raise UsageError(
+            f"compare needs two names or more; {names[0]} alone is shown by: asdbench runs show {names[0]}"
         )
-        table.add_row(name, *cells, style="bold" if name == "all" else style)
-    console.print()
-    console.print(table)
+    if len(names) > PAIR:
+        doubled = next((name for name in names if names.count(name) > 1), None)
+        if doubled is not None:
+            raise UsageError(f"{doubled} is named twice; among three or more each has one place.")
+        if max_drop is not None:
+            raise UsageError(
+                "--max-drop asks whether B is worse than A, so it takes two names; "
+                f"here are {len(names)}. Give it once for each pair that matters."
+            )
+    if not 0 < alpha < 1:
+        raise UsageError(f"--alpha {alpha:g}: accepted is what lies between 0 and 1, 0.05 for instance.")
+    if figure is not None:
+        if len(names) == PAIR:
+            raise UsageError("--figure draws average ranks, which need three names or more; here are two.")
+        if figure.suffix.lower() not in FIGURES:
+            raise UsageError(f"--figure {figure}: the ending decides the form; accepted are {', '.join(FIGURES)}.")
+        require_writable(figure.expanduser().parent)
+
+
+def _tell_left_out(contestants: "list[Contestant]", datasets: list[str]) -> None:
+    for one in contestants:
+        for note in one.notes:
+            typer.secho(f"warning: {note}", fg="yellow", err=True)
+    others = sorted({name for one in contestants for name in one.runs if name not in datasets})
+    if others:
+        text = f"not compared on {', '.join(others)}, where not all of them have runs"
+        typer.secho(f"note: {text}", fg="yellow", err=True)

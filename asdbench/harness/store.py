@@ -80,7 +80,7 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
     Raises:
         RequirementError: the score files are not all there, not as the record says, or have no labels.
     """
-    from asdbench.score_files.evaluation import evaluate_folder
+    from asdbench.score_files.alignment import align, list_score_files
     from asdbench.score_files.ground_truth import read_ground_truth
 
     protocol = record.dataset.protocol
@@ -88,7 +88,8 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
         ground_truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
     if not (folder / "scores").is_dir():
         raise RequirementError(f"{folder} cannot be read: it has no folder scores/.{_again(record)}")
-    found = evaluate_folder(folder / "scores", protocol, ground_truth, interval="none")
+    files, _ = list_score_files(folder / "scores")
+    found = align(files, protocol, ground_truth, expected=None)
     failed = record.status == "failed"
     for problem in found.problems:
         if not problem.harmless and problem.kind != "absent":  # what is absent is counted below

@@ -5,8 +5,10 @@ J. Demsar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asdbench.core.files import whole_file
 from asdbench.pages.figures import BLUE, INK, MUTED, drawing_style, new_figure
 
 if TYPE_CHECKING:
@@ -81,6 +83,15 @@ def draw_critical_difference(result: "AverageRanks") -> "Figure":
                     end + towards * GAP / 2, level, labels[name], ha=align, va="center", size=LABEL_SIZE, color=INK
                 )
     return figure
+
+
+def save_critical_difference(result: "AverageRanks", path: Path) -> None:
+    """Write the diagram to a file, whole; its ending decides the form. The same ranks give the same bytes."""
+    form = path.suffix.lower().removeprefix(".")
+    undated: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    figure = draw_critical_difference(result)
+    with drawing_style(), whole_file(path.expanduser()) as file:
+        figure.savefig(file, format=form, dpi=200, facecolor="white", metadata=undated.get(form))
 
 
 def bar_rows(result: "AverageRanks") -> list[int]:

@@ -1,0 +1,205 @@
+"""Who is compared: a run, or all seeds of a system, found by name."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asdbench.core.digests import digest
+from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
+from asdbench.harness.record import FILE, RunRecord, load_record
+from asdbench.harness.store import Stored, find_run, find_runs, name_of
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in a folder."""
+
+    folder: Path
+    record: RunRecord
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One side of a comparison.
+
+    Attributes:
+        asked: as the command names it.
+        system: how people call what was run.
+        runs: by data set; one for each seed, in their order.
+        single: whether one run was named, not a system.
+        notes: what the user should know of runs that were left out.
+    """
+
+    asked: str
+    system: str
+    runs: Mapping[str, tuple[Run, ...]]
+    single: bool
+    notes: tuple[str, ...] = ()
+
+
+def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contestant:
+    """What a name means: a run's folder or id, else a system, else the beginning of a run's id.
+
+    A system is named by its card, or as ``extractor+scorer`` or ``extractor-scorer``; all seeds of it count. Before
+    either, with a slash, may stand another folder than ``out``.
+
+    Args:
+        asked: the name.
+        out: where the runs' folders lie.
+        dataset: only runs on this data set.
+
+    Raises:
+        UsageError: there is no such run or system, or it means several.
+        RecordError: the record of a run named by itself cannot be read.
+        AsdbenchError: what is named failed.
+    """
+    if (Path(asked).expanduser() / FILE).is_file():
+        return _single(asked, Path(asked).expanduser(), dataset)
+    path = Path(asked).expanduser()
+    root, name = (path.parent, path.name) if path.parent != Path() and path.parent.is_dir() else (out, asked)
+    if (root / name / FILE).is_file():
+        return _single(asked, root / name, dataset)
+    stored = find_runs(root)
+    own = {folder: record for folder, record in stored.runs.items() if _plain(name) in _spellings(record)}
+    if own:
+        return _system(asked, root, own, stored.unreadable, dataset)
+    if any(folder.name.startswith(name) for folder in root.glob("*") if (folder / FILE).is_file()):
+        return _single(asked, find_run(name, root), dataset)
+    raise UsageError(_unknown(name, root, stored))
+
+
+def require_same_data(first: Contestant, second: Contestant, dataset: str) -> None:
+    """Refuse two whose scores on a data set are not of the same kind.
+
+    Raises:
+        UsageError: the protocols, or the recordings, differ.
+    """
+    one, two = first.runs[dataset][0].record, second.runs[dataset][0].record
+    _require_same([(first.asked, one), (second.asked, two)])
+
+
+def _require_same(named: Sequence[tuple[str, RunRecord]]) -> None:
+    (first, one), *others = named
+    for second, two in others:
+        if one.dataset.protocol != two.dataset.protocol:
+            of = f"{one.dataset.protocol} and {two.dataset.protocol}"
+            raise UsageError(f"{first} and {second} are not of the same protocol: {of}.")
+        if one.dataset.name != two.dataset.name:
+            of = f"{one.dataset.name} and {two.dataset.name}"
+            raise UsageError(f"{first} and {second} are not of the same data: {of}.")
+        apart = _data_apart(one, two)
+        if apart:
+            raise UsageError(f"{first} and {second} are not of the same data: {apart}.")
+
+
+def _data_apart(one: RunRecord, two: RunRecord) -> str | None:
+    """How the recordings of two runs on a data set differ."""
+    name, data, other = one.dataset.name, one.dataset, two.dataset
+    machines = sorted(set(data.test_clips) ^ set(other.test_clips))
+    if machines:
+        return f"only one of them has {', '.join(machines)} of {name}"
+    if data.fingerprints and other.fingerprints:
+        changed = sorted(
+            machine for machine in data.fingerprints if data.fingerprints[machine] != other.fingerprints.get(machine)
+        )
+        if not changed:
+            return None
+        return (
+            f"{name} ({data.fingerprint[:8]}) and {name} ({other.fingerprint[:8]}) have other recordings of "
+            f"{', '.join(changed)}"
+        )
+    if data.fingerprint == other.fingerprint:
+        return None
+    return f"{name} ({data.fingerprint[:8]}) and {name} ({other.fingerprint[:8]})"
+
+
+def _single(asked: str, folder: Path, dataset: str | None) -> Contestant:
+    record = load_record(folder)
+    _require_on(dataset, asked, [record.dataset.name])
+    if record.status != "done":
+        raise AsdbenchError(
+            f"{asked} failed, so it has no score: {_reason(record)}\n"
+            "Fix that and run it again: asdbench run ... --retry-failed"
+        )
+    return Contestant(asked, name_of(record), {record.dataset.name: (Run(folder, record),)}, single=True)
+
+
+def _system(
+    asked: str, root: Path, own: Mapping[Path, RunRecord], unreadable: Sequence[str], dataset: str | None
+) -> Contestant:
+    _require_on(dataset, asked, [record.dataset.name for record in own.values()])
+    wanted = {folder: record for folder, record in own.items() if dataset in (None, record.dataset.name)}
+    done = {folder: record for folder, record in wanted.items() if record.status == "done"}
+    failed = {folder.name: record for folder, record in wanted.items() if record.status != "done"}
+    if not done:
+        reasons = "; ".join(f"{name}: {_reason(record)}" for name, record in failed.items())
+        raise AsdbenchError(f"All runs of {asked} in {root} failed, so it has no score. {reasons}")
+    notes = [f"{name} failed and is left out: {_reason(record)}" for name, record in failed.items()]
+    notes += [f"{line} It may be one of {asked}." for line in unreadable]
+    runs: dict[str, tuple[Run, ...]] = {}
+    for name in sorted({record.dataset.name for record in done.values()}):
+        there = [Run(folder, record) for folder, record in done.items() if record.dataset.name == name]
+        _require_one_system(asked, name, there)
+        runs[name] = tuple(sorted(there, key=lambda run: run.record.asked.seed))
+    return Contestant(asked, name_of(next(iter(done.values()))), runs, single=False, notes=tuple(notes))
+
+
+def _require_one_system(asked: str, dataset: str, runs: Sequence[Run]) -> None:
+    groups: dict[str, list[str]] = {}
+    for run in runs:
+        groups.setdefault(_settings(run.record), []).append(run.folder.name)
+    if len(groups) > 1:
+        lines = "".join(f"\n  {', '.join(ids)}" for ids in groups.values())
+        raise UsageError(
+            f"{asked} on {dataset} means {len(groups)} systems, which differ in parameters or versions:{lines}\n"
+            "Name the runs, or keep them in folders of their own: compare OTHER_FOLDER/NAME. "
+            "asdbench runs show RUN tells parameters."
+        )
+    _require_same([(run.folder.name, run.record) for run in runs])
+    seeds: dict[int, str] = {}
+    for run in runs:
+        seed = run.record.asked.seed
+        if seed in seeds:
+            raise UsageError(f"{asked} on {dataset} has seed {seed} twice: {seeds[seed]} and {run.folder.name}.")
+        seeds[seed] = run.folder.name
+
+
+def _settings(record: RunRecord) -> str:
+    """Digest of all that seeds of one system share."""
+    parts = [record.extractor, record.scorer, record.frontend, *record.augmentations]
+    return digest([part.model_dump(mode="json") for part in parts], 32)
+
+
+def _spellings(record: RunRecord) -> set[str]:
+    if record.asked.system:
+        return {_plain(record.asked.system)}
+    return {_plain(f"{record.extractor.name}{mark}{record.scorer.name}") for mark in "+-"}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\s*\+\s*", "+", name.strip()).casefold()
+
+
+def _require_on(dataset: str | None, asked: str, names: Iterable[str]) -> None:
+    names = sorted(set(names))
+    if dataset is not None and dataset not in names:
+        hint = did_you_mean(dataset, names)
+        raise UsageError(f"--dataset {dataset}: {asked} has no run on it.{hint} It has: {', '.join(names)}.")
+
+
+def _reason(record: RunRecord) -> str:
+    if not record.failures:
+        return "it does not say why."
+    failure = record.failures[0]
+    return f"{failure.stage}{f' of {failure.machine}' if failure.machine else ''}: {failure.reason}"
+
+
+def _unknown(name: str, root: Path, stored: Stored) -> str:
+    systems = sorted({name_of(record) for record in stored.runs.values()})
+    spelt = {_plain(system): system for system in systems}
+    hint = did_you_mean(_plain(name), [*spelt, *(folder.name for folder in stored.runs)])
+    for plain, system in spelt.items():
+        hint = hint.replace(f"'{plain}'", f"'{system}'")
+    unreadable = f"\n{len(stored.unreadable)} records there cannot be read." if stored.unreadable else ""
+    return f"No run '{name}' in {root}, and no system.{hint} See: asdbench runs list --out {root}{unreadable}"
