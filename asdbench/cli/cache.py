@@ -66,7 +66,7 @@ def clear(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Remove all of the cache, or some kinds of it. Do not do it while something runs."""
+    """Remove all of the cache, or some kinds of it. A command that runs meanwhile may have to compute things again."""
     from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries, cache_root, of_kinds
 
@@ -80,11 +80,11 @@ def clear(
 def _remove(entries: "list[CacheEntry]", dry_run: bool) -> None:
     from asdbench.harness.cache import remove
 
-    size = _size(sum(entry.size for entry in entries))
-    if not dry_run:
-        for entry in entries:
-            remove(entry)
-    typer.echo(f"{'would remove' if dry_run else 'removed'} {len(entries)} entries, {size}")
+    gone = entries if dry_run else [entry for entry in entries if remove(entry)]
+    size = _size(sum(entry.size for entry in gone))
+    typer.echo(f"{'would remove' if dry_run else 'removed'} {len(gone)} entries, {size}")
+    if len(gone) < len(entries):
+        typer.echo(f"left {len(entries) - len(gone)} that a running command is making", err=True)
 
 
 def _bytes(text: str) -> int:

@@ -64,8 +64,8 @@ def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
         for failure in record.failures:
             where = f", {failure.machine}" if failure.machine else ""
             name = record.asked.system or f"{record.extractor.name} + {record.scorer.name}"
-            data = f" on {record.dataset.name}" if len(plan.recordings) > 1 else ""
-            text = f"failed: {name}{data}, seed {record.asked.seed}{where}: {failure.reason}"
+            on = f" on {record.dataset.name}" if len(plan.recordings) > 1 else ""
+            text = f"failed: {name}{on}, seed {record.asked.seed}{where}: {failure.reason}"
             console.print(Text(text, "red"), soft_wrap=True)
     console.print()
     console.print(Text(f"Records and score files: {plan.spec.out}/", "dim"), soft_wrap=True)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import platformdirs
 
+from asdbench.core.locks import BusyError, exclusive, lock_of
+
 VARIABLE = "ASDBENCH_CACHE"
 KINDS = ("features", "views", "trained", "embeddings", "datasets", "digests")
+LOCKED = ("features", "views", "trained", "datasets")  # kinds whose makers hold a lock
 UNFINISHED = "unfinished"
 ABANDONED_AFTER_S = 24 * 3600.0  # what a process writes is touched more often than that
 
@@ -88,8 +91,24 @@ def of_kinds(entries: Iterable[CacheEntry], kinds: Collection[str]) -> list[Cach
     return [entry for entry in entries if not kinds or entry.kind in kinds]
 
 
-def remove(entry: CacheEntry) -> None:
-    """Remove an entry; a folder takes another name first, so that nobody finds half of it."""
+def remove(entry: CacheEntry) -> bool:
+    """Remove an entry, unless a running command is making it; whether it is gone.
+
+    A folder takes another name first, so that nobody finds half of it.
+    """
+    path = entry.paths[0]
+    if path.parent.name not in LOCKED:
+        _remove(entry)
+        return True
+    try:
+        with exclusive(lock_of(path.with_name(path.name.lstrip(".").partition(".")[0])), wait=False):
+            _remove(entry)
+    except BusyError:
+        return False
+    return True
+
+
+def _remove(entry: CacheEntry) -> None:
     for path in entry.paths:
         if path.is_dir():
             retired = path.with_name(f".{path.name.lstrip('.')}.removed")

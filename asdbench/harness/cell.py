@@ -13,8 +13,9 @@ from asdbench.core.files import sweep, whole_folder
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
 from asdbench.datasets import Clip
-from asdbench.harness.embedding import Embedded, EmbeddingStage
+from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.failures import recorded
+from asdbench.harness.kept import Embedded
 from asdbench.harness.machine import environment
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import (

@@ -3,17 +3,15 @@
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol
+from typing import Protocol
 
 from asdbench.core.progress import Progress, Stage
 from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import Result, Task, perform
-
-SAY_EVERY_S = 0.1  # how often a worker reports its steps
+from asdbench.harness.worker import work
 
 
 class Crew(Protocol):
@@ -111,7 +109,7 @@ class _Worker:
     def __init__(self, plan: Plan, cores: int) -> None:
         context = multiprocessing.get_context("spawn")  # a forked child cannot use torch's threads or a GPU
         self.line, other = context.Pipe()
-        self._process = context.Process(target=_work, args=(other, plan, cores), daemon=True)
+        self._process = context.Process(target=work, args=(other, plan, cores), daemon=True)
         with _environment(OMP_NUM_THREADS=str(plan.spec.threads)):
             self._process.start()
         other.close()
@@ -183,79 +181,3 @@ def _environment(**values: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _work(line: Connection, plan: Plan, cores: int) -> None:
-    """What a worker does: tasks, until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    progress = RemoteProgress(line)
-    with suppress(EOFError, OSError):
-        while True:
-            task, wait_for_others = line.recv()
-            progress.send("result", perform(plan, task, progress, jobs=cores, wait=wait_for_others))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-class RemoteProgress:
-    """Sends stages and notes over a line to the process that shows them."""
-
-    def __init__(self, line: Connection) -> None:
-        self._line = line
-        self._one_at_a_time = threading.Lock()
-        self._count = 0
-
-    def send(self, *message: Any) -> None:
-        """Send one message whole."""
-        with self._one_at_a_time:
-            self._line.send(message)
-
-    def note(self, message: str) -> None:
-        """Pass on a note."""
-        self.send("note", message)
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator["RemoteStage"]:
-        """Open a stage over there."""
-        self._count += 1
-        number = self._count
-        self.send("open", number, name, total)
-        stage = RemoteStage(self, number)
-        yield stage
-        stage.flush()
-        self.send("close", number)
-
-    overall = stage
-
-
-class RemoteStage:
-    """Counts here and reports now and then."""
-
-    def __init__(self, progress: RemoteProgress, number: int) -> None:
-        self._progress = progress
-        self._number = number
-        self._steps = 0
-        self._detail = ""
-        self._said = 0.0
-
-    def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
-        """Count."""
-        import time
-
-        self._steps += steps
-        self._detail = detail or self._detail
-        if time.monotonic() - self._said >= SAY_EVERY_S:
-            self.flush()
-            self._said = time.monotonic()
-
-    def flush(self) -> None:
-        """Report what was counted since the last time."""
-        if self._steps:
-            self._progress.send("advance", self._number, self._steps, self._detail)
-            self._steps = 0

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from asdbench.core.progress import Silent
 from asdbench.harness.cell import recorded_run
-from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
+from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.tasks import FitTask, ScoreTask, Task, fit_tasks
 
@@ -59,10 +58,10 @@ def forecast(plan: Plan) -> Forecast:
     to_do, cells = [], []
     for number, cell in enumerate(plan.cells):
         record = recorded_run(plan, cell)
-        stage = EmbeddingStage(plan, cell, Silent())
         fresh = plan.spec.fresh
-        own = [task for task in needs[number] if fresh or not stage.is_embedded(list(task.machines))]
-        trained = 0 if fresh else sum(stage.is_trained(list(task.machines)) for task in needs[number])
+        kept = {task: KeptFit(plan, cell, task.machines) for task in needs[number]}
+        own = [task for task in kept if fresh or not kept[task].is_embedded]
+        trained = 0 if fresh else sum(one.is_trained for one in kept.values())
         score = ScoreTask(number)
         if record is None:
             to_do.append(score)

@@ -73,6 +73,12 @@ class Cell:
     run_id: str
 
     @property
+    def groups(self) -> list[list[str]]:
+        """Machine types that share a fit."""
+        machines = self.data.table.machines
+        return [machines] if self.pipeline.trained_once else [[machine] for machine in machines]
+
+    @property
     def name(self) -> str:
         """How people call it: the system, or extractor and scorer."""
         return self.system or f"{self.pipeline.extractor.name} + {self.scorer.name}"

@@ -16,6 +16,7 @@ from asdbench.frontends.store import FeatureStore
 from asdbench.harness.cache import cache_root
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.kept import Embedded, KeptFit
 from asdbench.harness.machine import available_cores
 from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings
 from asdbench.harness.record import RunRecord, UsedComponent
@@ -30,7 +31,6 @@ class Replay:
     table: ClipTable
     frontend: Component
     _plan: Plan
-    _stage: EmbeddingStage
     _progress: Progress
 
     def embeddings(self, machine: str) -> tuple[Sequence[BlindClip], NDArray[np.float32]]:
@@ -39,15 +39,19 @@ class Replay:
         Raises:
             RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
         """
-        group = next(group for group in self._stage.groups if machine in group)
-        if not self._stage.is_embedded(group) and not self._stage.is_trained(group):
+        (cell,) = self._plan.cells
+        group = next(group for group in cell.groups if machine in group)
+        kept = KeptFit(self._plan, cell, group)
+        if not kept.is_trained:
             raise RequirementError(
                 "The trained extractor is no longer in the cache.\n"
                 "The command of the run, with --fresh, trains it and embeds the clips again."
             )
-        found = self._stage.run(groups=[group])
+        failures = EmbeddingStage(self._plan, cell, self._progress).compute(group)
+        found = Embedded()
+        kept.read_into(found)
         if machine not in found.rows:
-            reason = next((failure.reason for failure in found.failures), "they are not in the cache")
+            reason = next((failure.reason for failure in failures), "they are not in the cache")
             raise RequirementError(f"There are no embeddings of {machine}: {reason}")
         return self.table.select(machines=[machine]).blind_view(), found.rows[machine]
 
@@ -91,7 +95,7 @@ def reopen(
     cell = Cell(record.asked.system, data, pipeline, scorer, record.asked.seed, record.run_id)
     spec = RunSpec(threads=record.environment.threads or 1)
     plan = Plan(spec, record.environment.device, cores, cache, (data,), (cell,), ())
-    return Replay(table, pipeline.frontend, plan, EmbeddingStage(plan, cell, progress), progress)
+    return Replay(table, pipeline.frontend, plan, progress)
 
 
 def _table(

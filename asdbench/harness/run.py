@@ -10,6 +10,7 @@ from asdbench.harness.cell import record_failure, recorded_run
 from asdbench.harness.crew import Alone, Crew, Workers
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
+from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.tasks import FitTask, Result, ScoreTask, Task, failure_of, fit_tasks
@@ -44,7 +45,7 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     needs = fit_tasks(plan, to_do)
     if plan.spec.fresh:
         for task in dict.fromkeys(task for tasks in needs.values() for task in tasks):
-            EmbeddingStage(plan, plan.cells[task.cell], progress).forget(list(task.machines))
+            KeptFit(plan, plan.cells[task.cell], task.machines).forget()
     features_s = _prepare_features(plan, needs, progress)
     schedule = Schedule(plan, needs, features_s)
     with ExitStack() as stack:
@@ -73,11 +74,10 @@ def _prepare_features(plan: Plan, needs: dict[int, list[FitTask]], progress: Pro
     found = {}
     for number, tasks in needs.items():
         cell = plan.cells[number]
-        stage = EmbeddingStage(plan, cell, progress)
         key = (id(cell.data), repr(cell.pipeline.frontend.identity()))
-        if key not in taken and not all(stage.is_embedded(list(task.machines)) for task in tasks):
+        if key not in taken and not all(KeptFit(plan, cell, task.machines).is_embedded for task in tasks):
             started = time.perf_counter()
-            stage.prepare_features()
+            EmbeddingStage(plan, cell, progress).prepare_features()
             taken[key] = time.perf_counter() - started
         found[number] = taken.get(key, 0.0)
     return found

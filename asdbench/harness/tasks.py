@@ -60,8 +60,7 @@ def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
     needs: dict[int, list[FitTask]] = {}
     for number in cells:
         cell = plan.cells[number]
-        machines = cell.data.table.machines
-        for group in [machines] if cell.pipeline.trained_once else [[machine] for machine in machines]:
+        for group in cell.groups:
             key = (id(cell.data), id(cell.pipeline), cell.seed, tuple(group))
             needs.setdefault(number, []).append(known.setdefault(key, FitTask(number, tuple(group))))
     return needs
@@ -73,7 +72,7 @@ def perform(plan: Plan, task: Task, progress: Progress, *, jobs: int | None = No
     try:
         if isinstance(task, FitTask):
             stage = EmbeddingStage(plan, cell, progress, jobs)
-            return Result(task, failures=tuple(stage.compute(list(task.machines), wait=wait)))
+            return Result(task, failures=tuple(stage.compute(task.machines, wait=wait)))
         seconds = {"features": task.features_s}
         return Result(task, record=run_cell(plan, cell, progress, task.failures, seconds, jobs=jobs, wait=wait))
     except BusyError:

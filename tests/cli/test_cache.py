@@ -16,6 +16,10 @@ def cache(tmp_path, monkeypatch, small_dataset, cli):
     return tmp_path / "cache", first, lambda out: cli(*words, "--out", tmp_path / out).json
 
 
+def contents(root):
+    return {path.relative_to(root) for path in root.rglob("*") if path.is_file() and path.parent.name != "locks"}
+
+
 def kinds(cli):
     return cli("cache", "info", "--json").json["kinds"]
 
@@ -33,14 +37,14 @@ def test_info_counts_every_file(cli, cache):
 
 def test_a_cleared_cache_is_filled_again_with_the_same_results(cli, cache):
     root, first, again = cache
-    before = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
+    before = contents(root)
     assert "would remove" in cli("cache", "clear", "--dry-run").out
     assert kinds(cli)
     assert "removed 9 entries" in cli("cache", "clear").out
     assert kinds(cli) == {}
     scores = [run["official_score"] for run in again("second")["runs"]]
     assert scores == [run["official_score"] for run in first["runs"]]
-    assert {path.relative_to(root) for path in root.rglob("*") if path.is_file()} == before
+    assert contents(root) == before
 
 
 def test_one_kind_is_cleared_alone(cli, cache):
@@ -96,3 +100,16 @@ def test_an_empty_cache(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "none"))
     assert json.loads(cli("cache", "info", "--json").out)["kinds"] == {}
     assert "removed 0 entries" in cli("cache", "clear").out
+
+
+def test_what_a_running_command_makes_is_left(cli, cache):
+    from asdbench.core.locks import exclusive, lock_of
+
+    root, _, _ = cache
+    held = next(path for path in (root / "trained").iterdir())
+    with exclusive(lock_of(held)):
+        told = cli("cache", "clear")
+    assert "left 1 that a running command is making" in told.err
+    assert held.is_dir()
+    cli("cache", "clear")
+    assert not held.exists()

@@ -1,0 +1,160 @@
+"""Where a fit and its embeddings lie in the cache, and what they hold."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.digests import derive_seed, digest
+from asdbench.core.locks import exclusive, lock_of
+from asdbench.datasets import ClipTable
+from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.record import Failure, TrainedNetwork
+
+SAVED = "fit.json"  # written last, so that it says that the fit is there
+FORMAT = 3  # of what is kept beside a fitted extractor; raised when it changes
+
+
+@dataclass
+class Embedded:
+    """Embeddings of one extractor and seed.
+
+    Attributes:
+        rows: by machine type, float32 (n, dim), in the order of ``ClipTable.blind_view`` of that machine.
+        training: what each fit left to look at.
+        notes: what each fit noted.
+        seconds: of fitting and of embedding, when they were computed.
+        macs: multiply-accumulates for one clip by machine type, where a network was counted.
+        failures: why rows are missing.
+    """
+
+    rows: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    training: list[TrainedNetwork] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    macs: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class KeptFit:
+    """The place of one fit, and of the embeddings of the machine types that share it.
+
+    Args:
+        plan: cache, device and threads.
+        cell: a run that needs the fit.
+        machines: that share it.
+    """
+
+    def __init__(self, plan: Plan, cell: Cell, machines: Sequence[str]) -> None:
+        self.machines = list(machines)
+        self._plan = plan
+        self._pipeline = cell.pipeline
+        self._all = cell.data.table
+        self.table = self._all.select(machines=machines)
+        name = self._pipeline.extractor.name
+        self.seed = derive_seed(cell.seed, "extractor", name, *([] if self._pipeline.trained_once else machines))
+
+    @cached_property
+    def others(self) -> ClipTable:
+        """Training clips of other machine types, where the extractor may use them; else none."""
+        wanted = self._pipeline.trained_among_others
+        others = [machine for machine in self._all.machines if wanted and machine not in self.machines]
+        return self._all.select(machines=others, split="train")
+
+    @cached_property
+    def trained(self) -> Path:
+        """Folder of the fitted extractor."""
+        clips, others = (
+            [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in view]
+            for view in (self.table.training_view(), self.others.training_view())
+        )
+        depends = [FORMAT, self._pipeline.identity("fit"), clips, others, self.seed, self._plan.numerics]
+        return self._plan.cache / "trained" / digest(depends, 24)
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """Embeddings by machine type; what was measured lies beside each, ending in .json."""
+        read = self._pipeline.extractor.params  # with those that affect the embedding alone
+        found = {}
+        for machine in self.machines:
+            clips = [[clip.section, clip.key] for clip in self.table.select(machines=[machine]).blind_view()]
+            name = digest([self.trained.name, read, machine, clips], 24)
+            found[machine] = self._plan.cache / "embeddings" / f"{name}.npy"
+        return found
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of a training that is not done yet."""
+        return self.trained.with_suffix(".checkpoint")
+
+    @property
+    def paths(self) -> list[Path]:
+        """Everything that is written."""
+        return [self.trained, *self.files.values(), *(path.with_suffix(".json") for path in self.files.values())]
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that fits and embeds."""
+        return lock_of(self.trained)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the fit is there."""
+        return (self.trained / SAVED).is_file()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the fit and all its embeddings are there."""
+        return self.is_trained and all(path.is_file() for path in self.files.values())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the fit left: seconds, parameters, curves, notes."""
+        found: dict[str, Any] = json.loads((self.trained / SAVED).read_text())
+        return found
+
+    def read_into(self, done: Embedded) -> None:
+        """Add what is there to the embeddings of the other fits."""
+        for machine, path in self.files.items():
+            if path.is_file():
+                done.rows[machine] = np.load(path, allow_pickle=False)
+                measured = json.loads(path.with_suffix(".json").read_text())
+                _add(done.seconds, "embed", measured["embed"])
+                if measured.get("macs") is not None:
+                    done.macs[machine] = measured["macs"]
+        if not self.is_trained:
+            return
+        facts = self.facts
+        _add(done.seconds, "fit", facts["seconds"])
+        done.notes += [note for note in facts["notes"] if note not in done.notes]
+        if facts["curves"]:
+            counted = [done.macs[machine] for machine in self.machines if machine in done.macs]
+            network = TrainedNetwork(
+                machines=self.machines,
+                parameters=facts["parameters"],
+                curves=facts["curves"],
+                macs=max(counted, default=None),
+            )
+            done.training.append(network)
+
+    def drop_checkpoint(self) -> None:
+        """Remove what a training kept to go on from."""
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Remove everything; waits for a process that is at it."""
+        with exclusive(self.lock):
+            for path in self.files.values():
+                path.unlink(missing_ok=True)
+            shutil.rmtree(self.trained, ignore_errors=True)
+            self.drop_checkpoint()
+
+
+def _add(total: dict[str, float], stage: str, seconds: float) -> None:
+    total[stage] = total.get(stage, 0.0) + seconds
