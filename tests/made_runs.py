@@ -4,6 +4,7 @@ Scores are drawn: normal clips from N(0, 1), anomalies from N(quality, 1), less 
 """
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,8 @@ def made_run(
     found = evaluate(protocol, sections) if sections else None
     params = {"n_neighbors": 2} if params is None else params
     key = [name, params, extractor_params, dataset, machines, protocol, seed, data, updates.get("device")]
-    run_id = f"{(system or f'{extractor}-{scorer}').replace('+', '.')}-{dataset}-s{seed}-{digest(key, 10)}"
+    readable = f"{system or f'{extractor}-{scorer}'}-{dataset}-s{seed}"
+    run_id = f"{re.sub(r'[^A-Za-z0-9._-]+', '.', readable)}-{digest(key, 10)}"
     record = RunRecord(
         run_id=run_id,
         status="failed" if failed else "done",

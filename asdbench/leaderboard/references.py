@@ -52,7 +52,7 @@ class Reference(BaseModel):
     @classmethod
     def _known(cls, protocol: str) -> str:
         if protocol not in DEFINITIONS:
-            raise ValueError(f"no protocol '{protocol}'.{did_you_mean(protocol, DEFINITIONS)}")
+            raise ValueError(f"no protocol '{protocol}'; accepted are {', '.join(DEFINITIONS)}")
         return protocol
 
     @model_validator(mode="after")

@@ -1,0 +1,86 @@
+"""Published results: every file that the project has is sound, and a wrong one is told by file and key."""
+
+from pathlib import Path
+
+import pytest
+
+from asdbench.leaderboard.references import PublishedError, load_reference, read_references
+from asdbench.registry import load_catalog
+
+BOARDS = Path(__file__).resolve().parents[2] / "leaderboards"
+SOUND = """
+system = "Mine"
+dataset = "dcase2023"
+split = "dev"
+protocol = "dcase2023"
+year = 2023
+source = "A paper"
+url = "https://example.org/paper"
+official_score = 60.0
+[machines]
+fan = { auc_source = 60.0, auc_target = 60.0, pauc = 60.0 }
+valve = { auc_source = 80.0, auc_target = 48.0, pauc = 60.0 }
+"""
+
+
+@pytest.fixture
+def reference(tmp_path):
+    def write(text=SOUND):
+        path = tmp_path / "references" / "mine.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_those_of_the_project_are_sound_and_name_their_years_protocol():
+    found = read_references(BOARDS)
+    assert not found.problems
+    assert len(found.references) == 10
+    catalog = load_catalog()
+    for reference in found.references.values():
+        challenge = catalog.find("datasets", reference.dataset).challenge
+        assert reference.protocol == challenge.protocol
+        assert set(reference.machines) == set(challenge.splits[reference.split].machines)
+        catalog.find("systems", reference.card)
+
+
+def test_a_sound_one_gives_its_scores(reference):
+    found = load_reference(reference())
+    assert found.board == "dcase2023-dev"
+    assert found.score_of("fan") == pytest.approx(0.6)
+    assert found.score_of("valve") == pytest.approx(3 / (1 / 0.8 + 1 / 0.48 + 1 / 0.6))
+    assert found.computed_score == pytest.approx(0.6), "six terms: 60, 60, 60, 80, 48, 60"
+
+
+def test_the_partial_auc_of_2021_stands_for_both_domains(reference):
+    text = SOUND.replace("2023", "2021").replace("official_score = 60.0\n", "")
+    found = load_reference(reference(text))
+    assert found.score_of("valve") == pytest.approx(4 / (1 / 0.8 + 1 / 0.48 + 2 / 0.6))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('split = "dev"', 'splitt = "dev"', "unknown key 'splitt'. Did you mean 'split'?"),
+        ("pauc = 60.0 }\nvalve", "puac = 60.0 }\nvalve", "unknown key 'machines.fan.puac'. Did you mean 'pauc'?"),
+        ('source = "A paper"\n', "", "source: Field required"),
+        ("protocol = \"dcase2023\"", "protocol = \"dcase2032\"", "no protocol 'dcase2032'; accepted are dcase2020"),
+        ("official_score = 60.0", "official_score = 61.0", "official_score is 61.0, but its parts give 60.00"),
+        ("auc_target = 48.0", "auc_target = 480.0", "machines.valve.auc_target"),
+        ('url = "https://example.org/paper"', 'url = "javascript:alert(1)"', "url: String should match"),
+        ("auc_source = 80.0, auc_target = 48.0", "auc = 80.0", "dcase2023 has auc_source, auc_target, pauc"),
+        ("[machines]", "[machines", "not a TOML file"),
+    ],
+)  # fmt: skip
+def test_a_wrong_one_is_told_by_file_and_key(reference, before, after, said):
+    assert before in SOUND
+    path = reference(SOUND.replace(before, after, 1))
+    with pytest.raises(PublishedError) as caught:
+        load_reference(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+    found = read_references(path.parent.parent)
+    assert not found.references
+    assert len(found.problems) == 1

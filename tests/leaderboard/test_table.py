@@ -1,0 +1,305 @@
+"""The numbers of a board: seeds brought together, ranks, what is missing, and what may not stand side by side."""
+
+from statistics import fmean, stdev
+
+import numpy as np
+import pytest
+from made_runs import MACHINES, made_run
+
+from asdbench.harness.record import load_record
+from asdbench.leaderboard import add_run
+from asdbench.leaderboard.boards import make_boards
+from asdbench.leaderboard.diagram import ranks_of
+from asdbench.leaderboard.references import read_references
+from asdbench.leaderboard.store import read_entries
+from asdbench.leaderboard.table import make_table
+from asdbench.protocols import paired_difference
+from asdbench.protocols.resampling import interval, over_seeds, resampled_scores
+
+REPLICATES = 500
+
+
+@pytest.fixture
+def put(tmp_path):
+    def call(*args, **options):
+        folder = made_run(tmp_path / "runs", *args, **options)
+        add_run(folder, tmp_path / "boards")
+        return load_record(folder)
+
+    return call
+
+
+@pytest.fixture
+def boards(tmp_path):
+    def call():
+        found = read_entries(tmp_path / "boards")
+        assert not found.problems
+        return make_boards(found.entries, read_references(tmp_path / "boards").references)
+
+    return call
+
+
+@pytest.fixture
+def table(boards):
+    def call(name="synthetic"):
+        made, problems = boards()
+        assert not problems
+        return make_table(made[name], REPLICATES)
+
+    return call
+
+
+@pytest.fixture
+def publish(tmp_path):
+    def call(score=None, protocol="dcase2023", machines=MACHINES, percent=60.0, system="Published"):
+        folder = tmp_path / "boards" / "references"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = (
+            f'system="{system}"\ndataset="dcase2023"\nsplit="dev"\nprotocol="{protocol}"\nyear=2023\nsource="A paper"\n'
+        )
+        text += f"official_score = {score}\n" if score else ""
+        text += "[machines]\n" + "".join(
+            f"{machine} = {{ auc_source = {percent}, auc_target = {percent}, pauc = {percent} }}\n"
+            for machine in machines
+        )
+        (folder / f"{system}-{protocol}.toml").write_text(text)
+
+    return call
+
+
+def row_of(table, label):
+    (found,) = [row for row in table.rows if row.label == label]
+    return found
+
+
+def test_seeds_of_one_system_are_one_row(put, table):
+    records = []
+    for seed in (0, 1, 2):
+        took = {"fit": 10.0 + seed, "embed": 1.0, "score": 0.5}
+        records.append(put(seed=seed, parameters=1000 + seed, seconds=took))
+    row = row_of(table(), "raw-mel + knn")
+    scores = [record.results.official_score for record in records]
+    assert row.seeds == 3
+    assert row.score.value == pytest.approx(fmean(scores), abs=1e-15)
+    assert row.spread == pytest.approx(stdev(scores), abs=1e-15)
+    for term, cell in row.terms.items():
+        values = [
+            len(MACHINES) / sum(1 / getattr(machine, term) for machine in record.results.machines.values())
+            for record in records
+        ]
+        assert cell.value == pytest.approx(fmean(values), abs=1e-12)
+    for machine, cell in row.machines.items():
+        own = [record.results.machines[machine].official_score for record in records]
+        assert cell.value == pytest.approx(fmean(own), abs=1e-15)
+    assert row.parameters == 1002
+    assert row.train_s == pytest.approx(11.0)
+    assert row.score_s == pytest.approx(1.5)
+    assert row.rank == 1
+
+
+def test_the_interval_holds_clips_and_seeds(put, table, tmp_path):
+    for seed in (0, 1, 2):
+        put(seed=seed, seed_spread=0.8)
+    found = table()
+    entries = read_entries(tmp_path / "boards").entries.values()
+    (system,) = found.board.systems
+    runs = [resampled_scores("dcase2023", entry.sections(), REPLICATES) for entry in entries]
+    assert row_of(found, "raw-mel + knn").interval == interval(over_seeds(runs, system.key).total)
+    alone = [interval(run.total) for run in runs]
+    assert found.resampled["raw-mel + knn"].total.std() != runs[0].total.std()
+    assert len({*alone, row_of(found, "raw-mel + knn").interval}) == 4
+
+
+def test_a_deterministic_system_has_no_spread_over_seeds(put, table, tmp_path):
+    for seed in (0, 1, 2):
+        put(seed=seed, seed_spread=0.0)
+    (entry, *_) = read_entries(tmp_path / "boards").entries.values()
+    row = row_of(table(), "raw-mel + knn")
+    assert row.spread == 0.0
+    assert row.interval == interval(resampled_scores("dcase2023", entry.sections(), REPLICATES).total)
+
+
+def test_rows_of_one_name_say_in_what_they_differ(put, table):
+    put(params={"n_neighbors": 2, "metric": "cosine"})
+    put(params={"n_neighbors": 16, "metric": "cosine"})
+    put(params={"n_neighbors": 16, "metric": "cosine"}, device="cuda")
+    put(scorer="gmm")
+    labels = {row.label for row in table().of("measured")}
+    assert labels == {
+        "raw-mel + knn (knn.n_neighbors 2, device cpu)",
+        "raw-mel + knn (knn.n_neighbors 16, device cpu)",
+        "raw-mel + knn (knn.n_neighbors 16, device cuda)",
+        "raw-mel + gmm",
+    }
+
+
+def test_ranks_are_shared_unless_the_paired_bootstrap_tells_apart(put, table, tmp_path):
+    for name, quality in (("good", 2.5), ("same", 2.45), ("poor", 0.3)):
+        put(scorer=name, quality=quality)
+    found = table()
+    sections = {
+        entry.record.scorer.name: entry.sections() for entry in read_entries(tmp_path / "boards").entries.values()
+    }
+    ranks = {row.name.removeprefix("raw-mel + "): row.rank for row in found.of("measured")}
+    named = {name: {key: _named(rows) for key, rows in own.items()} for name, own in sections.items()}
+    best = max(("good", "same"), key=lambda name: row_of(found, f"raw-mel + {name}").score.value)
+    second = "same" if best == "good" else "good"
+    apart = paired_difference("dcase2023", named[best], named[second], REPLICATES)
+    assert apart.ci95[0] <= 0 <= apart.ci95[1]
+    assert paired_difference("dcase2023", named[best], named["poor"], REPLICATES).ci95[0] > 0
+    assert ranks == {"good": 1, "same": 1, "poor": 3}
+    assert ranks_of(found).blocks == tuple(("synthetic", machine) for machine in MACHINES)
+
+
+def _named(rows):
+    from dataclasses import replace
+
+    return replace(rows, names=tuple(f"{number:04d}" for number in range(len(rows.labels))))
+
+
+def test_rows_stand_in_the_order_of_their_score_with_chance_among_them(put, table, publish):
+    put(scorer="good", quality=2.5, dataset="dcase2023-dev")
+    put(scorer="bad", quality=-1.5, dataset="dcase2023-dev")
+    publish(percent=55.0)
+    rows = table("dcase2023-dev").rows
+    assert [row.kind for row in rows] == ["measured", "published", "chance", "measured"]
+    assert [row.rank for row in rows] == [1, None, None, 2]
+    assert all(np.diff([row.score.value for row in rows]) < 0)
+    assert rows[2].variant == "random scores on these test clips"
+    assert rows[2].interval is not None
+    assert rows[1].interval is None
+
+
+def test_chance_is_by_definition_where_no_clips_are_known(publish, table, tmp_path):
+    publish(percent=55.0)
+    found = table("dcase2023-dev")
+    chance = row_of(found, "chance (by definition)")
+    assert found.chance is None
+    assert chance.score.value == 0.5
+    assert {cell.value for cell in chance.machines.values()} == {0.5}
+
+
+def test_a_published_total_is_as_published_or_marked_as_computed(publish, table):
+    publish(score=60.01, system="Told")
+    publish(percent=61.0, system="Parts")
+    found = table("dcase2023-dev")
+    assert row_of(found, "Told").score.value == pytest.approx(0.6001)
+    assert row_of(found, "Told").score.reason == ""
+    assert row_of(found, "Parts").score.value == pytest.approx(0.61)
+    assert row_of(found, "Parts").score.reason == "computed from the published parts"
+    assert row_of(found, "Parts").rank is None
+
+
+def test_a_failed_seed_leaves_the_row_without_total_and_says_why(put, table):
+    for seed in range(3):
+        put(seed=seed, failed=["gearbox"] if seed == 1 else [], reason="covariance is singular")
+    put(scorer="gmm")
+    found = table()
+    row = row_of(found, "raw-mel + knn")
+    assert row.score.value is None
+    assert row.rank is None
+    assert row.interval is None
+    assert row.machines["gearbox"].value is None
+    assert row.machines["gearbox"].reason == "failed: covariance is singular (seed 1)"
+    assert row.machines["fan"].value is not None
+    assert all(cell.value is None for cell in row.terms.values())
+    assert found.rows[-1] == row
+    assert row_of(found, "raw-mel + gmm").rank == 1
+
+
+def test_a_run_on_some_machine_types_is_a_row_of_its_own_without_total(put, table):
+    put()
+    put(seed=1)
+    put(machines=("fan",))
+    found = table()
+    row = row_of(found, "raw-mel + knn (trained on fan)")
+    assert row.score.value is None
+    assert row.machines["valve"].reason == "not run"
+    assert row.machines["fan"].value is not None
+    assert row_of(found, "raw-mel + knn").seeds == 2
+
+
+def test_partial_data_are_marked_and_not_ranked_with_whole_ones(put, table):
+    put(dataset="dcase2023-dev")
+    put(scorer="gmm", dataset="dcase2023-dev", lacks=["fan: 2 clips are missing"], data="fewer")
+    found = table("dcase2023-dev")
+    partial = row_of(found, "raw-mel + gmm")
+    assert partial.partial == ("fan: 2 clips are missing",)
+    assert partial.rank is None
+    assert partial.score.reason == "of partial data, not official"
+    assert row_of(found, "raw-mel + knn").rank == 1
+    assert found.partial == ()
+
+
+def test_where_all_is_of_the_same_partial_data_it_is_ranked_and_the_board_says_so(put, table):
+    for scorer in ("knn", "gmm"):
+        put(scorer=scorer, dataset="dcase2023-dev", lacks=["left out: bearing"])
+    found = table("dcase2023-dev")
+    assert found.partial == ("left out: bearing",)
+    assert all(row.rank for row in found.of("measured"))
+    put(scorer="lof", dataset="dcase2023-dev", lacks=["left out: slider"], data="other")
+    assert not any(row.rank for row in table("dcase2023-dev").of("measured"))
+
+
+def problem_of(boards, name="synthetic"):
+    made, problems = boards()
+    assert name not in made
+    assert "other" in made, "what is sound is made all the same"
+    return problems[name]
+
+
+CONFLICTS = {
+    "protocol": ({}, {"protocol": "dcase2022"}, ["follows the protocol dcase2022", "dcase2023"]),
+    "data": ({}, {"data": "v2"}, ["differing versions of the data of fan"]),
+    "data of a part": ({}, {"data": "v2", "machines": ("fan",)}, ["differing versions of the data of fan"]),
+    "old records": (
+        {"fingerprints": False},
+        {"data": "v2", "fingerprints": False},
+        ["differing versions of the data:"],
+    ),
+    "untold parts": (
+        {"fingerprints": False},
+        {"machines": ("fan",)},
+        ["does not tell the version of each type's data"],
+    ),
+    "labels": ({}, {"clips": 9, "data": ""}, ["differ in the test clips of fan, section 00"]),
+}
+
+
+@pytest.mark.parametrize("conflict", CONFLICTS)
+def test_nothing_stands_side_by_side_that_differs(put, boards, conflict):
+    one, other, said = CONFLICTS[conflict]
+    put(dataset="other")
+    records = [put(**one), put(scorer="gmm", **other)]
+    problem = problem_of(boards)
+    for text in [*said, *(f"{record.run_id}.json" for record in records)]:
+        assert text in problem
+
+
+def test_a_published_result_of_another_protocol_is_an_error_that_names_both(put, publish, boards):
+    put(dataset="other")
+    record = put(dataset="dcase2023-dev")
+    publish(protocol="dcase2022")
+    problem = problem_of(boards, "dcase2023-dev")
+    assert f"{record.run_id}.json" in problem
+    assert "Published-dcase2022.toml" in problem
+
+
+def test_the_same_seed_twice_is_an_error_that_names_both(put, boards, tmp_path):
+    put(dataset="other")
+    record = put()
+    first = tmp_path / "boards" / "results" / f"{record.run_id}.json"
+    second = first.with_name("another.json")
+    second.write_text(first.read_text().replace(record.run_id, "another"))
+    problem = problem_of(boards)
+    assert str(first) in problem
+    assert str(second) in problem
+    assert "the same system with the same seed 0" in problem
+
+
+def test_two_boards_that_would_share_a_page_are_an_error(put, boards):
+    put(dataset="my data")
+    put(dataset="my/data")
+    made, problems = boards()
+    assert set(made) == {"my data"}
+    assert "would share the page my-data.html" in problems["my/data"]
