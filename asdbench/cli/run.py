@@ -1,11 +1,15 @@
 """``asdbench run``: the main job."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
+
+if TYPE_CHECKING:
+    from asdbench.core.progress import Progress
+    from asdbench.harness import Plan
 
 
 def run(
@@ -88,6 +92,9 @@ def run(
         bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Leave report.html, the pictures of a run, in each run's folder.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is there, what is to be done and how long it takes; and leave.")
     ] = False,
@@ -143,9 +150,22 @@ def run(
         more = f" (and {len(table.lacks) - 3} more)" if len(table.lacks) > 3 else ""
         progress.note(f"{table.name} is partial: {'; '.join(table.lacks[:3])}{more}. See: asdbench data verify")
     records = {record.run_id: record for record in execute(plan, progress)}
+    if report:
+        _write_reports(plan, progress)
     if as_json:
         typer.echo(results_as_json(records, plan))
     else:
         print_results(records, plan)
     if any(record.status != "done" for record in records.values()):
         raise typer.Exit(1)
+
+
+def _write_reports(plan: "Plan", progress: "Progress") -> None:
+    """A report for each run; those of runs that were done before are written anew."""
+    from asdbench.report import write_report
+
+    spec = plan.spec
+    with progress.stage("reports", len(plan.cells)) as stage:
+        for cell in plan.cells:
+            write_report(spec.out / cell.run_id, data_root=spec.data_root, plugin_path=spec.plugin_path)
+            stage.advance(1, cell.name)

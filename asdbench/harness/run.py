@@ -15,6 +15,8 @@ from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.tasks import FitTask, Result, ScoreTask, Task, failure_of, fit_tasks
 
+MANY_FITS = 8  # worth a word about --jobs where nothing tells how long they take
+LONG_S = 60.0
 BUSY_AGAIN_S = 2.0  # how long a task that another process is at is left alone
 
 
@@ -51,6 +53,7 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     with ExitStack() as stack:
         count = min(plan.spec.jobs or plan.cores, schedule.width)
         crew: Crew = stack.enter_context(Workers(plan, count, progress)) if count > 1 else Alone(plan, progress)
+        schedule.tell_more_at_once(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
         for record in schedule.run(crew):
             if overall is not None:
@@ -129,6 +132,14 @@ class Schedule:
         waiting = [*self._fits, *self._scores, *(task for _, task in self._busy)]
         unscored = [ScoreTask(number) for number in self._needs]
         return self._estimates.left_s([*waiting, *unscored], running, jobs)
+
+    def tell_more_at_once(self, progress: Progress) -> None:
+        """Say that cores lie idle, where that costs a minute or may do so."""
+        fits, cores = len(self._fits), self._plan.cores // self._plan.spec.threads
+        seconds = self._estimates.left_s(self._fits, {}, 1)
+        long = fits >= MANY_FITS if seconds is None else seconds > LONG_S
+        if self._plan.spec.jobs == 1 and fits > 1 and cores > 1 and long:
+            progress.note(f"{fits} fits to do, one at a time; --jobs {min(fits, cores)} does more at once.")
 
     def _next(self) -> tuple[Task, bool] | None:
         """The next task, and whether to wait for another process that is at it."""
