@@ -63,6 +63,7 @@ class Contents:
         sections: of the machine types that are shown.
         machines: machine types that are shown, also those without a score.
         problems: what is missing or wrong, a line each.
+        partial: whether the score is of less than the whole data set.
         labelled_by: where labels are from, when they were given with the command.
     """
 
@@ -74,6 +75,7 @@ class Contents:
     sections: list[SectionView]
     machines: list[str]
     problems: list[str]
+    partial: bool
     labelled_by: Path | None
 
     def sections_of(self, machine: str) -> list[SectionView]:
@@ -106,6 +108,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
     found: Mapping[Key, SectionScores] = {}
     evaluation, intervals, problems = record.results, record.intervals, []
+    partial = bool(record.dataset.lacks)
     scores = folder / "scores"
     try:
         if not scores.is_dir():
@@ -114,7 +117,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         found = read.sections
         problems = _told(read.problems)
         if truth is not None and read.evaluation is not None:
-            evaluation, intervals = read.evaluation, read.intervals
+            evaluation, intervals, partial = read.evaluation, read.intervals, partial or read.partial
         elif evaluation is not None and read.evaluation is not None:
             problems += _differences(evaluation, read.evaluation)
         files = list_score_files(scores)[0]
@@ -129,7 +132,16 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     ]
     results = evaluation.machines if evaluation is not None else record.salvaged
     return Contents(
-        folder, record, evaluation, intervals, dict(results), views, shown, problems, ground_truth if truth else None
+        folder=folder,
+        record=record,
+        evaluation=evaluation,
+        intervals=intervals,
+        results=dict(results),
+        sections=views,
+        machines=shown,
+        problems=problems,
+        partial=partial,
+        labelled_by=ground_truth if truth else None,
     )
 
 

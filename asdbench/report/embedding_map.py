@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Method = Literal["pca", "umap", "none", "auto"]
+FEW = 10  # clips that UMAP makes nothing of
 DRAWN = 1500  # dots of a map; of more, every second, third ... is drawn
 SEED = 0
 MARKERS = {"train": ".", "normal": "o", "anomaly": "D", "unlabelled": "x"}
@@ -101,7 +102,7 @@ def place(
     axes: tuple[str, ...]
     if values.shape[1] == 1:
         places, axes, text = values, ("embedding",), "The embedding of a clip is one number."
-    elif method == "umap":
+    elif method == "umap" and len(values) > FEW:
         places, axes, text = _umap(values), ("UMAP 1", "UMAP 2"), "UMAP; only nearness means something, not the axes."
     else:
         places, shares = principal_components(values)

@@ -259,6 +259,11 @@ def test_labels_may_come_with_the_command(make_run, clips_of, tmp_path):
     expected = load_record(labelled).results.official_score
     assert f"{100 * expected:.1f} % official score" in page.text
     assert "Labels and domains are from the ground truth" in page.text
+    path = next((folder / "scores").glob("*.csv"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    page = Page(written(folder, ground_truth=truth))
+    assert "% partial score" in page.text
+    assert "no score for section_00_0000" in page.text
 
 
 def test_machine_types_can_be_picked(make_run, clips_of):

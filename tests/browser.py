@@ -1,0 +1,66 @@
+"""A page as a person's browser shows it: headless Chromium of the system, driven by Playwright."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass
+class Shown:
+    """An open page.
+
+    Attributes:
+        page: of Playwright.
+        complaints: errors and warnings of the console, and exceptions.
+        requests: every address that was asked for besides the file itself and data within it.
+    """
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    @property
+    def overflow_px(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@contextmanager
+def shown(file: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Shown]:
+    """Open a file in Chromium; the test is skipped where there is none."""
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
+    if program is None:
+        pytest.skip("no Chromium on this machine: no browser test")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            page = browser.new_page(
+                viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+            )
+            found = Shown(page)
+            page.on(
+                "console",
+                lambda message: found.complaints.append(message.text) if message.type in ("error", "warning") else None,
+            )
+            page.on("pageerror", lambda error: found.complaints.append(str(error)))
+            address = file.resolve().as_uri()
+            page.on(
+                "request",
+                lambda request: (
+                    None
+                    if request.url.partition("#")[0] == address or request.url.startswith("data:")
+                    else found.requests.append(request.url)
+                ),
+            )
+            page.goto(address)
+            yield found
+        finally:
+            browser.close()

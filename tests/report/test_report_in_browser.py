@@ -1,0 +1,51 @@
+import pytest
+from browser import shown
+
+from asdbench.report import write_report
+
+
+@pytest.fixture
+def report(make_run, clips_of):
+    names = ["fan", "a-machine-type-of-a-very-long-name-without-any-space-in-it", "pump", "valve"]
+    folder = make_run({(name, "00"): clips_of(each=8, seed=number) for number, name in enumerate(names)})
+    return write_report(folder)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (375, False)])
+def test_a_browser_has_nothing_to_complain_about(report, width, dark):
+    with shown(report, width, dark=dark) as found:
+        page = found.page
+        for part in page.query_selector_all("details"):
+            part.evaluate("part => { part.open = true; }")
+        assert found.overflow_px == 0
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, paper[4:-1].split(","))) < 200) == dark
+        curve = page.locator("svg path[style*='--series-1']").first
+        assert curve.evaluate("path => getComputedStyle(path).stroke") == (
+            "rgb(111, 192, 217)" if dark else "rgb(15, 100, 127)"
+        )
+        assert found.complaints == []
+        assert found.requests == []
+
+
+def test_a_link_opens_its_machine_type(report):
+    with shown(report) as found:
+        part = found.page.locator("details#machine-3")
+        assert part.get_attribute("open") is None
+        found.page.locator("nav a", has_text="pump").click()
+        found.page.wait_for_function("document.getElementById('machine-3').open")
+        assert part.locator("svg").first.is_visible()
+        assert found.complaints == []
+
+
+def test_sound_may_be_played_and_nothing_is_fetched_for_it(real_run, tmp_path):
+    path = write_report(real_run, to=tmp_path / "r.html", audio=True, worst=1, embedding_map="none")
+    with shown(path) as found:
+        found.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+        seconds = found.page.locator("audio").first.evaluate(
+            "audio => new Promise((done, fail) => { audio.onloadedmetadata = () => done(audio.duration); "
+            "audio.onerror = () => fail(audio.error.message); audio.preload = 'auto'; audio.load(); })"
+        )
+        assert seconds == pytest.approx(1.0, abs=0.01)
+        assert found.requests == []
+        assert found.complaints == []
