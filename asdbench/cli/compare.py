@@ -19,11 +19,7 @@ QUIET_BELOW = 10  # runs, about a second each
 def compare(
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="A B [C ...]",
-            help="Runs (id, the beginning of one, or a folder), or systems, all seeds of which count: "
-            "extractor+scorer, or a card's name. DIR/NAME looks for a name in another folder than --out.",
-        ),
+        typer.Argument(metavar="A B [C ...]", help="Runs or systems, see above."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     dataset: Annotated[
@@ -55,6 +51,9 @@ def compare(
     where no difference is significant, and average ranks over machine types with the tests of Friedman and Nemenyi.
     All are scored on every resampled test set, so chance that they share cancels; of several seeds the choice of
     seeds is resampled too.
+
+    A name is a run (its id, the beginning of one, or its folder) or a system, all seeds of which count: its card's
+    name, or extractor+scorer. DIR/NAME looks for it in another folder than --out.
     """
     import json
 

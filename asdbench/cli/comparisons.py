@@ -104,7 +104,8 @@ def print_pair(
         console.print(table)
         _say(console, _spread({"A": a, "B": b}))
         if dropped(one.difference(first, second), max_drop):
-            said = f"On {one.dataset} B is lower than A by more than {max_drop:g} points."
+            points = f"{max_drop:g} point{'' if max_drop == 1 else 's'}"
+            said = f"On {one.dataset} B is lower than A by more than {points}."
             console.print(Text(said, "bold red"), soft_wrap=True)
 
 

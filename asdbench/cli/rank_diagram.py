@@ -20,29 +20,28 @@ def rank_diagram(result: "AverageRanks", width: int) -> str:
     """
     names = list(result.ranks)
     named = max(map(len, names))
-    groups = "".join("  " for _ in result.groups)
-    room = width - named - len(" 12.34  ") - len(groups) - 1
+    room = width - named - len(" 12.34  ") - 2 * len(result.groups) - 1
     steps = len(names) - 1
     per_rank = max(1, min(MOST - 1, max(room, LEAST) - 1) // steps)
     length = per_rank * steps + 1
     margin = " " * (named + len(" 12.34  "))
-    marks = [""] * 2
     distance = result.critical_difference * per_rank
-    if distance <= length - 1:
-        ruler = "├" + "─" * max(round(distance) - 1, 0) + "┤"
-        marks[0] = f"{margin}{ruler} critical difference {result.critical_difference:.2f}"
+    told = f"critical difference {result.critical_difference:.2f}"
+    if distance > length - 1:
+        ruler = f"{margin}{told}, more than the ranks can differ"
     else:
-        marks[0] = f"{margin}critical difference {result.critical_difference:.2f}, more than the ranks can differ"
+        line = "├" + "─" * max(round(distance) - 1, 0) + "┤"
+        fits = len(told) + 2 <= len(margin)
+        ruler = f"{told:<{len(margin)}}{line}" if fits else f"{margin}{line} {told}"
     every = next(every for every in (1, 2, 5, 10, 20, 50, 100) if every * per_rank > len(str(len(names))))
     scale = [" "] * (length + 3)
     for rank in range(1, len(names) + 1, every):
         place = (rank - 1) * per_rank
         scale[place : place + len(str(rank))] = str(rank)
-    marks[1] = margin + "".join(scale).rstrip()
     lines = []
     for name in names:
         place = round((result.ranks[name] - 1) * per_rank)
         axis = "·" * place + "●" + "·" * (length - 1 - place)
         bars = "".join(" ┃" if name in group else "  " for group in result.groups)
         lines.append(f"{name:<{named}} {result.ranks[name]:5.2f}  {axis} {bars}".rstrip())
-    return "\n".join([*marks, *lines])
+    return "\n".join([ruler, margin + "".join(scale).rstrip(), *lines])
