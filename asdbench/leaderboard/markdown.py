@@ -21,7 +21,7 @@ from asdbench.leaderboard.words import (
     title_of,
 )
 
-MARKER = "Rendered by 'asdbench leaderboard render' from results/ and references/; do not edit by hand."
+MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
 
 
 def markdown_page(table: Table) -> str:

@@ -34,9 +34,10 @@ def count(number: int | None) -> str:
     """A number of learned parameters, three digits where it is large."""
     if number is None:
         return NONE
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if number >= 10 * size or (unit == "M" and number >= size):
-            return f"{number / size:.3g} {unit}"
+    if number >= 999_500:
+        return f"{number / 1e6:.3g} M"
+    if number >= 10_000:
+        return f"{number / 1e3:.3g} k"
     return f"{number:,}"
 
 

@@ -1,0 +1,227 @@
+"""A board in a real browser: sorting, filters, colours, a phone, and not one request."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from made_runs import made_run
+
+from asdbench.leaderboard import add_run, make_pages, render
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def chromium():
+    return os.environ.get("ASDBENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    place = chromium()
+    if not place:
+        pytest.skip("no Chromium: install one, or name it by ASDBENCH_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(
+            executable_path=place, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    root = tmp_path_factory.mktemp("board")
+    for scorer, quality in (("knn", 1.2), ("gmm", 0.6), ("lof", 0.9)):
+        for seed in (0, 1):
+            add_run(made_run(root / "runs", scorer=scorer, quality=quality, seed=seed), root / "boards")
+    add_run(made_run(root / "runs", scorer="broken", failed=["valve"]), root / "boards")
+    references = root / "boards" / "references"
+    references.mkdir()
+    text = (ROOT / "leaderboards" / "references" / "dcase2023-dev-dcase2023-baseline-mse.toml").read_text()
+    (references / "x.toml").write_text(text)
+    assert not render(root / "boards", make_pages(root / "boards", replicates=200)).problems
+    return root / "boards"
+
+
+@pytest.fixture
+def visit(browser, board):
+    """Opens a page; at the end nothing was requested but the page, and nothing went wrong."""
+    contexts, requests, errors = [], [], []
+
+    def go(name="synthetic.html", width=1280, scheme="light", **options):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on(
+            "console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
+        page.goto((board / name).as_uri())
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert all(url.startswith(board.as_uri()) or url == "data:," for url in requests), requests
+    assert len(requests) <= 2 * len(contexts)
+
+
+def column(page, number):
+    """Texts of a column in the rows that are shown, from top to bottom."""
+    script = """number => [...document.querySelectorAll("table.board > tbody")].filter(one => one.offsetParent)
+        .map(one => one.rows[0].cells[number].innerText.trim())"""
+    return page.evaluate(script, number)
+
+
+def numbers(texts):
+    return [float(text) for text in texts if text.replace(".", "").replace("-", "").isdigit()]
+
+
+def head(page, name):
+    return page.locator("tr.columns > th").filter(has=page.get_by_role("button", name=name, exact=True))
+
+
+def index_of(page, name):
+    return page.evaluate(
+        "name => [...document.querySelectorAll('tr.columns > th')].findIndex(one => one.innerText.trim() == name)", name
+    )
+
+
+def test_columns_sort_by_click_and_by_key(visit):
+    page = visit()
+    assert head(page, "Score").get_attribute("aria-sort") == "descending"
+    place = index_of(page, "fan")
+    before = numbers(column(page, place))
+    assert before != sorted(before, reverse=True) or before != sorted(before)
+    head(page, "fan").get_by_role("button").click()
+    assert head(page, "fan").get_attribute("aria-sort") == "descending"
+    assert head(page, "Score").get_attribute("aria-sort") is None
+    assert numbers(column(page, place)) == sorted(before, reverse=True)
+    head(page, "fan").get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert head(page, "fan").get_attribute("aria-sort") == "ascending"
+    assert numbers(column(page, place)) == sorted(before)
+    head(page, "valve").get_by_role("button").click()
+    assert column(page, index_of(page, "valve"))[-1] == "missing", "what is missing stays below"
+    head(page, "valve").get_by_role("button").click()
+    assert column(page, index_of(page, "valve"))[-1] == "missing"
+    head(page, "System").get_by_role("button").click()
+    names = column(page, 1)
+    assert names == sorted(names, key=str.lower)
+    assert len(names) == 5
+
+
+def test_machine_types_and_systems_are_filtered(visit):
+    page = visit()
+    shown = """[...document.querySelectorAll("th[data-machine]")].filter(one => one.offsetParent)
+        .map(one => one.innerText.trim())"""
+    assert page.evaluate(shown) == ["fan", "gearbox", "valve"]
+    scores = column(page, 2)
+    chips = page.locator(".controls .chip")
+    chips.filter(has_text="gearbox").click()
+    assert page.evaluate(shown) == ["gearbox"]
+    chips.filter(has_text="valve").click()
+    assert page.evaluate(shown) == ["gearbox", "valve"]
+    assert column(page, 2) == scores, "hidden columns change no score"
+    assert page.locator(".of-machines").get_attribute("colspan") == "2"
+    chips.filter(has_text="show all").click()
+    assert page.evaluate(shown) == ["fan", "gearbox", "valve"]
+    page.locator("#find").fill("mel gm")
+    assert [name.split("\n")[0] for name in column(page, 1)] == ["raw-mel + gmm"]
+    assert page.locator(".shown").inner_text() == "1 of 5 rows"
+    page.locator("#find").fill("")
+    assert len(column(page, 1)) == 5
+
+
+def test_details_open_and_close(visit):
+    page = visit()
+    run_id = page.locator("tbody.entry").filter(has_text="raw-mel + knn").locator(".runs code").first
+    assert not run_id.is_visible()
+    opener = page.get_by_role("button", name="Details of raw-mel + knn")
+    opener.click()
+    assert opener.get_attribute("aria-expanded") == "true"
+    assert run_id.is_visible()
+    assert "raw-mel-knn-synthetic-s0-" in run_id.inner_text()
+    opener.click()
+    assert not run_id.is_visible()
+
+
+def colours(page):
+    return page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+
+
+def test_dark_and_light_follow_the_system_and_the_reader(visit):
+    light, dark = visit(), visit(scheme="dark")
+    assert colours(light) != colours(dark)
+    dark.get_by_role("button", name="Switch between light and dark colours").click()
+    assert colours(dark) == colours(light)
+    cell = "getComputedStyle(document.querySelector('.board td')).backgroundColor"
+    assert dark.evaluate(cell) == light.evaluate(cell)
+
+
+@pytest.mark.parametrize("name", ["synthetic.html", "dcase2023-dev.html", "index.html"])
+def test_on_a_phone_the_page_does_not_scroll_sideways_and_the_score_is_seen(visit, name):
+    page = visit(name, width=375)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert page.evaluate("document.body.scrollWidth") <= 375
+    if name != "index.html":
+        box = page.locator("tbody.entry .score").first.bounding_box()
+        assert box["x"] + box["width"] <= 375
+        box = "document.querySelector('.scroll')"
+        inner = page.evaluate(f"{box}.scrollWidth > {box}.clientWidth")
+        assert inner, "the table scrolls in its own box"
+
+
+def test_intervals_are_drawn_to_scale_with_the_level_of_chance(visit):
+    page = visit()
+    drawn = page.evaluate(
+        """() => [...document.querySelectorAll("tbody.entry")].filter(one => one.querySelector(".bar")).map(one => {
+            const box = (name) => one.querySelector(name).getBoundingClientRect();
+            const [track, bar, dot, level] = [".track", ".bar", ".dot", ".level"].map(box);
+            const score = Number(one.querySelector(".score").dataset.value);
+            const [low, high] = one.querySelector(".range").innerText.split(" to ").map(Number);
+            return { score, low, high, left: bar.left - track.left, right: bar.right - track.left,
+                     dot: dot.left + dot.width / 2 - track.left, level: level.left - track.left, width: track.width };
+        })"""
+    )
+    assert len(drawn) == 4
+    first = drawn[0]
+    unit = (first["right"] - first["left"]) / (first["high"] - first["low"])  # pixels a point
+    for one in drawn:
+        assert one["left"] <= one["dot"] <= one["right"]
+        assert one["right"] - one["left"] == pytest.approx(unit * (one["high"] - one["low"]), abs=1.5)
+        assert one["dot"] - one["left"] == pytest.approx(unit * (100 * one["score"] - one["low"]), abs=1.5)
+        assert 0 <= one["level"] <= one["width"]
+        assert one["level"] == first["level"]
+
+
+def test_without_scripts_it_is_a_plain_table_with_all_in_it(visit):
+    page = visit(java_script_enabled=False)
+    assert page.locator("tbody.entry").count() == 5
+    assert page.locator("tbody.entry .missing").first.is_visible()
+    assert not page.locator(".controls").is_visible()
+    assert page.locator(".more summary").first.is_visible()
+
+
+def _abroad(url):
+    return [] if url.startswith(("file:", "data:")) else [url]
+
+
+def test_pages_of_the_project_open_without_a_fault(browser):
+    for path in sorted((ROOT / "leaderboards").glob("*.html")):
+        page = browser.new_page(viewport={"width": 375, "height": 800})
+        faults = []
+        page.on("console", lambda message, faults=faults: faults.append(message.text))
+        page.on("pageerror", lambda error, faults=faults: faults.append(str(error)))
+        page.on("request", lambda request, faults=faults: faults.extend(_abroad(request.url)))
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375, path
+        assert faults == []
+        page.close()

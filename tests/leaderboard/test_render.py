@@ -1,0 +1,315 @@
+"""Pages: the same records, the same bytes; bad input is named and hides nothing else; nobody else's file is touched."""
+
+import html.parser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import MACHINES, made_run
+
+from asdbench.leaderboard import add_run
+from asdbench.leaderboard.markdown import MARKER, escaped
+from asdbench.leaderboard.words import count, seconds
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def one_board(tmp_path_factory):
+    """Three systems, one of two seeds, one that failed on a machine type."""
+    root = tmp_path_factory.mktemp("board")
+    folders = [made_run(root / "runs", seed=seed, quality=1.5) for seed in (0, 1)]
+    folders.append(made_run(root / "runs", scorer="gmm", quality=0.4, parameters=1234567))
+    folders.append(made_run(root / "runs", scorer="a|b<i>", failed=["valve"], reason="it is <b>singular</b> | so"))
+    for folder in folders:
+        add_run(folder, root / "boards")
+    return root / "boards"
+
+
+@pytest.fixture
+def board_dir(one_board, tmp_path):
+    return Path(shutil.copytree(one_board, tmp_path / "boards"))
+
+
+@pytest.fixture
+def leaderboard(cli, board_dir):
+    return lambda verb, *words: cli("leaderboard", verb, "--board-dir", board_dir, *words)
+
+
+def pages(board_dir):
+    return {path.name: path.read_bytes() for path in board_dir.iterdir() if path.suffix in (".md", ".html")}
+
+
+def a_result(board_dir, begin="raw-mel-gmm"):
+    (path,) = (board_dir / "results").glob(f"{begin}*.json")
+    return path
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from asdbench.leaderboard import make_pages, render
+print(render(Path(sys.argv[1]), make_pages(Path(sys.argv[1]))).problems)
+"""
+
+
+def test_the_same_records_give_the_same_bytes_wherever_they_are_rendered(leaderboard, board_dir, tmp_path):
+    assert leaderboard("render").code == 0
+    first = pages(board_dir)
+    assert set(first) == {"synthetic.md", "synthetic.html", "index.md", "index.html"}
+    again = leaderboard("render")
+    assert "0 pages written, 4 unchanged, 0 removed" in again.out
+    other = tmp_path / "elsewhere"
+    (other / "results").mkdir(parents=True)
+    for path in sorted((board_dir / "results").iterdir(), reverse=True):  # another order in the folder
+        shutil.copy(path, other / "results")
+    environ = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "2"}
+    environ |= {"PYTHONPATH": str(ROOT), "MPLCONFIGDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, other], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+    assert pages(other) == first
+
+
+def test_check_names_every_page_that_is_not_as_its_records(leaderboard, board_dir):
+    outcome = leaderboard("check")
+    assert outcome.code == 1
+    assert f"{board_dir}/synthetic.html is missing." in outcome.err
+    leaderboard("render")
+    before = pages(board_dir)
+    assert leaderboard("check").code == 0
+    (board_dir / "synthetic.md").write_bytes(before["synthetic.md"].replace(b"| 1 ", b"| 2 ", 1))
+    (board_dir / "gone.html").write_bytes(before["synthetic.html"])
+    outcome = leaderboard("check")
+    assert outcome.code == 1
+    assert f"{board_dir}/synthetic.md does not match its records." in outcome.err
+    assert f"{board_dir}/gone.html is of no board any more." in outcome.err
+    assert "synthetic.html" not in outcome.err
+    assert "Render them: asdbench leaderboard render --board-dir" in outcome.err
+    assert (board_dir / "gone.html").exists(), "check changes nothing"
+    assert leaderboard("render").code == 0
+    assert pages(board_dir) == before
+
+
+def test_a_changed_record_makes_check_fail(leaderboard, board_dir):
+    leaderboard("render")
+    a_result(board_dir).unlink()
+    outcome = leaderboard("check")
+    assert outcome.code == 1
+    for name in ("synthetic.md", "synthetic.html", "index.md"):
+        assert f"{board_dir}/{name} does not match its records." in outcome.err or name == "index.md"
+
+
+def test_rendering_removes_its_own_stale_pages_and_nothing_else(leaderboard, board_dir):
+    leaderboard("render")
+    own = board_dir / "README.md"
+    own.write_text("# mine\n")
+    stale = [board_dir / "old.md", board_dir / "old.html"]
+    for path in stale:
+        path.write_bytes((board_dir / f"synthetic{path.suffix}").read_bytes())
+    outcome = leaderboard("render")
+    assert outcome.code == 0
+    assert not any(path.exists() for path in stale)
+    assert own.read_text() == "# mine\n"
+    assert all(MARKER in text.decode() for name, text in pages(board_dir).items() if name != "README.md")
+
+
+def damaged(path):
+    path.write_text("{")
+
+
+def newer(path):
+    content = json.loads(path.read_text())
+    content["record"]["schema_version"] = 99
+    path.write_text(json.dumps(content))
+
+
+def altered(path):
+    content = json.loads(path.read_text())
+    content["record"]["results"]["official_score"] = 0.99
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [(damaged, "is damaged"), (newer, "has a record of schema 99"), (altered, "is altered: results.official_score")],
+)
+def test_bad_entries_are_named_and_all_else_is_rendered(leaderboard, board_dir, harm, said):
+    path = a_result(board_dir)
+    harm(path)
+    for verb in ("render", "check"):
+        outcome = leaderboard(verb)
+        assert outcome.code == 1
+        assert f"{path} {said}" in outcome.err
+        assert "Traceback" not in outcome.err
+    text = (board_dir / "synthetic.md").read_text()
+    assert "raw-mel + knn" in text
+    assert "raw-mel + gmm" not in text
+
+
+def test_a_board_of_two_protocols_is_not_rendered_and_others_are(leaderboard, board_dir, tmp_path):
+    leaderboard("render")
+    before = pages(board_dir)
+    add_run(made_run(tmp_path / "more", scorer="lof", protocol="dcase2022"), board_dir)
+    add_run(made_run(tmp_path / "more", scorer="lof", dataset="mine"), board_dir)
+    outcome = leaderboard("render")
+    assert outcome.code == 1
+    assert "synthetic is not rendered:" in outcome.err
+    assert "raw-mel-lof-synthetic-s0" in outcome.err
+    after = pages(board_dir)
+    assert after["synthetic.md"] == before["synthetic.md"], "the last sound page stays"
+    assert {"mine.md", "mine.html"} <= set(after)
+    assert "synthetic" not in after["index.md"].decode().lower()
+    assert leaderboard("check").code == 1
+
+
+def test_a_wrong_reference_is_named_and_all_else_is_rendered(leaderboard, board_dir):
+    (board_dir / "references").mkdir()
+    (board_dir / "references" / "x.toml").write_text('systm = "x"\n')
+    outcome = leaderboard("render")
+    assert outcome.code == 1
+    assert "references/x.toml: unknown key 'systm'. Did you mean 'system'?" in outcome.err
+    assert (board_dir / "synthetic.html").exists()
+
+
+def test_a_page_that_cannot_be_written_does_not_keep_the_others_back(leaderboard, board_dir):
+    (board_dir / "synthetic.md").mkdir()
+    outcome = leaderboard("render")
+    assert outcome.code == 1
+    assert f"Cannot write {board_dir}/synthetic.md" in outcome.err
+    assert (board_dir / "synthetic.html").exists()
+
+
+def test_where_nothing_can_be_written_the_first_reason_is_told(leaderboard, board_dir):
+    for name in ("synthetic.md", "synthetic.html", "index.md", "index.html"):
+        (board_dir / name).mkdir()
+    outcome = leaderboard("render")
+    assert outcome.code == 2
+    assert f"Cannot write {board_dir}/index.html: it is a folder." in outcome.err
+    assert "--board-dir DIR" in outcome.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_an_error(leaderboard, board_dir):
+    board_dir.chmod(0o500)
+    outcome = leaderboard("render")
+    board_dir.chmod(0o700)
+    assert outcome.code == 2
+    assert "Cannot write" in outcome.err
+    assert "--board-dir" in outcome.err
+
+
+def test_a_folder_that_is_not_there_is_a_missing_requirement(cli, tmp_path):
+    for verb in ("render", "check"):
+        outcome = cli("leaderboard", verb, "--board-dir", tmp_path / "none")
+        assert outcome.code == 3
+        assert f"There is no folder {tmp_path / 'none'}" in outcome.err
+
+
+def test_one_board_can_be_rendered_alone(leaderboard, board_dir, tmp_path):
+    add_run(made_run(tmp_path / "more", dataset="mine"), board_dir)
+    outcome = leaderboard("render", "--board", "mine")
+    assert outcome.code == 0
+    assert set(pages(board_dir)) == {"mine.md", "mine.html", "index.md", "index.html"}
+    assert "Synthetic" in (board_dir / "index.md").read_text(), "the index has all of them"
+    outcome = leaderboard("render", "--board", "mien")
+    assert outcome.code == 2
+    assert "Did you mean 'mine'?" in outcome.err
+
+
+def test_the_markdown_is_a_table_with_every_row_and_reason(leaderboard, board_dir):
+    leaderboard("render")
+    text = (board_dir / "synthetic.md").read_text()
+    tables = [block.splitlines() for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)]
+    assert len(tables) == 2
+    for table in tables:
+        cells = [len(re.findall(r"(?<!\\)\|", line)) for line in table]
+        assert len(set(cells)) == 1, "as many cells in every line"
+        assert len({len(line) for line in table}) == 1, "columns stand in line in a terminal"
+        assert len(table) == 2 + 3 + 1, "three systems and chance"
+    assert "chance (random scores on these test clips)" in text
+    assert r"raw-mel + a\|b\<i\>: valve: failed: it is \<b\>singular\</b\> \| so" in text
+    assert "1.23 M" in text
+
+
+class Text(html.parser.HTMLParser):
+    """Rows of the board as a browser without scripts has them, and every address."""
+
+    def __init__(self):
+        super().__init__()
+        self.addresses, self.rows, self.tags = [], [], set()
+        self.cell = None
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag == "tbody" and "entry" in dict(attrs).get("class", ""):
+            self.rows.append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+            self.cell = True
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell and self.rows:
+            self.rows[-1][-1] += data
+
+
+def test_the_page_is_a_plain_table_without_scripts_and_escapes_names(leaderboard, board_dir):
+    leaderboard("render")
+    text = (board_dir / "synthetic.html").read_text()
+    parsed = Text()
+    parsed.feed(text)
+    names = [" ".join(row[1].split()) for row in parsed.rows]
+    assert names[0] == "raw-mel + knn"
+    assert set(names) >= {"raw-mel + knn", "raw-mel + gmm", "raw-mel + a|b<i>"}
+    best = parsed.rows[0]
+    assert best[0] == "1"
+    assert re.fullmatch(r"\d\d\.\d\d", best[2])
+    assert all(address.startswith(("index.html", "synthetic.md", "data:,")) for address in parsed.addresses)
+    assert not parsed.tags & {"b<i>", "iframe", "img", "object"}
+    assert "it is <b>singular" not in text
+    assert "it is &lt;b&gt;singular&lt;/b&gt; | so" in text
+    for machine in MACHINES:
+        assert f'data-machine="{machine}"' in text
+
+
+def test_the_boards_of_the_project_match_their_records(cli):
+    outcome = cli("leaderboard", "check", "--board-dir", ROOT / "leaderboards")
+    assert outcome.code == 0, outcome.err
+    names = {path.stem for path in (ROOT / "leaderboards").glob("*.html")}
+    assert names >= {"dcase2023-dev", "dcase2023-eval", "dcase2024-eval", "dcase2025-dev", "index"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (9123, "9,123"),
+        (85123, "85.1 k"),
+        (999_499, "999 k"),
+        (999_999, "1 M"),
+        (11_232_512, "11.2 M"),
+        (None, "–"),
+    ],
+)
+def test_numbers_of_parameters_are_short(value, text):
+    assert count(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0.00"), (1.456, "1.46"), (12.34, "12.3"), (12345.6, "12,346")])
+def test_times_have_three_digits(value, text):
+    assert seconds(value) == text
+
+
+def test_markdown_takes_names_as_they_are():
+    assert escaped("a|b_c*d\n<e> [f] `g` #h \\i") == r"a\|b\_c\*d \<e\> \[f\] \`g\` \#h \\i"
