@@ -1,6 +1,6 @@
 """Protocols: official scores of the DCASE challenges, thresholds, decisions and intervals."""
 
-from asdbench.protocols.bootstrap import bootstrap_intervals, paired_difference, paired_differences
+from asdbench.protocols.bootstrap import bootstrap_intervals, paired_difference
 from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS
 from asdbench.protocols.evaluation import evaluate
 from asdbench.protocols.requirements import require_scorable, undefined_terms
@@ -24,7 +24,6 @@ __all__ = [
     "evaluate",
     "fit_threshold",
     "paired_difference",
-    "paired_differences",
     "require_scorable",
     "undefined_terms",
 ]

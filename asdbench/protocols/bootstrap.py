@@ -52,26 +52,10 @@ def paired_difference(protocol: str, first: Sections, second: Sections, replicat
     Raises:
         UsageError: they were not scored on the same test clips.
     """
-    return paired_differences(protocol, first, second, replicates)[0]
-
-
-def paired_differences(
-    protocol: str, first: Sections, second: Sections, replicates: int = REPLICATES
-) -> tuple[Difference, dict[str, Difference]]:
-    """The difference in total and for each machine type.
-
-    Raises:
-        UsageError: they were not scored on the same test clips.
-    """
     require_same_clips(first, second)
-    points = [evaluate(protocol, sections) for sections in (first, second)]
+    points = [evaluate(protocol, sections).official_score for sections in (first, second)]
     one, two = (resampled_scores(protocol, sections, replicates) for sections in (first, second))
-    total = difference(points[0].official_score - points[1].official_score, one, two)
-    machines = {}
-    for machine in points[0].machines:
-        scores = [point.machines[machine].official_score for point in points]
-        machines[machine] = difference(scores[0] - scores[1], one, two, machine)
-    return total, machines
+    return difference(points[0] - points[1], one, two)
 
 
 def require_same_clips(first: Sections, second: Sections, names: tuple[str, str] = ("the first", "the second")) -> None:
