@@ -30,6 +30,7 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["evaluate"],
         ["submit"],
         ["compare"],
+        ["report"],
         ["cache", "prune"],
         ["leaderboard", "add"],
         *(["data", verb] for verb in ("make", "download", "verify", "info")),

@@ -115,7 +115,8 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
             raise RequirementError(f"The run's folder has no score files ({scores.name}/).")
         read = evaluate_folder(scores, protocol, truth, partial=True, interval="bootstrap" if truth else "none")
         found = read.sections
-        problems = _told(read.problems)
+        told = [problem for problem in read.problems if truth is not None or problem.kind != "unlabelled"]
+        problems = _told(told if evaluation is None else read.problems)  # that labels are missing is the headline
         if truth is not None and read.evaluation is not None:
             evaluation, intervals, partial = read.evaluation, read.intervals, partial or read.partial
         elif evaluation is not None and read.evaluation is not None:

@@ -17,7 +17,7 @@ DOTS = 60  # clips of a group that are still told apart as dots
 BINS = 30
 ROW_PX = 56
 DOMAIN_COLOURS = {"source": BLUE, "target": ORANGE, "": INK}
-_LANES = (0.0, 0.16, -0.16, 0.3, -0.3)  # where dots stand that would cover each other
+_LANES = (0.0, 0.14, -0.14, 0.28, -0.28)  # where dots stand that would cover each other
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_
                 _draw_histogram(axes, group, row, limit, edges, tallest)
             axes.annotate(
                 group.remark,
-                (1, row + (0.34 if dots else -0.42)),
+                (1, row + (0.36 if dots else -0.42)),
                 xycoords=("axes fraction", "data"),
                 ha="right",
                 va="center" if dots else "top",
@@ -152,7 +152,7 @@ def _draw_dots(axes: "Axes", group: Group, row: int, limit: float | None, logari
     for place in places:
         lane = next((lane for lane, end in enumerate(ends) if place - end >= 7), int(np.argmin(ends)))
         ends[lane] = place
-        lanes.append(row - 0.04 + _LANES[lane])
+        lanes.append(row - 0.12 + _LANES[lane])
     colour = DOMAIN_COLOURS.get(group.domain, INK)
     wrong = _is_wrong(group, ordered, limit)
     heights = np.array(lanes)
