@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.ground_truths import EVALUATOR
 from asdbench.protocols import Evaluation, Intervals, bootstrap_intervals, evaluate
-from asdbench.protocols.resampling import REPLICATES, Sections
 from asdbench.protocols.jackknife import official_jackknife
+from asdbench.protocols.resampling import REPLICATES, Sections
 from asdbench.score_files.alignment import align, list_score_files
 from asdbench.score_files.expectation import Expectation, expectation_of, likeliest_split
 from asdbench.score_files.ground_truth import GroundTruth, Key
