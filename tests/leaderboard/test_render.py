@@ -283,11 +283,32 @@ def test_the_page_is_a_plain_table_without_scripts_and_escapes_names(leaderboard
         assert f'data-machine="{machine}"' in text
 
 
-def test_the_boards_of_the_project_match_their_records(cli):
-    outcome = cli("leaderboard", "check", "--board-dir", ROOT / "leaderboards")
-    assert outcome.code == 0, outcome.err
-    names = {path.stem for path in (ROOT / "leaderboards").glob("*.html")}
+def test_from_runs_to_a_board(cli, small_dataset, tmp_path):
+    words = ["--extractor", "raw-mel", "--scorer", "knn", "--scorer", "gmm", "--seed", "0", "--seed", "1"]
+    ran = cli("run", "--dataset", small_dataset, *words, "--out", tmp_path / "runs", "--json")
+    assert ran.code == 0, ran.err
+    board_dir = tmp_path / "boards"
+    added = cli("leaderboard", "add", "--all", "--runs", tmp_path / "runs", "--board-dir", board_dir)
+    assert added.code == 0, added.err
+    assert "of paths only the last part was kept: asked.dataset" in added.err
+    assert cli("leaderboard", "render", "--board-dir", board_dir).code == 0
+    text = (board_dir / "small.md").read_text()
+    for scorer in ("knn", "gmm"):
+        scores = [run["official_score"] for run in ran.json["runs"] if run["scorer"] == scorer]
+        assert len(scores) == 2
+        line = next(line for line in text.splitlines() if f"raw-mel + {scorer}" in line)
+        assert f"{100 * sum(scores) / 2:.2f}" in line
+    assert str(small_dataset.parent) not in "".join(path.read_text() for path in board_dir.rglob("*.*"))
+
+
+def test_the_project_has_its_boards():
+    """That they match their records is what ``make boards-check`` holds."""
+    folder = ROOT / "leaderboards"
+    names = {path.stem for path in folder.glob("*.html")}
     assert names >= {"dcase2023-dev", "dcase2023-eval", "dcase2024-eval", "dcase2025-dev", "index"}
+    for name in names:
+        assert MARKER in (folder / f"{name}.md").read_text()
+        assert MARKER in (folder / f"{name}.html").read_text()
 
 
 @pytest.mark.parametrize(
