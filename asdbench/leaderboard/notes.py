@@ -58,7 +58,9 @@ def partial_note(table: Table) -> str:
 def column_notes(table: Table) -> list[tuple[str, str]]:
     """Columns and what they hold, as far as the board has them."""
     protocol = table.board.protocol
-    score = f"The official score of {protocol} in percent: {formula_of(protocol)}. {_OVER_SEEDS}"
+    score = f"The official score of {protocol} in percent: {formula_of(protocol)}."
+    if table.of("measured"):
+        score += f" {_OVER_SEEDS}"
     notes = [("Score", score)]
     if table.of("measured"):
         notes += [
