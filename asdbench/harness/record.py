@@ -162,7 +162,7 @@ def load_record(folder: Path) -> RunRecord:
             raise RecordError(
                 f"{path} has schema {version}; this asdbench knows {SCHEMA} and older ones. A newer asdbench reads it."
             )
-        return RunRecord.model_validate(_migrated(content))
+        return RunRecord.model_validate(migrated(content))
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -178,7 +178,7 @@ def read_record(folder: Path) -> RunRecord | None:
         return None
 
 
-def _migrated(content: dict[str, Any]) -> dict[str, Any]:
+def migrated(content: dict[str, Any]) -> dict[str, Any]:
     """A record of an older schema in today's.
 
     Version 1 kept one loss curve for all machine types; version 2 the interval of the official score alone; version 3

@@ -63,7 +63,6 @@ class Replay:
 
 def reopen(
     record: RunRecord,
-    folder: Path | None = None,
     *,
     data_root: Path | None = None,
     plugin_path: Sequence[Path] = (),

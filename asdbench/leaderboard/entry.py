@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import SCHEMA as RECORD_SCHEMA
-from asdbench.harness.record import RunRecord, _migrated
+from asdbench.harness.record import RunRecord, migrated
 from asdbench.protocols import SectionScores
 from asdbench.protocols.resampling import Sections, in_order_of_names
 
@@ -111,7 +111,7 @@ def load_entry(path: Path) -> Entry:
         record = content.get("record")
         if isinstance(record, dict):
             _require_known(path, "a record of schema", record.get("schema_version"), RECORD_SCHEMA)
-            content = {**content, "record": _migrated(record)}
+            content = {**content, "record": migrated(record)}
         entry = Entry.model_validate(content)
     except OSError as error:
         raise EntryError(f"{path} cannot be read: {error.strerror or error}.") from error

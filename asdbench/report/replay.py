@@ -34,6 +34,6 @@ def reopened(
     from asdbench.harness.replay import reopen
 
     try:
-        return reopen(record, folder, data_root=data_root, plugin_path=plugin_path)
+        return reopen(record, data_root=data_root, plugin_path=plugin_path)
     except (AsdbenchError, OSError) as error:
         return f"{error}\nOnce they are there: asdbench report {folder.name}"
