@@ -52,7 +52,7 @@ def markdown_page(table: Table) -> str:
         lines += [f"- {escaped(row.label)}: {escaped('; '.join(row.partial))}" for row in partial]
     published = table.of("published")
     if published:
-        lines += ["", "## Sources", "", *(_source(row) for row in published)]
+        lines += ["", "## Sources", "", *_sources(published)]
     lines += ["", "## Reading the table", "", *(f"- **{name}.** {text}" for name, text in column_notes(table))]
     return "\n".join(lines) + "\n"
 
@@ -110,6 +110,7 @@ def _machines(table: Table) -> list[str]:
     rows = [
         [_name(row), *(_number(row, cell, best.get(f"machine:{name}")) for name, cell in row.machines.items())]
         for row in table.rows
+        if not row.total_alone
     ]
     return aligned(header, rows, left=1)
 
@@ -121,12 +122,20 @@ def _name(row: Row) -> str:
 
 def _number(row: Row, cell: Cell, best: float | None) -> str:
     if cell.value is None:
-        return "missing"
+        return NONE if row.total_alone else "missing"
     return percent(cell.value) if row.kind == "chance" else _bold(percent(cell.value), cell, best)
 
 
 def _bold(text: str, cell: Cell, best: float | None) -> str:
     return f"**{text}**" if best is not None and cell.value == best else text
+
+
+def _sources(rows: Sequence[Row]) -> list[str]:
+    """A line for each source; several systems of one source share it."""
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        told.setdefault(_source(row), []).append(escaped(row.label))
+    return [f"- {'; '.join(names)}: {source}" for source, names in told.items()]
 
 
 def _source(row: Row) -> str:
@@ -137,4 +146,4 @@ def _source(row: Row) -> str:
     if reference.official_score is not None and reference.official_score_source:
         total = f" Total: {escaped(reference.official_score_source)}."
     card = f" Run it here: `asdbench run --system {reference.card}`." if reference.card else ""
-    return f"- {escaped(row.label)}: {escaped(reference.source).rstrip('.')}.{address}{total}{card}"
+    return f"{escaped(reference.source).rstrip('.')}.{address}{total}{card}"

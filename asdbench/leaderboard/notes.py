@@ -27,7 +27,8 @@ _COST = (
 )
 _PUBLISHED = (
     "Numbers of others, with their source. They carry no interval and no rank, because their scores are not at "
-    "hand; they stand where their score belongs. A total with * is computed from the published parts."
+    "hand; they stand where their score belongs. A total with * is computed from the published parts; – beside a "
+    "total: its parts were not published."
 )
 _PARTIAL = "Data that lack something of the challenge's; such rows are not ranked with whole ones."
 _MISSING = "A row in which a machine type is missing gets no total and no rank; the reasons are listed."
@@ -76,7 +77,7 @@ def column_notes(table: Table) -> list[tuple[str, str]]:
         notes.append(("Published", _PUBLISHED))
     if any(row.partial for row in table.rows):
         notes.append(("Partial", _PARTIAL))
-    if any(cell.value is None for row in table.rows for cell in row.machines.values()):
+    if any(cell.value is None for row in table.rows if not row.total_alone for cell in row.machines.values()):
         notes.append(("Missing", _MISSING))
     return notes
 

@@ -46,7 +46,9 @@ class Reference(BaseModel):
     url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="Of the source.")
     official_score: Percent | None = Field(default=None, description="In percent, where one was published.")
     official_score_source: str | None = Field(default=None, description="Where that one stands.")
-    machines: dict[str, PublishedTerms] = Field(min_length=1, description="By machine type.")
+    machines: dict[str, PublishedTerms] = Field(
+        default_factory=dict, description="By machine type; empty where a total alone was published."
+    )
 
     @field_validator("protocol")
     @classmethod
@@ -57,6 +59,8 @@ class Reference(BaseModel):
 
     @model_validator(mode="after")
     def _terms_of_its_year(self) -> "Reference":
+        if not self.machines and self.official_score is None:
+            raise ValueError("neither machines nor official_score: nothing was published")
         wanted = terms_of(self.protocol)
         for machine, terms in self.machines.items():
             told = {name for name, value in terms.model_dump().items() if value is not None}
@@ -94,12 +98,13 @@ class Reference(BaseModel):
         """The total from the published terms; None where some are missing."""
         parts = {machine: self._weighed(machine) for machine in self.machines}
         whole = {machine: terms for machine, terms in parts.items() if terms is not None}
-        return float(DEFINITIONS[self.protocol].of_dataset(whole)) if whole.keys() == parts.keys() else None
+        complete = whole.keys() == parts.keys() and len(whole) > 0
+        return float(DEFINITIONS[self.protocol].of_dataset(whole)) if complete else None
 
 
 @dataclass(frozen=True)
 class References:
-    """Published results by path, and one line for each that cannot be used."""
+    """Published results by path (and system, where a file has several), and one line for each that cannot be used."""
 
     references: dict[Path, Reference]
     problems: list[str]
@@ -110,17 +115,30 @@ def terms_of(protocol: str) -> tuple[str, ...]:
     return ("auc", "pauc") if protocol == "dcase2020" else ("auc_source", "auc_target", "pauc")
 
 
-def load_reference(path: Path) -> Reference:
-    """The published result in a file.
+def load_references(path: Path) -> dict[Path, Reference]:
+    """The published results in a file: one, or, of a table ``totals`` (system = percent), one for each system.
 
     Raises:
         PublishedError: it cannot be read, a key is unknown or missing, or a total is not that of its parts.
     """
     try:
         content: dict[str, Any] = read_toml(path)
-        reference = Reference.model_validate(content)
     except CardError as error:
         raise PublishedError(str(error)) from error
+    totals = content.pop("totals", None)
+    if totals is None:
+        return {path: _reference(path, content)}
+    if not isinstance(totals, dict) or not totals:
+        raise PublishedError(f"{path}: totals takes a table of systems and their official scores in percent.")
+    return {
+        path / system: _reference(path, {**content, "system": system, "official_score": percent})
+        for system, percent in totals.items()
+    }
+
+
+def _reference(path: Path, content: dict[str, Any]) -> Reference:
+    try:
+        reference = Reference.model_validate(content)
     except ValidationError as error:
         raise PublishedError(f"{path}: {_explained(error)}") from error
     told, computed = reference.official_score, reference.computed_score
@@ -137,7 +155,7 @@ def read_references(board_dir: Path) -> References:
         if path.name.startswith("."):
             continue
         try:
-            references[path] = load_reference(path)
+            references |= load_references(path)
         except PublishedError as error:
             problems.append(str(error))
     return References(references, problems)

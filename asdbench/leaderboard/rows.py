@@ -65,6 +65,11 @@ class Row:
     partial: tuple[str, ...] = ()
 
     @property
+    def total_alone(self) -> bool:
+        """Whether nothing but a total was published."""
+        return self.reference is not None and not self.reference.machines
+
+    @property
     def label(self) -> str:
         """Name and variant."""
         return f"{self.name} ({self.variant})" if self.variant else self.name

@@ -90,6 +90,8 @@ def missing_of(table: Table) -> list[tuple[Row, list[str], str]]:
     """Missing cells: row, machine types, reason; in the order of the rows."""
     found: list[tuple[Row, list[str], str]] = []
     for row in table.rows:
+        if row.total_alone:
+            continue  # as a note says
         reasons: dict[str, list[str]] = {}
         for machine, cell in row.machines.items():
             if cell.value is None:

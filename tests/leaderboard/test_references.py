@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asdbench.leaderboard.references import PublishedError, load_reference, read_references
+from asdbench.leaderboard.references import PublishedError, load_references, read_references
 from asdbench.registry import load_catalog
 
 BOARDS = Path(__file__).resolve().parents[2] / "leaderboards"
@@ -34,20 +34,27 @@ def reference(tmp_path):
     return write
 
 
+def one(path):
+    (found,) = load_references(path).values()
+    return found
+
+
 def test_those_of_the_project_are_sound_and_name_their_years_protocol():
     found = read_references(BOARDS)
     assert not found.problems
-    assert len(found.references) == 10
+    assert sum(bool(reference.machines) for reference in found.references.values()) == 10
     catalog = load_catalog()
     for reference in found.references.values():
         challenge = catalog.find("datasets", reference.dataset).challenge
         assert reference.protocol == challenge.protocol
+        if not reference.machines:
+            continue
         assert set(reference.machines) == set(challenge.splits[reference.split].machines)
         catalog.find("systems", reference.card)
 
 
 def test_a_sound_one_gives_its_scores(reference):
-    found = load_reference(reference())
+    found = one(reference())
     assert found.board == "dcase2023-dev"
     assert found.score_of("fan") == pytest.approx(0.6)
     assert found.score_of("valve") == pytest.approx(3 / (1 / 0.8 + 1 / 0.48 + 1 / 0.6))
@@ -56,7 +63,7 @@ def test_a_sound_one_gives_its_scores(reference):
 
 def test_the_partial_auc_of_2021_stands_for_both_domains(reference):
     text = SOUND.replace("2023", "2021").replace("official_score = 60.0\n", "")
-    found = load_reference(reference(text))
+    found = one(reference(text))
     assert found.score_of("valve") == pytest.approx(4 / (1 / 0.8 + 1 / 0.48 + 2 / 0.6))
 
 
@@ -78,9 +85,50 @@ def test_a_wrong_one_is_told_by_file_and_key(reference, before, after, said):
     assert before in SOUND
     path = reference(SOUND.replace(before, after, 1))
     with pytest.raises(PublishedError) as caught:
-        load_reference(path)
+        load_references(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
     found = read_references(path.parent.parent)
     assert not found.references
     assert len(found.problems) == 1
+
+
+TOTALS = """
+dataset = "dcase2023"
+split = "dev"
+protocol = "dcase2023"
+year = 2025
+source = "A paper"
+[totals]
+"One" = 60.0
+"Another, larger" = 66.08
+"""
+
+
+def test_a_file_of_totals_holds_a_result_for_each_system(reference):
+    found = load_references(reference(TOTALS))
+    assert [(own.system, own.official_score) for own in found.values()] == [("One", 60.0), ("Another, larger", 66.08)]
+    assert all(own.computed_score is None and own.score_of("fan") is None for own in found.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TOTALS.partition("[totals]")[0] + "totals = 3", "totals takes a table"),
+        (TOTALS.replace("66.08", "166.08"), "official_score"),
+        (SOUND.partition("official_score")[0], "neither machines nor official_score"),
+    ],
+)
+def test_wrong_totals_are_told(reference, text, words):
+    with pytest.raises(PublishedError, match=words):
+        load_references(reference(text))
+
+
+def test_the_totals_are_the_published_ones(shared_data):
+    import csv
+
+    with (shared_data / "published" / "official_score.csv").open() as file:
+        theirs = {(row["dataset"], row["split"], float(row["percent"])) for row in csv.DictReader(file)}
+    totals = [own for own in read_references(BOARDS).references.values() if not own.machines]
+    assert len(totals) == 13 + 14 + 14
+    assert {(own.dataset, own.split, own.official_score) for own in totals} <= theirs

@@ -12,6 +12,7 @@ from asdbench.registry import load_catalog
 CATALOG = load_catalog()
 NAMES = CATALOG.names("systems")
 REFERENCES = Path(__file__).resolve().parents[2] / "leaderboards" / "references"
+WITH_PARTS = sorted(path for path in REFERENCES.glob("*.toml") if "[machines]" in path.read_text())
 PARTS = {"extractor": "extractors", "scorer": "scorers", "frontend": "frontends", "augmentation": "augmentations"}
 
 
@@ -64,7 +65,7 @@ def test_the_papers_settings_stand_in_the_cards():
     assert baseline["autoencoder"] | stated | {"epochs": 100} == baseline["autoencoder"]
 
 
-@pytest.mark.parametrize("path", sorted(REFERENCES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WITH_PARTS, ids=lambda path: path.stem)
 def test_a_references_total_follows_from_its_parts(path):
     content = tomllib.loads(path.read_text())
     values = [value for machine in content["machines"].values() for value in machine.values()]
@@ -80,7 +81,7 @@ def test_a_references_total_follows_from_its_parts(path):
 
 def test_the_references_hold_the_known_totals():
     totals = {}
-    for path in REFERENCES.glob("*.toml"):
+    for path in WITH_PARTS:
         content = tomllib.loads(path.read_text())
         totals[content["dataset"], content["split"], content["card"]] = content.get("official_score")
     dev, evaluation = ("dcase2023", "dev"), ("dcase2023", "eval")
@@ -96,7 +97,7 @@ def test_the_references_are_the_published_numbers(shared_data):
     import csv
 
     ours = {}
-    for path in REFERENCES.glob("*.toml"):
+    for path in WITH_PARTS:
         content = tomllib.loads(path.read_text())
         for machine, terms in content["machines"].items():
             for term, percent in terms.items():
