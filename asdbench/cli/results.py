@@ -1,6 +1,7 @@
 """Tables and JSON of runs and plans."""
 
 import json
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
@@ -151,6 +152,10 @@ def next_command(plan: Plan) -> str:
         return (
             f"asdbench evaluate {plan.spec.out / plan.cells[0].run_id} --ground-truth DIR   (once the labels are known)"
         )
+    names = dict.fromkeys(cell.system or f"{cell.pipeline.extractor.name}+{cell.scorer.name}" for cell in plan.cells)
+    if len(names) > 1:
+        out = "" if plan.spec.out == Path("runs") else f" --out {plan.spec.out}"
+        return f"asdbench compare {' '.join(names)}{out}   (which of them the test clips tell apart)"
     if plan.spec.dataset == ["synthetic"]:
         return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
     if len(plan.spec.seed) == 1:
@@ -160,4 +165,4 @@ def next_command(plan: Plan) -> str:
         words += [f"--data-root {spec.data_root}"] if spec.data_root else []
         words += [f"--machine {machine}" for machine in spec.machine]
         return " ".join([*words, system, "--seed 0 --seed 1 --seed 2   (the spread over seeds)"])
-    return "asdbench list scorers   (others to compare; embeddings are kept, so a scorer costs seconds)"
+    return "asdbench report RUN   (pictures of one run); asdbench list scorers   (others to compare)"

@@ -72,6 +72,24 @@ def test_a_table_for_each_data_set(cli, small_dataset, other_dataset, tmp_path):
     assert [title.split(",")[0] for title in titles] == ["small", "recordings"]
 
 
+def test_the_next_command_compares_what_was_run(cli, small_dataset, tmp_path):
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "mahalanobis-lw")
+    told = cli("run", *words, "--out", tmp_path)
+    following = told.out.partition("Next: asdbench ")[2].partition("   (")[0].split()
+    assert following == ["compare", "raw-mel+knn", "raw-mel+mahalanobis-lw", "--out", str(tmp_path)]
+    assert cli(*following, "--replicates", "100").code == 0
+
+
+def test_reports_are_left_when_asked_for(cli, small_dataset, tmp_path):
+    words = ("run", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "identity")
+    assert cli(*words, "--out", tmp_path).code == 1
+    assert not list(tmp_path.glob("*/report.html"))
+    assert cli(*words, "--out", tmp_path, "--report").code == 1
+    done, failed = sorted(tmp_path.glob("*/report.html"), key=lambda path: "identity" in str(path))
+    assert "<svg" in done.read_text()
+    assert "256 dimensions" in failed.read_text()
+
+
 def test_a_machine_type_that_fails_leaves_the_others_results(plan, monkeypatch, tmp_path):
     from asdbench.harness import cell
 
