@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
@@ -9,7 +10,7 @@ from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 from asdbench.harness.tasks import FitTask, ScoreTask, Task
 
-NEWEST = 300  # past runs that are looked at
+NEWEST = 100  # past runs that are looked at
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,11 @@ class Estimates:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._paces = [pace for record in _newest(plan.spec.out) if (pace := _pace(record)) is not None]
         self._learnt: dict[str, list[float]] = {}
+
+    @cached_property
+    def _paces(self) -> list[Pace]:
+        return [pace for record in _newest(self._plan.spec.out) if (pace := _pace(record)) is not None]
 
     def of(self, task: Task) -> float | None:
         """Seconds that a task takes, or None."""

@@ -136,9 +136,11 @@ class Schedule:
     def tell_more_at_once(self, progress: Progress) -> None:
         """Say that cores lie idle, where that costs a minute or may do so."""
         fits, cores = len(self._fits), self._plan.cores // self._plan.spec.threads
+        if self._plan.spec.jobs != 1 or fits < 2 or cores < 2:
+            return
         seconds = self._estimates.left_s(self._fits, {}, 1)
         long = fits >= MANY_FITS if seconds is None else seconds > LONG_S
-        if self._plan.spec.jobs == 1 and fits > 1 and cores > 1 and long:
+        if long:
             progress.note(f"{fits} fits to do, one at a time; --jobs {min(fits, cores)} does more at once.")
 
     def _next(self) -> tuple[Task, bool] | None:
