@@ -123,13 +123,13 @@ def compare_on(
     reference: tuple[str, Sections] | None = None
     with progress.stage(f"compare on {dataset}", sum(len(one.runs[dataset]) for one in contestants)) as stage:
         for label, one in zip(labels_of(contestants), contestants, strict=True):
-            results, resampled = [], []
+            results, resampled = [], {}
             for run in one.runs[dataset]:
                 sections = sections_of(run.folder, run.record, truth)
                 reference = reference or (run.folder.name, sections)
                 require_same_clips(reference[1], sections, (reference[0], run.folder.name))
                 results.append(evaluate(protocol, sections))
-                resampled.append(resampled_scores(protocol, sections, replicates))
+                resampled[run.record.asked.seed] = resampled_scores(protocol, sections, replicates)
                 stage.advance(1, label)
             scored[label] = Scored(
                 runs=one.runs[dataset],
@@ -138,7 +138,7 @@ def compare_on(
                     machine: _mean([result.machines[machine].official_score for result in results])
                     for machine in results[0].machines
                 },
-                resampled=over_seeds(resampled, one.system),
+                resampled=over_seeds(resampled),
             )
     return Comparison(dataset, protocol, scored)
 

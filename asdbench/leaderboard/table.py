@@ -53,7 +53,7 @@ class _Resampler:
         self.known: dict[str, Resampled] = {}
 
     def of(self, system: System) -> Resampled:
-        return over_seeds([self._of_run(entry) for entry in system.runs.values()], system.key)
+        return over_seeds({entry.record.asked.seed: self._of_run(entry) for entry in system.runs.values()})
 
     def _of_run(self, entry: Entry) -> Resampled:
         key = digest({name: {no: own.scores for no, own in parts.items()} for name, parts in entry.scores.items()}, 32)

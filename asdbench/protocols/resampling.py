@@ -68,7 +68,7 @@ def resampled_scores(protocol: str, sections: Sections, replicates: int = REPLIC
     return Resampled(definition.of_dataset(values), machines)
 
 
-def over_seeds(runs: Sequence[Resampled], name: str) -> Resampled:
+def over_seeds(runs: Mapping[int, Resampled]) -> Resampled:
     """The mean over a system's seeds, in test sets whose seeds are resampled as well as their clips.
 
     An interval of it holds both what the choice of test clips and what the choice of seeds leaves open. Of n seeds,
@@ -76,28 +76,31 @@ def over_seeds(runs: Sequence[Resampled], name: str) -> Resampled:
     seeds; n draws would give (n - 1) / n of it, half with two seeds (Rao and Wu, Resampling Inference With Complex
     Survey Data, JASA 83, 1988, section 2). One run is returned as it is.
 
+    Systems of the same seeds meet the same draws, as they meet the same test clips: what a seed does to both, two
+    scorers on one trained network for instance, cancels in their difference. Other seeds are drawn by themselves.
+
     Args:
-        runs: one for each seed, from ``resampled_scores`` on the same clips.
-        name: of the system; the draws of seeds depend on it and on the number of seeds alone.
+        runs: by seed, from ``resampled_scores`` on the same clips; the draws depend on the seeds alone.
 
     Raises:
         UsageError: the runs have not the same machine types.
     """
-    first = runs[0]
-    if len(runs) == 1:
+    seeds = sorted(runs)
+    first = runs[seeds[0]]
+    if len(seeds) == 1:
         return first
-    apart = sorted({machine for run in runs for machine in run.machines.keys() ^ first.machines.keys()})
+    apart = sorted({machine for run in runs.values() for machine in run.machines.keys() ^ first.machines.keys()})
     if apart:
-        raise UsageError(f"The seeds of {name} have no mean: not all of them have results of {', '.join(apart)}.")
-    rng = np.random.default_rng(derive_seed(0, "seeds", name, len(runs)))
-    replicates = len(first.total)
-    drawn = rng.integers(0, len(runs), (len(runs) - 1, replicates))
+        named = ", ".join(map(str, seeds))
+        raise UsageError(f"Seeds {named} have no mean: not all of them have results of {', '.join(apart)}.")
+    rng = np.random.default_rng(derive_seed(0, "seeds", *seeds))
+    drawn = rng.integers(0, len(seeds), (len(seeds) - 1, len(first.total)))
 
     def mean(values: Sequence[Array]) -> Array:
         return np.asarray(np.take_along_axis(np.stack(values), drawn, axis=0).mean(axis=0))
 
-    machines = {machine: mean([run.machines[machine] for run in runs]) for machine in first.machines}
-    return Resampled(mean([run.total for run in runs]), machines)
+    machines = {machine: mean([runs[seed].machines[machine] for seed in seeds]) for machine in first.machines}
+    return Resampled(mean([runs[seed].total for seed in seeds]), machines)
 
 
 def interval(values: Any) -> Interval:

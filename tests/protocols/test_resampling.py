@@ -65,7 +65,7 @@ def constant(value, replicates=20_000):
 @pytest.mark.parametrize("values", [[0.5, 0.6], [0.5, 0.6, 0.61, 0.58, 0.44]])
 def test_seeds_add_the_variance_of_their_mean(values):
     """Test clips that change nothing leave the seeds': s^2 / n, s^2 the unbiased variance."""
-    found = over_seeds([constant(value) for value in values], "a system")
+    found = over_seeds(dict(enumerate(map(constant, values))))
     expected = np.var(values, ddof=1) / len(values)
     assert found.total.mean() == pytest.approx(np.mean(values), abs=2e-3)
     assert found.total.var() == pytest.approx(expected, rel=0.05)
@@ -75,24 +75,35 @@ def test_seeds_add_the_variance_of_their_mean(values):
 
 def test_one_seed_or_equal_seeds_add_nothing():
     run = resampled_scores("dcase2023", drawn(np.random.default_rng(2)), 100)
-    assert over_seeds([run], "a system") is run
-    found = over_seeds([run] * 3, "a system")
+    assert over_seeds({7: run}) is run
+    found = over_seeds(dict.fromkeys(range(3), run))
     np.testing.assert_allclose(found.total, run.total, rtol=1e-14)
     np.testing.assert_allclose(found.machines["valve"], run.machines["valve"], rtol=1e-14)
 
 
-def test_seeds_are_drawn_for_each_system_by_itself():
-    runs = [constant(0.4), constant(0.6)]
-    one, same, other = (over_seeds(runs, name).total for name in ("one", "one", "other"))
-    np.testing.assert_array_equal(one, same)
+def test_what_a_seed_does_to_two_systems_alike_cancels():
+    """Two scorers on the same trained networks: 1 point apart on every seed, far apart over seeds."""
+    values = {0: 0.50, 1: 0.58, 2: 0.47, 3: 0.61, 4: 0.55}
+    better = over_seeds({seed: constant(value) for seed, value in values.items()})
+    worse = over_seeds({seed: constant(value - 0.01) for seed, value in reversed(values.items())})
+    found = difference(0.01, better, worse)
+    assert found.ci95 == pytest.approx((0.01, 0.01), abs=1e-12)
+    assert (found.probability, found.significant) == (1.0, True)
+
+
+@pytest.mark.parametrize("others", [(2, 3), (0, 2), (0, 1, 2)])
+def test_other_seeds_are_drawn_by_themselves(others):
+    one = over_seeds({0: constant(0.4), 1: constant(0.6)}).total
+    other = over_seeds({seed: constant(0.4 + 0.1 * place) for place, seed in enumerate(others)}).total
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.05
 
 
 def test_seeds_of_other_machine_types_have_no_mean():
     rng = np.random.default_rng(3)
-    runs = [resampled_scores("dcase2023", drawn(rng, machines=own), 10) for own in (("fan",), ("fan", "valve"))]
-    with pytest.raises(UsageError, match=r"seeds of simclr have no mean: not all of them have results of valve\."):
-        over_seeds(runs, "simclr")
+    machines = {3: ("fan",), 5: ("fan", "valve")}
+    runs = {seed: resampled_scores("dcase2023", drawn(rng, machines=own), 10) for seed, own in machines.items()}
+    with pytest.raises(UsageError, match=r"Seeds 3, 5 have no mean: not all of them have results of valve\."):
+        over_seeds(runs)
 
 
 def test_a_difference_is_of_the_replicates():
@@ -132,10 +143,10 @@ def test_two_systems_of_equal_performance_are_called_apart_in_about_five_of_a_hu
         rng = np.random.default_rng([trial, seeds])
         hard = drawn(rng, 25, machines=("fan",))["fan", "00"].scores
         systems = []
-        for name in ("one", "other"):
+        for _ in ("one", "other"):
             own = hard + 0.7 * rng.normal(size=100)
             runs = [{("fan", "00"): section(own + 0.4 * rng.normal(size=100))} for _ in range(seeds)]
-            resampled = over_seeds([resampled_scores("dcase2023", run, 200) for run in runs], name)
+            resampled = over_seeds({seed: resampled_scores("dcase2023", run, 200) for seed, run in enumerate(runs)})
             systems.append((np.mean([point(run) for run in runs]), resampled))
         (one, first), (two, second) = systems
         apart += difference(one - two, first, second).significant
