@@ -15,7 +15,7 @@ from asdbench.core.files import clear_disk_full, clear_write_errors, write_text
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.entry import Entry, EntryError, SectionEntry, load_entry
-from asdbench.leaderboard.paths import last_part, without_places
+from asdbench.leaderboard.paths import homes_in, last_part, own_places, without_places
 from asdbench.leaderboard.verify import verify
 from asdbench.protocols import evaluate
 
@@ -65,7 +65,8 @@ def add_run(
     Raises:
         RecordError: the run's record cannot be read.
         RequirementError: score files or labels are missing.
-        EntryError: the results are not those of the score files, or another entry has this id.
+        EntryError: the results are not those of the score files, another entry has this id, or the record names the
+            home folder where it cannot be left out.
         UsageError: nothing can be written there.
     """
     entry, shortened = entry_of(folder, ground_truth)
@@ -87,7 +88,7 @@ def entry_of(folder: Path, ground_truth: "Path | GroundTruth | None" = None) -> 
     scores: dict[str, dict[str, SectionEntry]] = {}
     for (machine, section), rows in sorted(sections.items()):
         scores.setdefault(machine, {})[section] = SectionEntry.of(rows)
-    record, shortened = _without_places(record)
+    record, shortened = _without_places(record, str(folder))
     return Entry(record=record, scores=scores), shortened
 
 
@@ -136,16 +137,21 @@ def _scored(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth |
         raise
 
 
-def _without_places(record: RunRecord) -> tuple[RunRecord, list[str]]:
+def _without_places(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]:
     """The record without tracebacks and without places on the disk of whoever ran it."""
     content = json.loads(record.model_dump_json())
     dataset = content["asked"]["dataset"]
     for failure in content["failures"]:
         failure["detail"] = ""
-    content, places = without_places(content)
+    content, places = without_places(content, roots=own_places())
     if re.search(r"[/\\]", dataset):
         content["asked"]["dataset"] = last_part(dataset)
         places = list(dict.fromkeys([*places, "asked.dataset"]))
+    for place in homes_in(content):
+        raise EntryError(
+            f"{name} names your home folder in {place}, and no way was found to leave it out; it is not published.\n"
+            "Run it again with paths that do not lie there, relative ones for instance."
+        )
     return RunRecord.model_validate(content), places
 
 

@@ -9,7 +9,7 @@ from made_runs import made_run
 
 from asdbench.harness.record import load_record
 from asdbench.leaderboard import EntryError, add_run, load_entry, read_entries
-from asdbench.leaderboard.paths import shortened
+from asdbench.leaderboard.paths import own_places, shortened
 
 
 @pytest.fixture
@@ -151,12 +151,46 @@ def test_no_place_on_a_disk_goes_into_an_entry(tmp_path):
         (r"C:\Users\jane\pumps", "pumps"),
         ("see /srv/data/pumps/a.wav.", "see a.wav."),
         ("at https://example.org/a/b and 3 km/h of 1/2", "at https://example.org/a/b and 3 km/h of 1/2"),
+        ("Error:/home/jane/secret/x.wav", "Error:x.wav"),
+        ("file:///home/jane/x/y.wav", "y.wav"),
+        ("cannot open file:///home/jane/x/y.wav.", "cannot open y.wav."),
+        (r"\\server\share\dir\x.wav", "x.wav"),
+        (r"no file \\server\share\dir\x.wav here", "no file x.wav here"),
+        (r"[Errno 2] No such file: 'C:\\Users\\Jane Doe\\x.wav'", "[Errno 2] No such file: 'x.wav'"),
+        ("see ../private/thing/x.wav, ./private/thing/y.wav", "see x.wav, y.wav"),
+        ("/home/me/My Data/x.wav", "x.wav"),
+        ("no such file: /home/me/My Data/x.wav", "no such file: x.wav"),
+        (r"C:\Users\Jane Doe\data\x", "x"),
+        ("/home/me/a.wav is not as /home/me/secret/b.wav", "a.wav is not as b.wav"),
+        ('cannot read "/home/o\'brien/x/a.wav"', 'cannot read "a.wav"'),
+        ("weights=/home/jane/a/b.pt|cache=/var/tmp/c", "weights=b.pt|cache=c"),
+        (
+            "(https://example.org/a/b c/d) and http://example.org/~jane/e",
+            "(https://example.org/a/b c/d) and http://example.org/~jane/e",
+        ),
         ("asdbench.extractors.raw_mel:RawMel", "asdbench.extractors.raw_mel:RawMel"),
         ("linear", "linear"),
     ],
 )
 def test_of_paths_the_last_part_is_kept(text, short):
     assert shortened(text) == short
+
+
+def test_whose_folders_they_are_is_left_out_whatever_stands_around_them(monkeypatch, tmp_path):
+    home = tmp_path / "jane doe (laptop), new"
+    for variable, place in (("HOME", home), ("ASDBENCH_CACHE", home / "c"), ("ASDBENCH_DATA", tmp_path / "d [1]")):
+        monkeypatch.setenv(variable, str(place))
+    for text in (f"{home}/x/a.wav", f"read:{home}/a.wav", f"{home}/c/trained/a.wav is", f"{tmp_path}/d [1]/e/a.wav"):
+        short = shortened(text, own_places())
+        assert short.removeprefix("read:").removesuffix(" is") == "a.wav"
+
+
+def test_a_run_that_still_names_the_home_folder_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", "/home/jane")
+    folder = made_run(tmp_path / "runs", extractor_params={"flags": "-I/home/jane/include"})
+    with pytest.raises(EntryError, match=r"names your home folder in extractor\.params\.flags"):
+        add_run(folder, tmp_path / "boards")
+    assert not (tmp_path / "boards").exists()
 
 
 def test_scores_survive_as_they_are(tmp_path):
