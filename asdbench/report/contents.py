@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
+from asdbench.report.missing import AGAIN, missing_files
 from asdbench.score_files.alignment import list_score_files
 from asdbench.score_files.evaluation import evaluate_folder
 from asdbench.score_files.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
@@ -62,7 +63,8 @@ class Contents:
         results: by machine type, of ``evaluation`` or, of a failed run, what was scored all the same.
         sections: of the machine types that are shown.
         machines: machine types that are shown, also those without a score.
-        problems: what is missing or wrong, a line each.
+        missing: names of score files that the record tells of and that are not there, by machine type.
+        problems: what else is missing or wrong, a line each.
         partial: whether the score is of less than the whole data set.
         labelled_by: where labels are from, when they were given with the command.
     """
@@ -74,6 +76,7 @@ class Contents:
     results: dict[str, MachineResult]
     sections: list[SectionView]
     machines: list[str]
+    missing: dict[str, list[str]]
     problems: list[str]
     partial: bool
     labelled_by: Path | None
@@ -122,9 +125,11 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         elif evaluation is not None and read.evaluation is not None:
             problems += _differences(evaluation, read.evaluation)
         files = list_score_files(scores)[0]
+        missing = missing_files(record, files)
     except RequirementError as error:  # of a run that failed before anything was scored, for instance
-        problems.append(str(error))
-        files = []
+        files = list_score_files(scores)[0] if scores.is_dir() else []
+        missing = missing_files(record, files)
+        problems.append(f"{error} {AGAIN}" if missing else str(error))
     shown = [machine for machine in known if not machines or machine in machines]
     views = [
         view
@@ -140,6 +145,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         results=dict(results),
         sections=views,
         machines=shown,
+        missing={machine: names for machine, names in missing.items() if machine in shown},
         problems=problems,
         partial=partial,
         labelled_by=ground_truth if truth else None,

@@ -7,6 +7,7 @@ from asdbench.protocols import DEFINITIONS, MachineResult
 from asdbench.protocols.results import Interval
 from asdbench.report.contents import Contents
 from asdbench.report.decisions import Counts, count
+from asdbench.report.missing import AGAIN, told
 
 CHANCE = 0.5
 SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a word
@@ -24,6 +25,7 @@ class MachineRow:
         train: training clips.
         test: test clips.
         reason: why there are no scores.
+        gap: why there is nothing to show of its clips, a sentence; empty where there is something.
     """
 
     machine: str
@@ -33,6 +35,7 @@ class MachineRow:
     train: int
     test: int
     reason: str
+    gap: str
 
 
 def machine_rows(contents: Contents) -> list[MachineRow]:
@@ -52,6 +55,7 @@ def machine_rows(contents: Contents) -> list[MachineRow]:
                 train=record.dataset.train_clips.get(machine, 0),
                 test=record.dataset.test_clips.get(machine, 0),
                 reason="" if result is not None else reason_of_nothing(contents, machine),
+                gap=gap_of(contents, machine),
             )
         )
     return rows
@@ -66,6 +70,14 @@ def reason_of_nothing(contents: Contents, machine: str) -> str:
     if not views:
         return "no score files"
     return "no labels" if any(view.labels is None for view in views) else "not in the record"
+
+
+def gap_of(contents: Contents, machine: str) -> str:
+    """Why no clip of a machine type can be shown; empty where some can."""
+    if contents.sections_of(machine):
+        return ""
+    names = contents.missing.get(machine)
+    return f"{told(machine, names)}. {AGAIN}" if names else f"{reason_of_nothing(contents, machine)}."
 
 
 def columns(contents: Contents) -> dict[str, str]:
@@ -102,7 +114,8 @@ def findings(contents: Contents, rows: Sequence[MachineRow]) -> list[str]:
     means = totals(contents)
     if {"auc_source", "auc_target"} <= set(means):
         lines.append(_domain_gap(means))
-    lines += _decisions([row.counts for row in rows if row.counts is not None])
+    lines += _decisions([row.counts for row in rows if row.counts is not None], list(contents.missing))
+    lines += _missing(contents)
     return [line for line in lines if line]
 
 
@@ -129,14 +142,24 @@ def _domain_gap(means: Mapping[str, float]) -> str:
     )
 
 
-def _decisions(counts: Sequence[Counts]) -> list[str]:
+def _missing(contents: Contents) -> list[str]:
+    """What of the record has no score files any more, and how to get them back."""
+    if not contents.missing:
+        return []
+    parts = "; ".join(told(machine, names) for machine, names in contents.missing.items())
+    from_record = " Scores are from the record." if contents.evaluation is contents.record.results else ""
+    return [f"{parts[0].upper()}{parts[1:]}.{from_record} {AGAIN}"]
+
+
+def _decisions(counts: Sequence[Counts], missing: Sequence[str]) -> list[str]:
     total = sum(counts, Counts())
     if not total.normal or not total.anomaly:
         return []
     return [
         f"At the thresholds that it was run with, {total.false_alarms} of {total.normal} normal clips raise a false "
         f"alarm ({_percent(total.false_alarms / total.normal)}) and {total.misses} of {total.anomaly} anomalies are "
-        f"missed ({_percent(total.misses / total.anomaly)})."
+        f"missed ({_percent(total.misses / total.anomaly)})"
+        + (f"; clips whose score files are missing ({', '.join(missing)}) are not counted." if missing else ".")
     ]
 
 
