@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.console import table_console
+from asdbench.cli.console import print_whole, table_console
 from asdbench.cli.progress import in_words
 from asdbench.harness.forecast import Forecast, Outlook
 from asdbench.harness.plan import Plan
@@ -61,7 +61,7 @@ def print_plan(plan: Plan, forecast: Forecast) -> None:
         table = data.table
         line = f"{table.name}: {len(table)} clips of {', '.join(table.machines)}; protocol {table.protocol}"
         console.print(Text(line), soft_wrap=True)
-    console.print(_table(forecast.cells, several=len(plan.recordings) > 1))
+    print_whole(_table(forecast.cells, several=len(plan.recordings) > 1))
     console.print(Text(_sum(plan, forecast), "bold"), soft_wrap=True)
 
 
@@ -71,7 +71,7 @@ def _table(cells: Sequence[Outlook], several: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in ("seed", "about") else "left", no_wrap=True)
-    table.add_column("run", overflow="fold")
+    table.add_column("run", no_wrap=True)
     for outlook in cells:
         cell = outlook.cell
         row = [cell.data.table.name] * several + [cell.system or ""] * named

@@ -1,14 +1,16 @@
 """Tables and JSON of runs and plans."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.console import table_console
+from asdbench.cli.console import table_console, width_of
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.plan import Recordings
 from asdbench.harness.record import FILE
@@ -55,11 +57,8 @@ def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
                 record = records[cell.run_id]
                 key = (record.asked.system, record.extractor.name, record.scorer.name)
                 systems.setdefault(key, []).append(record)
-        table = _table(systems, data, plan, _parts(data.table.protocol))
-        if console.measure(table).maximum > console.width:
-            table = _table(systems, data, plan, ())
         console.print()
-        console.print(table)
+        _print_table(console, systems, data, plan)
     failed = [records[cell.run_id] for cell in plan.cells if records[cell.run_id].status == "failed"]
     for record in failed:
         for failure in record.failures:
@@ -74,10 +73,26 @@ def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
     console.print(Text.assemble(("Next: ", "dim"), again if failed else next_command(plan)), soft_wrap=True)
 
 
+def _print_table(console: Console, systems: dict[System, list[RunRecord]], data: Recordings, plan: Plan) -> None:
+    """The widest table that fits; what is left out for want of room is said, and no number is ever cut."""
+    terms = _terms(data.table.protocol)
+    for machines, means in ((data.table.machines, terms), (data.table.machines, ()), ((), ())):
+        table = _table(systems, data, plan, machines, means)
+        if width_of(table, console) <= console.width:
+            break
+    console.print(table)
+    if not machines:
+        text = f"Machine types need more than {console.width} columns: asdbench runs show RUN, or --json."
+        console.print(Text(text, "dim"), soft_wrap=True)
+
+
 def _table(
-    systems: dict[System, list[RunRecord]], data: Recordings, plan: Plan, parts: tuple[tuple[str, str], ...]
+    systems: dict[System, list[RunRecord]],
+    data: Recordings,
+    plan: Plan,
+    machines: Sequence[str],
+    terms: Sequence[tuple[str, str]],
 ) -> Table:
-    machines = data.table.machines
     seeds = len(dict.fromkeys(plan.spec.seed))
     spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
     score = f"official score of {data.table.protocol}"
@@ -86,11 +101,9 @@ def _table(
     title = f"{data.table.name}, {score} in percent{spread if data.labelled else ''}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
     named = any(name for name, _, _ in systems)
-    if named:
-        table.add_column("system", no_wrap=True)
-    table.add_column("extractor", no_wrap=True)
-    table.add_column("scorer", no_wrap=True)
-    for column in (*machines, *(name for name, _ in parts)):
+    for column in (*(("system",) if named else ()), "extractor", "scorer"):
+        table.add_column(column, overflow="fold")
+    for column in (*machines, *(name for name, _ in terms)):
         table.add_column(column, justify="right", no_wrap=True)
     total = "partial score" if data.table.lacks else "official score"
     table.add_column(total, justify="right", no_wrap=True, style="bold")
@@ -98,29 +111,35 @@ def _table(
     for (name, extractor, scorer), runs in order:
         results = [run.results for run in runs if run.results is not None]
         cells = [name or "", extractor, scorer] if named else [extractor, scorer]
-        if len(results) < len(runs):
-            failed = any(run.status == "failed" for run in runs)
-            cells += [_salvaged(runs, machine) for machine in machines]
-            cells += ["-"] * len(parts) + ["failed" if failed else "no labels"]
-        else:
-            cells += [_percent([result.machines[column].official_score for result in results]) for column in machines]
-            cells += [_percent([_over_machines(result, term) for result in results]) for _, term in parts]
-            interval = runs[0].ci95
-            total = _percent([result.official_score for result in results])
-            if len(runs) == 1 and interval:
-                total += f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
-            cells.append(total)
-        table.add_row(*map(Text, cells))
+        cells += [_of_machine(runs, machine) for machine in machines]
+        whole = len(results) == len(runs)
+        cells += [_percent([_over_machines(one, term) for one in results]) if whole else "-" for _, term in terms]
+        table.add_row(*map(Text, [*cells, _total(runs)]))
     return table
 
 
-def _salvaged(runs: list[RunRecord], machine: str) -> str:
-    """The score of one machine type, where all runs have one though some failed elsewhere."""
+def _total(runs: list[RunRecord]) -> str:
+    """The official score; where seeds failed, that of the others, and how many they are."""
+    scores = [run.results.official_score for run in runs if run.results is not None]
+    if len(scores) < len(runs):
+        failed = any(run.status == "failed" for run in runs)
+        if not failed:
+            return "no labels"
+        return f"{_percent(scores)} ({len(scores)} of {len(runs)} seeds)" if scores else "failed"
+    text = _percent(scores)
+    interval = runs[0].ci95
+    if len(runs) == 1 and interval:
+        text += f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+    return text
+
+
+def _of_machine(runs: list[RunRecord], machine: str) -> str:
+    """The score of one machine type, where all seeds have one, though some may have failed elsewhere."""
     parts = [(run.results.machines if run.results else run.salvaged).get(machine) for run in runs]
     return "-" if None in parts else _percent([part.official_score for part in parts if part is not None])
 
 
-def _parts(protocol: str) -> tuple[tuple[str, str], ...]:
+def _terms(protocol: str) -> tuple[tuple[str, str], ...]:
     if protocol == "dcase2020":
         return (("AUC", "auc"), ("pAUC", "pauc"))
     return (("AUC source", "auc_source"), ("AUC target", "auc_target"), ("pAUC", "pauc"))
@@ -134,7 +153,8 @@ def _over_machines(result: Any, term: str) -> float:
 
 
 def _mean_score(runs: list[RunRecord]) -> float:
-    return fmean([run.results.official_score if run.results else -1.0 for run in runs])
+    scores = [run.results.official_score for run in runs if run.results]
+    return fmean(scores) if scores else -1.0
 
 
 def _percent(values: list[float]) -> str:

@@ -150,22 +150,27 @@ def run(
         more = f" (and {len(table.lacks) - 3} more)" if len(table.lacks) > 3 else ""
         progress.note(f"{table.name} is partial: {'; '.join(table.lacks[:3])}{more}. See: asdbench data verify")
     records = {record.run_id: record for record in execute(plan, progress)}
-    if report:
-        _write_reports(plan, progress)
     if as_json:
         typer.echo(results_as_json(records, plan))
     else:
         print_results(records, plan)
-    if any(record.status != "done" for record in records.values()):
+    without_report = _write_reports(plan, progress) if report else 0
+    if without_report or any(record.status != "done" for record in records.values()):
         raise typer.Exit(1)
 
 
-def _write_reports(plan: "Plan", progress: "Progress") -> None:
-    """A report for each run; those of runs that were done before are written anew."""
+def _write_reports(plan: "Plan", progress: "Progress") -> int:
+    """A report for each run, also of those that were done before; how many could not be written."""
+    from asdbench.core.errors import AsdbenchError
     from asdbench.report import write_report
 
-    spec = plan.spec
+    spec, failed = plan.spec, 0
     with progress.stage("reports", len(plan.cells)) as stage:
         for cell in plan.cells:
-            write_report(spec.out / cell.run_id, data_root=spec.data_root, plugin_path=spec.plugin_path)
+            try:
+                write_report(spec.out / cell.run_id, data_root=spec.data_root, plugin_path=spec.plugin_path)
+            except AsdbenchError as error:
+                failed += 1
+                typer.secho(f"no report of {cell.run_id}: {error}", fg="red", err=True)
             stage.advance(1, cell.name)
+    return failed

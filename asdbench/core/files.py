@@ -101,13 +101,16 @@ def in_folder(folder: Path, make: Callable[[], T]) -> T:
 
 
 def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, last through a loss of power; systems that cannot do without."""
-    with suppress(OSError):
+    """Make a file, or the names in a folder, last through a loss of power; not every system can sync a folder."""
+    try:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if not path.is_dir() or error.errno in NO_ROOM or error.errno == errno.EIO:
+            raise
 
 
 def sweep(path: Path) -> None:

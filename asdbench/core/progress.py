@@ -55,3 +55,23 @@ class Silent:
         yield SilentStage()
 
     overall = stage
+
+
+class Named:
+    """Progress whose stages have a few words behind their names."""
+
+    def __init__(self, progress: Progress, words: str) -> None:
+        self._progress = progress
+        self._words = words
+
+    def note(self, message: str) -> None:
+        """Pass on."""
+        self._progress.note(message)
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
+        """Open the stage under its longer name."""
+        return self._progress.stage(name + self._words, total)
+
+    def overall(self, name: str, total: int) -> AbstractContextManager[Stage]:
+        """Pass on."""
+        return self._progress.overall(name, total)

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +52,23 @@ def cache_entries(root: Path) -> list[CacheEntry]:
             groups.setdefault(key, []).append(path)
         for (own_kind, _), paths in groups.items():
             files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,))]
-            states = [file.stat() for file in files if file.is_file()]
-            newest = max((state.st_mtime for state in states), default=paths[0].stat().st_mtime)
+            states = [state for file in files if (state := _state(file)) is not None]
+            if not states and not any(path.exists() for path in paths):  # gone while we looked
+                continue
+            newest = max((state.st_mtime for state in states), default=time.time())
             size = sum(state.st_size for state in states)
             # Embeddings are there when the .npy is, so it goes first.
             ordered = sorted(paths, key=lambda path: path.suffix != ".npy")
             entries.append(CacheEntry(own_kind, tuple(ordered), size, newest))
     return sorted(entries, key=lambda entry: entry.made_at)
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """Of a file; None for a folder, and for what a running command has removed."""
+    try:
+        return path.stat() if path.is_file() else None
+    except FileNotFoundError:
+        return None
 
 
 def to_prune(
@@ -113,7 +124,8 @@ def _remove(entry: CacheEntry) -> None:
         if path.is_dir():
             retired = path.with_name(f".{path.name.lstrip('.')}.removed")
             shutil.rmtree(retired, ignore_errors=True)
-            path.rename(retired)
-            shutil.rmtree(retired)
+            with suppress(FileNotFoundError):
+                path.rename(retired)
+            shutil.rmtree(retired, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from asdbench.core.files import sweep, whole_folder
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
 from asdbench.datasets import Clip
+from asdbench.datasets.clips import Domain
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.failures import recorded
 from asdbench.harness.kept import Embedded
@@ -33,16 +36,31 @@ from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_i
 from asdbench.protocols.results import MachineResult
 from asdbench.registry import Component
 from asdbench.score_files import write_score_files
+from asdbench.score_files.names import file_name
 
 Outcomes = dict[str, dict[str, SectionOutcome]]
 
 
 def recorded_run(plan: Plan, cell: Cell) -> RunRecord | None:
     """The record of a run that counts as settled: done, or failed where failed ones are not to be tried again."""
-    record = read_record(plan.spec.out / cell.run_id)
-    if plan.spec.fresh or record is None:
+    folder = plan.spec.out / cell.run_id
+    record = read_record(folder)
+    if plan.spec.fresh or record is None or not _score_files_are_there(folder, record):
         return None
     return None if record.status == "failed" and plan.spec.retry_failed else record
+
+
+def _score_files_are_there(folder: Path, record: RunRecord) -> bool:
+    """Whether a scored section has lost its files."""
+    layout = record.dataset.layout
+    domains: tuple[Domain | None, ...] = ("source", "target") if layout == "dcase2021" else (None,)
+    return all(
+        any(
+            (folder / "scores" / file_name("anomaly_score", layout, machine, section, one)).is_file() for one in domains
+        )
+        for machine, sections in record.thresholds.items()
+        for section in sections
+    )
 
 
 def run_cell(
@@ -74,8 +92,7 @@ def run_cell(
     """
     folder = plan.spec.out / cell.run_id
     before = read_record(folder)
-    lock = plan.cache / "locks" / f"run-{digest([str(folder.resolve())])}.lock"
-    with exclusive(lock, wait=wait):
+    with exclusive(_lock(plan, folder), wait=wait):
         now = recorded_run(plan, cell)
         if now is not None and (now.status == "done" or now != before):
             return now
@@ -89,8 +106,18 @@ def run_cell(
 
 
 def record_failure(plan: Plan, cell: Cell, failures: Sequence[Failure]) -> RunRecord:
-    """Record a run whose process came to an end before it could say why."""
-    return _write(plan, cell, Embedded(failures=list(failures)), {}, list(failures), {}, None, None)
+    """Record a run that could not be done at all; one that another process has finished is read."""
+    folder = plan.spec.out / cell.run_id
+    with exclusive(_lock(plan, folder)):
+        now = recorded_run(plan, cell)
+        if now is not None and now.status == "done":
+            return now
+        sweep(folder)
+        return _write(plan, cell, Embedded(failures=list(failures)), {}, list(failures), {}, None, None)
+
+
+def _lock(plan: Plan, folder: Path) -> Path:
+    return plan.cache / "locks" / f"run-{digest([str(folder.resolve())])}.lock"
 
 
 def _score(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> RunRecord:
@@ -109,6 +136,10 @@ def _score(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> Ru
                     rows = embedded.rows[machine]
                     outcomes[machine] = score_machine(table, rows, cell.scorer, cell.seed, machine)
             stage.advance(1, machine)
+    told = {failure.machine for failure in failures}
+    if None not in told:  # nothing is done unless every machine type is
+        missing = [machine for machine in table.machines if machine not in outcomes and machine not in told]
+        failures += [Failure(stage="score", machine=machine, reason="It has no embeddings.") for machine in missing]
     seconds = {**embedded.seconds, "score": time.perf_counter() - started}
     evaluation, intervals = None, None
     if outcomes and cell.data.labelled:
@@ -166,7 +197,7 @@ def _write(
             machines=plan.spec.machine or None,
             seed=cell.seed,
             profile=cell.pipeline.profile,
-            params=plan.spec.params,
+            params=_given(plan, cell),
         ),
         extractor=_used(cell.pipeline.extractor),
         scorer=_used(cell.scorer),
@@ -199,6 +230,20 @@ def _write(
                 write_score_files(folder / "scores", layout, clips, outcome.scores[order], outcome.decisions[order])
         write_record(folder, record)
     return record
+
+
+def _given(plan: Plan, cell: Cell) -> dict[str, Any]:
+    """The parameters given by hand that concern this run, among those of the whole command."""
+    pipeline = cell.pipeline
+    parts = (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer)
+    own = {"extractor", "frontend", "augmentation", "scorer", *(part.name for part in parts)}
+    own |= {cell.data.asked} | ({"dataset"} if len(plan.recordings) == 1 else set())
+    found = {}
+    for key, value in plan.spec.params.items():
+        scope = key.rpartition(".")[0]
+        if (scope.removeprefix(f"{cell.system}.") if cell.system else scope) in own:
+            found[key] = value
+    return found
 
 
 def _used(component: Component) -> UsedComponent:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
@@ -79,6 +80,9 @@ class Workers:
     def start(self, task: Task, *, wait: bool) -> None:
         """Hand the task to an idle worker."""
         worker = self._idle.pop(0)
+        if not worker.alive:
+            worker.end()
+            worker = _Worker(self._plan, self._cores)
         worker.start(task, wait, self._progress)
         self._at_work[worker.line] = worker
 
@@ -110,12 +114,16 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # a forked child cannot use torch's threads or a GPU
         self.line, other = context.Pipe()
         self._process = context.Process(target=work, args=(other, plan, cores), daemon=True)
-        with _environment(OMP_NUM_THREADS=str(plan.spec.threads)):
+        with _environment(OMP_NUM_THREADS=str(plan.spec.threads)), _interrupts_ignored():
             self._process.start()
         other.close()
         self._task: Task | None = None
         self._progress: Progress | None = None
         self._stages: dict[int, tuple[ExitStack, Stage]] = {}
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
 
     def start(self, task: Task, wait: bool, progress: Progress) -> None:
         self._task, self._progress = task, progress
@@ -167,6 +175,19 @@ def _cause(exit_code: int | None) -> str:
         why = ", most likely for want of memory" if name == "SIGKILL" else ""
         return f"its process was killed ({name}{why}). With fewer --jobs each has more memory."
     return f"its process ended without a word (exit code {exit_code})."
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """What is started within never takes Ctrl-C, not even while it imports: the command does, and ends it."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

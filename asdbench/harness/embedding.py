@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from asdbench.harness.kept import SAVED, Embedded, KeptFit
 from asdbench.harness.machine import torch_threads
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure
+
+ATTEMPTS = 3  # at reading what was just computed
 
 
 class StageError(AsdbenchError):
@@ -87,12 +91,24 @@ class EmbeddingStage:
         What failed before, as ``failures`` say, is not tried again.
         """
         done = Embedded(failures=list(failures))
-        failed = {failure.machine for failure in failures}
         for group in self._cell.groups:
-            if not failed & {None, *group}:
-                done.failures += self.compute(group)
-            KeptFit(self._plan, self._cell, group).read_into(done)
+            self._add_group(group, done)
         return done
+
+    def _add_group(self, group: Sequence[str], done: Embedded) -> None:
+        """Compute and read one group; again, when somebody empties the cache in between."""
+        for _ in range(ATTEMPTS):
+            if not {failure.machine for failure in done.failures} & {None, *group}:
+                done.failures += self.compute(group)
+            if any(failure.stage == "fit" and failure.machine in (None, group[0]) for failure in done.failures):
+                return
+            failed = {failure.machine for failure in done.failures}
+            sound = [machine for machine in group if machine not in failed]
+            with suppress(FileNotFoundError):
+                KeptFit(self._plan, self._cell, group).read_into(done, sound)
+                return
+        reason = "Its embeddings are removed from the cache as soon as they are there."
+        done.failures += [Failure(stage="embed", machine=machine, reason=reason) for machine in sound]
 
     def _tell_wait(self) -> None:
         name = self._pipeline.extractor.name
@@ -181,7 +197,9 @@ class EmbeddingStage:
             macs = multiply_accumulates(extractor, clips, context) if extractor.curves else None
             file.write(json.dumps({"embed": seconds, "macs": macs}).encode())
         with whole_file(path) as file:
-            np.save(file, rows, allow_pickle=False)
+            content = BytesIO()  # NumPy's own writing to a file does not say that the disk is full
+            np.save(content, rows, allow_pickle=False)
+            file.write(content.getvalue())
 
     def _refuse_collapsed(self, rows: NDArray[np.float32], machine: str) -> None:
         fault = collapse(rows)

@@ -1,6 +1,7 @@
 """How long tasks will take, told from past runs and from what this command has done so far."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ class Pace:
     """Seconds a clip of a past run: fit for each training clip, embedding and scoring for each clip."""
 
     name: str
+    dataset: str
     params: Mapping[str, object]
     scorer: str
     fit_s: float
@@ -28,9 +30,9 @@ class Pace:
 class Estimates:
     """Estimates for the tasks of a plan.
 
-    A fit takes as long for each clip as the newest past run of the same extractor with the same parameters did, on
-    whatever data; without one, as the newest with other parameters; without any, as fits of the same extractor in this
-    command took. None means that nothing is known.
+    A fit takes as long for each clip as fits of the same extractor in this command took; before the first, as that of
+    the likest past run of it: with the same parameters, then on the same data, then the newest. Clips of other lengths
+    are not told apart. None means that nothing is known.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -41,8 +43,8 @@ class Estimates:
     def _paces(self) -> list[Pace]:
         return [pace for record in _newest(self._plan.spec.out) if (pace := _pace(record)) is not None]
 
-    def of(self, task: Task) -> float | None:
-        """Seconds that a task takes, or None."""
+    def of(self, task: Task, *, trained: bool = False) -> float | None:
+        """Seconds that a task takes, or None; of a fit that is ``trained`` only the embedding is left."""
         cell = self._plan.cells[task.cell]
         if isinstance(task, ScoreTask):
             learnt = self._learnt.get(_key(cell, task))
@@ -51,13 +53,14 @@ class Estimates:
         own = cell.data.table.select(machines=task.machines)
         train = sum(clip.split == "train" for clip in own)
         same = [pace for pace in self._paces if pace.name == cell.pipeline.extractor.name]
-        exact = [pace for pace in same if pace.params == cell.pipeline.extractor.params]
         learnt = self._learnt.get(_key(cell, task))
         if learnt:
             return fmean(learnt) * len(own)
-        for pace in (*exact, *same):
-            return pace.fit_s * train + pace.embed_s * len(own)
-        return None
+        params, data = cell.pipeline.extractor.params, cell.data.table.name
+        likest = max(same, key=lambda pace: (pace.params == params, pace.dataset == data), default=None)
+        if likest is None:
+            return None
+        return (0.0 if trained else likest.fit_s * train) + likest.embed_s * len(own)
 
     def learn(self, task: Task, seconds: float) -> None:
         """Take note of how long a task took."""
@@ -81,7 +84,8 @@ class Estimates:
         mean = fmean(told)
         whole = sum(mean if value is None else value for value in known)
         rest = [max(0.0, (mean if value is None else value) - since) for value, since in begun]
-        return max((whole + sum(rest)) / jobs, max(rest, default=0.0))
+        longest = max([*rest, *(value for value in known if value is not None)], default=0.0)
+        return max((whole + sum(rest)) / jobs, longest)
 
 
 def _key(cell: Cell, task: Task) -> str:
@@ -90,9 +94,12 @@ def _key(cell: Cell, task: Task) -> str:
 
 def _newest(root: Path) -> list[RunRecord]:
     """Past runs that are done, newest first."""
-    paths = [path for path in root.glob(f"*/{FILE}") if not path.parent.name.startswith(".")]
+    times = {}
+    for path in root.glob(f"*/{FILE}"):
+        with suppress(FileNotFoundError):  # a record that is being replaced
+            times[path] = path.stat().st_mtime if not path.parent.name.startswith(".") else 0.0
     found = []
-    for path in sorted(paths, key=lambda path: -path.stat().st_mtime)[:NEWEST]:
+    for path in sorted((path for path, time in times.items() if time), key=lambda path: -times[path])[:NEWEST]:
         try:
             record = load_record(path.parent)
         except RecordError:
@@ -110,6 +117,7 @@ def _pace(record: RunRecord) -> Pace | None:
     seconds = record.seconds
     return Pace(
         name=record.extractor.name,
+        dataset=record.dataset.name,
         params=record.extractor.params,
         scorer=record.scorer.name,
         fit_s=seconds.get("fit", 0.0) / train,

@@ -24,7 +24,7 @@ def recorded(failures: list[Failure], stage: str, machine: str | None) -> Iterat
         if error.concerns_all:
             raise
         failures.append(Failure(stage=stage, machine=machine, reason=str(error)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin that leaves must not take the command along
         detail = "".join(traceback.format_exception(error))
         reason = f"{type(error).__name__}: {error}"
         failures.append(Failure(stage=stage, machine=machine, reason=reason, detail=detail))

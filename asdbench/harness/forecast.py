@@ -67,7 +67,8 @@ def forecast(plan: Plan) -> Forecast:
             to_do.append(score)
             missing |= dict.fromkeys(own)
         tasks: list[Task] = [*own, score]
-        times = [estimates.of(task) for task in tasks]
+        ready = {task for task, one in kept.items() if one.is_trained and not fresh}
+        times = [estimates.of(task, trained=task in ready) for task in tasks]
         estimate = None if None in times else sum(value or 0.0 for value in times)
         fits = len(needs[number])
         state: Literal["done", "failed", "to do"] = record.status if record is not None else "to do"

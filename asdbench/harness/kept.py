@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -119,18 +119,20 @@ class KeptFit:
         found: dict[str, Any] = json.loads((self.trained / SAVED).read_text())
         return found
 
-    def read_into(self, done: Embedded) -> None:
-        """Add what is there to the embeddings of the other fits."""
-        for machine, path in self.files.items():
-            if path.is_file():
-                done.rows[machine] = np.load(path, allow_pickle=False)
-                measured = json.loads(path.with_suffix(".json").read_text())
-                _add(done.seconds, "embed", measured["embed"])
-                if measured.get("macs") is not None:
-                    done.macs[machine] = measured["macs"]
-        if not self.is_trained:
-            return
+    def read_into(self, done: Embedded, machines: Sequence[str]) -> None:
+        """Add embeddings of ``machines`` to those of the other fits; all of them, or nothing.
+
+        Raises:
+            FileNotFoundError: something is not there.
+        """
         facts = self.facts
+        rows = {machine: np.load(self.files[machine], allow_pickle=False) for machine in machines}
+        measured = {machine: json.loads(self.files[machine].with_suffix(".json").read_text()) for machine in machines}
+        done.rows |= rows
+        for machine, found in measured.items():
+            _add(done.seconds, "embed", found["embed"])
+            if found.get("macs") is not None:
+                done.macs[machine] = found["macs"]
         _add(done.seconds, "fit", facts["seconds"])
         done.notes += [note for note in facts["notes"] if note not in done.notes]
         if facts["curves"]:
@@ -147,9 +149,9 @@ class KeptFit:
         """Remove what a training kept to go on from."""
         shutil.rmtree(self.checkpoint, ignore_errors=True)
 
-    def forget(self) -> None:
+    def forget(self, on_wait: Callable[[], None] | None = None) -> None:
         """Remove everything; waits for a process that is at it."""
-        with exclusive(self.lock):
+        with exclusive(self.lock, on_wait=on_wait):
             for path in self.files.values():
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.trained, ignore_errors=True)

@@ -98,7 +98,7 @@ class TrainedNetwork(Model):
 class Failure(Model):
     """Why a cell has no result."""
 
-    stage: str = Field(description="fit, embed or score.")
+    stage: str = Field(description="features, fit, embed or score.")
     machine: str | None = Field(description="Machine type; None when it concerns all.")
     reason: str = Field(description="What the error said.")
     detail: str = Field(default="", description="Traceback, for errors that nobody foresaw.")

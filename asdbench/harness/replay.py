@@ -49,10 +49,11 @@ class Replay:
             )
         failures = EmbeddingStage(self._plan, cell, self._progress).compute(group)
         found = Embedded()
-        kept.read_into(found)
-        if machine not in found.rows:
+        try:
+            kept.read_into(found, [machine])
+        except FileNotFoundError as error:
             reason = next((failure.reason for failure in failures), "they are not in the cache")
-            raise RequirementError(f"There are no embeddings of {machine}: {reason}")
+            raise RequirementError(f"There are no embeddings of {machine}: {reason}") from error
         return self.table.select(machines=[machine]).blind_view(), found.rows[machine]
 
     def features(self, machine: str) -> FeatureReader:

@@ -2,9 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
+from asdbench.core.errors import DataError
 from asdbench.core.progress import Progress
 from asdbench.harness.cell import record_failure, recorded_run
 from asdbench.harness.crew import Alone, Crew, Workers
@@ -13,7 +14,7 @@ from asdbench.harness.estimate import Estimates
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, RunRecord
-from asdbench.harness.tasks import FitTask, Result, ScoreTask, Task, failure_of, fit_tasks
+from asdbench.harness.tasks import FitTask, Result, ScoreTask, Task, failure_of, fit_tasks, named
 
 MANY_FITS = 8  # worth a word about --jobs where nothing tells how long they take
 LONG_S = 60.0
@@ -47,17 +48,25 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     needs = fit_tasks(plan, to_do)
     if plan.spec.fresh:
         for task in dict.fromkeys(task for tasks in needs.values() for task in tasks):
-            KeptFit(plan, plan.cells[task.cell], task.machines).forget()
-    features_s = _prepare_features(plan, needs, progress)
+            kept = KeptFit(plan, plan.cells[task.cell], task.machines)
+            kept.forget(lambda: progress.note("Another process is training the same; waiting for it."))
+    features_s, broken = _prepare_features(plan, needs, progress)
+    for number, failure in broken.items():
+        del needs[number]
+        yield record_failure(plan, plan.cells[number], [failure])
     schedule = Schedule(plan, needs, features_s)
     with ExitStack() as stack:
         count = min(plan.spec.jobs or plan.cores, schedule.width)
         crew: Crew = stack.enter_context(Workers(plan, count, progress)) if count > 1 else Alone(plan, progress)
         schedule.tell_more_at_once(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
-        for record in schedule.run(crew):
+
+        def tell(runs: int) -> None:
             if overall is not None:
-                overall.advance(1, left_s=schedule.left_s(count))
+                overall.advance(runs, left_s=schedule.left_s(count))
+
+        tell(len(broken))
+        for record in schedule.run(crew, tell):
             yield record
 
 
@@ -71,19 +80,34 @@ def _build_parts(cells: Sequence[Cell]) -> None:
         component.build()
 
 
-def _prepare_features(plan: Plan, needs: dict[int, list[FitTask]], progress: Progress) -> dict[int, float]:
-    """Decode what the fits want, with all cores and before anything is trained; seconds by run."""
+def _prepare_features(
+    plan: Plan, needs: dict[int, list[FitTask]], progress: Progress
+) -> tuple[dict[int, float], dict[int, Failure]]:
+    """Decode what the fits want, with all cores and before anything is trained.
+
+    Returns:
+        Seconds that it took, by run; and of several data sets the runs on one whose recordings cannot be used.
+    """
     taken: dict[tuple[int, str], float] = {}
+    broken: dict[int, Failure] = {}
+    reasons: dict[int, Failure] = {}
     found = {}
     for number, tasks in needs.items():
         cell = plan.cells[number]
         key = (id(cell.data), repr(cell.pipeline.frontend.identity()))
-        if key not in taken and not all(KeptFit(plan, cell, task.machines).is_embedded for task in tasks):
+        if key[0] in reasons:
+            broken[number] = reasons[key[0]]
+        elif key not in taken and not all(KeptFit(plan, cell, task.machines).is_embedded for task in tasks):
             started = time.perf_counter()
-            EmbeddingStage(plan, cell, progress).prepare_features()
+            try:
+                EmbeddingStage(plan, cell, named(progress, plan, cell)).prepare_features()
+            except DataError as error:
+                if len(plan.recordings) == 1:
+                    raise
+                reasons[key[0]] = broken[number] = Failure(stage="features", machine=None, reason=str(error))
             taken[key] = time.perf_counter() - started
         found[number] = taken.get(key, 0.0)
-    return found
+    return found, broken
 
 
 def _tell_notes(record: RunRecord, cell: Cell, progress: Progress) -> None:
@@ -114,8 +138,8 @@ class Schedule:
         self._started: dict[Task, float] = {}
         self.width = max(len(fits), len(needs))
 
-    def run(self, crew: Crew) -> Iterator[RunRecord]:
-        """Keep the crew at work until every run has its record."""
+    def run(self, crew: Crew, tell: Callable[[int], None] = lambda runs: None) -> Iterator[RunRecord]:
+        """Keep the crew at work until every run has its record; ``tell`` is called when a task ends, with the runs."""
         while self._fits or self._scores or self._busy or self._started:
             while crew.free and (found := self._next()) is not None:
                 task, wait = found
@@ -123,6 +147,7 @@ class Schedule:
                 crew.start(task, wait=wait)
             for result in crew.results():
                 record = self._take(result)
+                tell(int(record is not None))
                 if record is not None:
                     yield record
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.locks import BusyError
-from asdbench.core.progress import Progress
+from asdbench.core.progress import Named, Progress
 from asdbench.harness.cell import run_cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.plan import Plan
+from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, RunRecord
 
 
@@ -69,6 +69,7 @@ def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
 def perform(plan: Plan, task: Task, progress: Progress, *, jobs: int | None = None, wait: bool = True) -> Result:
     """Do a task. Whatever goes wrong is part of the result."""
     cell = plan.cells[task.cell]
+    progress = named(progress, plan, cell)
     try:
         if isinstance(task, FitTask):
             stage = EmbeddingStage(plan, cell, progress, jobs)
@@ -79,9 +80,16 @@ def perform(plan: Plan, task: Task, progress: Progress, *, jobs: int | None = No
         return Result(task, busy=True)
     except AsdbenchError as error:
         return Result(task, error=error)
-    except Exception as error:  # nobody foresaw it, so it is told in full
+    except (Exception, SystemExit) as error:  # nobody foresaw it, so it is told in full
         detail = "".join(traceback.format_exception(error))
         return Result(task, death=f"{type(error).__name__}: {error}\n{detail}")
+
+
+def named(progress: Progress, plan: Plan, cell: Cell) -> Progress:
+    """Progress whose stages say which seed and data set they are of, where the command has several."""
+    words = [f"s{cell.seed}"] if len(set(plan.spec.seed)) > 1 else []
+    words += [cell.data.table.name] if len(plan.recordings) > 1 else []
+    return Named(progress, f" ({', '.join(words)})") if words else progress
 
 
 def failure_of(plan: Plan, task: Task, reason: str) -> Failure:

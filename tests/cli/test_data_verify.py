@@ -136,7 +136,7 @@ def test_info_of_a_whole_challenge(cli, challenge):
 def test_info_and_run_give_the_same_fingerprint(cli, challenge):
     root, words = challenge
     run = ("run", "--dataset", *words, "--extractor", "raw-mel", "--scorer", "knn", "--dry-run", "--json")
-    assert cli(*run).json["fingerprint"] == cli("data", "info", *words, "--json").json["fingerprint"]
+    assert cli(*run).json["datasets"][0]["fingerprint"] == cli("data", "info", *words, "--json").json["fingerprint"]
     assert cli("data", "info", root, "--json").json["fingerprint"] is not None
 
 

@@ -133,3 +133,38 @@ def test_two_commands_at_once_share_the_work(undisturbed, tmp_path):
     assert results(tmp_path / "runs") == undisturbed[0]
     trainings = sum(err.count("train simclr:") for _, err in told)
     assert trainings == 3, "each seed was trained by one of them"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
+def test_a_command_with_workers_killed_outright_leaves_none_of_them_and_goes_on(undisturbed, tmp_path):
+    words = (*MATRIX, "--jobs", 2, "--out", tmp_path / "runs")
+    process = start(tmp_path / "cache", *words)
+    deadline = time.monotonic() + 100
+    while not list((tmp_path / "cache").glob("trained/[!.]*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = children(process.pid)
+    process.kill()
+    process.communicate()
+    assert len(workers) >= 2
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+    nothing_is_half_written(tmp_path / "runs", tmp_path / "cache")
+    again = start(tmp_path / "cache", *words)
+    _, err = again.communicate(timeout=200)
+    assert again.returncode == 0, err
+    assert results(tmp_path / "runs") == undisturbed[0]
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(path.parent.name))
+    return found

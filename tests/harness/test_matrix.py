@@ -2,9 +2,11 @@
 
 import json
 import pickle
+import signal
 import textwrap
 from collections import deque
 
+import numpy as np
 import pytest
 
 from asdbench.core.errors import DataError, UsageError
@@ -120,10 +122,131 @@ def test_what_failed_is_done_again_only_when_asked(cli, small_dataset, tmp_path)
     again = cli(*words)
     assert (again.code, failed.stat().st_mtime_ns) == (1, before)
     assert "failed: raw-mel + identity, seed 0, fan" in again.out
+    wide = cli(*words, "--dry-run").out
+    assert all(path.parent.name in wide for path in tmp_path.glob("*/run.json")), "no id is cut"
     state = {run["scorer"]: run["state"] for run in cli(*words, "--dry-run", "--json").json["plan"]}
     assert state == {"identity": "failed", "knn": "done"}
     assert cli(*words, "--retry-failed").code == 1
     assert failed.stat().st_mtime_ns > before
+
+
+def test_recordings_that_cannot_be_used_cost_their_own_data_set_alone(cli, small_dataset, other_dataset, tmp_path):
+    spoilt = next((other_dataset / "pump" / "train").iterdir())
+    spoilt.write_bytes(b"")
+    words = ("--extractor", "raw-mel", "--scorer", "knn", "--scorer", "mahalanobis-lw", "--out", tmp_path / "runs")
+    told = cli("run", "--dataset", small_dataset, "--dataset", other_dataset, *words, "--json")
+    assert told.code == 1
+    assert [(run["dataset"], run["status"]) for run in told.json["runs"]] == [
+        *(("small", "done"),) * 2,
+        *(("recordings", "failed"),) * 2,
+    ]
+    (failure,) = told.json["runs"][2]["failures"]
+    assert failure["stage"] == "features"
+    assert f"{spoilt}: the file is empty" in failure["reason"]
+    assert cli("run", "--dataset", other_dataset, *words, "--retry-failed").code == 3, "alone, it is refused"
+
+
+def test_what_is_removed_from_the_cache_meanwhile_is_computed_again(plan, monkeypatch, fresh_cache):
+    from asdbench.harness.kept import KeptFit
+
+    read_into, removed = KeptFit.read_into, []
+
+    def emptied(self, done, machines):
+        if not removed:
+            removed.append(self.files["fan"])
+            removed[0].unlink()
+        read_into(self, done, machines)
+
+    monkeypatch.setattr(KeptFit, "read_into", emptied)
+    (record,) = execute(plan(), Silent())
+    assert record.status == "done"
+    assert set(record.results.machines) == {"fan", "valve"}
+    assert removed[0].is_file()
+
+
+def test_a_run_without_embeddings_of_a_machine_type_is_never_done(plan, monkeypatch):
+    from asdbench.harness.kept import KeptFit
+
+    def gone(self, done, machines):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(KeptFit, "read_into", gone)
+    (record,) = execute(plan(), Silent())
+    assert (record.status, record.results) == ("failed", None)
+    assert {failure.machine for failure in record.failures} == {"fan", "valve"}
+
+
+def test_lost_score_files_are_made_again(plan, tmp_path):
+    (record,) = execute(plan(), Silent())
+    lost = tmp_path / "runs" / record.run_id / "scores" / "anomaly_score_fan_section_00_test.csv"
+    before = lost.read_bytes()
+    lost.unlink()
+    assert forecast(plan()).cells[0].state == "to do"
+    list(execute(plan(), Silent()))
+    assert lost.read_bytes() == before
+
+
+def test_a_run_that_was_finished_elsewhere_is_not_recorded_as_failed(plan):
+    from asdbench.harness.cell import record_failure
+
+    whole = plan()
+    (done,) = execute(whole, Silent())
+    failure = Failure(stage="fit", machine=None, reason="its process was killed")
+    assert record_failure(whole, whole.cells[0], [failure]) == done
+    assert list(execute(whole, Silent())) == [done]
+
+
+def test_a_record_tells_the_parameters_that_concern_it_alone(plan):
+    params = {"knn.n_neighbors": "3", "lof.n_neighbors": "5", "frontend.n_mels": "64"}
+    knn, lof = execute(plan(scorer=["knn", "lof"], params=params), Silent())
+    assert knn.asked.params == {"knn.n_neighbors": "3", "frontend.n_mels": "64"}
+    assert lof.asked.params == {"lof.n_neighbors": "5", "frontend.n_mels": "64"}
+
+
+def test_a_component_that_leaves_is_a_failure_and_not_the_end(plan, monkeypatch, fresh_cache):
+    from asdbench.extractors.raw_mel import RawMel
+
+    def leave(*_):
+        raise SystemExit(0)
+
+    monkeypatch.setattr(RawMel, "fit", leave)
+    (record,) = execute(plan(), Silent())
+    assert record.status == "failed"
+    assert record.failures[0].reason == "SystemExit: 0"
+
+
+def test_a_disk_that_fills_while_embeddings_are_written_ends_the_command(plan, monkeypatch, fresh_cache):
+    """By a limit on the size of files, which the operating system itself enforces."""
+    import resource
+
+    from asdbench.core.errors import DiskFullError
+    from asdbench.extractors.raw_mel import RawMel
+
+    monkeypatch.setattr(RawMel, "embed", lambda self, clips, context: np.ones((len(clips), 200_000), np.float32))
+    list(execute(plan(scorer=["random"], params={"frontend.n_mels": "16"}, seed=[9]), Silent()))  # features are there
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        with pytest.raises(DiskFullError, match=r"No room left on the disk while writing .*embeddings"):
+            list(execute(plan(params={"frontend.n_mels": "16"}), Silent()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, was)
+
+
+def test_bars_say_which_seed_and_data_set_they_are_of(plan, small_dataset, other_dataset, fresh_cache):
+    class Listening(Silent):
+        def stage(self, name, total):
+            names.append(name)
+            return super().stage(name, total)
+
+    names: list[str] = []
+    list(execute(plan(dataset=[str(small_dataset), str(other_dataset)], seed=[0, 1]), Listening()))
+    assert {"features (s0, small)", "features (s0, recordings)", "score knn (s1, small)"} <= set(names)
+    names.clear()
+    list(execute(plan(fresh=True), Listening()))
+    assert "score knn" in names
 
 
 DEADLY = """
