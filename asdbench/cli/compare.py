@@ -32,7 +32,9 @@ def compare(
     ] = None,
     max_drop: Annotated[
         float | None,
-        typer.Option("--max-drop", metavar="POINTS", min=0.0, help="Exit code 1 when B's score is lower by more."),
+        typer.Option(
+            "--max-drop", metavar="POINTS", min=0.0, help="Exit code 1 when B is lower by more, or incomplete."
+        ),
     ] = None,
     alpha: Annotated[
         float,
@@ -60,6 +62,7 @@ def compare(
     from asdbench.cli.comparisons import contest_as_json, pair_as_json, print_contest, print_pair
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.leaderboard.comparison import compare_on, ranks_over_machines, shared_datasets
+    from asdbench.leaderboard.completeness import lacks
     from asdbench.leaderboard.contestants import find_contestant
 
     _require_sense(names, max_drop, alpha, figure)
@@ -73,8 +76,13 @@ def compare(
         truth = None if labelled and len(datasets) > 1 else ground_truth  # it is of one data set, of those without
         comparisons.append(compare_on(name, contestants, truth, replicates, progress))
     if len(contestants) == PAIR:
-        content = pair_as_json(comparisons, max_drop)
+        incomplete = lacks(*contestants)
+        content = pair_as_json(comparisons, max_drop, incomplete)
         typer.echo(json.dumps(content, indent=2)) if as_json else print_pair(contestants, comparisons, max_drop)
+        if max_drop is not None and incomplete:
+            lines = "".join(f"\n  {line}" for line in incomplete)
+            typer.secho(f"B ({names[1]}) is incomplete, so it does not pass:{lines}", fg="red", err=True)
+            raise typer.Exit(WORSE)
         if content["dropped"]:
             raise typer.Exit(WORSE)
         return
@@ -119,10 +127,19 @@ def _require_sense(names: list[str], max_drop: float | None, alpha: float, figur
 
 
 def _tell_left_out(contestants: "list[Contestant]", datasets: list[str]) -> None:
-    for one in contestants:
-        for note in one.notes:
-            typer.secho(f"warning: {note}", fg="yellow", err=True)
+    from asdbench.leaderboard.contestants import reason_of
+
+    failed = {run.folder: run.record for one in contestants for run in one.failed}
+    for folder, record in failed.items():
+        _warn(f"warning: {folder.name} failed and is left out: {reason_of(record)}")
+    unreadable = {folder: reason for one in contestants for folder, reason in one.unreadable.items()}
+    for folder, reason in unreadable.items():
+        asked = dict.fromkeys(one.asked for one in contestants if folder in one.unreadable)
+        _warn(f"warning: {reason} It may be one of {' or '.join(asked)}.")
     others = sorted({name for one in contestants for name in one.runs if name not in datasets})
     if others:
-        text = f"not compared on {', '.join(others)}, where not all of them have runs"
-        typer.secho(f"note: {text}", fg="yellow", err=True)
+        _warn(f"note: not compared on {', '.join(others)}, where not all of them have runs")
+
+
+def _warn(text: str) -> None:
+    typer.secho(text, fg="yellow", err=True)

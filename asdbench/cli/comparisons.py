@@ -22,8 +22,10 @@ HARD = "\N{NO-BREAK SPACE}"  # keeps its place at the end of a cell
 CELL = 8  # columns of a difference and the space before it
 
 
-def pair_as_json(comparisons: "Sequence[Comparison]", max_drop: float | None) -> dict[str, Any]:
-    """A less B on every data set; on a single one its parts stand at the top as well."""
+def pair_as_json(
+    comparisons: "Sequence[Comparison]", max_drop: float | None, incomplete: Sequence[str]
+) -> dict[str, Any]:
+    """A less B on every data set, and what B lacks; of a single data set its parts stand at the top as well."""
     a, b = comparisons[0].scored
     datasets: dict[str, Any] = {}
     for one in comparisons:
@@ -41,6 +43,7 @@ def pair_as_json(comparisons: "Sequence[Comparison]", max_drop: float | None) ->
         "a": a,
         "b": b,
         "dropped": any(own["dropped"] for own in datasets.values()),
+        "incomplete": list(incomplete),
         **{key: single[key] for key in ("protocol", "official_score", "machines") if single},
         "datasets": datasets,
     }

@@ -121,7 +121,7 @@ def _picked(out: Path, dataset: str | None, system: str | None, status: str | No
         and system in (None, name_of(one), one.extractor.name, one.scorer.name)
         and status in (None, one.status)
     }
-    return Stored(runs, stored.unreadable)
+    return Stored(runs, stored.damaged)
 
 
 def _score(record: "RunRecord") -> float:

@@ -21,11 +21,16 @@ class Stored:
 
     Attributes:
         runs: folder and record, by name of the folder.
-        unreadable: one line for each record that cannot be read.
+        damaged: folder and reason of each record that cannot be read.
     """
 
     runs: dict[Path, RunRecord]
-    unreadable: list[str]
+    damaged: dict[Path, str]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """One line for each record that cannot be read."""
+        return list(self.damaged.values())
 
 
 def find_runs(root: Path) -> Stored:
@@ -39,15 +44,15 @@ def find_runs(root: Path) -> Stored:
             f"There is no folder {root}.\nRuns go to ./runs unless asdbench run --out DIR says else."
         )
     runs: dict[Path, RunRecord] = {}
-    unreadable = []
+    damaged: dict[Path, str] = {}
     for path in sorted(root.glob(f"*/{FILE}")):
         if path.parent.name.startswith("."):  # under way, or left by a kill
             continue
         try:
             runs[path.parent] = load_record(path.parent)
         except RecordError as error:
-            unreadable.append(str(error))
-    return Stored(runs, unreadable)
+            damaged[path.parent] = str(error)
+    return Stored(runs, damaged)
 
 
 def find_run(name: str, root: Path) -> Path:

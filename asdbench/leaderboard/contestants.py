@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asdbench.core.digests import digest
@@ -28,14 +28,16 @@ class Contestant:
         system: how people call what was run.
         runs: by data set; one for each seed, in their order.
         single: whether one run was named, not a system.
-        notes: what the user should know of runs that were left out.
+        failed: runs of it that have no score and are left out.
+        unreadable: folders of records that cannot be read and may be of it, with the reason.
     """
 
     asked: str
     system: str
     runs: Mapping[str, tuple[Run, ...]]
     single: bool
-    notes: tuple[str, ...] = ()
+    failed: tuple[Run, ...] = ()
+    unreadable: Mapping[Path, str] = field(default_factory=dict)
 
 
 def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contestant:
@@ -63,7 +65,7 @@ def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contes
     stored = find_runs(root)
     own = {folder: record for folder, record in stored.runs.items() if _plain(name) in _spellings(record)}
     if own:
-        return _system(asked, root, own, stored.unreadable, dataset)
+        return _system(asked, root, own, stored.damaged, dataset)
     if any(folder.name.startswith(name) for folder in root.glob("*") if (folder / FILE).is_file()):
         return _single(asked, find_run(name, root), dataset)
     raise UsageError(_unknown(name, root, stored))
@@ -119,30 +121,41 @@ def _single(asked: str, folder: Path, dataset: str | None) -> Contestant:
     _require_on(dataset, asked, [record.dataset.name])
     if record.status != "done":
         raise AsdbenchError(
-            f"{asked} failed, so it has no score: {_reason(record)}\n"
+            f"{asked} failed, so it has no score: {reason_of(record)}\n"
             "Fix that and run it again: asdbench run ... --retry-failed"
         )
     return Contestant(asked, name_of(record), {record.dataset.name: (Run(folder, record),)}, single=True)
 
 
 def _system(
-    asked: str, root: Path, own: Mapping[Path, RunRecord], unreadable: Sequence[str], dataset: str | None
+    asked: str, root: Path, own: Mapping[Path, RunRecord], damaged: Mapping[Path, str], dataset: str | None
 ) -> Contestant:
     _require_on(dataset, asked, [record.dataset.name for record in own.values()])
-    wanted = {folder: record for folder, record in own.items() if dataset in (None, record.dataset.name)}
-    done = {folder: record for folder, record in wanted.items() if record.status == "done"}
-    failed = {folder.name: record for folder, record in wanted.items() if record.status != "done"}
+    wanted = [Run(folder, record) for folder, record in own.items() if dataset in (None, record.dataset.name)]
+    done = [run for run in wanted if run.record.status == "done"]
+    failed = [run for run in wanted if run.record.status != "done"]
     if not done:
-        reasons = "; ".join(f"{name}: {_reason(record)}" for name, record in failed.items())
+        reasons = "; ".join(f"{run.folder.name}: {reason_of(run.record)}" for run in failed)
         raise AsdbenchError(f"All runs of {asked} in {root} failed, so it has no score. {reasons}")
-    notes = [f"{name} failed and is left out: {_reason(record)}" for name, record in failed.items()]
-    notes += [f"{line} It may be one of {asked}." for line in unreadable]
     runs: dict[str, tuple[Run, ...]] = {}
-    for name in sorted({record.dataset.name for record in done.values()}):
-        there = [Run(folder, record) for folder, record in done.items() if record.dataset.name == name]
+    for name in sorted({run.record.dataset.name for run in done}):
+        there = [run for run in done if run.record.dataset.name == name]
         _require_one_system(asked, name, there)
         runs[name] = tuple(sorted(there, key=lambda run: run.record.asked.seed))
-    return Contestant(asked, name_of(next(iter(done.values()))), runs, single=False, notes=tuple(notes))
+    perhaps = {folder: reason for folder, reason in damaged.items() if _may_be_of(folder.name, wanted)}
+    return Contestant(asked, name_of(done[0].record), runs, single=False, failed=tuple(failed), unreadable=perhaps)
+
+
+def _may_be_of(folder: str, runs: Sequence[Run]) -> bool:
+    """Whether a folder may hold a run of the system; a run's id tells, another name does not."""
+    if not re.search(r"-s\d+-[0-9a-f]+$", folder):
+        return True
+    return any(_beginning(folder) == _beginning(run.record.run_id) for run in runs)
+
+
+def _beginning(run_id: str) -> str:
+    """System and data set of a run's id: all but seed and digest."""
+    return run_id.rsplit("-", 2)[0]
 
 
 def _require_one_system(asked: str, dataset: str, runs: Sequence[Run]) -> None:
@@ -188,7 +201,8 @@ def _require_on(dataset: str | None, asked: str, names: Iterable[str]) -> None:
         raise UsageError(f"--dataset {dataset}: {asked} has no run on it.{hint} It has: {', '.join(names)}.")
 
 
-def _reason(record: RunRecord) -> str:
+def reason_of(record: RunRecord) -> str:
+    """Why a run failed: its first failure."""
     if not record.failures:
         return "it does not say why."
     failure = record.failures[0]

@@ -165,6 +165,47 @@ def test_the_gate_holds_means_over_seeds(cli, make_run, out, tmp_path):
     assert cli(*words, f"{drop - 0.01:.4f}", "--json").json["dropped"] is True
 
 
+@pytest.mark.parametrize("gap", ["failed", "unreadable", "nameless", "seed", "data set"])
+def test_an_incomplete_system_does_not_pass_the_gate(cli, make_run, out, tmp_path, gap):
+    """All that is there of B is as good as A; without the gate it is compared and told."""
+    changed = tmp_path / "changed"
+    for folder in sorted(out.glob("raw-mel-knn-*")):
+        shutil.copytree(folder, changed / folder.name)
+    last = changed / "raw-mel-knn-pumps-s2-0"
+    words = ("compare", out / "raw-mel+knn", changed / "raw-mel+knn", *FEW)
+    gate = (*words, "--max-drop", "1")
+    assert cli(*gate).code == 0
+    if gap == "failed":
+        shutil.rmtree(last)
+        make_run("knn", 1.6, 2, out=changed, status="failed", results=None, failures=[FAILURE])
+        expected = "seed 2 on pumps failed (raw-mel-knn-pumps-s2-0): score of fan: a singular covariance"
+    elif gap == "data set":
+        make_run("knn", 1.6, out=out, dataset="belts")
+        expected = "no run on belts, which A has"
+    elif gap == "seed":
+        shutil.rmtree(last)
+        expected = "no run of seed 2 on pumps, which A has"
+    else:
+        name = last.name if gap == "unreadable" else "copy"
+        shutil.move(last, changed / name)
+        (changed / name / "run.json").write_text("{")
+        expected = f"{name} cannot be read and may be of it"
+    stopped = cli(*gate)
+    assert stopped.code == 1
+    assert f"B ({changed / 'raw-mel+knn'}) is incomplete" in stopped.err
+    assert expected in stopped.err
+    as_json = cli(*gate, "--json")
+    assert (as_json.code, expected in as_json.json["incomplete"], as_json.json["dropped"]) == (1, True, False)
+    assert cli(*words).code == 0
+    back = cli("compare", changed / "raw-mel+knn", out / "raw-mel+knn", *FEW, "--max-drop", "1")
+    assert back.code == 0, "more than there was is no gap"
+
+
+def test_a_run_named_by_itself_lacks_nothing(cli, out):
+    worse = ("compare", "raw-mel+knn", "raw-mel-lof-pumps-s1", "--out", out, *FEW, "--max-drop", "100", "--json")
+    assert cli(*worse).json["incomplete"] == []
+
+
 def test_several_data_sets_are_compared_each_by_itself(cli, make_run, out):
     for scorer, gap in (("knn", 0.5), ("gmm", 1.5)):
         make_run(scorer, gap, dataset="belts", machines=MACHINES[:2])
@@ -347,8 +388,21 @@ def test_damaged_runs_are_named(cli, make_run, out):
     (folder / "run.json").write_text('{"schema_version": 4')
     record = cli("compare", folder.name, "raw-mel+gmm", "--out", out)
     assert (record.code, "run.json is damaged" in record.err) == (1, True)
-    warned = cli("compare", "raw-mel+knn", "raw-mel+gmm", "--out", out, *FEW)
-    assert (warned.code, "is damaged" in warned.err) == (0, True)
+    others = cli("compare", "raw-mel+knn", "raw-mel+gmm", "--out", out, *FEW)
+    assert (others.code, others.err) == (0, "")
+
+
+def test_a_damaged_record_is_told_once_and_of_those_that_it_may_be_of(cli, out):
+    for name in ("raw-mel-lof-pumps-s0-0", "raw-mel-knn-pumps-s0-0"):
+        (out / name / "run.json").write_text("{")
+    outcome = cli("compare", "raw-mel+knn", "raw-mel+gmm", "--out", out, *FEW)
+    assert outcome.err.count("is damaged") == 1
+    assert "raw-mel-lof" not in outcome.err
+    assert outcome.err.splitlines()[-1].endswith("It may be one of raw-mel+knn.")
+    (out / "raw-mel-lof-pumps-s0-0").rename(out / "a-copy")
+    outcome = cli("compare", "raw-mel+knn", "raw-mel+gmm", "--out", out, *FEW)
+    assert outcome.err.count("a-copy/run.json is damaged") == 1
+    assert "It may be one of raw-mel+knn or raw-mel+gmm." in outcome.err
 
 
 def test_runs_without_labels_want_the_ground_truth(cli, make_run, out, tmp_path):
