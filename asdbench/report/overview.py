@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from asdbench.harness.record import Failure
 from asdbench.protocols import DEFINITIONS, MachineResult
 from asdbench.protocols.results import Interval
 from asdbench.report.contents import Contents
@@ -11,6 +12,37 @@ from asdbench.report.missing import AGAIN, told
 
 CHANCE = 0.5
 SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a word
+
+
+@dataclass(frozen=True)
+class FailureNote:
+    """A failure with the machine types that it concerns; none where it concerns all. ``details`` are tracebacks."""
+
+    stage: str
+    machines: list[str]
+    reason: str
+    details: list[str]
+
+
+def failure_notes(failures: Sequence[Failure]) -> list[FailureNote]:
+    """What failed, each reason once, in the order of the record."""
+    notes: dict[tuple[str, str], FailureNote] = {}
+    for failure in failures:
+        note = notes.setdefault((failure.stage, failure.reason), FailureNote(failure.stage, [], failure.reason, []))
+        if failure.machine is not None and failure.machine not in note.machines:
+            note.machines.append(failure.machine)
+        if failure.detail and failure.detail not in note.details:
+            note.details.append(failure.detail)
+    return list(notes.values())
+
+
+def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Each reason once, with the machine types that it concerns; empty reasons are left out."""
+    found: dict[str, list[str]] = {}
+    for machine, reason in reasons.items():
+        if reason:
+            found.setdefault(reason, []).append(machine)
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,7 +97,7 @@ def reason_of_nothing(contents: Contents, machine: str) -> str:
     """Why a machine type has no scores."""
     failed = [failure for failure in contents.record.failures if failure.machine in (machine, None)]
     if failed:
-        return f"{failed[0].stage} failed: {failed[0].reason}"
+        return f"{failed[0].stage} failed"  # why stands at the top, once for all machine types
     views = contents.sections_of(machine)
     if not views:
         return "no score files"
@@ -77,7 +109,10 @@ def gap_of(contents: Contents, machine: str) -> str:
     if contents.sections_of(machine):
         return ""
     names = contents.missing.get(machine)
-    return f"{told(machine, names)}. {AGAIN}" if names else f"{reason_of_nothing(contents, machine)}."
+    if names:
+        return f"{told(machine, names)}. {AGAIN}"
+    reason = reason_of_nothing(contents, machine)
+    return f"{reason}, for the reason at the top." if reason.endswith(" failed") else f"{reason}."
 
 
 def columns(contents: Contents) -> dict[str, str]:

@@ -11,7 +11,7 @@ from asdbench.harness.store import name_of
 from asdbench.pages import asset, render_page, template
 from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
-from asdbench.report.overview import columns, findings, machine_rows, totals
+from asdbench.report.overview import by_reason, columns, failure_notes, findings, machine_rows, totals
 from asdbench.report.parts import close_look, map_pictures, section_part, training_pictures
 from asdbench.report.replay import Replay, reopened
 
@@ -88,9 +88,12 @@ def render_report(
         columns=columns(contents),
         totals=totals(contents),
         findings=findings(contents, rows),
+        failures=failure_notes(record.failures),
         sections={m: [section_part(contents, view) for view in contents.sections_of(m)] for m in contents.machines},
         maps=maps,
+        map_gaps=by_reason({machine: words for machine, (pictures, words) in maps.items() if not pictures}),
         looks=looks,
+        look_gaps=by_reason({look.machine: look.missing for look in looks}),
         as_seen=record.frontend.name == "log-mel",
         training=training_pictures(contents),
         used=used_components(record),

@@ -119,7 +119,7 @@ def test_without_the_cache_it_says_which_command_brings_the_map_back(real_run, t
     from asdbench.harness.replay import reopen
 
     contents = read_contents(real_run)
-    page = Page(render_report(contents, Replay(reopen(contents.record, real_run).table), 3, "pca", False))
+    page = Page(render_report(contents, Replay(reopen(contents.record).table), 3, "pca", False))
     assert "The embeddings of fan are gone; --fresh makes them again." in page.text
     assert "No pictures of the clips." not in page.text
 
@@ -128,7 +128,7 @@ def test_a_recording_that_is_gone_costs_its_own_picture_alone(real_run, small_da
     from asdbench.harness.replay import reopen
 
     contents = read_contents(real_run, machines=["fan"])
-    replay = reopen(contents.record, real_run)
+    replay = reopen(contents.record)
     copy = shutil.copytree(small_dataset, tmp_path / "copy")
     text = render_report(contents, replay, 2, "none", False)
     first = next(title for title in titles(text) if title.startswith("Log-mel of")).removeprefix("Log-mel of ")
@@ -201,9 +201,31 @@ def test_a_failed_run_shows_what_is_there(make_run, clips_of):
     text = written(folder)
     page = Page(text)
     assert "1 of 2 machine types were scored, so there is no official score." in page.text
-    assert "embed failed: it collapsed" in page.text
+    assert "embed failed for pump: it collapsed" in page.text
+    assert page.text.count("it collapsed") == 1
     assert any(title.startswith("ROC of fan") for title in titles(text))
     assert f"{100 * salvaged['fan'].official_score:.1f}" in page.text
+
+
+def test_a_reason_is_told_once_with_the_machine_types_that_it_concerns(make_run, clips_of):
+    names = ("fan", "pump", "valve")
+    folder = make_run({(name, "00"): clips_of() for name in names})
+    shutil.rmtree(folder / "scores")
+    failures = [Failure(stage="fit", machine=name, reason="the loss is NaN", detail="Traceback ...") for name in names]
+    failures.append(Failure(stage="fit", machine="pump", reason="out of memory", detail=""))
+    changed = {"status": "failed", "results": None, "failures": failures, "thresholds": {}}
+    write_record(folder, load_record(folder).model_copy(update=changed))
+    page = Page(written(folder))
+    assert "fit failed for fan, pump, valve: the loss is NaN" in page.text
+    assert "fit failed for pump: out of memory" in page.text
+    assert (page.text.count("the loss is NaN"), page.text.count("Traceback ...")) == (1, 1)
+    assert page.text.count("Nothing to show: fit failed, for the reason at the top.") == 3
+
+
+def test_recordings_that_are_gone_are_told_of_once(make_run, clips_of):
+    page = Page(written(make_run({(name, "00"): clips_of() for name in ("fan", "pump", "valve")})))
+    assert page.text.count("No embedding map.") == 1
+    assert page.text.count("No pictures of the clips.") == 1
 
 
 @pytest.mark.parametrize("remove", ["files", "folder"])
