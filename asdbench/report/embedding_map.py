@@ -148,7 +148,7 @@ def draw_map(placed: Placed, section: str) -> "Figure":
     """
     own = placed.sections == section
     if placed.places.shape[1] == 1:
-        return draw_groups(_rows_of(placed, own), None, placed.axes[0], 360)
+        return draw_groups(_rows_of(placed, own), None, placed.axes[0])
     step = -(-int(own.sum()) // DRAWN)
     with drawing_style():
         figure = new_figure(360, 392)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 DOTS = 60  # clips of a group that are still told apart as dots
 BINS = 30
-ROW_PX = 56
+ROW_PX = 68
+CAPTION = 0.32  # of a row's height, above its dots: nothing else is drawn there
 DOMAIN_COLOURS = {"source": BLUE, "target": ORANGE, "": INK}
-_LANES = (0.0, 0.14, -0.14, 0.28, -0.28)  # where dots stand that would cover each other
+_LANES = (0.0, 0.1, -0.1, 0.2, -0.2)  # where dots stand that would cover each other
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Group:
     """Clips that stand in one row.
 
     Attributes:
-        name: of the row, "source, normal".
+        name: of the row, "source, normal"; stands above it.
         domain: decides the colour.
         anomalous: decides the marker; None for clips of which nobody tells.
         values: of the clips.
-        remark: at the row's end, "3 of 10 false alarms".
+        remark: behind the name, "3 of 10 false alarms".
         wrong: which side of the limit is the wrong one; None where neither is.
     """
 
@@ -41,16 +42,18 @@ class Group:
     wrong: str | None = None
 
 
-def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_px: int = 420) -> "Figure":
+def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_px: int = 340) -> "Figure":
     """One row for each group on a common axis, with a line at ``limit``; clips on its wrong side stand out.
 
-    The axis is logarithmic where the values are positive and their largest lies far beyond most.
+    Captions stand in a band of their own above each row, which the line at ``limit`` leaves out; ``width_px`` is that
+    of a phone's page, so that they are as large there as elsewhere. The axis is logarithmic where the values are
+    positive and their largest lies far beyond most.
     """
     values = np.concatenate([group.values for group in groups]).astype(np.float64)
     low, high = _range(values, limit)
     logarithmic = bool(low > 0 and high > 25 * float(np.median(values)))
     with drawing_style():
-        figure = new_figure(width_px, 62 + ROW_PX * len(groups))
+        figure = new_figure(width_px, 60 + ROW_PX * len(groups))
         axes = figure.add_subplot()
         if logarithmic:
             axes.set_xscale("log")
@@ -58,43 +61,49 @@ def draw_groups(groups: Sequence[Group], limit: float | None, label: str, width_
         else:
             low, high = low - 0.03 * (high - low), high + 0.03 * (high - low)
         axes.set_xlim(low, high)
-        axes.set_ylim(len(groups) - 0.4, -0.75 if limit is not None else -0.5)
+        axes.set_ylim(len(groups) - 0.45, -0.8 if limit is not None else -0.5)
         if limit is not None:
-            axes.axvspan(limit, high, color=LINE, alpha=0.5, linewidth=0)
-            axes.axvline(limit, color=INK, linewidth=1.2)
-            right = bool(_share(np.array([limit]), low, high, logarithmic)[0] > 0.5)
+            share = float(_share(np.array([limit]), low, high, logarithmic)[0])
             axes.annotate(
-                f"threshold {limit:.4g}" + ("" if right else ", above it: anomalous"),
-                (limit, -0.72),
-                xytext=(-4 if right else 4, 0),
-                textcoords="offset points",
-                ha="right" if right else "left",
+                f"threshold {limit:.4g}",
+                (limit, -0.76),
+                ha="left" if share < 0.25 else "right" if share > 0.75 else "center",
                 va="top",
-                fontsize=10,
-            )
+                fontsize=11,
+            ).set_in_layout(False)  # within the axes as it is
         edges = _edges(low, high, limit, logarithmic)
         dots = max(len(group.values) for group in groups) <= DOTS
         tallest = max(int(np.histogram(group.values, edges)[0].max()) for group in groups)
         for row, group in enumerate(groups):
+            if limit is not None:
+                _draw_limit(axes, limit, high, row)
             if dots:
                 _draw_dots(axes, group, row, limit, logarithmic, width_px)
             else:
                 _draw_histogram(axes, group, row, limit, edges, tallest)
-            axes.annotate(
-                group.remark,
-                (1, row + (0.36 if dots else -0.42)),
-                xycoords=("axes fraction", "data"),
-                ha="right",
-                va="center" if dots else "top",
-                fontsize=9.5,
-                color=MUTED,
-            )
-        axes.set_yticks(range(len(groups)), [group.name.replace(", ", "\n") for group in groups])
-        axes.tick_params(axis="y", length=0)
+            place = row - 0.5 + CAPTION / 2
+            for text, share, align, colour in ((group.name, 0, "left", INK), (group.remark, 1, "right", MUTED)):
+                axes.annotate(
+                    text,
+                    (share, place),
+                    xycoords=("axes fraction", "data"),
+                    ha=align,
+                    va="center",
+                    fontsize=12,
+                    color=colour,
+                ).set_in_layout(False)
+        axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(label + (", logarithmic" if logarithmic else ""))
         tidy_numbers(axes, logarithmic)
     return figure
+
+
+def _draw_limit(axes: "Axes", limit: float, high: float, row: int) -> None:
+    """The line and what lies beyond it, below the caption of one row."""
+    top, bottom = row - 0.5 + CAPTION, row + 0.45
+    axes.fill_between([limit, high], top, bottom, color=LINE, alpha=0.5, linewidth=0)
+    axes.plot([limit, limit], [top, bottom], color=INK, linewidth=1.2)
 
 
 def tidy_numbers(axes: "Axes", logarithmic: bool, which: str = "x") -> None:
@@ -152,11 +161,13 @@ def _draw_dots(axes: "Axes", group: Group, row: int, limit: float | None, logari
     for place in places:
         lane = next((lane for lane, end in enumerate(ends) if place - end >= 7), int(np.argmin(ends)))
         ends[lane] = place
-        lanes.append(row - 0.12 + _LANES[lane])
+        lanes.append(row + 0.14 + _LANES[lane])
     colour = DOMAIN_COLOURS.get(group.domain, INK)
     wrong = _is_wrong(group, ordered, limit)
     heights = np.array(lanes)
     for chosen, alpha in ((~wrong, 0.5), (wrong, 1.0)):
+        if not chosen.any():
+            continue  # a line without dots would take its place in the layout
         axes.plot(
             ordered[chosen],
             heights[chosen],
@@ -176,7 +187,7 @@ def _draw_histogram(
 ) -> None:
     wrong = _is_wrong(group, group.values, limit)
     colour = DOMAIN_COLOURS.get(group.domain, INK)
-    scale, floor = 0.8 / tallest, row + 0.38
+    scale, floor = (0.9 - CAPTION) / tallest, row + 0.45
     bottom = np.full(len(edges) - 1, floor)
     for chosen, alpha in ((~wrong, 0.5), (wrong, 1.0)):
         counts = np.histogram(group.values[chosen], edges)[0] * scale

@@ -93,9 +93,12 @@ def _pauc_words(curves: list[Curve]) -> str:
 
 
 def _score_words(view: SectionView) -> str:
-    words = "" if view.threshold is None else f"Threshold {view.threshold.value:.4g} ({view.threshold.method})."
     if view.threshold is None:
         words = "The record holds no threshold of this section."
+    else:
+        words = (
+            f"Threshold {view.threshold.value:.4g} ({view.threshold.method}); clips right of it are called anomalous."
+        )
     if view.scores.min() == view.scores.max():
         words += f" Every score is {view.scores[0]:g}."
     return words

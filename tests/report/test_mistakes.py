@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from asdbench.report.contents import read_contents
 from asdbench.report.decisions import Counts, count, typical_normal, worst_mistakes
@@ -73,7 +74,7 @@ def test_every_clip_is_in_the_picture_once(make_run, clips_of, each):
         drawn = sorted(x for line in axes.lines if line.get_marker() in ("o", "D") for x in line.get_xdata())
         assert drawn == pytest.approx(sorted(score for _, score in clips))
     else:
-        heights = [abs(bar.get_height()) for bar in axes.patches[1:]]  # the first is what is called anomalous
+        heights = [abs(bar.get_height()) for bar in axes.patches]
         assert sum(heights) / min(heights) == pytest.approx(len(clips))
     remarks = [text.get_text() for text in axes.texts]
     for domain in ("source", "target"):
@@ -82,6 +83,30 @@ def test_every_clip_is_in_the_picture_once(make_run, clips_of, each):
         own = [s for clip, s in clips if f"{domain}_test_anomaly" in clip]
         assert f"{sum(s <= 0.5 for s in own)} of {each} missed" in remarks
     assert any(line.get_xdata()[0] == 0.5 for line in axes.lines if len(line.get_xdata()) == 2)
+
+
+@pytest.mark.parametrize("each", [8, 40, 200])
+@pytest.mark.parametrize("threshold", [-0.3, 0.1, 0.5, 1.2])
+def test_captions_have_a_place_of_their_own(make_run, clips_of, each, threshold):
+    view = read_contents(make_run({("fan", "00"): clips_of(each=each)}, threshold=threshold)).sections[0]
+    figure = draw_scores(view)
+    assert figure.bbox.width <= 343  # of a phone's page, so that letters are not made smaller there
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pen = canvas.get_renderer()
+    axes = figure.axes[0]
+    assert axes.get_window_extent(pen).width > 0.93 * figure.bbox.width
+    texts = [text for text in axes.texts if text.get_text()]
+    boxes = [text.get_window_extent(pen) for text in texts]
+    assert len(texts) == 9  # the threshold's, and name and remark of four groups
+    assert min(text.get_fontsize() for text in texts) >= 11
+    drawn = [one.get_window_extent(pen) for one in (*axes.lines, *axes.patches)]
+    for number, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        for other in [*boxes[number + 1 :], *drawn]:
+            apart = box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
+            assert apart, texts[number]
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -1e9])
