@@ -82,7 +82,9 @@ class Left(TimeRemainingColumn):
         ends = task.fields.get("ends_at")
         if ends is None:
             return super().render(task)
-        return Text(str(timedelta(seconds=max(0, round(ends - time.monotonic())))), style="progress.remaining")
+        left = round(ends - time.monotonic())
+        text = str(timedelta(seconds=left)) if left > 0 or task.finished else "-:--:--"  # it takes longer than foretold
+        return Text(text, style="progress.remaining")
 
 
 class ConsoleProgress:
