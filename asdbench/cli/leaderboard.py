@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from asdbench.core.errors import AsdbenchError
     from asdbench.score_files.ground_truth import GroundTruth
 
-app = typer.Typer(help="Put runs on leaderboards and render them.", no_args_is_help=True)
+app = typer.Typer(help="Put runs on leaderboards and render them.", no_args_is_help=True, suggest_commands=False)
 BoardDir = Annotated[
     Path, typer.Option("--board-dir", metavar="DIR", help="Holds results/, references/ and the rendered pages.")
 ]
@@ -42,15 +42,16 @@ def add(
     import json
 
     from asdbench.core.errors import AsdbenchError, DiskFullError
-    from asdbench.leaderboard import add_run
+    from asdbench.leaderboard import add_run, read_entries
 
     folders, failed = _folders(run or [], every, runs)
     truths: dict[int, GroundTruth] = {}
+    beside = read_entries(board_dir).entries if board_dir.is_dir() else {}
     done = []
     for folder in folders:
         try:
             truth = _ground_truth(ground_truth, folder, truths) if ground_truth else None
-            added = add_run(folder, board_dir, truth, replace=replace)
+            added = add_run(folder, board_dir, truth, replace=replace, beside=beside)
         except DiskFullError:
             raise
         except AsdbenchError as error:

@@ -5,13 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asdbench.leaderboard.entry import Entry, EntryError
+from asdbench.leaderboard.entry import Entry
 from asdbench.leaderboard.references import Reference
-from asdbench.leaderboard.systems import System, systems_of
-
-
-class BoardError(EntryError):
-    """A board whose entries cannot stand side by side; it is not rendered."""
+from asdbench.leaderboard.systems import BoardError, System, require_own_seed, systems_of
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,7 @@ def make_boards(
     entries: Mapping[Path, Entry], references: Mapping[Path, Reference]
 ) -> tuple[dict[str, Board], dict[str, str]]:
     """The boards by name, and for those that cannot be made the reason."""
-    members: dict[str, _Members] = {}
-    for path, entry in entries.items():
-        members.setdefault(entry.record.dataset.name, _Members()).entries[path] = entry
-    for path, reference in references.items():
-        members.setdefault(reference.board, _Members()).references[path] = reference
+    members = _by_board(entries, references)
     boards: dict[str, Board] = {}
     problems: dict[str, str] = {}
     slugs: dict[str, str] = {}
@@ -66,16 +58,69 @@ def make_boards(
         try:
             other = slugs.setdefault(slug_of(name).casefold(), name)
             if other != name:
-                raise BoardError(f"The data sets '{other}' and '{name}' would share the page {slug_of(name)}.html.")
+                raise _same_page(other, members[other], name, own)
             boards[name] = _board(name, own)
-        except EntryError as error:
-            problems[name] = f"{name} is not rendered: {error}"
+        except BoardError as error:
+            problems[name] = f"{name} is not rendered: {error} Remove one of them."
     return boards, problems
 
 
-def _board(name: str, own: _Members) -> Board:
+def require_fit(path: Path, entry: Entry, entries: Mapping[Path, Entry], references: Mapping[Path, Reference]) -> None:
+    """A new entry leaves its board one that can be rendered.
+
+    Args:
+        path: what messages call the new entry.
+        entry: the new one.
+        entries: those that are there, of all boards.
+        references: published results that are there, of all boards.
+
+    Raises:
+        BoardError: it cannot stand beside another; where the board was broken before, beside any of its entries.
+    """
+    members = _by_board(entries, references)
+    name = entry.record.dataset.name
+    own = members.pop(name, _Members())
+    for other, theirs in members.items():
+        if slug_of(other).casefold() == slug_of(name).casefold():
+            raise _same_page(other, theirs, name, _Members({path: entry}))
+    require_own_seed(path, entry, own.entries)
+    try:
+        _require_comparable(_Members({**own.entries, path: entry}, own.references))
+    except BoardError as error:
+        if path in error.paths:
+            raise
+        for there, one in own.entries.items():
+            _require_comparable(_Members({there: one, path: entry}))
+        for there, reference in own.references.items():
+            _require_comparable(_Members({path: entry}, {there: reference}))
+
+
+def _by_board(entries: Mapping[Path, Entry], references: Mapping[Path, Reference]) -> dict[str, _Members]:
+    members: dict[str, _Members] = {}
+    for path, entry in entries.items():
+        members.setdefault(entry.record.dataset.name, _Members()).entries[path] = entry
+    for path, reference in references.items():
+        members.setdefault(reference.board, _Members()).references[path] = reference
+    return members
+
+
+def _same_page(other: str, theirs: _Members, name: str, own: _Members) -> BoardError:
+    paths = [next(iter([*one.entries, *one.references])) for one in (theirs, own)]
+    return BoardError(
+        f"The data sets '{other}' ({paths[0]}) and '{name}' ({paths[1]}) would share the page {slug_of(name)}.html.",
+        *paths,
+    )
+
+
+def _require_comparable(own: _Members) -> str:
+    """The protocol of entries and published results that may stand side by side."""
     protocol = _one_protocol(own)
     _require_same_data(own.entries)
+    return protocol
+
+
+def _board(name: str, own: _Members) -> Board:
+    protocol = _require_comparable(own)
     machines = {machine for entry in own.entries.values() for machine in _machines_of(entry)}
     machines |= {machine for reference in own.references.values() for machine in reference.machines}
     return Board(name, protocol, tuple(sorted(machines)), tuple(systems_of(own.entries)), own.references)
@@ -93,7 +138,9 @@ def _one_protocol(own: _Members) -> str:
         if protocol != first:
             raise BoardError(
                 f"{first_path} follows the protocol {first}, {path} {protocol}. Scores of differing protocols are not "
-                "put side by side; remove one of them."
+                "put side by side.",
+                first_path,
+                path,
             )
     return first
 
@@ -118,7 +165,9 @@ def _require_same_data(entries: Mapping[Path, Entry]) -> None:
                     if one != two:
                         raise BoardError(
                             f"{other} and {path} differ in the test {what} of {machine}, section {section}. "
-                            "Only results on the same clips are put side by side; remove one of them."
+                            "Only results on the same clips are put side by side.",
+                            other,
+                            path,
                         )
 
 
@@ -143,7 +192,9 @@ def _require_same_recordings(entries: Mapping[Path, Entry]) -> None:
         if not _tells(entry) and key not in told and other is not None:
             raise BoardError(
                 f"{other} and {path} are of differing machine types, and the latter, from an older asdbench, does not "
-                "tell the version of each type's data. Run it again, or remove it."
+                "tell the version of each type's data; run it again.",
+                other,
+                path,
             )
 
 
@@ -155,5 +206,7 @@ def _tells(entry: Entry) -> bool:
 def _differ(one: Path, first: str, other: Path, second: str, of: str) -> BoardError:
     return BoardError(
         f"{one} and {other} are of differing versions of the data{of}: {first[:12]} and {second[:12]}. "
-        "Results on differing data are not put side by side; remove one of them."
+        "Results on differing data are not put side by side.",
+        one,
+        other,
     )

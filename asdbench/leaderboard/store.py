@@ -1,21 +1,25 @@
 """Put runs on a leaderboard and read them back: one file for each, so that writers never meet."""
 
 import json
-import os
 import re
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
-from asdbench.core.files import clear_disk_full, clear_write_errors, write_text
+from asdbench.core.files import clear_write_errors, sweep, write_text
+from asdbench.core.locks import exclusive
+from asdbench.harness.cache import cache_root
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.store import sections_of
+from asdbench.leaderboard.boards import require_fit
 from asdbench.leaderboard.entry import Entry, EntryError, SectionEntry, load_entry
 from asdbench.leaderboard.paths import homes_in, last_part, own_places, without_places
+from asdbench.leaderboard.references import read_references
+from asdbench.leaderboard.systems import BoardError
 from asdbench.leaderboard.verify import verify
 from asdbench.protocols import evaluate
 
@@ -57,22 +61,40 @@ def add_run(
     ground_truth: "Path | GroundTruth | None" = None,
     *,
     replace: bool = False,
+    beside: MutableMapping[Path, Entry] | None = None,
 ) -> Added:
     """Put the run in ``folder`` on the leaderboard below ``board_dir``.
 
     Safe with any number of processes that add at once, the same run included. Nothing is replaced unasked.
 
+    Args:
+        folder: of the run.
+        board_dir: holds results/ and references/; made where it is not there.
+        ground_truth: labels, where the clips' names do not tell them.
+        replace: take the place of an entry that differs.
+        beside: the entries that are there, by path, read once for several runs; the new one joins them. Read now when
+            left out.
+
     Raises:
         RecordError: the run's record cannot be read.
         RequirementError: score files or labels are missing.
-        EntryError: the results are not those of the score files, another entry has this id, or the record names the
-            home folder where it cannot be left out.
+        EntryError: the results are not those of the score files, another entry has this id, the run cannot stand on one
+            board with what is there, or the record names the home folder where it cannot be left out.
         UsageError: nothing can be written there.
     """
     entry, shortened = entry_of(folder, ground_truth)
     path = board_dir / RESULTS / f"{entry.record.run_id}.json"
     verify(entry, str(folder))
-    return Added(path, _put(path, entry, replace), tuple(shortened))
+    if beside is None:
+        beside = read_entries(board_dir).entries if board_dir.is_dir() else {}
+
+    def fits() -> None:
+        others = {other: one for other, one in beside.items() if other != path}
+        _require_fit(folder, entry, others, board_dir)
+
+    outcome = _put(path, entry, replace, fits)
+    beside[path] = entry
+    return Added(path, outcome, tuple(shortened))
 
 
 def entry_of(folder: Path, ground_truth: "Path | GroundTruth | None" = None) -> tuple[Entry, list[str]]:
@@ -116,6 +138,19 @@ def read_entries(board_dir: Path) -> Entries:
     return Entries(entries, problems)
 
 
+def _require_fit(folder: Path, entry: Entry, others: Mapping[Path, Entry], board_dir: Path) -> None:
+    """Refuse what would leave its board one that cannot be rendered."""
+    references = read_references(board_dir).references
+    try:
+        require_fit(folder, entry, others, references)
+    except BoardError as error:
+        there = next((path for path in error.paths if path != folder), board_dir)
+        raise EntryError(
+            f"{folder} is not added; the board {entry.record.dataset.name} could not be rendered any more: {error}\n"
+            f"Remove {there}, or put this run on boards of its own: --board-dir DIR ({board_dir} now)."
+        ) from error
+
+
 @contextmanager
 def clear_board_errors(board_dir: Path) -> Iterator[None]:
     """Name the option that helps where a board folder cannot be written."""
@@ -155,23 +190,32 @@ def _without_places(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]
     return RunRecord.model_validate(content), places
 
 
-def _put(path: Path, entry: Entry, replace: bool) -> Outcome:
-    with clear_board_errors(path.parent.parent):
-        if replace:
-            there = path.exists()
-            if there and (known := _readable(path)) is not None and not _differing(known, entry):
+def _put(path: Path, entry: Entry, replace: bool, require_fit: Callable[[], None]) -> Outcome:
+    """Write the entry unless one that equals it is there; one process at a time."""
+    with exclusive(_lock_of(path)):
+        with clear_board_errors(path.parent.parent), clear_write_errors(path):
+            sweep(path)
+        there = path.exists()
+        if there:
+            known = _readable(path) if replace else load_entry(path)
+            differing = None if known is None else _differing(known, entry)
+            if differing == []:
                 return "unchanged"
+            if differing and not replace:
+                more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+                raise EntryError(
+                    f"{path} is there already and differs: {'; '.join(differing[:3])}{more}.\n"
+                    "Take this one instead: --replace"
+                )
+        require_fit()
+        with clear_board_errors(path.parent.parent), clear_write_errors(path):
             write_text(path, entry.text())
-            return "replaced" if there else "added"
-        if not path.exists() and _created(path, entry.text()):
-            return "added"
-    differing = _differing(load_entry(path), entry)
-    if differing:
-        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-        raise EntryError(
-            f"{path} is there already and differs: {'; '.join(differing[:3])}{more}.\nTake this one instead: --replace"
-        )
-    return "unchanged"
+    return "replaced" if there else "added"
+
+
+def _lock_of(path: Path) -> Path:
+    """Not in the board folder, which is published."""
+    return cache_root() / "locks" / f"entry-{digest(str(path.resolve()), 16)}.lock"
 
 
 def _readable(path: Path) -> Entry | None:
@@ -179,24 +223,6 @@ def _readable(path: Path) -> Entry | None:
         return load_entry(path)
     except AsdbenchError:
         return None
-
-
-def _created(path: Path, text: str) -> bool:
-    """Write a new file whole; False when another process was first."""
-    with clear_disk_full(path), clear_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".partial", dir=path.parent) as folder:
-            whole = Path(folder) / path.name
-            write_text(whole, text)
-            try:
-                os.link(whole, path)  # unlike a rename it never takes the place of another file
-            except FileExistsError:
-                return False
-            except OSError:  # a file system without links
-                if path.exists():
-                    return False
-                whole.rename(path)
-    return True
 
 
 def _differing(one: Entry, other: Entry) -> list[str]:

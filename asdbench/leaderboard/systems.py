@@ -13,6 +13,18 @@ from asdbench.leaderboard.entry import Entry, EntryError
 Settings = dict[str, Any]
 
 
+class BoardError(EntryError):
+    """Results that cannot stand on one board.
+
+    Attributes:
+        paths: of those that cannot stand together.
+    """
+
+    def __init__(self, message: str, *paths: Path) -> None:
+        super().__init__(message)
+        self.paths = paths
+
+
 @dataclass(frozen=True)
 class System:
     """Runs that differ in nothing but the seed.
@@ -51,11 +63,9 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     """Entries of one board by system, sorted by label.
 
     Raises:
-        EntryError: two entries are of the same system and seed.
+        BoardError: two entries are of the same system and seed.
     """
-    groups: dict[str, dict[Path, Entry]] = {}
-    for path, entry in entries.items():
-        groups.setdefault(digest(_identity(entry.record), 32), {})[path] = entry
+    groups = _groups(entries)
     for group in groups.values():
         _require_own_seeds(group)
     found = [_first(group) for group in groups.values()]
@@ -68,6 +78,28 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     return sorted(systems, key=lambda one: one.label)
 
 
+def require_own_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> None:
+    """No other entry is of the same system and seed.
+
+    Raises:
+        BoardError: there is one.
+    """
+    name, seed = name_of(entry.record), entry.record.asked.seed
+    alike = {
+        other: one for other, one in others.items() if one.record.asked.seed == seed and name_of(one.record) == name
+    }
+    for group in _groups({**alike, path: entry}).values():
+        if path in group:
+            _require_own_seeds(group)
+
+
+def _groups(entries: Mapping[Path, Entry]) -> dict[str, dict[Path, Entry]]:
+    groups: dict[str, dict[Path, Entry]] = {}
+    for path, entry in entries.items():
+        groups.setdefault(digest(_identity(entry.record), 32), {})[path] = entry
+    return groups
+
+
 def _first(group: Mapping[Path, Entry]) -> RunRecord:
     return next(iter(group.values())).record
 
@@ -77,9 +109,10 @@ def _require_own_seeds(group: Mapping[Path, Entry]) -> None:
     for path, entry in group.items():
         seed = entry.record.asked.seed
         if seed in seeds:
-            raise EntryError(
-                f"{seeds[seed]} and {path} are the same system with the same seed {seed}; it would count twice. "
-                "Remove one of them."
+            raise BoardError(
+                f"{seeds[seed]} and {path} are the same system with the same seed {seed}; it would count twice.",
+                seeds[seed],
+                path,
             )
         seeds[seed] = path
 
@@ -90,7 +123,7 @@ def _identity(record: RunRecord) -> list[Any]:
 
 
 def _settings(record: RunRecord) -> Settings:
-    """Parameters, versions, device and data of a run, "component.parameter" -> value."""
+    """Parameters, versions, device, threads and data of a run, "component.parameter" -> value."""
     settings: Settings = {}
     parts: Sequence[tuple[str, UsedComponent]] = [
         ("extractor", record.extractor),
@@ -103,6 +136,7 @@ def _settings(record: RunRecord) -> Settings:
         settings[f"{part.name} version"] = part.version
         settings.update({f"{part.name}.{name}": value for name, value in part.params.items()})
     settings["device"] = record.environment.device
+    settings["threads"] = record.environment.threads  # the sums of a training depend on it
     settings["trained on"] = sorted(record.dataset.train_clips)
     if record.dataset.lacks:  # partial data are rows of their own
         settings["data"] = record.dataset.fingerprint[:8]
@@ -114,7 +148,11 @@ def _variant(own: Settings, alike: Sequence[Settings]) -> str:
     differing = [key for key in own if any(other.get(key) != own[key] for other in alike)]
     if set(own["trained on"]) == {machine for other in alike for machine in other["trained on"]}:
         differing = [key for key in differing if key != "trained on"]
-    return ", ".join(f"{key} {setting(own[key])}" for key in differing)
+    return ", ".join(f"{key} {_told(key, own[key])}" for key in differing)
+
+
+def _told(key: str, value: Any) -> str:
+    return "as many as cores" if key == "threads" and value is None else setting(value)
 
 
 def setting(value: Any) -> str:

@@ -172,6 +172,60 @@ def test_labels_come_from_a_ground_truth_where_names_do_not_tell_them(add, tmp_p
     assert found.official_score == pytest.approx(told.official_score, abs=1e-12)
 
 
+CONFLICTS = {
+    "data": ({"data": "v2", "scorer": "gmm"}, "differing versions of the data of fan"),
+    "protocol": ({"protocol": "dcase2022", "scorer": "gmm"}, "follows the protocol dcase2023"),
+    "clips": ({"clips": 9, "scorer": "gmm"}, "differ in the test clips of fan"),
+    "seed twice": ({"machines": MACHINES[::-1]}, "the same system with the same seed 0"),
+    "page": ({"dataset": "synthetic."}, "would share the page synthetic.html"),
+}
+
+
+@pytest.mark.parametrize("conflict", CONFLICTS)
+@pytest.mark.parametrize("together", [True, False])
+def test_a_run_that_would_make_its_board_impossible_is_refused(add, cli, tmp_path, conflict, together):
+    options, said = CONFLICTS[conflict]
+    first = made_run(tmp_path / "runs")
+    if not together:
+        assert add(first).code == 0
+    other = made_run(tmp_path / "runs", **options)
+    sound = made_run(tmp_path / "runs", seed=1)
+    outcome = add(first, other, sound) if together else add("--all")
+    assert outcome.code == 1
+    assert f"{other} is not added" in outcome.err
+    assert said in outcome.err
+    there = tmp_path / "boards" / "results" / f"{first.name}.json"
+    assert f"Remove {there}, or put this run on boards of its own: --board-dir DIR" in outcome.err
+    assert entries(tmp_path) == sorted([first.name, sound.name])
+    assert cli("leaderboard", "render", "--board-dir", tmp_path / "boards").code == 0
+    assert add(first, "--replace").code == 0, "what is there is no conflict with itself"
+
+
+def test_a_broken_board_takes_no_more_that_does_not_fit(add, tmp_path):
+    first, other = made_run(tmp_path / "runs"), made_run(tmp_path / "runs", scorer="gmm", data="v2")
+    add(first)
+    added = add_run(other, tmp_path / "elsewhere")
+    (tmp_path / "boards" / "results" / added.path.name).write_bytes(added.path.read_bytes())
+    assert add(first, other).code == 0, "there already"
+    third = made_run(tmp_path / "runs", scorer="lof")
+    outcome = add(third)
+    assert outcome.code == 1
+    assert f"Remove {tmp_path / 'boards' / 'results' / added.path.name}" in outcome.err
+
+
+def test_a_published_result_of_another_protocol_is_named(add, tmp_path):
+    folder = made_run(tmp_path / "runs", dataset="dcase2023-dev")
+    place = tmp_path / "boards" / "references" / "p.toml"
+    place.parent.mkdir(parents=True)
+    place.write_text(
+        'system="P"\ndataset="dcase2023"\nsplit="dev"\nprotocol="dcase2022"\nyear=2023\nsource="A paper"\n'
+        + "official_score = 60.0\n"
+    )
+    outcome = add(folder)
+    assert outcome.code == 1
+    assert f"Remove {place}" in outcome.err
+
+
 def _add_all(folders, board_dir, barrier, outcomes):
     barrier.wait()
     for folder in folders:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from made_runs import MACHINES, made_run
 
+from asdbench.core.files import write_text
 from asdbench.harness.record import load_record
-from asdbench.leaderboard import add_run
 from asdbench.leaderboard.boards import make_boards
 from asdbench.leaderboard.diagram import ranks_of
 from asdbench.leaderboard.references import read_references
-from asdbench.leaderboard.store import read_entries
+from asdbench.leaderboard.store import entry_of, read_entries
 from asdbench.leaderboard.table import make_table
 from asdbench.protocols import paired_difference
 from asdbench.protocols.resampling import interval, over_seeds, resampled_scores
@@ -19,11 +19,17 @@ from asdbench.protocols.resampling import interval, over_seeds, resampled_scores
 REPLICATES = 500
 
 
+def place(folder, board_dir):
+    """As a file that came with a merge: nobody asked whether it fits."""
+    entry, _ = entry_of(folder)
+    write_text(board_dir / "results" / f"{entry.record.run_id}.json", entry.text())
+
+
 @pytest.fixture
 def put(tmp_path):
     def call(*args, **options):
         folder = made_run(tmp_path / "runs", *args, **options)
-        add_run(folder, tmp_path / "boards")
+        place(folder, tmp_path / "boards")
         return load_record(folder)
 
     return call
@@ -129,6 +135,21 @@ def test_rows_of_one_name_say_in_what_they_differ(put, table):
         "raw-mel + knn (knn.n_neighbors 16, device cpu)",
         "raw-mel + knn (knn.n_neighbors 16, device cuda)",
         "raw-mel + gmm",
+    }
+
+
+def test_threads_tell_rows_apart_where_they_differ(put, table):
+    put(seed=0, threads=2)
+    put(seed=1, threads=2)
+    assert {row.label for row in table().of("measured")} == {"raw-mel + knn"}
+    put(seed=0, threads=4)
+    put(seed=0)
+    put(scorer="gmm", threads=8)
+    assert {row.label: row.seeds for row in table().of("measured")} == {
+        "raw-mel + knn (threads 2)": 2,
+        "raw-mel + knn (threads 4)": 1,
+        "raw-mel + knn (threads as many as cores)": 1,
+        "raw-mel + gmm": 1,
     }
 
 
@@ -294,6 +315,7 @@ def test_the_same_seed_twice_is_an_error_that_names_both(put, boards, tmp_path):
     assert str(first) in problem
     assert str(second) in problem
     assert "the same system with the same seed 0" in problem
+    assert "Remove one of them." in problem
 
 
 def test_two_boards_that_would_share_a_page_are_an_error(put, boards):
