@@ -10,7 +10,7 @@ from asdbench.report.contents import Contents
 from asdbench.report.decisions import Counts, count
 from asdbench.report.missing import AGAIN, told
 
-CHANCE = 0.5
+CHANCE = 0.5  # of AUC and pAUC, on average over random scores
 SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a word
 
 
@@ -159,11 +159,15 @@ def _against_chance(contents: Contents) -> str:
     if interval is None:
         return ""
     low, high = interval
+    random = "which random scores reach on average in AUC and pAUC"
     if low > CHANCE:
-        return "Better than chance: the whole 95 % interval lies above 50 %."
+        return f"Better than random scores: the whole 95 % interval lies above 50 %, {random}."
+    # A harmonic mean of random AUCs lies below 50 %, and the farther, the fewer the clips (2020 takes the arithmetic).
+    harmonic = contents.record.dataset.protocol != "dcase2020"
+    lower = "; their harmonic mean, the official score, comes out lower, most of all on few clips" if harmonic else ""
     if high < CHANCE:
-        return "Worse than chance: the whole 95 % interval lies below 50 %."
-    return "Not told apart from chance: the 95 % interval holds 50 %."
+        return f"The whole 95 % interval lies below 50 %, {random}{lower}."
+    return f"Not told apart from 50 %, {random}: the 95 % interval holds it."
 
 
 def _domain_gap(means: Mapping[str, float]) -> str:
