@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from asdbench.harness.record import RunRecord
     from asdbench.harness.store import Stored
 
-SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
-
-app = typer.Typer(help="Find, show and export runs.", no_args_is_help=True)
+app = typer.Typer(help="Find, show and export runs.", no_args_is_help=True, suggest_commands=False)
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only runs on this data set.")]
 System = Annotated[str | None, typer.Option("--system", metavar="NAME", help="Only this system, extractor or scorer.")]
@@ -41,11 +39,11 @@ def list_(
         from rich.table import Table
         from rich.text import Text
 
-        from asdbench.cli.console import table_console
+        from asdbench.cli.console import print_whole
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         for column in ("data set", "system", "seed", "score", "status", "finished", "run"):
-            table.add_column(column, overflow="fold", justify="right" if column in ("seed", "score") else "left")
+            table.add_column(column, justify="right" if column in ("seed", "score") else "left")
         order = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
         for one in order:
             score = f"{100 * _score(one):.2f}" if one.results else "-"
@@ -60,7 +58,7 @@ def list_(
                 one.run_id,
             )
             table.add_row(*map(Text, cells))
-        table_console().print(table)
+        print_whole(table)
     _tell_unreadable(stored)
 
 
@@ -79,7 +77,9 @@ def show(
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
     else:
-        _print_run(folder, record)
+        from asdbench.cli.run_details import print_run
+
+        print_run(folder, record)
 
 
 @app.command()
@@ -133,36 +133,3 @@ def _tell_unreadable(stored: "Stored") -> None:
         typer.secho(f"warning: {line}", fg="yellow", err=True)
     if stored.unreadable:
         raise typer.Exit(1)
-
-
-def _print_run(folder: Path, record: "RunRecord") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from asdbench.harness.store import name_of, result_rows
-
-    console = Console()
-    console.print(Text.assemble((name_of(record), "bold cyan"), f" on {record.dataset.name}, seed {record.asked.seed}"))
-    console.print(Text(f"{folder}: {record.status}, {record.finished_at}", "dim"), soft_wrap=True)
-    for line in record.dataset.lacks:
-        console.print(Text(f"partial: {line}", "yellow"), soft_wrap=True)
-    rows = list(result_rows(record))
-    if record.results is not None:
-        columns = [key for key in SCORES if any(row[key] is not None for row in rows)]
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column("machine")
-        for column in (*columns, "95 % interval"):
-            table.add_column(column.replace("_", " "), justify="right")
-        for row in rows:
-            values = ["" if row[key] is None else f"{100 * row[key]:.2f}" for key in columns]
-            low, high = row["ci95_low"], row["ci95_high"]
-            table.add_row(row["machine"], *values, "" if low is None else f"{100 * low:.1f}, {100 * high:.1f}")
-        console.print(table)
-    for failure in record.failures:
-        where = f" of {failure.machine}" if failure.machine else ""
-        console.print(Text(f"failed: {failure.stage}{where}: {failure.reason}", "red"), soft_wrap=True)
-    for note in record.notes:
-        console.print(Text(f"note: {note}", "yellow"), soft_wrap=True)
-    took = ", ".join(f"{stage} {value:.1f} s" for stage, value in record.seconds.items())
-    console.print(Text(f"took: {took}", "dim"), soft_wrap=True)
