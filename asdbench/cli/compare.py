@@ -105,7 +105,8 @@ def _require_sense(names: list[str], max_drop: float | None, alpha: float, figur
 
     if len(names) < PAIR:
         raise UsageError(
-            f"compare needs two names or more; {names[0]} alone is shown by: asdbench runs show {names[0]}"
+            f"compare needs two names or more: asdbench compare {names[0]} OTHER\n"
+            "Runs and their scores: asdbench runs list; one of them: asdbench runs show RUN"
         )
     if len(names) > PAIR:
         doubled = next((name for name in names if names.count(name) > 1), None)

@@ -165,7 +165,7 @@ def load_record(folder: Path) -> RunRecord:
         return RunRecord.model_validate(migrated(content))
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise RecordError(f"{path} is damaged: {reason}. The same command makes it again.") from error
 

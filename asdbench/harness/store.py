@@ -39,10 +39,7 @@ def find_runs(root: Path) -> Stored:
     Raises:
         RequirementError: there is no such folder.
     """
-    if not root.is_dir():
-        raise RequirementError(
-            f"There is no folder {root}.\nRuns go to ./runs unless asdbench run --out DIR says else."
-        )
+    _require_folder(root)
     runs: dict[Path, RunRecord] = {}
     damaged: dict[Path, str] = {}
     for path in sorted(root.glob(f"*/{FILE}")):
@@ -60,9 +57,11 @@ def find_run(name: str, root: Path) -> Path:
 
     Raises:
         UsageError: no run of that name, or several that begin with it.
+        RequirementError: it is no path, and there is no such folder.
     """
     if (Path(name).expanduser() / FILE).is_file():
         return Path(name).expanduser()
+    _require_folder(root)
     known = [path.parent.name for path in sorted(root.glob(f"*/{FILE}")) if not path.parent.name.startswith(".")]
     found = [name] if name in known else [one for one in known if one.startswith(name)]
     if len(found) == 1:
@@ -70,6 +69,13 @@ def find_run(name: str, root: Path) -> Path:
     if found:
         raise UsageError(f"Several runs begin with '{name}': {', '.join(found)}.")
     raise UsageError(f"No run '{name}' in {root}.{did_you_mean(name, known)} See: asdbench runs list --out {root}")
+
+
+def _require_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise RequirementError(
+            f"There is no folder {root}.\nRuns go to ./runs unless asdbench run --out DIR says else."
+        )
 
 
 def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth | None" = None) -> "Sections":

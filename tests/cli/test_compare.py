@@ -288,7 +288,7 @@ def test_the_diagram_is_drawn_to_a_file(cli, out, tmp_path, ending, start):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["raw-mel+knn"], "two names or more"),
+        (["raw-mel+knn"], "two names or more: asdbench compare raw-mel+knn OTHER"),
         (["raw-mel+knn", "raw-mel+gmm", "raw-mel+lof", "--max-drop", "1"], "--max-drop asks whether B is worse than A"),
         (["raw-mel+knn", "raw-mel+gmm", "raw-mel+knn"], "raw-mel+knn is named twice"),
         (["raw-mel+knn", "raw-mel+gmm", "--figure", "{tmp}/a.svg"], "need three names or more"),

@@ -21,7 +21,7 @@ def out(small_dataset, session_cache, tmp_path_factory):
 
 @pytest.fixture
 def damaged(out, tmp_path):
-    """A copy with three records that cannot be read."""
+    """A copy with records that cannot be read."""
     import shutil
 
     shutil.copytree(out, tmp_path / "runs")
@@ -30,6 +30,7 @@ def damaged(out, tmp_path):
         ("broken", (first / "run.json").read_text()[:-40]),
         ("newer", json.dumps({**json.loads((first / "run.json").read_text()), "schema_version": 99})),
         ("strange", "[1, 2]"),
+        ("deep", "[" * 200_000),
     ):
         (tmp_path / "runs" / name).mkdir()
         (tmp_path / "runs" / name / "run.json").write_text(text)
@@ -65,6 +66,42 @@ def test_one_run_is_shown_by_the_beginning_of_its_name(cli, out):
     assert (none.code, "No run 'rwa-mel'" in none.err) == (2, True)
 
 
+def test_all_parameters_of_a_run_are_shown(cli, out):
+    (name, _) = ids(out, "mahalanobis-lw")
+    record = json.loads((out / name / "run.json").read_text())
+    shown = cli("runs", "show", name, "--out", out).out.splitlines()
+    for role, part in (("extractor", "extractor"), ("front end", "frontend"), ("scorer", "scorer")):
+        (line,) = [line for line in shown if line.startswith(f"{role} {record[part]['name']}, version 1: ")]
+        for param in record[part]["params"]:
+            assert f"{param}=" in line
+    assert "asked by hand: no parameters" in shown
+    (machine,) = [line for line in shown if line.startswith("ran on cpu, ")]
+    assert f"Python {record['environment']['python']}" in machine
+
+
+def test_what_was_asked_by_hand_is_shown(cli, small_dataset, tmp_path):
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "-p", "knn.n_neighbors=3")
+    cli("run", *words, "--machine", "fan", "--out", tmp_path, "--quiet")
+    shown = cli("runs", "show", "raw-mel-knn", "--out", tmp_path).out
+    assert "asked by hand: knn.n_neighbors=3" in shown
+    assert "n_neighbors=3," in shown
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", "raw-mel-random")])
+def test_a_narrow_terminal_cuts_and_folds_no_cell(cli, out, tmp_path, monkeypatch, words):
+    import shutil
+
+    name = ids(out, "random")[0]
+    shutil.copytree(out / name, tmp_path / name)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = cli("runs", *words, "--out", tmp_path).out
+    assert "\x1b[" in shown, "not taken for a terminal, so nothing is tested"
+    assert name in shown
+    assert "…" not in shown
+    assert words == ("list",) or "95 % interval" in shown
+
+
 @pytest.mark.parametrize(("ending", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
 def test_the_table_holds_every_machine_type_and_the_whole(cli, out, tmp_path, ending, read):
     file = tmp_path / f"table.{ending}"
@@ -85,6 +122,7 @@ def test_damaged_and_newer_records_are_named_and_hide_nothing(cli, damaged, tmp_
     assert len(outcome.json["runs"]) == 4
     for words in ("broken/run.json is damaged", "newer/run.json has schema 99", "strange/run.json is damaged"):
         assert words in outcome.err
+    assert "deep/run.json is damaged" in outcome.err
     assert cli("runs", "export", tmp_path / "all.csv", "--out", damaged).code == 1
     assert len(pd.read_csv(tmp_path / "all.csv")) == 12
     shown = cli("runs", "show", "newer", "--out", damaged)
@@ -95,6 +133,10 @@ def test_damaged_and_newer_records_are_named_and_hide_nothing(cli, damaged, tmp_
     ("words", "code", "message"),
     [
         (["runs", "list", "--out", "{tmp}/none"], 3, "There is no folder"),
+        (["runs", "show", "foo", "--out", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
+        (["report", "foo", "--out", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
+        (["leaderboard", "add", "foo", "--runs", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
+        (["submit", "foo", "--label", "A_B_task2_1", "--runs", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
         (["runs", "list", "--out", "{out}", "--status", "good"], 2, "accepted are done and failed"),
         (["runs", "export", "{tmp}/table.xlsx", "--out", "{out}"], 2, "accepted are .csv and .parquet"),
         (["compare", "raw-mel-x", "raw-mel-y", "--out", "{out}"], 2, "No run 'raw-mel-x'"),
@@ -103,7 +145,7 @@ def test_damaged_and_newer_records_are_named_and_hide_nothing(cli, damaged, tmp_
 def test_mistakes(cli, out, tmp_path, words, code, message):
     outcome = cli(*(word.format(out=out, tmp=tmp_path) for word in words))
     assert outcome.code == code
-    assert message in outcome.err
+    assert message.format(tmp=tmp_path) in outcome.err
     assert not list(tmp_path.iterdir())
 
 
