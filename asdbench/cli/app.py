@@ -36,6 +36,7 @@ app = typer.Typer(
     cls=Commands,
     help="Benchmark harness and leaderboard for anomalous sound detection.",
     no_args_is_help=True,
+    suggest_commands=False,  # click does
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing rich for the help alone takes longer than the rest of it

@@ -10,7 +10,9 @@ from asdbench.cli.options import AsJson
 if TYPE_CHECKING:
     from asdbench.harness.cache import CacheEntry
 
-app = typer.Typer(help="Look at, limit and clear what is kept between runs.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at, limit and clear what is kept between runs.", no_args_is_help=True, suggest_commands=False
+)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SPANS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 

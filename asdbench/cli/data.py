@@ -10,7 +10,7 @@ from asdbench.cli.data_info import info
 from asdbench.cli.data_verify import verify
 from asdbench.cli.options import Jobs, Quiet
 
-app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
+app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True, suggest_commands=False)
 app.command("download")(download)
 app.command("info")(info)
 app.command("verify")(verify)

@@ -54,7 +54,11 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
     if config is not None:
         try:
             data = tomllib.loads(config.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except FileNotFoundError as error:
+            raise UsageError(f"--config {config}: no such file.") from error
+        except OSError as error:
+            raise UsageError(f"--config {config}: it cannot be read: {error.strerror or error}.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"--config {config}: {error}") from error
     data = {key: [value] if key in LISTS and not isinstance(value, list) else value for key, value in data.items()}
     tables = data.pop("params", {})
@@ -75,7 +79,9 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
             raise UsageError(
                 f"--config {config}: unknown key '{key}'.{hint} Accepted: {', '.join(RunSpec.model_fields)}."
             ) from error
-        raise UsageError(f"{key}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
+        option = f"--{key.replace('_', '-')}"
+        where = option if given.get(key) is not None else f"--config {config}: {key}"
+        raise UsageError(f"{where}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
 
 
 def _flat(tables: dict[str, Any], scope: str = "") -> Iterator[tuple[str, Any]]:

@@ -73,8 +73,12 @@ def test_list_and_show_for_people(cli):
         (["show", "simcl"], 2, "Did you mean 'simclr'"),
         (["run"], 2, "Nothing to run: name a system"),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "-p", "x"], 2, "expected COMPONENT.PARAM=VALUE"),
-        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--device", "gpu"], 2, "device"),
-        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--config", "nowhere.toml"], 2, "nowhere.toml"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--device", "gpu"], 2, "asdbench: --device: Input"),
+        (
+            ["run", "--extractor", "raw-mel", "--scorer", "knn", "--config", "nowhere.toml"],
+            2,
+            "nowhere.toml: no such file.",
+        ),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--out", "/dev/null/runs"], 2, "Cannot write"),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--dataset", "/dev"], 3, "holds no machine"),
         (["data", "make", "synthetc"], 2, "Did you mean 'synthetic'"),
@@ -87,6 +91,14 @@ def test_mistakes_end_in_one_message_and_a_code(cli, words, code, message):
     assert message in outcome.err
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["leaderbord"], "leaderboard"), (["runs", "lst"], "list"), (["cache", "prun"], "prune")]
+)
+def test_a_mistyped_verb_is_guessed_once(cli, words, meant):
+    outcome = cli(*words)
+    assert (outcome.code, outcome.err.count("Did you mean"), f"'{meant}'" in outcome.err) == (2, 1, True)
 
 
 def test_run_prints_one_json_object(cli, small_dataset, tmp_path):
@@ -147,6 +159,8 @@ def test_a_run_file_holds_the_same_things_and_the_command_line_wins(cli, small_d
     assert run["params"]["knn"]["n_neighbors"] == 4
     config.write_text("extractr = 'raw-mel'\n")
     assert "unknown key 'extractr'. Did you mean 'extractor'" in cli("run", "--config", config).err
+    config.write_text("extractor = 'raw-mel'\nseed = 'a'\n")
+    assert f"asdbench: --config {config}: seed: Input should be a valid integer" in cli("run", "--config", config).err
 
 
 def test_data_make_and_info(cli, tmp_path):
