@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 def submit(
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="Folder of a finished run on the evaluation data.")
+        str | None,
+        typer.Argument(metavar="RUN", help="Finished run on the evaluation data: id, the beginning of one, or folder."),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="NAME_ORG_task2_N", help="Label of the submission, N from 1 to 4.")
     ] = None,
     development: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="RUN",
             help="Run of the same system on the development data, for the meta file. [default: found beside RUN]",
@@ -29,6 +30,7 @@ def submit(
         Path | None,
         typer.Option(metavar="FILE", help="YAML with values for the meta file (authors, data usage); they win."),
     ] = None,
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the team's folder goes.")] = Path("submissions"),
     check: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Check a system's or a team's folder; nothing is written.")
@@ -54,7 +56,7 @@ def submit(
         return
     if run is None or label is None:
         raise UsageError(
-            "Give a run and a label: asdbench submit runs/<run-id> --label Sato_NTU_task2_1\n"
+            "Give a run and a label: asdbench submit RUN --label Sato_NTU_task2_1\n"
             "Or check a folder: asdbench submit --check DIR"
         )
     from asdbench.submission.meta import read_yaml
@@ -68,7 +70,8 @@ def submit(
             raise UsageError(f"--meta {meta}: {error}") from error
         if not isinstance(own, dict):
             raise UsageError(f"--meta {meta}: expected mappings like those of a meta file (submission, system ...).")
-    written = write_submission(run.expanduser(), require_label(label), out.expanduser(), development, own)
+    known = None if development is None else _run_folder(development, runs)
+    written = write_submission(_run_folder(run, runs), require_label(label), out.expanduser(), known, own)
     if written.development is None:
         typer.echo(
             "note: no run on the development data was found, so its results are not filled in: --development RUN",
@@ -81,6 +84,14 @@ def submit(
     if not as_json:
         typer.echo(str(written.folder))
     _check(written.folder, protocol, as_json, plugin_path or [])
+
+
+def _run_folder(run: str, runs: Path) -> Path:
+    """A folder as given, whatever it holds, or the run of that id."""
+    from asdbench.harness.store import find_run
+
+    given = Path(run).expanduser()
+    return given if given.is_dir() else find_run(run, runs.expanduser())
 
 
 def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list[Path]) -> None:

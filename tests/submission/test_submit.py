@@ -93,6 +93,16 @@ def submitted(cli, challenge, runs, tmp_path):
     return outcome, tmp_path / "Sato_NTU" / LABEL
 
 
+def test_a_run_is_found_by_the_beginning_of_its_id(cli, challenge, runs, tmp_path):
+    words = ("--label", LABEL, "--out", tmp_path, "--plugin-path", challenge / "plugin")
+    folder, beginning = runs["eval"].parent, runs["eval"].name[:-4]
+    outcome = cli("submit", beginning, "--runs", folder, *words, "--development", runs["dev"].name)
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "Sato_NTU" / LABEL).is_dir()
+    none = cli("submit", "autoencdr", "--runs", folder, *words)
+    assert (none.code, "No run 'autoencdr'" in none.err) == (2, True)
+
+
 def checked(cli, challenge, folder):
     outcome = cli("submit", "--check", folder, "--json", "--plugin-path", challenge / "plugin", "--protocol", "mini")
     return outcome.json["findings"], outcome.code
