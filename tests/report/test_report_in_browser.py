@@ -28,6 +28,23 @@ def test_a_browser_has_nothing_to_complain_about(report, width, dark):
         assert found.requests == []
 
 
+def test_on_a_phone_what_is_cut_fades_and_names_stay_whole(report):
+    with shown(report, 375) as found:
+        page = found.page
+        for place in ("nav", "#overview .scroll"):
+            box = page.locator(place)
+            page.wait_for_function(f"document.querySelector('{place}').classList.contains('more-right')")
+            assert "gradient" in box.evaluate("box => getComputedStyle(box).maskImage")
+            box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+            page.wait_for_function(f"!document.querySelector('{place}').classList.contains('more-right')")
+        lines = page.locator("table.overview .name").evaluate_all(
+            "names => names.map(one => [one.innerText, one.getClientRects()[0].height])"
+        )
+        heights = dict(lines)
+        assert heights["fan"] == heights["pump"] == heights["valve"] == min(heights.values())
+        assert found.complaints == []
+
+
 def test_a_link_opens_its_machine_type(report):
     with shown(report) as found:
         part = found.page.locator("details#machine-3")

@@ -47,13 +47,6 @@
     entry.querySelector(".system").prepend(button);
   }
 
-  const frame = table.closest(".frame");
-  const box = table.closest(".scroll");
-  const hint = () => frame.classList.toggle("beyond", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
-  box.addEventListener("scroll", hint, { passive: true });
-  addEventListener("resize", hint);
-  hint();
-
   const controls = document.querySelector("form.controls");
   const find = controls.querySelector("#find");
   const every = controls.querySelector(".every");
@@ -83,7 +76,6 @@
     group.colSpan = Math.max(wanted.size, 1);
     every.setAttribute("aria-pressed", String(wanted.size === chips.length));
     every.textContent = wanted.size === chips.length ? "all" : "show all";
-    hint();
   };
   for (const chip of chips) {
     chip.addEventListener("click", () => {
