@@ -90,7 +90,7 @@ def html_page(table: Table) -> str:
         term_names=TERM_NAMES,
         measured=measured,
         published=bool(table.of("published")),
-        columns=6 + len(table.terms) + len(board.machines) + (5 if measured else 0),
+        columns=5 + len(table.terms) + len(board.machines) + (6 if measured else 0),
         scale=Scale.of(table),
         best=best_of(table),
         title=title_of(board),

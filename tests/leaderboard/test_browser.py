@@ -202,6 +202,49 @@ def test_intervals_are_drawn_to_scale_with_the_level_of_chance(visit):
         assert one["level"] == first["level"]
 
 
+def test_the_level_of_chance_is_one_line_from_the_first_row_to_the_last(visit):
+    page = visit("dcase2023-dev.html")
+    heights = page.evaluate(
+        """() => [...document.querySelectorAll("tbody.entry > tr:first-child")].map(row =>
+            [row, row.querySelector(".level")].map(one => one.getBoundingClientRect().height))"""
+    )
+    assert heights
+    for row, line in heights:
+        assert row - 1.5 <= line <= row
+
+
+def test_a_board_of_published_rows_has_no_empty_columns(visit):
+    page = visit("dcase2023-dev.html")
+    assert page.locator(".published .tag").first.is_visible()
+    assert page.locator(".rank").count() == 0
+    shown = page.locator("table.board tbody.entry > tr:first-child").evaluate_all(
+        "rows => rows.map(row => row.cells.length)"
+    )
+    heads = page.locator("tr.columns > th").count()
+    assert set(shown) == {heads}
+    assert not {"Rank", "Seeds", "Parameters"} & set(page.locator("tr.columns > th").all_inner_texts())
+    spans = page.locator("tr.groups > *").evaluate_all("cells => cells.map(one => one.colSpan)")
+    assert sum(spans) == heads
+    name = page.locator("tbody.published .system .name").first.bounding_box()
+    tag = page.locator("tbody.published .system .tag").first.bounding_box()
+    assert tag["y"] >= name["y"] + name["height"]
+
+
+def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
+    page = visit(width=375)
+    box = page.locator(".scroll.wide")
+    classes = lambda: set((box.get_attribute("class") or "").split())  # noqa: E731
+    page.wait_for_function("document.querySelector('.wide').classList.contains('more-right')")
+    assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "visible"
+    assert "gradient" in box.evaluate("box => getComputedStyle(box).maskImage")
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+    page.wait_for_function("!document.querySelector('.wide').classList.contains('more-right')")
+    assert {"scrolls", "more-left"} <= classes()
+    assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "hidden"
+    wide = visit(width=1280).locator(".scroll.wide")
+    assert wide.evaluate("box => getComputedStyle(box).maskImage") == "none"
+
+
 def test_without_scripts_it_is_a_plain_table_with_all_in_it(visit):
     page = visit(java_script_enabled=False)
     assert page.locator("tbody.entry").count() == 5
