@@ -101,7 +101,10 @@ def _main(table: Table) -> list[str]:
             escaped(provenance(row)),
         ]
         rows.append(cells)
-    return aligned(header, rows)
+    if not table.of("measured"):  # published rows alone have neither ranks nor intervals, seeds, cost
+        told = [i for i in range(len(header)) if any(cells[i] != NONE for cells in rows)]
+        header, rows = [header[i] for i in told], [[cells[i] for i in told] for cells in rows]
+    return aligned(header, rows, left=header.index("System") + 1)
 
 
 def _machines(table: Table) -> list[str]:
