@@ -124,7 +124,7 @@ def _require_sense(names: list[str], max_drop: float | None, alpha: float, figur
             raise UsageError("--figure draws average ranks, which need three names or more; here are two.")
         if figure.suffix.lower() not in FIGURES:
             raise UsageError(f"--figure {figure}: the ending decides the form; accepted are {', '.join(FIGURES)}.")
-        require_writable(figure.expanduser().parent)
+        require_writable(figure.expanduser().parent, f"--figure DIR/{figure.name}")
 
 
 def _tell_left_out(contestants: "list[Contestant]", datasets: list[str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from asdbench.core.errors import DiskFullError, UsageError
+from asdbench.core.places import CACHE_VARIABLE, cache_root
 
 T = TypeVar("T")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -27,13 +28,13 @@ def clear_disk_full(target: Path) -> Iterator[None]:
             raise
         raise DiskFullError(
             f"No room left on the disk while writing {target}; nothing half-written was kept.\n"
-            "Free some space, or set another place with --out DIR (results) or ASDBENCH_CACHE=DIR (cache)."
+            f"Free some space, or {_elsewhere(target, 'give another place')}."
         ) from error
 
 
 @contextmanager
-def clear_write_errors(target: Path) -> Iterator[None]:
-    """Turn "permission denied" and the like into a message that names the file and the way out."""
+def clear_write_errors(target: Path, option: str | None = None) -> Iterator[None]:
+    """Turn "permission denied" and the like into a message that names the file and the way out: an option, if told."""
     try:
         yield
     except OSError as error:
@@ -41,8 +42,15 @@ def clear_write_errors(target: Path) -> Iterator[None]:
             raise
         raise UsageError(
             f"Cannot write {target}: {error.strerror or error}.\n"
-            "Give a folder that you may write to: --out DIR (results) or ASDBENCH_CACHE=DIR (cache)."
+            f"{_elsewhere(target, 'Give a place that you may write to', option)}."
         ) from error
+
+
+def _elsewhere(target: Path, advice: str, option: str | None = None) -> str:
+    """The advice, with what sets the place where that is known: the caller's option, or the cache's variable."""
+    if option is None and target.absolute().is_relative_to(cache_root().absolute()):
+        option = f"{CACHE_VARIABLE}=DIR"
+    return f"{advice}: {option}" if option else advice
 
 
 @contextmanager
@@ -142,8 +150,12 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path, option: str | None = None) -> None:
     """Fail now, not after an hour of training, when nothing can be written to ``folder``; leaves no trace.
+
+    Args:
+        folder: need not be there yet.
+        option: what sets it, for the message: ``--out DIR``.
 
     Raises:
         UsageError: the folder cannot be created or written to.
@@ -153,7 +165,7 @@ def require_writable(folder: Path) -> None:
     try:
         with (
             clear_disk_full(folder),
-            clear_write_errors(folder),
+            clear_write_errors(folder, option),
             in_folder(folder, lambda: tempfile.TemporaryFile(dir=folder)) as probe,
         ):
             probe.write(b"asdbench\n" * 1024)

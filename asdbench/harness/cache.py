@@ -8,20 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
+from asdbench.core import places
 from asdbench.core.locks import BusyError, exclusive, lock_of
 
-VARIABLE = "ASDBENCH_CACHE"
+cache_root = places.cache_root
 KINDS = ("features", "views", "trained", "embeddings", "datasets", "digests")
 LOCKED = ("features", "views", "trained", "datasets")  # kinds whose makers hold a lock
 UNFINISHED = "unfinished"
 ABANDONED_AFTER_S = 24 * 3600.0  # what a process writes is touched more often than that
-
-
-def cache_root() -> Path:
-    """``$ASDBENCH_CACHE``, or the user's cache folder."""
-    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("asdbench", appauthor=False))
 
 
 @dataclass(frozen=True)

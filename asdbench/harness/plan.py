@@ -143,7 +143,7 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     }
     device = resolve_device(spec.device)
     cores = available_cores()
-    require_writable(spec.out)
+    require_writable(spec.out, "--out DIR")
     cache = cache_root()
     require_writable(cache)
 

@@ -46,6 +46,23 @@ def test_a_full_disk_is_told_by_name_and_leaves_nothing(tmp_path, monkeypatch):
     assert names(tmp_path) == []
 
 
+def test_the_way_out_is_the_one_of_the_place(tmp_path, monkeypatch):
+    """No command's option in another command's message; the variable of the cache for the cache alone."""
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    (tmp_path / "file").write_text("")
+
+    def said(write, *words):
+        with pytest.raises(UsageError, match="Cannot write") as caught:
+            write(tmp_path / "file" / words[0], *words[1:])
+        return str(caught.value).splitlines()[-1]
+
+    plain = "Give a place that you may write to"
+    assert said(files.require_writable, "runs") == f"{plain}."
+    assert said(files.write_text, "table.csv", "") == f"{plain}."
+    assert said(files.require_writable, "runs", "--out DIR") == f"{plain}: --out DIR."
+    assert said(files.require_writable, "cache/features") == f"{plain}: ASDBENCH_CACHE=DIR."
+
+
 def test_an_unwritable_folder_is_told_before_work_begins(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="Cannot write") as caught:
