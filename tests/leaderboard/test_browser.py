@@ -228,6 +228,9 @@ def test_a_board_of_published_rows_has_no_empty_columns(visit):
     name = page.locator("tbody.published .system .name").first.bounding_box()
     tag = page.locator("tbody.published .system .tag").first.bounding_box()
     assert tag["y"] >= name["y"] + name["height"]
+    phone = visit("dcase2023-dev.html", width=375)
+    system, score = (phone.locator(f"tbody.published .{name}").first.bounding_box() for name in ("system", "score"))
+    assert system["x"] + system["width"] <= score["x"] + 1, "the column that stays covers no number"
 
 
 def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
