@@ -117,6 +117,8 @@ def load_entry(path: Path) -> Entry:
         raise EntryError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValidationError as error:
         raise EntryError(f"{path} is damaged: {first_error(error)}.{_AGAIN}") from error
+    except RecursionError as error:
+        raise EntryError(f"{path} is damaged: it is nested without end.{_AGAIN}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise EntryError(f"{path} is damaged: {str(error).splitlines()[0]}.{_AGAIN}") from error
     if path.stem != entry.record.run_id:

@@ -109,7 +109,7 @@ def test_what_cannot_be_used_is_named_and_hides_no_other(tmp_path, entry_path, d
     assert message in problem
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 1}', "\x00\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 1}', "\x00\xff", "[" * 200_000])
 def test_a_file_that_is_no_entry_is_named(entry_path, text):
     entry_path.write_text(text)
     with pytest.raises(EntryError, match="is damaged"):
