@@ -135,7 +135,6 @@ def test_damaged_and_newer_records_are_named_and_hide_nothing(cli, damaged, tmp_
         (["runs", "list", "--out", "{tmp}/none"], 3, "There is no folder"),
         (["runs", "show", "foo", "--out", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
         (["report", "foo", "--out", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
-        (["leaderboard", "add", "foo", "--runs", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
         (["submit", "foo", "--label", "A_B_task2_1", "--runs", "{tmp}/none"], 3, "There is no folder {tmp}/none"),
         (["runs", "list", "--out", "{out}", "--status", "good"], 2, "accepted are done and failed"),
         (["runs", "export", "{tmp}/table.xlsx", "--out", "{out}"], 2, "accepted are .csv and .parquet"),
