@@ -85,7 +85,7 @@ class Table:
         chance: None where no test clips are known.
         partial: what the data of all measured rows lack; empty where any row is of whole data.
         replicates: resampled test sets behind intervals and ranks.
-        resampled: of the ranked rows, by label.
+        resampled: of the ranked rows, by their systems' keys.
     """
 
     board: Board

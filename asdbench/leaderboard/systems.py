@@ -1,7 +1,8 @@
 """The seeds of one system, brought together; and what tells two systems of one name apart."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class System:
 
     Attributes:
         name: how people call it.
-        variant: settings in which it differs from others of its name on the same board; empty where it is the only one.
+        variant: settings in which it differs from others of its name on the same board, and where these read alike the
+            beginning of the key; empty where it is the only one.
         settings: all of them, "component.parameter" -> value.
         key: digest of name and settings; it stays when other rows come or go.
         runs: entries by path, in the order of the seeds.
@@ -75,7 +77,18 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
         own = _settings(record)
         runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
         systems.append(System(name_of(record), _variant(own, alike), own, key, runs))
-    return sorted(systems, key=lambda one: one.label)
+    return sorted(_told_apart(systems), key=lambda one: one.label)
+
+
+def _told_apart(systems: Sequence[System]) -> list[System]:
+    """Labels that collide all the same, of 1 and "1" for instance, end in the beginning of the key."""
+    times = Counter(system.label for system in systems)
+    return [
+        replace(system, variant=", ".join(filter(None, [system.variant, system.key[:8]])))
+        if times[system.label] > 1
+        else system
+        for system in systems
+    ]
 
 
 def require_own_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> None:
@@ -159,4 +172,4 @@ def setting(value: Any) -> str:
     """The value of a parameter as text."""
     if isinstance(value, list):
         return "+".join(map(setting, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value)  # of a float every digit, so that no two look alike

@@ -18,15 +18,15 @@ def make_table(board: Board, replicates: int = REPLICATES) -> Table:
     """Compute every number of a board; the same records give the same numbers."""
     resampler = _Resampler(board.protocol, replicates)
     cohort, partial = _cohort(board)
-    resampled = {system.label: resampler.of(system) for system in cohort}
-    scores = {system.label: mean_score(system) for system in cohort}
-    ranks = _ranks(scores, resampled)
+    resampled = {system.key: resampler.of(system) for system in cohort}
+    scores = {system.key: mean_score(system) for system in cohort}
+    ranks = _ranks(scores, resampled, {system.key: system.label for system in cohort})
     rows = []
     for system in board.systems:
         row = measured_row(board, system)
-        if system.label in resampled:
-            own = interval(resampled[system.label].total)
-            row = replace(row, rank=ranks[system.label], interval=own)
+        if system.key in resampled:
+            own = interval(resampled[system.key].total)
+            row = replace(row, rank=ranks[system.key], interval=own)
         elif row.score.value is not None:
             row = replace(row, interval=interval(resampler.of(system).total))
         rows.append(row)
@@ -36,13 +36,15 @@ def make_table(board: Board, replicates: int = REPLICATES) -> Table:
     return Table(board, tuple(sorted(rows, key=_order)), chance, partial, replicates, resampled)
 
 
-def _ranks(scores: Mapping[str, float], resampled: Mapping[str, Resampled]) -> dict[str, int]:
-    """Ranks shared by systems whose paired difference is not significant."""
+def _ranks(
+    scores: Mapping[str, float], resampled: Mapping[str, Resampled], labels: Mapping[str, str]
+) -> dict[str, int]:
+    """Ranks shared by systems whose paired difference is not significant; all by the systems' keys."""
 
     def better(first: str, second: str) -> bool:
         return difference(scores[first] - scores[second], resampled[first], resampled[second]).significant
 
-    return shared_ranks(sorted(scores, key=lambda label: (-scores[label], label)), better)
+    return shared_ranks(sorted(scores, key=lambda one: (-scores[one], labels[one], one)), better)
 
 
 class _Resampler:

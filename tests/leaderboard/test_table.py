@@ -111,7 +111,8 @@ def test_the_interval_holds_clips_and_seeds(put, table, tmp_path):
     runs = {entry.record.asked.seed: resampled_scores("dcase2023", entry.sections(), REPLICATES) for entry in entries}
     assert row_of(found, "raw-mel + knn").interval == interval(over_seeds(runs).total)
     alone = [interval(run.total) for run in runs.values()]
-    assert found.resampled["raw-mel + knn"].total.std() != runs[0].total.std()
+    (system,) = found.board.systems
+    assert found.resampled[system.key].total.std() != runs[0].total.std()
     assert len({*alone, row_of(found, "raw-mel + knn").interval}) == 4
 
 
@@ -136,6 +137,29 @@ def test_rows_of_one_name_say_in_what_they_differ(put, table):
         "raw-mel + knn (knn.n_neighbors 16, device cuda)",
         "raw-mel + gmm",
     }
+
+
+def test_settings_that_differ_in_the_last_digit_are_rows_of_their_own(put, table):
+    put(params={"rate": 0.3}, quality=2.5)
+    put(params={"rate": 0.1 + 0.2}, quality=0.1)
+    found = table()
+    exact, other = (row_of(found, f"raw-mel + knn (knn.rate {value})") for value in ("0.3", "0.30000000000000004"))
+    assert exact.score.value != other.score.value
+    assert set(found.resampled) == {exact.system.key, other.system.key}
+
+
+def test_labels_that_would_read_alike_end_in_the_key(put, table):
+    put(params={"mode": 1}, quality=2.5)
+    put(params={"mode": "1"}, quality=0.1)
+    put(scorer="gmm")
+    found = table()
+    rows = found.of("measured")
+    assert len({row.label for row in rows}) == 3
+    alike = [row for row in rows if row.name == "raw-mel + knn"]
+    for row in alike:
+        assert row.label == f"raw-mel + knn (knn.mode 1, {row.system.key[:8]})"
+    assert len({row.interval for row in alike}) == 2
+    assert row_of(found, "raw-mel + gmm").rank
 
 
 def test_threads_tell_rows_apart_where_they_differ(put, table):
