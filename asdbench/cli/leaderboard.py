@@ -26,7 +26,7 @@ def add(
         list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids, beginnings of them, or folders.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run in the folder of runs.")] = False,
-    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     board_dir: BoardDir = DEFAULT,
     ground_truth: Annotated[
         Path | None,
@@ -42,9 +42,9 @@ def add(
     import json
 
     from asdbench.core.errors import AsdbenchError, DiskFullError
-    from asdbench.leaderboard import add_run, read_entries
+    from asdbench.leaderboard import BoardDirError, add_run, read_entries
 
-    folders, failed = _folders(run or [], every, runs)
+    folders, failed = _folders(run or [], every, out)
     truths: dict[int, GroundTruth] = {}
     beside = read_entries(board_dir).entries if board_dir.is_dir() else {}
     done = []
@@ -54,6 +54,9 @@ def add(
             added = add_run(folder, board_dir, truth, replace=replace, beside=beside)
         except DiskFullError:
             raise
+        except BoardDirError as error:  # the next one would fare no better
+            failed.append(error)
+            break
         except AsdbenchError as error:
             failed.append(error)
             continue
@@ -118,7 +121,7 @@ def _folders(names: list[str], every: bool, runs: Path) -> "tuple[list[Path], li
     from asdbench.harness.store import find_run, find_runs
 
     if every == bool(names):
-        raise UsageError("Name the runs to add, or --all for every run in the folder of --runs.")
+        raise UsageError("Name the runs to add, or --all for every run in the folder of --out.")
     if not every:
         return list(dict.fromkeys(find_run(name, runs) for name in names)), []
     stored = find_runs(runs)

@@ -2,10 +2,11 @@
 
 from asdbench.leaderboard.entry import Entry, EntryError, load_entry
 from asdbench.leaderboard.render import Pages, Rendered, check, make_pages, render
-from asdbench.leaderboard.store import Added, add_run, read_entries
+from asdbench.leaderboard.store import Added, BoardDirError, add_run, read_entries
 
 __all__ = [
     "Added",
+    "BoardDirError",
     "Entry",
     "EntryError",
     "Pages",

@@ -80,7 +80,7 @@ def add_run(
         RequirementError: score files or labels are missing.
         EntryError: the results are not those of the score files, another entry has this id, the run cannot stand on one
             board with what is there, or the record names the home folder where it cannot be left out.
-        UsageError: nothing can be written there.
+        BoardDirError: nothing can be written there.
     """
     entry, shortened = entry_of(folder, ground_truth)
     path = board_dir / RESULTS / f"{entry.record.run_id}.json"
@@ -151,14 +151,24 @@ def _require_fit(folder: Path, entry: Entry, others: Mapping[Path, Entry], board
         ) from error
 
 
+class BoardDirError(UsageError):
+    """A board folder that cannot be written."""
+
+
 @contextmanager
 def clear_board_errors(board_dir: Path) -> Iterator[None]:
-    """Name the option that helps where a board folder cannot be written."""
+    """Name the option that helps where a board folder cannot be written.
+
+    Raises:
+        BoardDirError: it cannot.
+    """
     try:
         yield
     except UsageError as error:
         first = str(error).splitlines()[0]
-        raise UsageError(f"{first}\nGive a folder that you may write to: --board-dir DIR ({board_dir} now).") from error
+        raise BoardDirError(
+            f"{first}\nGive a folder that you may write to: --board-dir DIR ({board_dir} now)."
+        ) from error
 
 
 def _scored(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth | None") -> "Sections":

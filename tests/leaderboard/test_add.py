@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 
 import pytest
 from made_runs import MACHINES, made_run
@@ -13,7 +14,7 @@ from asdbench.leaderboard import add_run, load_entry, read_entries
 @pytest.fixture
 def add(cli, tmp_path):
     def call(*words):
-        return cli("leaderboard", "add", *words, "--runs", tmp_path / "runs", "--board-dir", tmp_path / "boards")
+        return cli("leaderboard", "add", *words, "--out", tmp_path / "runs", "--board-dir", tmp_path / "boards")
 
     return call
 
@@ -224,6 +225,47 @@ def test_a_published_result_of_another_protocol_is_named(add, tmp_path):
     outcome = add(folder)
     assert outcome.code == 1
     assert f"Remove {place}" in outcome.err
+
+
+def test_the_same_error_is_not_told_once_for_every_run(cli, tmp_path):
+    for seed in range(3):
+        made_run(tmp_path / "runs", seed=seed)
+    (tmp_path / "file").write_text("not a folder")
+    outcome = cli("leaderboard", "add", "--all", "--out", tmp_path / "runs", "--board-dir", tmp_path / "file" / "b")
+    assert outcome.code == 2
+    assert outcome.err.count("Cannot write") == 1
+    assert "Give a folder that you may write to: --board-dir DIR" in outcome.err
+
+
+def _killed_while_writing(folder, board_dir):
+    def die(_):
+        os._exit(9)
+
+    os.fsync = die
+    add_run(folder, board_dir)
+
+
+def test_what_a_kill_left_is_cleared_when_the_run_is_added_again(add, tmp_path):
+    folder, other = made_run(tmp_path / "runs"), made_run(tmp_path / "runs", seed=1)
+    process = multiprocessing.get_context("fork").Process(
+        target=_killed_while_writing, args=(folder, tmp_path / "boards")
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    (left,) = (tmp_path / "boards" / "results").iterdir()
+    assert left.suffix == ".partial"
+    assert not read_entries(tmp_path / "boards").entries
+    assert add(folder, other).code == 0
+    assert entries(tmp_path) == sorted([folder.name, other.name])
+    assert {path.name for path in (tmp_path / "boards").iterdir()} == {"results"}, "locks lie elsewhere"
+
+
+def test_the_name_of_an_entry_lasts_through_a_loss_of_power(add, tmp_path, monkeypatch):
+    synced, sync = [], os.fsync
+    monkeypatch.setattr("os.fsync", lambda handle: (synced.append(os.fstat(handle).st_ino), sync(handle)))
+    assert add(made_run(tmp_path / "runs")).code == 0
+    assert synced[-1] == (tmp_path / "boards" / "results").stat().st_ino
 
 
 def _add_all(folders, board_dir, barrier, outcomes):
