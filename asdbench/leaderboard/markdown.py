@@ -44,7 +44,8 @@ def markdown_page(table: Table) -> str:
     if missing:
         lines += ["", "## Missing", ""]
         lines += [
-            f"- {escaped(row.label)}: {', '.join(machines)}: {escaped(reason)}" for row, machines, reason in missing
+            f"- {escaped(row.label)}: {escaped(', '.join(machines))}: {escaped(reason)}"
+            for row, machines, reason in missing
         ]
     partial = [row for row in table.rows if row.partial]
     if partial:

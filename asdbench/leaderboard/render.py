@@ -67,17 +67,22 @@ def make_pages(
         named = ", ".join(sorted([*boards, *broken])) or "none"
         raise UsageError(f"No board '{only}' in {board_dir}.{hint} There are: {named}.")
     pages = Pages(problems=[*entries.problems, *references.problems])
+    lines = []
+    for name, board in boards.items():
+        try:
+            line = index_line(board)
+            if only in (None, name):
+                tell(name)
+                pages.texts |= _texts(board, replicates)
+            else:
+                pages.kept |= set(_names(name))
+            lines.append(line)
+        except AsdbenchError as error:
+            broken[name] = f"{name} is not rendered: {error}"
     for name, problem in broken.items():
         pages.kept |= set(_names(name))
         if only in (None, name):
             pages.problems.append(problem)
-    for name, board in boards.items():
-        if only not in (None, name):
-            pages.kept |= set(_names(name))
-            continue
-        tell(name)
-        pages.texts |= _texts(board, replicates)
-    lines = [index_line(board) for board in boards.values()]
     pages.texts |= {"index.md": index_markdown(lines), "index.html": index_html(lines)}
     return pages
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from made_runs import MACHINES, made_run
 
+from asdbench.core.errors import AsdbenchError
 from asdbench.leaderboard import add_run
 from asdbench.leaderboard.markdown import MARKER, escaped
+from asdbench.leaderboard.table import make_table
 from asdbench.leaderboard.words import count, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,6 +172,35 @@ def test_a_board_of_two_protocols_is_not_rendered_and_others_are(leaderboard, bo
     assert leaderboard("check").code == 1
 
 
+def test_one_board_whose_numbers_cannot_be_had_does_not_stop_the_others(leaderboard, board_dir, tmp_path, monkeypatch):
+    leaderboard("render")
+    before = pages(board_dir)
+    add_run(made_run(tmp_path / "more", dataset="mine"), board_dir)
+
+    def broken(board, replicates):
+        if board.name == "synthetic":
+            raise AsdbenchError("no numbers today.")
+        return make_table(board, replicates)
+
+    monkeypatch.setattr(sys.modules["asdbench.leaderboard.render"], "make_table", broken)
+    outcome = leaderboard("render")
+    assert outcome.code == 1
+    assert "synthetic is not rendered: no numbers today." in outcome.err
+    after = pages(board_dir)
+    assert {"mine.md", "mine.html"} <= set(after)
+    assert after["synthetic.md"] == before["synthetic.md"]
+    assert "synthetic" not in after["index.md"].decode().lower()
+
+
+def test_names_of_machine_types_are_escaped_wherever_they_stand(cli, tmp_path):
+    folder = made_run(tmp_path / "runs", machines=("fan", "a_b_c"), failed=["a_b_c"])
+    add_run(folder, tmp_path / "boards")
+    assert cli("leaderboard", "render", "--board-dir", tmp_path / "boards").code == 0
+    text = (tmp_path / "boards" / "synthetic.md").read_text()
+    assert r"- raw-mel + knn: a\_b\_c: failed" in text
+    assert "a_b_c" not in text
+
+
 def test_a_wrong_reference_is_named_and_all_else_is_rendered(leaderboard, board_dir):
     (board_dir / "references").mkdir()
     (board_dir / "references" / "x.toml").write_text('systm = "x"\n')
@@ -289,7 +320,7 @@ def test_from_runs_to_a_board(cli, small_dataset, tmp_path):
     ran = cli("run", "--dataset", small_dataset, *words, "--out", tmp_path / "runs", "--json")
     assert ran.code == 0, ran.err
     board_dir = tmp_path / "boards"
-    added = cli("leaderboard", "add", "--all", "--runs", tmp_path / "runs", "--board-dir", board_dir)
+    added = cli("leaderboard", "add", "--all", "--out", tmp_path / "runs", "--board-dir", board_dir)
     assert added.code == 0, added.err
     assert "of paths only the last part was kept: asked.dataset" in added.err
     assert cli("leaderboard", "render", "--board-dir", board_dir).code == 0
