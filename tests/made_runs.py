@@ -80,7 +80,8 @@ def made_run(
     sections = drawn_sections(name, seed, quality, scored, clips, shift, seed_spread)
     found = evaluate(protocol, sections) if sections else None
     params = {"n_neighbors": 2} if params is None else params
-    key = [name, params, extractor_params, dataset, machines, protocol, seed, data, updates.get("device"), updates.get("threads")]
+    key = [name, params, extractor_params, dataset, machines, protocol, seed, data]
+    key += [updates.get("device"), updates.get("threads")]
     readable = f"{system or f'{extractor}-{scorer}'}-{dataset}-s{seed}"
     run_id = f"{re.sub(r'[^A-Za-z0-9._-]+', '.', readable)}-{digest(key, 10)}"
     record = RunRecord(
