@@ -83,7 +83,6 @@ def require_fit(path: Path, entry: Entry, entries: Mapping[Path, Entry], referen
     for other, theirs in members.items():
         if slug_of(other).casefold() == slug_of(name).casefold():
             raise _same_page(other, theirs, name, _Members({path: entry}))
-    require_own_seed(path, entry, own.entries)
     try:
         _require_comparable(_Members({**own.entries, path: entry}, own.references))
     except BoardError as error:
@@ -93,6 +92,7 @@ def require_fit(path: Path, entry: Entry, entries: Mapping[Path, Entry], referen
             _require_comparable(_Members({there: one, path: entry}))
         for there, reference in own.references.items():
             _require_comparable(_Members({path: entry}, {there: reference}))
+    require_own_seed(path, entry, own.entries)
 
 
 def _by_board(entries: Mapping[Path, Entry], references: Mapping[Path, Reference]) -> dict[str, _Members]:

@@ -175,6 +175,7 @@ def test_labels_come_from_a_ground_truth_where_names_do_not_tell_them(add, tmp_p
 
 CONFLICTS = {
     "data": ({"data": "v2", "scorer": "gmm"}, "differing versions of the data of fan"),
+    "data, same seed": ({"data": "v2"}, "differing versions of the data of fan"),
     "protocol": ({"protocol": "dcase2022", "scorer": "gmm"}, "follows the protocol dcase2023"),
     "clips": ({"clips": 9, "scorer": "gmm"}, "differ in the test clips of fan"),
     "seed twice": ({"machines": MACHINES[::-1]}, "the same system with the same seed 0"),
