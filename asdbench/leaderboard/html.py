@@ -147,7 +147,7 @@ def environment_of(system: System) -> list[tuple[str, str]]:
     packages = once([", ".join(f"{name} {number}" for name, number in one.packages.items()) for one in told])
     notes = once([note for record in records for note in record.notes])
     lines = [
-        ("device", once([one.device for one in told])),
+        ("device", once([one.device + (f", threads {one.threads}" if one.threads else "") for one in told])),
         ("platform", once([f"{one.platform}, Python {one.python}" for one in told])),
         ("versions", packages),
         ("data", once([record.dataset.fingerprint for record in records])),
