@@ -1,6 +1,8 @@
 """A page as a person's browser shows it: headless Chromium of the system, driven by Playwright."""
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,10 +34,23 @@ class Shown:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def chromium() -> str | None:
+    """The system's Chromium: ``ASDBENCH_CHROMIUM``, else the first that is found."""
+    return os.environ.get("ASDBENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def until(page: Any, condition: str, seconds: float = 5.0) -> None:
+    """Wait for a JavaScript condition; Playwright's own waiting evaluates text, which the pages' policy forbids."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"never came true: {condition}"
+        page.wait_for_timeout(20)
+
+
 @contextmanager
 def shown(file: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Shown]:
     """Open a file in Chromium; the test is skipped where there is none."""
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    program = chromium()
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
     if program is None:
         pytest.skip("no Chromium on this machine: no browser test")

@@ -1,22 +1,16 @@
 """A board in a real browser: sorting, filters, colours, a phone, and not one request."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
+from browser import chromium, until
 from made_runs import made_run
 
 from asdbench.leaderboard import add_run, make_pages, render
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def chromium():
-    return os.environ.get("ASDBENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="module")
@@ -237,11 +231,11 @@ def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
     page = visit(width=375)
     box = page.locator(".scroll.wide")
     classes = lambda: set((box.get_attribute("class") or "").split())  # noqa: E731
-    page.wait_for_function("document.querySelector('.wide').classList.contains('more-right')")
+    until(page, "document.querySelector('.wide').classList.contains('more-right')")
     assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "visible"
     assert "gradient" in box.evaluate("box => getComputedStyle(box).maskImage")
     box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
-    page.wait_for_function("!document.querySelector('.wide').classList.contains('more-right')")
+    until(page, "!document.querySelector('.wide').classList.contains('more-right')")
     assert {"scrolls", "more-left"} <= classes()
     assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "hidden"
     wide = visit(width=1280).locator(".scroll.wide")

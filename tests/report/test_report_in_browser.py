@@ -1,5 +1,5 @@
 import pytest
-from browser import shown
+from browser import shown, until
 
 from asdbench.report import write_report
 
@@ -33,10 +33,10 @@ def test_on_a_phone_what_is_cut_fades_and_names_stay_whole(report):
         page = found.page
         for place in ("nav", "#overview .scroll"):
             box = page.locator(place)
-            page.wait_for_function(f"document.querySelector('{place}').classList.contains('more-right')")
+            until(page, f"document.querySelector('{place}').classList.contains('more-right')")
             assert "gradient" in box.evaluate("box => getComputedStyle(box).maskImage")
             box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
-            page.wait_for_function(f"!document.querySelector('{place}').classList.contains('more-right')")
+            until(page, f"!document.querySelector('{place}').classList.contains('more-right')")
         lines = page.locator("table.overview .name").evaluate_all(
             "names => names.map(one => [one.innerText, one.getClientRects()[0].height])"
         )
@@ -50,7 +50,7 @@ def test_a_link_opens_its_machine_type(report):
         part = found.page.locator("details#machine-3")
         assert part.get_attribute("open") is None
         found.page.locator("nav a", has_text="pump").click()
-        found.page.wait_for_function("document.getElementById('machine-3').open")
+        until(found.page, "document.getElementById('machine-3').open")
         assert part.locator("svg").first.is_visible()
         assert found.complaints == []
 
