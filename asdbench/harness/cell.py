@@ -2,43 +2,29 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import digest
-from asdbench.core.files import sweep, whole_folder
+from asdbench.core.files import sweep
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
-from asdbench.datasets import Clip
 from asdbench.datasets.clips import Domain
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.failures import recorded
 from asdbench.harness.kept import Embedded
-from asdbench.harness.machine import environment
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import (
-    Asked,
     Failure,
     RunRecord,
-    UsedComponent,
-    UsedDataset,
-    UsedThreshold,
     read_record,
-    write_record,
 )
-from asdbench.harness.scoring import SectionOutcome, score_machine
-from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
-from asdbench.protocols.results import MachineResult
-from asdbench.registry import Component
-from asdbench.score_files import write_score_files
+from asdbench.harness.scoring import score_machine
+from asdbench.harness.writing import Outcomes, rows_of, write_run
+from asdbench.protocols import SectionScores, bootstrap_intervals, evaluate
 from asdbench.score_files.names import file_name
-
-Outcomes = dict[str, dict[str, SectionOutcome]]
 
 
 def recorded_run(plan: Plan, cell: Cell) -> RunRecord | None:
@@ -113,7 +99,7 @@ def record_failure(plan: Plan, cell: Cell, failures: Sequence[Failure]) -> RunRe
         if now is not None and now.status == "done":
             return now
         sweep(folder)
-        return _write(plan, cell, Embedded(failures=list(failures)), {}, list(failures), {}, None, None)
+        return write_run(plan, cell, Embedded(failures=list(failures)), {}, list(failures), {}, None, None)
 
 
 def _lock(plan: Plan, folder: Path) -> Path:
@@ -146,7 +132,7 @@ def _score(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> Ru
         sections = _labelled_rows(cell, outcomes)
         evaluation = evaluate(table.protocol, sections)
         intervals = None if failures else bootstrap_intervals(table.protocol, sections)
-    return _write(plan, cell, embedded, outcomes, failures, seconds, evaluation, intervals)
+    return write_run(plan, cell, embedded, outcomes, failures, seconds, evaluation, intervals)
 
 
 def _labelled_rows(cell: Cell, outcomes: Outcomes) -> dict[tuple[str, str], SectionScores]:
@@ -155,7 +141,7 @@ def _labelled_rows(cell: Cell, outcomes: Outcomes) -> dict[tuple[str, str], Sect
     for machine, sections in outcomes.items():
         for section, outcome in sections.items():
             clips = list(cell.data.table.select(machines=[machine], section=section, split="test"))
-            order = _rows_of(clips, outcome)
+            order = rows_of(clips, outcome)
             rows[machine, section] = SectionScores(
                 labels=np.array([clip.label for clip in clips], np.int64),
                 domains=np.array([clip.domain or "" for clip in clips]),
@@ -164,123 +150,3 @@ def _labelled_rows(cell: Cell, outcomes: Outcomes) -> dict[tuple[str, str], Sect
                 names=tuple(clip.name for clip in clips),
             )
     return rows
-
-
-def _rows_of(clips: Sequence[Clip], outcome: SectionOutcome) -> NDArray[np.intp]:
-    """Where each clip stands in the outcome; clips meet their scores by key, not by order."""
-    place = {clip.key: row for row, clip in enumerate(outcome.clips)}
-    return np.array([place[clip.key] for clip in clips], np.intp)
-
-
-def _write(
-    plan: Plan,
-    cell: Cell,
-    embedded: Embedded,
-    outcomes: Outcomes,
-    failures: list[Failure],
-    seconds: dict[str, float],
-    evaluation: Evaluation | None,
-    intervals: Intervals | None,
-) -> RunRecord:
-    salvaged: dict[str, MachineResult] = {}
-    if failures and evaluation is not None:  # a total of some machine types would be taken for one of all
-        salvaged, evaluation = evaluation.machines, None
-    record = RunRecord(
-        run_id=cell.run_id,
-        status="failed" if failures else "done",
-        asked=Asked(
-            system=cell.system,
-            extractor=cell.pipeline.extractor.name,
-            scorer=cell.scorer.name,
-            dataset=cell.data.asked,
-            split=cell.data.split,
-            machines=plan.spec.machine or None,
-            seed=cell.seed,
-            profile=cell.pipeline.profile,
-            params=_given(plan, cell),
-        ),
-        extractor=_used(cell.pipeline.extractor),
-        scorer=_used(cell.scorer),
-        frontend=_used(cell.pipeline.frontend),
-        augmentations=[_used(part) for part in cell.pipeline.augmentations],
-        dataset=_used_dataset(cell),
-        environment=environment(plan.device, plan.spec.threads if plan.device == "cpu" else None),
-        results=evaluation,
-        salvaged=salvaged,
-        intervals=intervals,
-        thresholds={
-            machine: {
-                section: UsedThreshold(value=outcome.threshold.value, method=outcome.threshold.method)
-                for section, outcome in sections.items()
-            }
-            for machine, sections in outcomes.items()
-        },
-        training=embedded.training,
-        notes=[*embedded.notes, *_notes(outcomes)],
-        failures=failures,
-        seconds={stage: round(value, 3) for stage, value in seconds.items()},
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    with whole_folder(plan.spec.out / cell.run_id) as folder:
-        for machine, sections in outcomes.items():
-            for section, outcome in sections.items():
-                clips = list(cell.data.table.select(machines=[machine], section=section, split="test"))
-                order = _rows_of(clips, outcome)
-                layout = cell.data.table.layout
-                write_score_files(folder / "scores", layout, clips, outcome.scores[order], outcome.decisions[order])
-        write_record(folder, record)
-    return record
-
-
-def _given(plan: Plan, cell: Cell) -> dict[str, Any]:
-    """The parameters given by hand that concern this run, among those of the whole command."""
-    pipeline = cell.pipeline
-    parts = (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer)
-    own = {"extractor", "frontend", "augmentation", "scorer", *(part.name for part in parts)}
-    own |= {cell.data.asked} | ({"dataset"} if len(plan.recordings) == 1 else set())
-    found = {}
-    for key, value in plan.spec.params.items():
-        scope = key.rpartition(".")[0]
-        if (scope.removeprefix(f"{cell.system}.") if cell.system else scope) in own:
-            found[key] = value
-    return found
-
-
-def _used(component: Component) -> UsedComponent:
-    return UsedComponent(
-        name=component.name,
-        target=component.card.target,
-        version=component.card.version,
-        params=component.params,
-    )
-
-
-def _used_dataset(cell: Cell) -> UsedDataset:
-    def counts(split: str) -> dict[str, int]:
-        clips = [clip.machine for clip in cell.data.table if clip.split == split]
-        return {machine: clips.count(machine) for machine in cell.data.table.machines}
-
-    return UsedDataset(
-        name=cell.data.table.name,
-        layout=cell.data.table.layout,
-        protocol=cell.data.table.protocol,
-        lacks=list(cell.data.table.lacks),
-        fingerprint=cell.data.table.fingerprint,
-        fingerprints={
-            machine: cell.data.table.select(machines=[machine]).fingerprint for machine in cell.data.table.machines
-        },
-        train_clips=counts("train"),
-        test_clips=counts("test"),
-    )
-
-
-def _notes(outcomes: Outcomes) -> list[str]:
-    """One line for each thing that the scorers noted, with the machine types that it concerns."""
-    where: dict[str, list[str]] = {}
-    for machine, sections in outcomes.items():
-        for outcome in sections.values():
-            for note in outcome.notes:
-                where.setdefault(note, [])
-                if machine not in where[note]:
-                    where[note].append(machine)
-    return [f"{note} ({', '.join(machines)})" for note, machines in where.items()]
