@@ -14,7 +14,7 @@ from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.forecast import forecast
 from asdbench.harness.record import Failure
-from asdbench.harness.run import Schedule
+from asdbench.harness.schedule import Schedule
 from asdbench.harness.tasks import FitTask, Result, ScoreTask, fit_tasks
 
 
