@@ -1,0 +1,1 @@
+"""Tracking: finished runs and studies, sent to MLflow."""

@@ -1,0 +1,1 @@
+"""Tuning: parameters of extractors, scorers, front ends and augmentations, by Optuna."""
