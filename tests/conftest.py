@@ -45,6 +45,9 @@ def own_cache(session_cache, monkeypatch) -> Path:
     """No test touches the user's cache; features and embeddings are shared by the tests of a session."""
     monkeypatch.setenv("ASDBENCH_CACHE", str(session_cache))
     monkeypatch.delenv("ASDBENCH_PLUGIN_PATH", raising=False)
+    monkeypatch.setenv("ASDBENCH_TRACKING", "none")  # tests of the tracking say else
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
     return session_cache
 
 
