@@ -5,7 +5,14 @@ from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS
 from asdbench.protocols.evaluation import evaluate
 from asdbench.protocols.requirements import require_scorable, undefined_terms
 from asdbench.protocols.resampling import Difference
-from asdbench.protocols.results import DomainResult, Evaluation, Intervals, MachineResult, SectionResult
+from asdbench.protocols.results import (
+    DomainResult,
+    Evaluation,
+    Intervals,
+    MachineResult,
+    SectionResult,
+    official_terms,
+)
 from asdbench.protocols.sections import SectionScores
 from asdbench.protocols.threshold import Threshold, fit_threshold
 
@@ -23,6 +30,7 @@ __all__ = [
     "bootstrap_intervals",
     "evaluate",
     "fit_threshold",
+    "official_terms",
     "paired_difference",
     "require_scorable",
     "undefined_terms",

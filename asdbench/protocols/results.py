@@ -53,6 +53,21 @@ class MachineResult(Result):
     sections: dict[str, SectionResult] = Field(description="By section number.")
 
 
+def official_terms(machine: MachineResult) -> list[float]:
+    """The terms of the official score that a machine type contributes, section by section, in the definition's order.
+
+    ``DEFINITIONS[protocol].of_dataset({machine: terms, ...})`` of any machine types is what ``evaluate`` finds for them.
+    """
+    terms: list[float] = []
+    for _, section in sorted(machine.sections.items()):
+        partial = [domain.pauc for domain in section.domains.values() if domain.pauc is not None]
+        for domain in section.domains.values():
+            terms += [domain.auc] if domain.pauc is None else [domain.auc, domain.pauc]
+        if not partial:
+            terms.append(section.pauc)
+    return terms
+
+
 class Evaluation(Result):
     """A whole data set."""
 

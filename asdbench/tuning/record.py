@@ -28,6 +28,9 @@ class Part(Model):
     """What came out of one machine type with one seed. Fractions; None where the data set has no domains."""
 
     official_score: float = Field(description="The official score's formula over this machine's terms alone.")
+    terms: list[float] = Field(
+        description="The terms that it is made of, all sections': protocols.official_terms(machine result)."
+    )
     auc_source: float | None
     auc_target: float | None
     pauc: float

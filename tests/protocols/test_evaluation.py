@@ -4,7 +4,14 @@ from sklearn.metrics import roc_auc_score
 
 from asdbench.core.errors import DataError
 from asdbench.datasets import read_folder
-from asdbench.protocols import SectionScores, evaluate, fit_threshold, require_scorable
+from asdbench.protocols import (
+    DEFINITIONS,
+    SectionScores,
+    evaluate,
+    fit_threshold,
+    official_terms,
+    require_scorable,
+)
 from asdbench.protocols.bootstrap import bootstrap_intervals
 from asdbench.protocols.weighted_metrics import resampled_auc, resampled_pauc
 
@@ -102,3 +109,17 @@ def test_test_sets_without_an_official_score_are_refused(make_folder, dcase2023_
 def test_test_clips_without_labels_can_be_scored_but_not_evaluated(make_folder, dcase2023_names):
     names = {**dcase2023_names(), "test": [f"section_00_{i:04d}.wav" for i in range(4)]}
     assert require_scorable(read_folder(make_folder({"pump": names}))) is False
+
+
+@pytest.mark.parametrize("protocol", ["dcase2020", "dcase2021", "dcase2023"])
+def test_the_terms_of_machines_make_the_score_of_every_subset_to_the_last_bit(protocol):
+    parts = {
+        (machine, f"{section:02d}"): rows(seed)
+        for seed, (machine, section) in enumerate([("valve", 1), ("valve", 0), ("fan", 0), ("bearing", 0)])
+    }
+    whole = evaluate(protocol, parts).machines
+    for left_out in whole:
+        rest = {machine: official_terms(result) for machine, result in whole.items() if machine != left_out}
+        own = {key: part for key, part in parts.items() if key[0] != left_out}
+        assert float(DEFINITIONS[protocol].of_dataset(rest)) == evaluate(protocol, own).official_score
+    assert len(official_terms(whole["valve"])) == 2 * {"dcase2020": 2, "dcase2021": 4, "dcase2023": 3}[protocol]
