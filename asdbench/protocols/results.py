@@ -54,9 +54,9 @@ class MachineResult(Result):
 
 
 def official_terms(machine: MachineResult) -> list[float]:
-    """The terms of the official score that a machine type contributes, section by section, in the definition's order.
+    """The terms of the official score that a machine type contributes, section by section, in order.
 
-    ``DEFINITIONS[protocol].of_dataset({machine: terms, ...})`` of any machine types is what ``evaluate`` finds for them.
+    ``DEFINITIONS[protocol].of_dataset({machine: terms, ...})`` of any machine types is what ``evaluate`` finds.
     """
     terms: list[float] = []
     for _, section in sorted(machine.sections.items()):
