@@ -115,6 +115,7 @@ def _component_facts(entry: "Entry", console: "Console") -> list[tuple[str, str]
         console.print()
     facts = [(f"profile {name}", _assignments(values)) for name, values in card.profiles.items()]
     facts += [(f"variant {name}", _assignments(values)) for name, values in card.variants.items()]
+    facts += [("tune", f"{name} over {param.tune.in_words()}") for name, param in card.params.items() if param.tune]
     return [*facts, ("code", f"{card.target}, version {card.version}")]
 
 

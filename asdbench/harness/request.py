@@ -129,7 +129,16 @@ class Scopes:
                 return wanted.system, self._component_of(inner, f"{scope}.{param}", [wanted])
         return None, self._component_of(scope, f"{scope}.{param}", self._stages)
 
-    def _component_of(self, scope: str, asked: str, stages: Sequence[Stages]) -> str:
+    @property
+    def given(self) -> list[tuple[str | None, str, str, Any]]:
+        """System (None for all), component, parameter and value of every parameter given by hand; the last one wins."""
+        return self._values
+
+    def component_of(self, scope: str, param: str, option: str) -> str:
+        """The one component of the command that a scope means, for an option other than ``-p``."""
+        return self._component_of(scope, f"{scope}.{param}", self._stages, option)
+
+    def _component_of(self, scope: str, asked: str, stages: Sequence[Stages], option: str = "-p") -> str:
         members: dict[str, list[str]] = {"dataset": list(self._datasets)}
         for wanted in stages:
             for kind, names in wanted.parts().items():
@@ -142,15 +151,17 @@ class Scopes:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError(f"-p {asked}: this command has several {scope}s. Name one: -p {found[0]}.{param}=...")
+            raise UsageError(
+                f"{option} {asked}: this command has several {scope}s. Name one: {option} {found[0]}.{param}=..."
+            )
         systems = [wanted.system for wanted in stages if wanted.system]
         if scope in systems:
             raise UsageError(
-                f"-p {asked}: say which part of the system, for example -p {scope}.extractor.{param}=... "
+                f"{option} {asked}: say which part of the system, for example {option} {scope}.extractor.{param}=... "
                 f"See: asdbench show {scope}"
             )
         hint = did_you_mean(scope, [*known, *(kind for kind, names in members.items() if names)])
-        raise UsageError(f"-p {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
+        raise UsageError(f"{option} {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
 
     def profile(self, stages: Stages, training_clips: int) -> str | None:
         """The extractor's profile: the one asked for; else "quick" for a small training set.

@@ -18,7 +18,7 @@ class Model(BaseModel):
 
 
 class Tune(Model):
-    """Search space of one parameter for Optuna."""
+    """Search space of one parameter for Optuna: a range, or choices; those of a list are comma-separated texts."""
 
     low: float | None = None
     high: float | None = None
@@ -30,7 +30,20 @@ class Tune(Model):
     def _one_space(self) -> "Tune":
         if (self.choices is None) == (self.low is None or self.high is None):
             raise ValueError("a search space is either 'low' and 'high', or 'choices'")
+        if self.choices is None and not self.low <= self.high:  # type: ignore[operator]
+            raise ValueError(f"low is {self.low:g}, above high, {self.high:g}")
+        if self.log and (self.choices is not None or self.step is not None or self.low <= 0):  # type: ignore[operator]
+            raise ValueError("log goes with a range that begins above 0 and has no step")
         return self
+
+    def in_words(self) -> str:
+        """As ``asdbench tune --space`` takes it: ``0.02:0.5:log``, or ``64,128``; lists are parted by semicolons."""
+        if self.choices is not None:
+            return (";" if any("," in str(choice) for choice in self.choices) else ",").join(
+                f"{choice:g}" if type(choice) is float else str(choice) for choice in self.choices
+            )
+        more = ":log" if self.log else f":{self.step:g}" if self.step is not None else ""
+        return f"{self.low:g}:{self.high:g}{more}"
 
 
 class Param(Model):
@@ -59,7 +72,18 @@ class Param(Model):
     @model_validator(mode="after")
     def _default_is_allowed(self) -> "Param":
         self.check(self.default)
+        if self.tune is not None:
+            for value in self.tune.choices or (self.tune.low, self.tune.high):
+                self.check(self.tunable(value))
         return self
+
+    def tunable(self, value: Any) -> Value:
+        """A value of the search space in the parameter's type: lists are tuned over as comma-separated texts."""
+        if self.type == "strings" and isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        if self.type == "int" and isinstance(value, float) and value.is_integer():
+            return int(value)
+        return value  # type: ignore[no-any-return]
 
     def accepts(self) -> str:
         """What the parameter takes, in words: ``a number from 0.01 to 1``."""
