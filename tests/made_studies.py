@@ -5,7 +5,8 @@ import datetime
 import numpy as np
 
 from asdbench.protocols import SectionScores, evaluate, official_terms
-from asdbench.tuning.record import Part, TrialRecord
+from asdbench.tuning import selection
+from asdbench.tuning.record import Part, StudyRecord, TrialRecord
 
 START = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
@@ -44,3 +45,36 @@ def made_trial(number, state="done", params=None, values=(), parts=None, **more)
 def plain_part(value, terms=3):
     """A machine type on which every term is the same."""
     return Part(official_score=value, terms=[value] * terms, auc_source=value, auc_target=value, pauc=value)
+
+
+def made_study(trials=(), **more):
+    """A study's record: what follows from the trials is worked out, the rest filled in."""
+    given = {
+        "name": "made",
+        "asked": {"extractor": ["raw-mel"], "scorer": ["knn"], "dataset": ["synthetic"], "profile": "auto"},
+        "dataset": "synthetic",
+        "fingerprint": "0" * 16,
+        "protocol": "dcase2023",
+        "machines": ["fan", "gearbox", "valve"],
+        "seeds": [0],
+        "objectives": ["score"],
+        "sampler": "tpe",
+        "pruner": "median",
+        "space": {},
+        "defaults": {},
+        "admissible": True,
+        "storage": "sqlite:///optuna.db",
+        "git_commit": None,
+        "importances": {},
+        "updated_at": START.isoformat(),
+        **more,
+    }
+    machines, objectives = given["machines"], given["objectives"]
+    derived = {
+        "counts": {state: sum(trial.state == state for trial in trials) for state in ("done", "pruned", "failed")},
+        "best": selection.best(trials, objectives),
+        "default": selection.default(trials, given["defaults"]),
+        "leave_one_out": selection.leave_one_out(trials, machines, given["protocol"]) if trials else None,
+        "pareto": selection.pareto(trials, objectives),
+    }
+    return StudyRecord(**{**derived, **given})
