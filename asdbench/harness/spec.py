@@ -1,5 +1,6 @@
 """What was asked: the command line and a run file, in one checked object."""
 
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from asdbench.core.errors import UsageError, did_you_mean
+
+TRACKING_VARIABLE = "ASDBENCH_TRACKING"
 
 
 class RunSpec(BaseModel):
@@ -34,6 +37,7 @@ class RunSpec(BaseModel):
     plugin_path: list[Path] = Field(default_factory=list)
     fresh: bool = False
     retry_failed: bool = False
+    tracking: Literal["mlflow", "none"] = "mlflow"
 
     @field_validator("dataset", mode="before")
     @classmethod
@@ -68,6 +72,8 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
     for key, value in (_split_assignment(text) for text in given.pop("params", [])):
         params.pop(key, None)  # so that it comes last
         params[key] = value
+    if not given.get("tracking") and "tracking" not in data:
+        given["tracking"] = tracking_by_default()
     merged = data | {key: value for key, value in given.items() if value is not None} | {"params": params}
     try:
         return RunSpec.model_validate(merged)
@@ -82,6 +88,18 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
         option = f"--{key.replace('_', '-')}"
         where = option if given.get(key) is not None else f"--config {config}: {key}"
         raise UsageError(f"{where}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
+
+
+def tracking_by_default() -> str:
+    """What ``ASDBENCH_TRACKING`` says, else mlflow.
+
+    Raises:
+        UsageError: it says something else than mlflow or none.
+    """
+    value = os.environ.get(TRACKING_VARIABLE, "").strip() or "mlflow"
+    if value not in ("mlflow", "none"):
+        raise UsageError(f"{TRACKING_VARIABLE}={value}: accepted are mlflow and none.")
+    return value
 
 
 def _flat(tables: dict[str, Any], scope: str = "") -> Iterator[tuple[str, Any]]:
