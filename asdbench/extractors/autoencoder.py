@@ -85,6 +85,7 @@ class Autoencoder(Extractor):
         self._recipe = Recipe("autoencoder", epochs, learning_rate, mixed_precision=False)
         self._batch_size = batch_size
         self._held_out = held_out
+        self.embeds_in_training = score == "mse"  # the covariances come after the training
         self._network: Network | None = None
         self._precisions: dict[str, Tensor] = {}
 
@@ -119,7 +120,7 @@ class Autoencoder(Extractor):
             return {"validation_loss": total / len(held_out)} if parts else {}
 
         with reproducible(context.seed), one_thread():
-            network = Network(vectors.dim, *self._shape).to(context.device)
+            network = self._network = Network(vectors.dim, *self._shape).to(context.device)
             recipe = replace(self._recipe, name=f"autoencoder {clips[0].machine}")
             self.curves = train(network, shuffled, batches, loss, recipe, context, validation)
         network.eval()
@@ -132,7 +133,6 @@ class Autoencoder(Extractor):
                 for domain, scatter in scatters.items():
                     scatter.add(residuals[torch.from_numpy(domains[places] == domain)])
         self._invert(scatters, clips[0].machine)
-        self._network = network
         self.parameter_count = count_parameters(network)
 
     def _invert(self, scatters: dict[str, Scatter], machine: str) -> None:

@@ -1,7 +1,7 @@
 """The contract of an extractor, and the context in which it works."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +33,8 @@ class Training:
         identity: digest of front end and augmentations with all their parameters.
         views: folder where augmented copies are kept between runs.
         others: training clips of the other machine types, for cards with fit_on = "machine-among-others".
+        after_epoch: told how many epochs are done and how many there are to be, the network in evaluation mode; may
+            embed, and may end the training by what it raises. ``train`` calls it.
         checkpoints: folder of this very training; survives a kill, is removed when the fit is done.
     """
 
@@ -43,6 +45,7 @@ class Training:
     views: Path
     checkpoints: Path
     others: Sequence[TrainingClip] = ()
+    after_epoch: Callable[[int, int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,13 @@ class Extractor(ABC):
         curves: one number for each epoch, by name; "loss" is the mean training loss.
         parameter_count: learned numbers of the network; 0 when nothing is learned.
         notes: what the user should know of this fit.
+        embeds_in_training: whether ``embed`` works in ``after_epoch`` already, with the network as it stands.
     """
 
     curves: Mapping[str, Sequence[float]] = MappingProxyType({})
     parameter_count: int = 0
     notes: Sequence[str] = ()
+    embeds_in_training: bool = False
 
     @abstractmethod
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:

@@ -88,6 +88,8 @@ class Siamese(Extractor):
     one class only, the clips of other machine types are the negative partners.
     """
 
+    embeds_in_training = True
+
     def __init__(
         self,
         *,
@@ -168,6 +170,7 @@ class Siamese(Extractor):
             network = Twin(context.features.shape(clips[0].key), *self._shape)
             network.mean, network.std = level(sorted(kept), context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._network = network
             recipe = replace(self._recipe, name=f"siamese {machine}")
             self.curves = train(
                 network, shuffled, batches, lambda batch: self._loss(network, batch), recipe, context, measured
@@ -180,7 +183,6 @@ class Siamese(Extractor):
         else:
             notes.append(f"{machine}: too few clips of one class to validate on, so there is no pair accuracy")
         self.notes = notes
-        self._network = network
         self.parameter_count = count_parameters(network)
 
     def _loss(self, network: Twin, batch: Batch) -> Tensor:

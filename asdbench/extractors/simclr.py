@@ -57,6 +57,8 @@ class SimCLR(Extractor):
         UsageError: timm knows no such backbone.
     """
 
+    embeds_in_training = True
+
     def __init__(
         self,
         *,
@@ -106,6 +108,7 @@ class SimCLR(Extractor):
             network = self._make(context.features.shape(keys[0])[0])
             network.mean, network.std = level(keys, context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._network = network
             self.curves = train(
                 network,
                 lambda epoch: self._batches(epoch, keys, views, context),
@@ -114,7 +117,6 @@ class SimCLR(Extractor):
                 Recipe("simclr", epochs, self._learning_rate, self._restarts),
                 context,
             )
-        self._network = network
         self.parameter_count = count_parameters(network)
 
     def _loss(self, network: Network, batch: Batch) -> Tensor:

@@ -51,7 +51,7 @@ def train(
 
     After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter), and a
     training that finds some goes on from there; batches depend on the seed and the epoch alone, so both give the same
-    network.
+    network. The context's ``after_epoch`` is called then; it changes nothing, as every epoch has a seed of its own.
 
     Args:
         network: already on the context's device.
@@ -96,6 +96,8 @@ def train(
             if checkpoints and time.monotonic() - kept_at >= KEEP_EVERY_S:
                 checkpoints.save(network, optimizer, curves)
                 kept_at = time.monotonic()
+            if context.training and context.training.after_epoch:
+                context.training.after_epoch(epoch + 1, recipe.epochs)
     return curves
 
 

@@ -21,10 +21,11 @@ from asdbench.harness.record import (
     RunRecord,
     read_record,
 )
-from asdbench.harness.scoring import score_machine
+from asdbench.harness.scoring import SectionOutcome, score_machine
 from asdbench.harness.writing import Outcomes, rows_of, write_run
 from asdbench.protocols import SectionScores, bootstrap_intervals, evaluate
 from asdbench.score_files.names import file_name
+from asdbench.scorers.base import Embeddings
 
 
 def recorded_run(plan: Plan, cell: Cell) -> RunRecord | None:
@@ -58,6 +59,7 @@ def run_cell(
     *,
     jobs: int | None = None,
     wait: bool = True,
+    scored: Outcomes | None = None,
 ) -> RunRecord:
     """Do one run and leave its folder, whole or not at all.
 
@@ -72,6 +74,7 @@ def run_cell(
         seconds: of stages that were done before.
         jobs: decoding threads.
         wait: for another process that is at the same run.
+        scored: machine types that ``outcome_of`` has scored before.
 
     Raises:
         BusyError: another process is at the same run, and ``wait`` is false.
@@ -85,7 +88,7 @@ def run_cell(
         sweep(folder)
         embedded = EmbeddingStage(plan, cell, progress, jobs).run(failures)
         embedded.seconds |= seconds or {}
-        record = _score(plan, cell, embedded, progress)
+        record = _score(plan, cell, embedded, progress, scored or {})
     for note in record.notes:  # those of the fit are alike for all scorers, so they are said once
         progress.note(f"{cell.pipeline.extractor.name if note in embedded.notes else cell.name}: {note}")
     return record
@@ -106,36 +109,48 @@ def _lock(plan: Plan, folder: Path) -> Path:
     return plan.cache / "locks" / f"run-{digest([str(folder.resolve())])}.lock"
 
 
-def _score(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress) -> RunRecord:
-    failures = list(embedded.failures)
-    outcomes: Outcomes = {}
-    table = cell.data.table
-    started = time.perf_counter()
+def outcome_of(cell: Cell, rows: Embeddings, machine: str) -> dict[str, SectionOutcome]:
+    """Score one machine type's embeddings; outcome by section.
+
+    Raises:
+        AsdbenchError: the scorer gives scores that are not finite or not one a clip; a plugin may raise anything.
+    """
     import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
 
     # One thread: the matrices are small, so threads gain nothing and suffer much from other work on the machine, and
     # sums do not depend on the number of cores.
-    with threadpool_limits(limits=1), progress.stage(f"score {cell.scorer.name}", len(table.machines)) as stage:
+    with threadpool_limits(limits=1):
+        return score_machine(cell.data.table, rows, cell.scorer, cell.seed, machine)
+
+
+def _score(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress, scored: Outcomes) -> RunRecord:
+    failures = list(embedded.failures)
+    outcomes: Outcomes = {}
+    table = cell.data.table
+    started = time.perf_counter()
+    with progress.stage(f"score {cell.scorer.name}", len(table.machines)) as stage:
         for machine in table.machines:
-            if machine in embedded.rows:
+            if machine in scored:
+                outcomes[machine] = scored[machine]
+            elif machine in embedded.rows:
                 with recorded(failures, "score", machine):
-                    rows = embedded.rows[machine]
-                    outcomes[machine] = score_machine(table, rows, cell.scorer, cell.seed, machine)
+                    outcomes[machine] = outcome_of(cell, embedded.rows[machine], machine)
             stage.advance(1, machine)
     told = {failure.machine for failure in failures}
     if None not in told:  # nothing is done unless every machine type is
         missing = [machine for machine in table.machines if machine not in outcomes and machine not in told]
         failures += [Failure(stage="score", machine=machine, reason="It has no embeddings.") for machine in missing]
-    seconds = {**embedded.seconds, "score": time.perf_counter() - started}
+    before = embedded.seconds.get("score", 0.0)
+    seconds = {**embedded.seconds, "score": before + time.perf_counter() - started}
     evaluation, intervals = None, None
     if outcomes and cell.data.labelled:
-        sections = _labelled_rows(cell, outcomes)
+        sections = labelled_rows(cell, outcomes)
         evaluation = evaluate(table.protocol, sections)
         intervals = None if failures else bootstrap_intervals(table.protocol, sections)
     return write_run(plan, cell, embedded, outcomes, failures, seconds, evaluation, intervals)
 
 
-def _labelled_rows(cell: Cell, outcomes: Outcomes) -> dict[tuple[str, str], SectionScores]:
+def labelled_rows(cell: Cell, outcomes: Outcomes) -> dict[tuple[str, str], SectionScores]:
     """Scores meet labels here, and only here."""
     rows = {}
     for machine, sections in outcomes.items():

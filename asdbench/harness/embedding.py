@@ -2,8 +2,10 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,17 @@ from asdbench.frontends.store import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
-from asdbench.harness.failures import recorded
+from asdbench.harness.failures import Abandoned, recorded
 from asdbench.harness.kept import SAVED, Embedded, KeptFit
 from asdbench.harness.machine import torch_threads
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure
 
 ATTEMPTS = 3  # at reading what was just computed
+QUARTERS = (0.25, 0.5, 0.75)
+
+# Embeddings by machine type of a network that is trained up to a fraction (one of QUARTERS).
+Watch = Callable[[Mapping[str, NDArray[np.float32]], float], None]
 
 
 class StageError(AsdbenchError):
@@ -48,9 +54,13 @@ class EmbeddingStage:
         cell: a run with the pipeline, data set and seed; its scorer does not matter.
         progress: where the work is reported.
         jobs: threads for decoding; all cores unless this process is one of several.
+        watch: told the embeddings after each quarter of a training, where the extractor can embed by then; it may end
+            the training by raising ``Abandoned``, which leaves nothing of it.
     """
 
-    def __init__(self, plan: Plan, cell: Cell, progress: Progress, jobs: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, cell: Cell, progress: Progress, jobs: int | None = None, watch: Watch | None = None
+    ) -> None:
         self._plan = plan
         self._cell = cell
         self._table = cell.data.table
@@ -59,6 +69,7 @@ class EmbeddingStage:
         self._jobs = jobs or plan.cores
         self._store = FeatureStore(plan.cache / "features", self._jobs, progress)
         self._frontend: Any = None
+        self._watch = watch
 
     def prepare_features(self) -> None:
         """Decode every recording, so that bad ones are told before anything is trained, and all together."""
@@ -81,8 +92,12 @@ class EmbeddingStage:
             with exclusive(kept.lock, wait=wait, on_wait=self._tell_wait), torch_threads(self._plan.spec.threads):
                 for path in kept.paths:
                     sweep(path)
-                if not kept.is_embedded:
-                    self._fit_and_embed(kept, failures)
+                try:
+                    if not kept.is_embedded:
+                        self._fit_and_embed(kept, failures)
+                except Abandoned:
+                    kept.drop_checkpoint()  # it is large, and the same training is seldom wanted again
+                    raise
         return failures
 
     def run(self, failures: Sequence[Failure] = ()) -> Embedded:
@@ -130,7 +145,10 @@ class EmbeddingStage:
         training_clips, others = kept.table.select(split="train"), kept.others
         machines = [*training_clips.machines, *others.machines]
         features = self._store.read(self._table.select(machines=machines, split="train"), self._pipeline.frontend)
-        context = self._context(features, kept.seed, self._training(training_clips, others, kept.checkpoint))
+        training = self._training(training_clips, others, kept.checkpoint)
+        if self._watch is not None and extractor.embeds_in_training:
+            training = replace(training, after_epoch=partial(self._show, self._watch, extractor, kept))
+        context = self._context(features, kept.seed, training)
         started = time.perf_counter()
         extractor.fit(training_clips.training_view(), context)
         seconds = time.perf_counter() - started
@@ -145,6 +163,22 @@ class EmbeddingStage:
             write_json(folder / SAVED, facts)
         kept.drop_checkpoint()
         return extractor
+
+    def _show(self, watch: Watch, extractor: Extractor, kept: KeptFit, done: int, epochs: int) -> None:
+        """Let the watch see the embeddings, where the epochs done have just crossed a quarter."""
+        crossed = [part for part in QUARTERS if (done - 1) / epochs < part <= done / epochs]
+        if not crossed or done == epochs:
+            return
+        rows = {}
+        for machine in kept.machines:
+            table = self._table.select(machines=[machine])
+            features = self._store.read(table, self._pipeline.frontend)
+            found = np.asarray(extractor.embed(table.blind_view(), self._context(features, kept.seed, None)))
+            if not np.isfinite(found).all():
+                return
+            rows[machine] = found
+        for part in crossed:
+            watch(rows, part)
 
     def _training(self, clips: ClipTable, others: ClipTable, checkpoints: Path) -> Training:
         augmentations = {}

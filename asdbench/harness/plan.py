@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,6 +153,23 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         recordings.append(data)
         cells += _cells(data, spec, scopes, wanted, scorers, device)
     return Plan(spec, device, cores, cache, tuple(recordings), tuple(cells), tuple(catalog.warnings))
+
+
+def replan(plan: Plan, spec: RunSpec, catalog: Catalog) -> Plan:
+    """Other runs on the recordings of a plan that are open already; ``spec`` names the same data sets.
+
+    Raises:
+        UsageError: a name or a parameter that does not exist or lies out of range.
+    """
+    wanted = asked_stages(spec, catalog)
+    made = [data.asked for data in plan.recordings if _Source(data.asked, spec, catalog).made]
+    scopes = Scopes(spec, catalog, wanted, made)
+    scorers = {
+        (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
+        for stages in wanted
+    }
+    cells = [cell for data in plan.recordings for cell in _cells(data, spec, scopes, wanted, scorers, plan.device)]
+    return replace(plan, spec=spec, cells=tuple(cells), warnings=())
 
 
 class _Source:
