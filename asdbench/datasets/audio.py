@@ -38,9 +38,26 @@ def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.floa
         BadRecording: not audio, truncated, empty, not finite, silent, or without that channel.
     """
     samples, rate = decode(path)
+    return one_channel_at(sample_rate_hz, channel, samples, rate)
+
+
+def one_channel_at(
+    sample_rate_hz: int, channel: str, samples: NDArray[np.float32], rate_hz: int
+) -> NDArray[np.float32]:
+    """Samples of shape (samples,) made of those (samples, channels) of a recording at ``rate_hz``.
+
+    Args:
+        sample_rate_hz: wanted; another rate is resampled (windowed sinc, torchaudio).
+        channel: "mean" of all channels, or the number of one ("0").
+        samples: float32, in [-1, 1].
+        rate_hz: of ``samples``.
+
+    Raises:
+        BadRecording: empty, not finite, silent, or without that channel.
+    """
     mono = _one_channel(samples, channel)
     refuse_unusable(mono)
-    return mono if rate == sample_rate_hz else _resample(mono, rate, sample_rate_hz)
+    return mono if rate_hz == sample_rate_hz else _resample(mono, rate_hz, sample_rate_hz)
 
 
 def decode(path: Path) -> tuple[NDArray[np.float32], int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.datasets.audio import BadRecording, read_audio
+from asdbench.datasets.audio import BadRecording, one_channel_at, read_audio
 from asdbench.frontends.base import Frontend
 
 Waveform = NDArray[np.float32]
@@ -20,7 +20,19 @@ def decode(path: Path, frontend: Frontend) -> Waveform:
     Raises:
         BadRecording: the recording cannot be used, or is shorter than the front end needs.
     """
-    samples = read_audio(path, frontend.sample_rate_hz, frontend.channel)
+    return _long_enough(read_audio(path, frontend.sample_rate_hz, frontend.channel), frontend)
+
+
+def converted(samples: Waveform, rate_hz: int, frontend: Frontend) -> Waveform:
+    """The same of a recording that is in memory: float32 (samples, channels) in [-1, 1] at ``rate_hz``.
+
+    Raises:
+        BadRecording: the recording cannot be used, or is shorter than the front end needs.
+    """
+    return _long_enough(one_channel_at(frontend.sample_rate_hz, frontend.channel, samples, rate_hz), frontend)
+
+
+def _long_enough(samples: Waveform, frontend: Frontend) -> Waveform:
     if len(samples) < frontend.min_samples:
         raise BadRecording(f"too short: {len(samples)} samples, at least {frontend.min_samples} are needed")
     return samples

@@ -39,15 +39,9 @@ class Replay:
         Raises:
             RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
         """
+        kept = self.fit(machine)
         (cell,) = self._plan.cells
-        group = next(group for group in cell.groups if machine in group)
-        kept = KeptFit(self._plan, cell, group)
-        if not kept.is_trained:
-            raise RequirementError(
-                "The trained extractor is no longer in the cache.\n"
-                "The command of the run, with --fresh, trains it and embeds the clips again."
-            )
-        failures = EmbeddingStage(self._plan, cell, self._progress).compute(group)
+        failures = EmbeddingStage(self._plan, cell, self._progress).compute(kept.machines)
         found = Embedded()
         try:
             kept.read_into(found, [machine])
@@ -55,6 +49,21 @@ class Replay:
             reason = next((failure.reason for failure in failures), "they are not in the cache")
             raise RequirementError(f"There are no embeddings of {machine}: {reason}") from error
         return self.table.select(machines=[machine]).blind_view(), found.rows[machine]
+
+    def fit(self, machine: str) -> KeptFit:
+        """The trained extractor of a machine type, and where it lies.
+
+        Raises:
+            RequirementError: it is no longer in the cache.
+        """
+        (cell,) = self._plan.cells
+        kept = KeptFit(self._plan, cell, next(group for group in cell.groups if machine in group))
+        if not kept.is_trained:
+            raise RequirementError(
+                "The trained extractor is no longer in the cache.\n"
+                "The command of the run, with --fresh, trains it and embeds the clips again."
+            )
+        return kept
 
     def features(self, machine: str) -> FeatureReader:
         """Features of the machine type's clips."""
@@ -85,13 +94,13 @@ def reopen(
             f"{record.dataset.fingerprint[:8]} then."
         )
     pipeline = Pipeline(
-        extractor=_component("extractors", record.extractor, catalog),
-        frontend=_component("frontends", record.frontend, catalog),
-        augmentations=tuple(_component("augmentations", part, catalog) for part in record.augmentations),
+        extractor=settled_component("extractors", record.extractor, catalog),
+        frontend=settled_component("frontends", record.frontend, catalog),
+        augmentations=tuple(settled_component("augmentations", part, catalog) for part in record.augmentations),
         profile=record.asked.profile,
     )
     data = Recordings(record.asked.dataset, record.asked.split, table, record.results is not None)
-    scorer = _component("scorers", record.scorer, catalog)
+    scorer = settled_component("scorers", record.scorer, catalog)
     cell = Cell(record.asked.system, data, pipeline, scorer, record.asked.seed, record.run_id)
     spec = RunSpec(threads=record.environment.threads or 1)
     plan = Plan(spec, record.environment.device, cores, cache, (data,), (cell,), ())
@@ -116,7 +125,13 @@ def _table(
     return open_card(component, cache, cores, progress, machines)
 
 
-def _component(kind: str, used: UsedComponent, catalog: Catalog) -> Component:
+def settled_component(kind: str, used: UsedComponent, catalog: Catalog) -> Component:
+    """The component that a record tells of, with its parameters.
+
+    Raises:
+        UsageError: there is none of that name, or it does not take these parameters.
+        RequirementError: it is another one now.
+    """
     component = catalog.component(kind, used.name).altered(used.params)
     if component.card.version != used.version or component.card.target != used.target:
         raise RequirementError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,16 +56,9 @@ def score_machine(
         training = fit_on.training_view()
         test = own.select(split="test", section=section).blind_view()
         train_rows = rows[[place[clip.key, clip.section] for clip in training]]
-        names = [component.name, machine] + ([section] if component.card.fit_on == "section" else [])
-
-        def fitted(chosen: Embeddings, clips: Sequence[TrainingClip], names: Sequence[str] = tuple(names)) -> Scorer:
-            scorer: Scorer = component.build()
-            scorer.seed = derive_seed(seed, "scorer", *names)
-            scorer.fit(chosen, clips)
-            return scorer
-
+        fitted = partial(fitted_scorer, component, seed, machine, section)
         scorer = fitted(train_rows, training)
-        scores = _checked(scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component)
+        scores = checked(scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component)
         known = scorer.training_scores()
         threshold = fit_threshold(known if known is not None else out_of_fold(train_rows, training, fitted))
         outcomes[section] = SectionOutcome(
@@ -75,6 +69,27 @@ def score_machine(
             notes=tuple(scorer.notes),
         )
     return outcomes
+
+
+def fitted_scorer(
+    component: Component, seed: int, machine: str, section: str, rows: Embeddings, clips: Sequence[TrainingClip]
+) -> Scorer:
+    """The scorer of one section, fitted to training embeddings (n, dim) of ``clips``.
+
+    Args:
+        component: the scorer.
+        seed: base seed.
+        machine: machine type.
+        section: its number; a scorer whose card says fit_on = "machine" is the same for all of them.
+        rows: of the clips that the card's fit_on asks for.
+        clips: what is known of them.
+    """
+    assert isinstance(component.card, ScorerCard)
+    scorer: Scorer = component.build()
+    names = [component.name, machine] + ([section] if component.card.fit_on == "section" else [])
+    scorer.seed = derive_seed(seed, "scorer", *names)
+    scorer.fit(rows, clips)
+    return scorer
 
 
 def out_of_fold(
@@ -104,7 +119,12 @@ def out_of_fold(
     return scores
 
 
-def _checked(scores: Scores, clips: int, component: Component) -> Scores:
+def checked(scores: Scores, clips: int, component: Component) -> Scores:
+    """The scores as float64 (clips,).
+
+    Raises:
+        AsdbenchError: they are not finite or not one a clip.
+    """
     scores = np.asarray(scores, np.float64)
     if scores.shape != (clips,):
         raise AsdbenchError(f"{component.name} gave scores of shape {scores.shape} for {clips} clips.")

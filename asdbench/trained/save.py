@@ -1,0 +1,80 @@
+"""Take what a run learned out of the cache into a folder of its own."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.files import whole_folder
+from asdbench.core.progress import Progress
+from asdbench.harness.kept import KeptFit
+from asdbench.harness.record import RunRecord, write_record
+from asdbench.harness.replay import Replay, reopen, settled_component
+from asdbench.registry import Component, load_catalog
+from asdbench.trained.folder import Fit, Part, SystemFile, extractor_folder, write_system_file, write_training
+
+
+def save_system(
+    record: RunRecord,
+    folder: Path,
+    *,
+    data_root: Path | None = None,
+    plugin_path: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> Path:
+    """Write the trained system of a run; the folder is there whole or not at all.
+
+    Of a failed run the machine types that were scored.
+
+    Args:
+        record: of the run.
+        folder: to be made; need not be there.
+        data_root: where the challenges' data lie.
+        plugin_path: folders of third-party parts.
+        progress: where the work is reported.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RequirementError: the recordings, a component or the trained extractor are not there any more.
+        UsageError: the folder is there already.
+    """
+    if folder.exists():
+        raise UsageError(f"{folder} is there already, and nothing is replaced. Remove it, or give another folder.")
+    machines = [machine for machine, sections in record.thresholds.items() if sections]
+    if not machines:
+        raise RequirementError(
+            f"{record.run_id} scored no machine type, so there is no trained system to save.\n"
+            "asdbench run --retry-failed goes on with it."
+        )
+    catalog = load_catalog(plugin_path)
+    used = {"extractors": record.extractor, "frontends": record.frontend, "scorers": record.scorer}
+    parts = {kind: _part(settled_component(kind, part, catalog)) for kind, part in used.items()}
+    replay = reopen(record, data_root=data_root, plugin_path=plugin_path, progress=progress)
+    fits = {machine: replay.fit(machine) for machine in machines}  # all there, before anything is written
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(fit.trained for fit in fits.values()))}
+    with whole_folder(folder) as inside:
+        for place, number in numbers.items():
+            shutil.copytree(place, extractor_folder(inside, number))
+        for machine in machines:
+            _write_training(inside, machine, replay)
+        write_record(inside, record)
+        write_system_file(inside, SystemFile(parts=parts, machines=_machines(fits, numbers)))  # type: ignore[arg-type]
+    return folder
+
+
+def _part(component: Component) -> Part:
+    plugin = str(component.home.resolve()) if component.home is not None else None
+    return Part(identity=component.identity(), plugin=plugin)
+
+
+def _machines(fits: dict[str, KeptFit], numbers: dict[Path, int]) -> dict[str, Fit]:
+    return {machine: Fit(extractor=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}
+
+
+def _write_training(folder: Path, machine: str, replay: Replay) -> None:
+    clips, rows = replay.embeddings(machine)
+    place = {(clip.key, clip.section): row for row, clip in enumerate(clips)}
+    training = replay.table.select(machines=[machine]).training_view()
+    write_training(folder, machine, training, rows[[place[clip.key, clip.section] for clip in training]])

@@ -1,0 +1,96 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.datasets import TrainingClip, read_folder
+from asdbench.trained import load_system, save_system
+
+PLUGIN_CARD = """summary = "Loudness."
+target  = "loudness_of_tests:Loudness"
+version = 1
+fit_on  = "machine"
+frontend = "log-mel"
+"""
+PLUGIN_CODE = """import numpy as np
+from asdbench.extractors.base import Extractor
+
+class Loudness(Extractor):
+    def fit(self, clips, context): pass
+    def embed(self, clips, context):
+        return np.array([[context.features[clip.key].mean()] for clip in clips], np.float32)
+    def save(self, folder): pass
+    def load(self, folder): pass
+"""
+
+
+def test_training_clips_are_kept_as_scorers_saw_them(trained_run, small_dataset, tmp_path):
+    folder = save_system(trained_run("raw-mel", "knn"), tmp_path / "system")
+    for machine in ("fan", "valve"):
+        content = (folder / "training" / f"{machine}.json").read_bytes()
+        clips = TypeAdapter(list[TrainingClip]).validate_json(content)
+        assert clips == read_folder(small_dataset).select(machines=[machine]).training_view()
+        assert {clip.domain for clip in clips} == {"source", "target"}
+        rows = np.load(folder / "training" / f"{machine}.npy", allow_pickle=False)
+        assert rows.dtype == np.float32
+        assert len(rows) == len(clips) == 20
+
+
+def test_nothing_is_replaced_and_a_cache_without_the_extractor_tells_to_train_it_again(
+    trained_run, tmp_path, monkeypatch
+):
+    record = trained_run("raw-mel", "knn")
+    (tmp_path / "there").mkdir()
+    with pytest.raises(UsageError, match="is there already"):
+        save_system(record, tmp_path / "there")
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(RequirementError, match=r"no longer in the cache(.|\n)*--fresh"):
+        save_system(record, tmp_path / "system")
+    assert not list(tmp_path.glob("*system*"))
+
+
+def test_a_run_that_scored_nothing_has_no_system(trained_run, tmp_path):
+    record = trained_run("raw-mel", "knn").model_copy(update={"thresholds": {}})
+    with pytest.raises(RequirementError, match="scored no machine type"):
+        save_system(record, tmp_path / "system")
+
+
+DAMAGES = {
+    "there is no system.json": lambda folder: (folder / "system.json").unlink(),
+    "system.json cannot be read": lambda folder: (folder / "system.json").write_text("{"),
+    "A newer asdbench reads it": lambda folder: (folder / "system.json").write_text('{"schema_version": 2}'),
+    "fan.npy cannot be read": lambda folder: (folder / "training" / "fan.npy").unlink(),
+    "for 0 clips": lambda folder: (folder / "training" / "fan.json").write_text("[]"),
+    "extractors/0 cannot be loaded: Safetensor": lambda folder: (
+        folder / "extractors" / "0" / "network.safetensors"
+    ).write_bytes(b"no"),
+    "extractors/0 cannot be loaded: FileNotFound": lambda folder: shutil.rmtree(folder / "extractors"),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGES)
+def test_a_damaged_folder_is_told(message, trained_run, small_dataset, tmp_path):
+    folder = save_system(trained_run("autoencoder", "identity"), tmp_path / "system")
+    DAMAGES[message](folder)
+    with pytest.raises(RequirementError, match=message):
+        load_system(folder).score([next((small_dataset / "fan" / "test").iterdir())], "fan")
+
+
+def test_code_of_third_parties_is_named_by_the_user_and_has_to_be_the_same(trained_run, small_dataset, tmp_path):
+    plugin = tmp_path / "plugin"
+    (plugin / "registry" / "extractors").mkdir(parents=True)
+    (plugin / "registry" / "extractors" / "loudness.toml").write_text(PLUGIN_CARD)
+    (plugin / "loudness_of_tests.py").write_text(PLUGIN_CODE)
+    record = trained_run("loudness", "identity", plugin_path=[plugin])
+    folder = save_system(record, tmp_path / "system", plugin_path=[plugin])
+    clip = next((small_dataset / "fan" / "test").iterdir())
+    assert np.isfinite(load_system(folder, plugin_path=[plugin]).score([clip], "fan").scores).all()
+    assert json.loads((folder / "system.json").read_text())["parts"]["extractors"]["plugin"] == str(plugin)
+    with pytest.raises(RequirementError, match=f"'loudness', which is not there. It was of {plugin}.\nName the folder"):
+        load_system(folder)
+    (plugin / "loudness_of_tests.py").write_text(PLUGIN_CODE.replace("mean", "max"))
+    with pytest.raises(RequirementError, match="not the one that was trained"):
+        load_system(folder, plugin_path=[plugin])
