@@ -36,11 +36,8 @@ def importances(study: "Study", objective: int = 0) -> dict[str, float]:
     if not varied:
         return {}
     found = _fanova({name: space[name] for name in varied}, trials, values)
-    total = sum(found.values())
-    if not math.isfinite(total) or total <= 0:
-        return {}
     ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-    return {name: value / total for name, value in ranked} | {name: 0.0 for name in sorted(space) if name not in varied}
+    return dict(ranked) | {name: 0.0 for name in sorted(space) if name not in varied}
 
 
 def _done(study: "Study", objective: int) -> "list[FrozenTrial]":
@@ -85,7 +82,7 @@ def _fanova(
         copy = optuna.create_study()
     for own, value in zip(known, values, strict=True):
         copy.add_trial(optuna.create_trial(params=stand_in | own, distributions=dict(space), value=value))
-    return dict(get_param_importances(copy, evaluator=FanovaImportanceEvaluator(seed=SEED), normalize=False))
+    return dict(get_param_importances(copy, evaluator=FanovaImportanceEvaluator(seed=SEED)))
 
 
 def _place(trial: "FrozenTrial", name: str) -> Any:
