@@ -127,7 +127,7 @@ def test_a_machine_type_or_section_that_was_not_trained_is_refused_with_those_th
     clip = next((small_dataset / "fan" / "test").iterdir())
     with pytest.raises(UsageError, match="several machine types; name one of fan, valve"):
         system.score([clip])
-    with pytest.raises(UsageError, match="not trained for 'fann'. Did you mean 'fan'"):
+    with pytest.raises(UsageError, match=r"not trained for 'fann'\. Did you mean 'fan'"):
         system.score([clip], "fann")
-    with pytest.raises(UsageError, match="no section '01'. Accepted: 00"):
+    with pytest.raises(UsageError, match=r"no section '01'\. Accepted: 00"):
         system.score([clip], "fan", "01")
