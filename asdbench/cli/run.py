@@ -1,11 +1,13 @@
 """``asdbench run``: the main job."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
+from asdbench.cli.tracking import Tracking
 
 if TYPE_CHECKING:
     from asdbench.core.progress import Progress
@@ -95,6 +97,7 @@ def run(
     report: Annotated[
         bool, typer.Option("--report", help="Leave report.html, the pictures of a run, in each run's folder.")
     ] = False,
+    tracking: Tracking = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is there, what is to be done and how long it takes; and leave.")
     ] = False,
@@ -110,6 +113,7 @@ def run(
     from asdbench.cli.plans import plan_as_json, print_plan
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.results import print_results, results_as_json
+    from asdbench.cli.tracking import tracked, trained_of, will_send
     from asdbench.harness import execute, make_plan
     from asdbench.harness.forecast import forecast
     from asdbench.harness.spec import read_spec
@@ -133,6 +137,7 @@ def run(
         "threads": threads,
         "fresh": fresh or None,
         "retry_failed": retry_failed or None,
+        "tracking": tracking,
         "plugin_path": plugin_path or None,
     }
     progress = ConsoleProgress(quiet)
@@ -149,12 +154,19 @@ def run(
     for table in (data.table for data in plan.recordings if data.table.lacks):
         more = f" (and {len(table.lacks) - 3} more)" if len(table.lacks) > 3 else ""
         progress.note(f"{table.name} is partial: {'; '.join(table.lacks[:3])}{more}. See: asdbench data verify")
-    records = {record.run_id: record for record in execute(plan, progress)}
+    records, without_report = {}, 0
+    with tracked(plan.spec.out, plan.spec.tracking, progress, warm=will_send(plan)) as send:
+        for record in execute(plan, progress):
+            records[record.run_id] = record
+            send.run(plan.spec.out / record.run_id, partial(trained_of, plan, record.run_id))
+        if report:
+            without_report = _write_reports(plan, progress)
+            for run_id in records:
+                send.run(plan.spec.out / run_id, partial(trained_of, plan, run_id))
     if as_json:
         typer.echo(results_as_json(records, plan))
     else:
         print_results(records, plan)
-    without_report = _write_reports(plan, progress) if report else 0
     if without_report or any(record.status != "done" for record in records.values()):
         raise typer.Exit(1)
 

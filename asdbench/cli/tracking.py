@@ -68,11 +68,12 @@ def will_send(plan: "Plan") -> bool:
     return spec.fresh or not all(run_is_sent(spec.out / cell.run_id, store) for cell in plan.cells)
 
 
-def trained_of(plan: "Plan") -> dict[str, dict[Path, list[str]]]:
-    """By run id: folders of the trained extractors, and the machine types that share each."""
+def trained_of(plan: "Plan", run_id: str) -> dict[Path, list[str]]:
+    """Folders of a run's trained extractors, and the machine types that share each."""
     from asdbench.harness.kept import KeptFit
 
-    return {cell.run_id: {KeptFit(plan, cell, group).trained: group for group in cell.groups} for cell in plan.cells}
+    cell = next(cell for cell in plan.cells if cell.run_id == run_id)
+    return {KeptFit(plan, cell, group).trained: group for group in cell.groups}
 
 
 def tracking_as_json(folder: Path, out: Path, tracking: str) -> dict[str, Any] | None:

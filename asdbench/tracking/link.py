@@ -7,16 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from asdbench.core.progress import Progress
-from asdbench.tracking.receipts import write_reason
+from asdbench.tracking.receipts import run_is_sent, study_is_sent, write_reason
 from asdbench.tracking.store import Store
 
-SILENT_S = 20.0  # a sender says that it lives twice a second; one that was stopped is given up
+Trained = Callable[[], Mapping[Path, Sequence[str]]]
+SILENT_S = 20.0  # a sender says that it lives several times a second; one that was stopped is given up
 ENDED = "the sender's process ended before its work was done"
 STOPPED = "the sender's process does not move"
 INTERRUPTED = "the command was interrupted"
@@ -59,19 +60,21 @@ class Link:
         for work in (self._write, self._read):
             threading.Thread(target=work, args=(self._process,), daemon=True).start()
 
-    def run(self, folder: Path, trained: Mapping[Path, Sequence[str]] | None = None) -> None:
-        """Have a run sent.
+    def run(self, folder: Path, trained: Trained = dict) -> None:
+        """Have a run sent; one that the store has with all that lies in its folder is left out.
 
         Args:
             folder: of the run.
-            trained: folders of its trained extractors, and the machine types that share each.
+            trained: gives the folders of its trained extractors, and the machine types that share each.
         """
-        networks = [{"folder": str(path.absolute()), "machines": [*names]} for path, names in (trained or {}).items()]
-        self._hand(folder, {"run": str(folder.absolute()), "trained": networks})
+        if not run_is_sent(folder, self.store):
+            networks = [{"folder": str(path.absolute()), "machines": [*names]} for path, names in trained().items()]
+            self._hand(folder, {"run": str(folder.absolute()), "trained": networks})
 
     def study(self, folder: Path) -> None:
         """Have sent what is new in a study's folder: call it whenever a trial has ended."""
-        self._hand(folder, {"study": str(folder.absolute())})
+        if not study_is_sent(folder, self.store):
+            self._hand(folder, {"study": str(folder.absolute())})
 
     def _hand(self, folder: Path, message: dict[str, Any]) -> None:
         folder = folder.absolute()
@@ -182,7 +185,7 @@ class Nowhere:
     store = None
     missing = 0
 
-    def run(self, folder: Path, trained: Mapping[Path, Sequence[str]] | None = None) -> None:
+    def run(self, folder: Path, trained: Trained = dict) -> None:
         """Do nothing."""
 
     def study(self, folder: Path) -> None:

@@ -12,6 +12,7 @@ from asdbench.tracking.store import Store
 
 FILE = "tracking.json"
 RUN_FILES = ("report.html",)  # that may come after the run
+STUDY_FILES = ("study.json", "best.toml", "report.html")
 
 
 class Model(BaseModel):
@@ -89,3 +90,16 @@ def run_is_sent(folder: Path, store: Store) -> bool:
     if receipt.sent_at is None or not (folder / "run.json").is_file():
         return False
     return receipt.record == file_digest(folder / "run.json") and receipt.files == later_files(folder, RUN_FILES)
+
+
+def study_is_sent(folder: Path, store: Store) -> bool:
+    """Whether this store has the study in this folder as it stands, and all its trials."""
+    if store.beside and store.file is not None and not store.file.is_file():
+        return False
+    receipt = read_receipt(folder, store)
+    names = {int(path.stem): path for path in (folder / "trials").glob("[!.]*.json") if path.stem.isdigit()}
+    return (
+        receipt.sent_at is not None
+        and receipt.files == later_files(folder, STUDY_FILES)
+        and receipt.trials == {number: file_digest(path) for number, path in names.items()}
+    )

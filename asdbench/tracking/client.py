@@ -1,0 +1,165 @@
+"""Entries written to an MLflow store; whatever is there already is taken up, never doubled."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asdbench.tracking.entry import COMPLETE_TAG, KEY_TAG, RECORD_TAG, DatasetInput, Entry
+from asdbench.tracking.quiet import quiet
+from asdbench.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+PARAMS_AT_ONCE, METRICS_AT_ONCE = 100, 800  # MLflow takes 1000 of all, tags included, in one request
+PARENT = "mlflow.parentRunId"
+
+
+class Client:
+    """A store, spoken to through ``MlflowClient`` alone: no state of MLflow's own is touched."""
+
+    def __init__(self, store: Store) -> None:
+        quiet()
+        import mlflow.store.db.utils
+        from mlflow import MlflowClient
+
+        mlflow.store.db.utils.MAX_RETRY_COUNT = 2  # else a wrong password is tried for two minutes
+
+        self.store = store
+        self._client = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+        self._experiments: dict[str, str] = {}
+
+    def experiment(self, dataset: str) -> tuple[str, str]:
+        """Id and name of the experiment for a data set; made where it is not there.
+
+        Raises:
+            MlflowException: the store refuses it, or somebody has deleted the experiment.
+        """
+        from mlflow.exceptions import MlflowException
+
+        name = self.store.experiment or dataset
+        if name not in self._experiments:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                try:
+                    self._experiments[name] = self._client.create_experiment(name, self._artifacts_of(name))
+                except MlflowException:  # another sender was faster
+                    found = self._client.get_experiment_by_name(name)
+                    if found is None:
+                        raise
+            if found is not None:
+                if found.lifecycle_stage != "active":
+                    raise MlflowException(
+                        f"The experiment '{name}' is deleted. Restore it, or name another: MLFLOW_EXPERIMENT_NAME."
+                    )
+                self._experiments[name] = found.experiment_id
+        return self._experiments[name], name
+
+    def _artifacts_of(self, experiment: str) -> str | None:
+        if self.store.artifacts is None:
+            return None
+        return f"{self.store.artifacts.rstrip('/')}/{re.sub(r'[^A-Za-z0-9._-]+', '.', experiment).strip('.') or 'runs'}"
+
+    def is_there(self, run_id: str) -> bool:
+        """Whether the store knows this run; one that somebody has deleted counts."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
+
+    def find(self, experiment: str, tags: Mapping[str, str]) -> "Run | None":
+        """The oldest run with these tags."""
+        words = (f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        found = self._client.search_runs([experiment], " and ".join(words), max_results=1, order_by=["created ASC"])
+        return found[0] if found else None
+
+    def open(self, experiment: str, entry: Entry, record: str, parent: str | None = None) -> "Run":
+        """The run of an entry: the one that was begun before, else a new one.
+
+        Args:
+            experiment: its id.
+            entry: what it is to hold.
+            record: digest that identifies what is sent.
+            parent: MLflow id of its parent run.
+        """
+        identity = {RECORD_TAG: record, KEY_TAG: key_of(entry)} | ({PARENT: parent} if parent else {})
+        found = self.find(experiment, identity)
+        if found is not None:
+            return found
+        user = {"mlflow.user": _user()}
+        return self._client.create_run(experiment, entry.start_ms, {**user, **identity}, entry.name)
+
+    def fill(self, run: "Run", entry: Entry) -> None:
+        """Write parameters, metrics, tags and inputs. Repeated, it changes nothing: same values, steps and times."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        run_id = run.info.run_id
+        params = [Param(name, value) for name, value in entry.params.items() if name not in run.data.params]
+        tags = [RunTag(name, value) for name, value in entry.tags.items()]
+        metrics = [Metric(point.name, point.value, point.at_ms, point.step) for point in entry.points]
+        while params or tags or metrics:
+            self._client.log_batch(
+                run_id, metrics[:METRICS_AT_ONCE], params[:PARAMS_AT_ONCE], tags[:PARAMS_AT_ONCE], synchronous=True
+            )
+            params, tags, metrics = params[PARAMS_AT_ONCE:], tags[PARAMS_AT_ONCE:], metrics[METRICS_AT_ONCE:]
+        if entry.inputs:
+            self._client.log_inputs(run_id, [_as_input(one) for one in entry.inputs])
+
+    def close(self, run: "Run", entry: Entry) -> None:
+        """Say that all of it is there, and how and when it ended."""
+        self._client.set_tag(run.info.run_id, COMPLETE_TAG, "true")
+        self._client.set_terminated(run.info.run_id, entry.status, entry.end_ms)
+
+    def upload(self, run: "Run", place: Path, folder: str | None = None) -> None:
+        """Copy a file, or what a folder holds, to the run's artifacts."""
+        if place.is_dir():
+            self._client.log_artifacts(run.info.run_id, str(place), folder)
+        else:
+            self._client.log_artifact(run.info.run_id, str(place), folder)
+
+    def run(self, run_id: str) -> "Run":
+        """A run by its id."""
+        return self._client.get_run(run_id)
+
+
+def key_of(entry: Entry) -> str:
+    """What the run is called among those of the same record."""
+    return entry.key or "run"
+
+
+def is_complete(run: "Run") -> bool:
+    """Whether all of it was sent."""
+    return run.data.tags.get(COMPLETE_TAG) == "true"
+
+
+def _as_input(given: DatasetInput) -> Any:
+    from mlflow.entities import Dataset, InputTag
+    from mlflow.entities import DatasetInput as Input
+
+    columns: Sequence[str] = ("machine", "section", "domain", "label", "file")
+    schema = {"mlflow_colspec": [{"type": "string", "name": name, "required": True} for name in columns]}
+    dataset = Dataset(
+        name=given.name[:500],
+        digest=given.digest,
+        source_type="asdbench",
+        source=json.dumps(given.source),
+        schema=json.dumps(schema),
+        profile=json.dumps(given.profile),
+    )
+    return Input(dataset, [InputTag("mlflow.data.context", given.context)])
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a process whose user has no name
+        return "unknown"

@@ -1,0 +1,100 @@
+"""Send one run, with all that lies in its folder, once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from asdbench.core.digests import digest, file_digest
+from asdbench.core.locks import exclusive
+from asdbench.core.places import cache_root
+from asdbench.harness.record import FILE, load_record
+from asdbench.tracking.client import Client, is_complete
+from asdbench.tracking.receipts import (
+    RUN_FILES,
+    Receipt,
+    later_files,
+    now,
+    read_receipt,
+    run_is_sent,
+    write_receipt,
+)
+from asdbench.tracking.runs import run_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow.entities import Run
+
+Outcome = Literal["sent", "there"]
+Trained = Mapping[Path, Sequence[str]]  # folders of fitted extractors, and the machine types that share each
+SAVED = "fit.json"  # beside what an extractor has learned; alone, it has learned nothing
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a folder."""
+
+    outcome: Outcome
+    mlflow_run: str
+
+
+def send_run(client: Client, folder: Path, trained: Callable[[], Trained]) -> Sent:
+    """Send a run; what the store has of it already is taken up where it ended.
+
+    Args:
+        client: the store.
+        folder: of the run.
+        trained: tells where its trained extractors lie; asked only when they are needed.
+
+    Raises:
+        RecordError: the record cannot be read.
+        MlflowException: the store does not answer, or refuses something.
+    """
+    with alone(folder):
+        receipt = read_receipt(folder, client.store)
+        if run_is_sent(folder, client.store) and receipt.mlflow_run and client.is_there(receipt.mlflow_run):
+            return Sent("there", receipt.mlflow_run)
+        record, key = load_record(folder), file_digest(folder / FILE)
+        experiment, name = client.experiment(record.dataset.name)
+        parent, children = run_entries(record)
+        run = client.open(experiment, parent, key)
+        whole = is_complete(run)
+        files = later_files(folder, RUN_FILES)
+        if not whole:
+            client.fill(run, parent)
+            for child in children:
+                one = client.open(experiment, child, key, run.info.run_id)
+                if not is_complete(one):
+                    client.fill(one, child)
+                    client.close(one, child)
+            client.upload(run, folder / FILE)
+            if (folder / "scores").is_dir():
+                client.upload(run, folder / "scores", "scores")
+            _upload_trained(client, run, trained())
+        known = receipt.files if receipt.mlflow_run == run.info.run_id else {}
+        for file, found in files.items():
+            if known.get(file) != found:
+                client.upload(run, folder / file)
+        if not whole:
+            client.close(run, parent)
+        if (folder / FILE).is_file() and file_digest(folder / FILE) == key:  # else it was done again in the meantime
+            done = Receipt(mlflow_run=run.info.run_id, experiment=name, record=key, files=files, sent_at=now())
+            write_receipt(folder, client.store, done)
+        return Sent("there" if whole and known == files else "sent", run.info.run_id)
+
+
+def _upload_trained(client: Client, run: "Run", trained: Trained) -> None:
+    """Each fit in a folder named for its machine type; the one fit of all in ``extractor`` itself."""
+    for place, machines in trained.items():
+        if any(path.name != SAVED for path in place.glob("*")):
+            client.upload(run, place, "extractor" if len(trained) == 1 else f"extractor/{'+'.join(machines)}")
+
+
+@contextmanager
+def alone(folder: Path) -> "Iterator[None]":
+    """No other sender on this machine is at the same folder."""
+    lock = cache_root() / "locks" / f"track-{digest([str(folder.resolve())])}.lock"
+    with exclusive(lock):
+        yield
