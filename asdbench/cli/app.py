@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from asdbench import __version__
-from asdbench.cli import cache, compare, data, evaluate, leaderboard, list_, report, run, runs, show, submit
+from asdbench.cli import cache, compare, data, evaluate, leaderboard, list_, report, run, runs, show, submit, track, ui
 from asdbench.core.errors import AsdbenchError
 
 INTERRUPTED = 130
@@ -48,10 +48,12 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("submit")(submit.submit)
+app.command("ui")(ui.ui)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.add_typer(cache.app, name="cache")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(track.app, name="track")
 
 
 def _version(wanted: bool) -> None:

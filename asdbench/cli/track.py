@@ -1,0 +1,95 @@
+"""``asdbench track``: what was logged to MLflow, and sending later what was not."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet
+
+if TYPE_CHECKING:
+    from asdbench.tracking.sync import Synced
+
+app = typer.Typer(help="Log runs to MLflow.", no_args_is_help=True, suggest_commands=False)
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
+
+
+@app.command()
+def sync(
+    out: Out = Path("runs"),
+    data_root: DataRoot = None,
+    plugin_path: PluginPath = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Send every run and study that the store does not have yet, each once.
+
+    The store is MLFLOW_TRACKING_URI, else mlflow.db in the folder of runs. What was half sent is completed.
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.tracking.store import store_of
+    from asdbench.tracking.sync import StoreAwayError, folders_of
+    from asdbench.tracking.sync import sync as send_missing
+
+    store = store_of(out)
+    done: list[Synced] = []
+    away: StoreAwayError | None = None
+    with ConsoleProgress(quiet).stage("tracking", len(folders_of(out))) as stage:
+        try:
+            for one in send_missing(out, store, data_root, plugin_path or ()):
+                done.append(one)
+                stage.advance(1, one.folder.name)
+        except StoreAwayError as error:
+            away = error
+    _print(done, store.shown, str(away) if away else None, as_json)
+    if away is not None:
+        raise away
+    if any(one.state == "failed" for one in done):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(out: Out = Path("runs"), as_json: AsJson = False) -> None:
+    """Show which store it is, whether it answers, and what it does not have; sends nothing."""
+    import json
+
+    from asdbench.tracking.reach import why_away
+    from asdbench.tracking.receipts import read_receipt
+    from asdbench.tracking.store import store_of
+    from asdbench.tracking.sync import folders_of, is_sent
+
+    store = store_of(out)
+    folders = folders_of(out)
+    missing = [folder for folder in folders if not is_sent(folder, store)]
+    away = why_away(store)
+    reasons = {folder: read_receipt(folder, store).reason for folder in missing}
+    if as_json:
+        rows = [{"folder": str(folder), "reason": reason} for folder, reason in reasons.items()]
+        content = {"store": store.shown, "away": away, "sent": len(folders) - len(missing), "missing": rows}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    typer.echo(f"{store.shown}: {away or 'it answers'}")
+    typer.echo(f"{len(folders) - len(missing)} of {len(folders)} runs and studies are there")
+    for folder, reason in reasons.items():
+        typer.echo(f"missing: {folder.name}: {reason or 'not tried yet'}")
+    if missing:
+        typer.echo(f"Next: asdbench track sync{'' if out == Path('runs') else f' --out {out}'}")
+
+
+def _print(done: "list[Synced]", shown: str, away: str | None, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        rows = [
+            {"folder": str(one.folder), "state": one.state, "mlflow_run": one.mlflow_run, "reason": one.reason}
+            for one in done
+        ]
+        typer.echo(json.dumps({"store": shown, "away": away, "runs": rows}, indent=2))
+        return
+    for one in done:
+        if one.state == "failed":
+            typer.secho(f"not sent: {one.folder.name}: {one.reason}", fg="red", err=True)
+        elif one.state == "sent":
+            typer.echo(f"sent: {one.folder.name}{f' ({one.reason})' if one.reason else ''}")
+    count = {state: sum(one.state == state for one in done) for state in ("sent", "there", "failed")}
+    typer.echo(f"{shown}: {count['sent']} sent, {count['there']} there already, {count['failed']} failed")

@@ -1,0 +1,50 @@
+"""``asdbench ui``: MLflow's page on the store that the runs are in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def ui(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port on this machine. [default: the first free one from 5000]")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser on it.")] = True,
+) -> None:
+    """Open the MLflow UI on the store of the runs: MLFLOW_TRACKING_URI, else mlflow.db in the folder of runs.
+
+    A database gets a server on this machine alone, which ends with Ctrl-C; of a server the address is opened.
+    """
+    from asdbench.core.errors import RequirementError, UsageError
+    from asdbench.tracking.reach import why_away
+    from asdbench.tracking.store import store_of
+    from asdbench.tracking.ui import served
+
+    store = store_of(out)
+    away = why_away(store)
+    if away is not None:
+        raise RequirementError(f"{away}.\nStart it, or name another store: MLFLOW_TRACKING_URI.")
+    if store.file is not None and not store.file.is_file():
+        where = "" if out == Path("runs") else f" --out {out}"
+        raise RequirementError(f"There is no {store.file}: nothing was logged yet.\nFirst: asdbench track sync{where}")
+    if store.is_server:
+        if port is not None:
+            raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")
+        typer.echo(store.shown)
+        if browser:
+            typer.launch(store.shown)
+        return
+    if store.file is None and not store.uri.startswith(("postgresql", "mysql", "mssql")):
+        raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")
+    typer.secho(f"{store.shown} ...", dim=True, err=True)
+    try:
+        with served(store, port) as page:
+            typer.echo(page.address)
+            typer.secho("Ctrl-C ends it.", dim=True, err=True)
+            if browser:
+                typer.launch(page.address)
+            page.process.wait()
+    except KeyboardInterrupt:
+        return
