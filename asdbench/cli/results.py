@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asdbench.cli.console import table_console, width_of
+from asdbench.cli.tracking import tracking_of
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.plan import Recordings
 from asdbench.harness.record import FILE
@@ -44,6 +45,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
         "seconds": record.seconds,
         "notes": record.notes,
         "failures": [failure.model_dump(exclude={"detail"}) for failure in record.failures],
+        "tracking": tracking_of(plan.spec.out / record.run_id, plan.spec.out, plan.spec.tracking),
     }
 
 
@@ -69,6 +71,9 @@ def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
             console.print(Text(text, "red"), soft_wrap=True)
     console.print()
     console.print(Text(f"Records and score files: {plan.spec.out}/", "dim"), soft_wrap=True)
+    if plan.spec.tracking != "none":
+        where = "" if plan.spec.out == Path("runs") else f" --out {plan.spec.out}"
+        console.print(Text(f"Side by side in MLflow: asdbench ui{where}", "dim"), soft_wrap=True)
     again = "the same command with --retry-failed, once the cause is mended; what is done is not done again"
     console.print(Text.assemble(("Next: ", "dim"), again if failed else next_command(plan)), soft_wrap=True)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asdbench.cli.console import print_whole
+from asdbench.cli.tracking import tracking_lines
 from asdbench.harness.record import RunRecord
 from asdbench.harness.store import name_of, result_rows
 
@@ -40,6 +41,8 @@ def print_run(folder: Path, record: RunRecord) -> None:
     for note in record.notes:
         console.print(Text(f"note: {note}", "yellow"), soft_wrap=True)
     for line in used_lines(record):
+        console.print(Text(line, "dim"), soft_wrap=True)
+    for line in tracking_lines(folder):
         console.print(Text(line, "dim"), soft_wrap=True)
     took = ", ".join(f"{stage} {value:.1f} s" for stage, value in record.seconds.items())
     console.print(Text(f"took: {took}", "dim"), soft_wrap=True)

@@ -76,8 +76,8 @@ def trained_of(plan: "Plan", run_id: str) -> dict[Path, list[str]]:
     return {KeptFit(plan, cell, group).trained: group for group in cell.groups}
 
 
-def tracking_as_json(folder: Path, out: Path, tracking: str) -> dict[str, Any] | None:
-    """Where a run was sent, or why it was not; None without tracking."""
+def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, Any] | None:
+    """Where a run was sent, or why it was not, for --json; None without tracking."""
     from asdbench.tracking.receipts import read_receipt
     from asdbench.tracking.store import store_of
 
@@ -92,3 +92,14 @@ def tracking_as_json(folder: Path, out: Path, tracking: str) -> dict[str, Any] |
         "sent_at": found.sent_at,
         "reason": found.reason,
     }
+
+
+def tracking_lines(folder: Path) -> Iterator[str]:
+    """For people: each store that a run was sent to, or why it was not."""
+    from asdbench.tracking.receipts import read_receipts
+
+    for store, found in read_receipts(folder).stores.items():
+        if found.sent_at:
+            yield f"tracked in {store}, experiment {found.experiment}, run {found.mlflow_run}"
+        if found.reason:
+            yield f"not sent to {store}: {found.reason}"
