@@ -1,6 +1,7 @@
 """Studies with their records, made in memory: as a tuner leaves them, without running anything."""
 
 import datetime
+import math
 
 import numpy as np
 
@@ -78,3 +79,86 @@ def made_study(trials=(), **more):
         "pareto": selection.pareto(trials, objectives),
     }
     return StudyRecord(**{**derived, **given})
+
+
+SPACE = {
+    "scorer": {"choices": ["mahalanobis-ml", "knn"]},
+    "simclr.temperature": {"low": 0.02, "high": 0.5, "log": True},
+    "simclr.epochs": {"low": 5, "high": 60, "log": False},
+    "pitch-shift.max_semitones": {"low": 1.0, "high": 12.0, "log": False},
+    "knn.n_neighbors": {"low": 1, "high": 30, "log": False},
+}
+DEFAULTS = {
+    "scorer": "mahalanobis-ml", "simclr.temperature": 0.05, "simclr.epochs": 40, "pitch-shift.max_semitones": 12.0,
+    "knn.n_neighbors": 5,
+}  # fmt: skip
+
+
+def distribution(space):
+    """Optuna's, of a space of a record."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if "choices" in space:
+        return CategoricalDistribution(space["choices"])
+    kind = IntDistribution if isinstance(space["low"], int) else FloatDistribution
+    return kind(space["low"], space["high"], log=space["log"])
+
+
+def lived_study(count, *, seed=0, machines=("fan", "gearbox", "valve"), objectives=("score",), ended=True, **more):
+    """An Optuna study of ``count`` trials and its records: a tenth failed, a fifth pruned, a scorer to choose."""
+    import optuna
+
+    from asdbench.tuning.importance import importances
+
+    rng = np.random.default_rng(seed)
+    directions = ["maximize" if objective == "score" else "minimize" for objective in objectives]
+    study = optuna.create_study(directions=directions)
+    records, clock = [], START.replace(tzinfo=None)
+    for number in range(count):
+        params = dict(DEFAULTS)
+        if number:
+            params = {
+                "scorer": str(rng.choice(SPACE["scorer"]["choices"])),
+                "simclr.temperature": float(np.exp(rng.uniform(np.log(0.02), np.log(0.5)))),
+                "simclr.epochs": int(rng.integers(5, 61)),
+                "pitch-shift.max_semitones": float(rng.uniform(1, 12)),
+                "knn.n_neighbors": int(rng.integers(1, 31)),
+            }
+        if params["scorer"] != "knn":
+            params.pop("knn.n_neighbors")
+        good = 0.58 - 0.04 * abs(math.log(params["simclr.temperature"] / 0.1)) + 0.0008 * params["simclr.epochs"]
+        scores = {machine: float(np.clip(good + rng.normal(0, 0.05), 0.3, 0.95)) for machine in machines}
+        state = "done" if count < 5 or number % 10 not in (3, 6, 9) else ("failed" if number % 10 == 9 else "pruned")
+        kept = list(machines)[: {"done": len(machines), "pruned": 2, "failed": 1}[state]]
+        parts = {0: {machine: plain_part(scores[machine]) for machine in kept}}
+        running = [len(kept[:n]) / sum(1 / scores[m] for m in kept[:n]) for n in range(1, len(kept) + 1)]
+        took = 4.0 + params["simclr.epochs"] / 3
+        values = {
+            "score": running[-1],
+            "seconds": took,
+            "parameters": 1e6 * (1 + number % 3),
+        }
+        told = [values[objective] for objective in objectives] if state == "done" else []
+        seconds = took * len(kept) / len(machines)
+        start, clock = clock, clock + datetime.timedelta(seconds=seconds / (1 + number % 2))
+        reason = {"done": "", "pruned": f"After {kept[-1]} it was behind half of the others."}.get(
+            state, "fit of gearbox: the loss is no longer finite after epoch 3. A smaller learning rate may help."
+        )
+        records.append(
+            made_trial(number, state, params, told, parts, reason=reason, seconds=seconds, started_at=start.isoformat())
+        )
+        states = {"done": optuna.trial.TrialState.COMPLETE, "pruned": optuna.trial.TrialState.PRUNED}
+        frozen = optuna.trial.create_trial(
+            state=states.get(state, optuna.trial.TrialState.FAIL),
+            params=params,
+            distributions={name: distribution(SPACE[name]) for name in params},
+            values=told or None,
+            intermediate_values=dict(enumerate(running)) if len(objectives) == 1 else {},
+        )
+        frozen.datetime_start, frozen.datetime_complete = start, start + datetime.timedelta(seconds=seconds)
+        study.add_trial(frozen)
+    record = made_study(
+        records, machines=list(machines), space=SPACE, defaults=DEFAULTS, objectives=list(objectives),
+        importances=importances(study), **more,
+    )  # fmt: skip
+    return study, record, records

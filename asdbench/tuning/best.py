@@ -2,16 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from asdbench.core.files import write_text
 from asdbench.harness.record import read_record
+from asdbench.harness.request import Stages, asked_stages
 from asdbench.harness.spec import LISTS, RunSpec
+from asdbench.registry import load_catalog
 from asdbench.tuning.record import BEST_FILE, RUNS, StudyRecord, TrialRecord
 from asdbench.tuning.selection import done, optimism
 
+KINDS = ("extractor", "scorer", "frontend", "augmentation", "dataset")  # words for the only component of a kind
 OF_ONE_COMMAND = ("jobs", "fresh", "retry_failed", "params")  # how the study was done, not what it found
 FULL = "full"
 
@@ -68,18 +71,26 @@ def settings(record: StudyRecord, trial: TrialRecord, profile: str | None = None
 
 
 def parameters(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
-    """``component.param`` and value: those asked for, then the tuned ones; none of a scorer that was not chosen."""
-    rivals = {
-        str(name)
-        for key, chosen in trial.params.items()
-        if "." not in key
-        for name in [*record.space.get(key, {}).get("choices", []), *_listed(record.asked.get(key))]
-        if name != chosen
-    }
-    asked = dict(_flat(record.asked.get("params") or {}))
-    kept = {key: value for key, value in asked.items() if key.rpartition(".")[0] not in rivals}
+    """``component.param`` and value: those asked for, then the tuned ones; none of a component that was not chosen."""
+    spec = RunSpec.model_validate(settings(record, trial))
+    parts = {part for stages in asked_stages(spec, load_catalog(spec.plugin_path)) for part in _parts(stages)}
+    here = parts | set(spec.dataset) | set(KINDS)
     tuned = {key: value for key, value in trial.params.items() if "." in key}
-    return {key: value for key, value in kept.items() if key not in tuned} | tuned
+    asked = {
+        key: value
+        for key, value in _flat(record.asked.get("params") or {})
+        if key not in tuned and key.rpartition(".")[0] in here
+    }
+    return asked | tuned
+
+
+def _parts(stages: Stages) -> Iterator[str]:
+    """The components of a system by name, and as parts of that system alone."""
+    for names in stages.parts().values():
+        for name in names:
+            yield name
+            if stages.system:
+                yield f"{stages.system}.{name}"
 
 
 def _head(record: StudyRecord, trial: TrialRecord) -> list[str]:

@@ -4,8 +4,7 @@ F. Hutter, H. Hoos, K. Leyton-Brown, "An efficient approach for assessing hyperp
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,9 +75,11 @@ def _fanova(
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
+    from asdbench.tuning.finished import quiet
+
     known = [{name: _place(trial, name) for name in space if name in trial.params} for trial in trials]
     stand_in = {name: next(own[name] for own in known if name in own) for name in space}
-    with _quiet():
+    with quiet():
         copy = optuna.create_study()
     for own, value in zip(known, values, strict=True):
         copy.add_trial(optuna.create_trial(params=stand_in | own, distributions=dict(space), value=value))
@@ -89,16 +90,3 @@ def _place(trial: "FrozenTrial", name: str) -> Any:
     """The parameter's value on the scale that it was drawn on."""
     value = trial.params[name]
     return math.log(value) if getattr(trial.distributions[name], "log", False) else value
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna tells of every study that it creates."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
