@@ -1,0 +1,121 @@
+"""A real ``mlflow server`` on loopback, and a line to it that can be cut."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from asdbench.tracking.store import Store, store_of
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory) -> Iterator[str]:
+    """Address of a server with a SQLite store."""
+    from asdbench.tracking.ui import served
+
+    place = tmp_path_factory.mktemp("server")
+    store = Store(f"sqlite:///{place / 'store.db'}", None, None, False)
+    here = Path.cwd()
+    os.chdir(place)  # where it puts files
+    try:
+        with served(store) as page:
+            yield page.address
+    finally:
+        os.chdir(here)
+
+
+@pytest.fixture
+def beside(tmp_path) -> Store:
+    """The default store of the runs in ``tmp_path``."""
+    return store_of(tmp_path, {})
+
+
+@dataclass
+class Fault:
+    """A line to a server with a fault.
+
+    Attributes:
+        port: of loopback.
+        requests: how many have passed.
+        after: how many pass before the fault; None: all.
+        kind: "silent" (takes connections, never answers) or "gone" (refuses them).
+    """
+
+    port: int
+    requests: int = 0
+    after: int | None = None
+    kind: str = "silent"
+
+    @property
+    def broken(self) -> bool:
+        return self.after is not None and self.requests >= self.after
+
+
+@pytest.fixture
+def line_to() -> Iterator[Callable[[str], Fault]]:
+    """Puts a proxy in front of an address: ``fault = line_to(address)``; every answer closes its connection."""
+    listeners = []
+
+    def open_line(address: str) -> Fault:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        fault = Fault(listener.getsockname()[1])
+        target = ("127.0.0.1", int(address.rpartition(":")[2]))
+        threading.Thread(target=_accept, args=(listener, target, fault), daemon=True).start()
+        return fault
+
+    yield open_line
+    for listener in listeners:
+        listener.close()
+
+
+def _accept(listener: socket.socket, target: tuple[str, int], fault: Fault) -> None:
+    with suppress(OSError):
+        while True:
+            line, _ = listener.accept()
+            if fault.broken and fault.kind == "gone":
+                line.close()
+                listener.close()
+                return
+            threading.Thread(target=_pass_on, args=(line, target, fault), daemon=True).start()
+
+
+def _pass_on(line: socket.socket, target: tuple[str, int], fault: Fault) -> None:
+    """One connection; a keep-alive one may bring several requests, each sent in one piece or after its head."""
+    with suppress(OSError), line, socket.create_connection(target) as other:
+        threading.Thread(target=_copy, args=(other, line), daemon=True).start()
+        while data := line.recv(1 << 20):
+            if data.split(b" ", 1)[0] in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"):
+                if fault.broken:
+                    if fault.kind == "gone":
+                        return
+                    time.sleep(60)
+                fault.requests += 1
+            other.sendall(data)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 20):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def took_less_than(seconds: float) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
