@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asdbench.cli import track_model
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet
 
 if TYPE_CHECKING:
     from asdbench.tracking.sync import Synced
 
 app = typer.Typer(help="Log runs to MLflow.", no_args_is_help=True, suggest_commands=False)
+app.command("model")(track_model.model)
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
 
 

@@ -1,26 +1,30 @@
 """A trained system behind MLflow's ``predict``; imported by MLflow when a logged model is loaded."""
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
-import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.pyfunc.model import PythonModel
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.trained import Recording, Sound, TrainedSystem, load_system
 
+T = TypeVar("T")
 SYSTEM = "system"  # name of the artifact
 RECORDING, WAVEFORM, RATE, MACHINE, SECTION = "recording", "waveform", "sample_rate_hz", "machine", "section"
+_ANY = AnyType()  # type: ignore[no-untyped-call]
 SIGNATURE = ModelSignature(
     inputs=Schema(
         [
             ColSpec("string", RECORDING, required=False),
-            ColSpec(AnyType(), WAVEFORM, required=False),  # a list or array of any float, one channel or several
-            ColSpec(AnyType(), RATE, required=False),  # 16000 and 16000.0 alike
+            ColSpec(_ANY, WAVEFORM, required=False),  # a list or array of any float, one channel or several
+            ColSpec(_ANY, RATE, required=False),  # 16000 and 16000.0 alike
             ColSpec("string", MACHINE, required=False),
             ColSpec("string", SECTION, required=False),
         ]
@@ -29,7 +33,7 @@ SIGNATURE = ModelSignature(
 )
 
 
-class AnomalyDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class AnomalyDetector(PythonModel):
     """Scores recordings: a row each, given by its path or by its samples.
 
     Columns of the input: ``recording`` (path of a .wav or .flac file), or ``waveform`` (floats in [-1, 1], (samples,)
@@ -42,11 +46,9 @@ class AnomalyDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Open the system; it is told now what of it is missing here."""
-        from pathlib import Path
-
         self._system = _told(lambda: load_system(Path(context.artifacts[SYSTEM])))
 
-    def predict(self, context: Any, model_input, params=None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Anomaly score (higher is more anomalous) and decision (1 is anomalous) of each row.
 
         Raises:
@@ -69,7 +71,7 @@ class AnomalyDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         return pd.DataFrame({"anomaly_score": scores, "anomaly": decisions}, index=table.index)
 
 
-def _told(work: Any) -> Any:
+def _told(work: Callable[[], T]) -> T:
     """What is a user's mistake becomes MLflow's own kind of error: a server answers 400, not 500."""
     try:
         return work()
@@ -105,4 +107,4 @@ def _recording(row: dict[Any, Any], number: int) -> Recording:
 def _given(row: dict[Any, Any], name: str) -> bool:
     """Whether there is a value: neither None nor the NaN by which pandas fills up."""
     value = row.get(name)
-    return value is not None and not (np.isscalar(value) and pd.isna(value))  # type: ignore[call-overload]
+    return value is not None and value is not pd.NA and not (isinstance(value, float) and np.isnan(value))

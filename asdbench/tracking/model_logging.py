@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,12 +29,20 @@ CODE = Path(__file__).with_name("model_code.py")
 LONGEST_EXAMPLE_S = 10.0
 
 
-def save_model(run: Path, to: Path, *, plugin_path: Sequence[Path] = (), progress: Progress | None = None) -> None:
+def save_model(
+    run: Path,
+    to: Path,
+    *,
+    data_root: Path | None = None,
+    plugin_path: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> None:
     """Write the trained system of a run as an MLflow model, with no store.
 
     Args:
         run: folder of the run.
         to: folder to be made.
+        data_root: where the challenges' data lie.
         plugin_path: folders of third-party parts.
         progress: where the work is reported.
 
@@ -44,7 +54,9 @@ def save_model(run: Path, to: Path, *, plugin_path: Sequence[Path] = (), progres
         raise UsageError(f"--to {to}: it is there already, and nothing is replaced. Remove it, or name another folder.")
     require_writable(to, "--to DIR")
     with TemporaryDirectory(prefix="asdbench-") as room:
-        system = save_system(load_record(run), Path(room) / "system", plugin_path=plugin_path, progress=progress)
+        system = save_system(
+            load_record(run), Path(room) / "system", data_root=data_root, plugin_path=plugin_path, progress=progress
+        )
         arguments = _arguments(system, plugin_path)
         import mlflow.pyfunc
 
@@ -58,6 +70,7 @@ def log_model(
     store: Store,
     *,
     register: str | None = None,
+    data_root: Path | None = None,
     plugin_path: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> str:
@@ -67,6 +80,7 @@ def log_model(
         run: folder of the run.
         store: where the run is tracked.
         register: name in the model registry, of which this becomes the next version.
+        data_root: where the challenges' data lie.
         plugin_path: folders of third-party parts.
         progress: where the work is reported.
 
@@ -84,10 +98,12 @@ def log_model(
         raise RequirementError(f"{away}.\nWithout a store: asdbench track model {run.name} --to DIR")
     record = load_record(run)
     with TemporaryDirectory(prefix="asdbench-") as room:
-        system = save_system(record, Path(room) / "system", plugin_path=plugin_path, progress=progress)
+        system = save_system(
+            record, Path(room) / "system", data_root=data_root, plugin_path=plugin_path, progress=progress
+        )
         arguments = _arguments(system, plugin_path)
         try:
-            sent = send_run(Client(store), run, lambda: _trained(record, plugin_path))
+            sent = send_run(Client(store), run, lambda: _trained(record, data_root, plugin_path))
             return _logged(record, store, sent.mlflow_run, register, arguments)
         except AsdbenchError:
             raise
@@ -101,25 +117,40 @@ def _logged(record: RunRecord, store: Store, mlflow_run: str, register: str | No
     import mlflow
     from mlflow.models import Model
 
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(store.uri)
-    mlflow.set_registry_uri(store.uri)
-    try:
+    client = mlflow.MlflowClient(store.uri, store.uri)
+    run = client.get_run(mlflow_run)
+    place = client.create_logged_model(  # here, because MLflow would take the experiment that is active, not the run's
+        run.info.experiment_id,
+        name=re.sub(r"[^\w-]+", "-", name_of(record)).strip("-"),
+        source_run_id=mlflow_run,
+        tags={"asdbench.run_id": record.run_id},
+        params=run.data.params,
+    )
+    with _spoken_to(store), redirect_stderr(StringIO()):  # what is registered is told by the address
         info = Model.log(  # as mlflow.pyfunc.log_model, which cannot be told the run
             artifact_path=None,
             flavor=mlflow.pyfunc,
-            name=re.sub(r"[^\w-]+", "-", name_of(record)).strip("-"),
             run_id=mlflow_run,
+            model_id=place.model_id,
             registered_model_name=register,
-            tags={"asdbench.run_id": record.run_id},
             **arguments,
         )
-    finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
     if register is not None and info.registered_model_version is not None:
         return f"models:/{register}/{info.registered_model_version}"
     return str(info.model_uri)
+
+
+@contextmanager
+def _spoken_to(store: Store) -> Iterator[None]:
+    """Make the store MLflow's own for a while; a registry that the user has named besides stays."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(store.uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
 def _arguments(folder: Path, plugin_path: Sequence[Path]) -> dict[str, Any]:
@@ -158,9 +189,9 @@ def example(system: TrainedSystem) -> Any:
     )
 
 
-def _trained(record: RunRecord, plugin_path: Sequence[Path]) -> dict[Path, list[str]]:
+def _trained(record: RunRecord, data_root: Path | None, plugin_path: Sequence[Path]) -> dict[Path, list[str]]:
     """Folders of the run's trained extractors, and the machine types that share each."""
-    replay = reopen(record, plugin_path=plugin_path)
+    replay = reopen(record, data_root=data_root, plugin_path=plugin_path)
     fits = (replay.fit(machine) for machine in record.thresholds)
     return {fit.trained: fit.machines for fit in fits}
 
