@@ -7,7 +7,22 @@ import typer
 from typer.core import TyperGroup
 
 from asdbench import __version__
-from asdbench.cli import cache, compare, data, evaluate, leaderboard, list_, report, run, runs, show, submit, track, ui
+from asdbench.cli import (
+    cache,
+    compare,
+    data,
+    evaluate,
+    leaderboard,
+    list_,
+    report,
+    run,
+    runs,
+    show,
+    submit,
+    track,
+    tune,
+    ui,
+)
 from asdbench.core.errors import AsdbenchError
 
 INTERRUPTED = 130
@@ -42,6 +57,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # importing rich for the help alone takes longer than the rest of it
 )
 app.command("run")(run.run)
+app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
 app.command("list")(list_.list_)
 app.command("show")(show.show)

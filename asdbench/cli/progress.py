@@ -110,6 +110,15 @@ class ConsoleProgress:
             self._said.add(message)
             self._console.print(f"note: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
+    @property
+    def has_bars(self) -> bool:
+        """Whether stages are bars, which go again, or lines, which stay."""
+        return self._console.is_terminal
+
+    def line(self, message: str) -> None:
+        """Show one line of what came out."""
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[BarStage | LineStage]:
         """A bar on a terminal, else lines."""

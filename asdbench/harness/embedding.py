@@ -107,10 +107,10 @@ class EmbeddingStage:
         """
         done = Embedded(failures=list(failures))
         for group in self._cell.groups:
-            self._add_group(group, done)
+            self.add_group(group, done)
         return done
 
-    def _add_group(self, group: Sequence[str], done: Embedded) -> None:
+    def add_group(self, group: Sequence[str], done: Embedded) -> None:
         """Compute and read one group; again, when somebody empties the cache in between."""
         for _ in range(ATTEMPTS):
             if not {failure.machine for failure in done.failures} & {None, *group}:

@@ -1,0 +1,126 @@
+"""What the trials of one process share: the open recordings, and how a trial's parameters become runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.progress import Progress
+from asdbench.harness.plan import Plan, make_plan, replan
+from asdbench.harness.request import Scopes, asked_stages
+from asdbench.harness.spec import RunSpec
+from asdbench.protocols import DEFINITIONS
+from asdbench.registry import load_catalog
+from asdbench.tuning.space import KINDS, Space, make_space
+
+OF_ONE_COMMAND = ("jobs", "fresh", "retry_failed", "out", "tracking", "params")  # no part of what is tuned
+
+
+class Bench:
+    """The data set of a command, opened once, and its search space.
+
+    Args:
+        spec: the command; ``out`` is where studies go.
+        spaces: texts of ``--space``.
+        only: of ``--only``.
+        progress: where the opening is reported.
+
+    Raises:
+        UsageError: a name, a parameter or a space that cannot be.
+        RequirementError: data is missing, or carries no labels.
+    """
+
+    def __init__(self, spec: RunSpec, spaces: Sequence[str], only: Sequence[str], progress: Progress) -> None:
+        if len(spec.dataset) > 1:
+            raise UsageError(
+                f"tune takes one --dataset, not {len(spec.dataset)}: {', '.join(spec.dataset)}.\n"
+                "The best configuration runs on others: asdbench run --config best.toml --dataset OTHER"
+            )
+        if spec.system and (spec.extractor or spec.scorer):
+            raise UsageError("tune takes --system, or --extractor and --scorer; not both in one study.")
+        self.spec = spec.model_copy(update={"seed": list(dict.fromkeys(spec.seed))})
+        self._catalog = load_catalog(spec.plugin_path)
+        self.opened: Plan = make_plan(self.spec, progress)
+        (self.data,) = self.opened.recordings
+        if not self.data.labelled:
+            raise RequirementError(
+                f"The test clips of {self.data.table.name} carry no labels, so no trial can be told from another.\n"
+                "Tune on recordings with labels, a development set for instance."
+            )
+        wanted = asked_stages(self.spec, self._catalog)
+        scopes = Scopes(self.spec, self._catalog, wanted, self._made)
+        clips = len(self.data.table.training_view())
+        self.space: Space = make_space(self.spec, scopes, wanted, clips, spaces, only)
+        self._fixed = [  # key, system, component, value
+            (f"{system}.{component}.{param}" if system else f"{component}.{param}", system, component, value)
+            for system, component, param, value in scopes.given
+        ]
+
+    @property
+    def _made(self) -> list[str]:
+        entry = self._catalog.entries["datasets"].get(self.data.asked)
+        return [self.data.asked] if entry is not None and entry.challenge is None else []
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The run file that trials start from."""
+        told = {
+            key: value
+            for key, value in self.spec.model_dump(mode="json").items()
+            if key not in OF_ONE_COMMAND and value not in (None, [])
+        }
+        return told | {"params": {key: value for key, _, _, value in self._fixed}}
+
+    @property
+    def mixes_fits(self) -> bool:
+        """Whether some extractors to choose from are trained once, others for each machine type."""
+        return len({cell.pipeline.trained_once for cell in self.opened.cells}) > 1
+
+    @property
+    def trains_once(self) -> bool:
+        """Whether an extractor is trained once over all machine types."""
+        return any(cell.pipeline.trained_once for cell in self.opened.cells)
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        """Identity of every component of the command, without parameters."""
+        found: dict[str, Any] = {}
+        for cell in self.opened.cells:
+            pipeline = cell.pipeline
+            for part in (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer):
+                own = part.identity()
+                found[part.name] = {key: own[key] for key in ("target", "version", "code") if key in own}
+        return found
+
+    @property
+    def definition(self) -> Any:
+        """Of the official score."""
+        return DEFINITIONS[self.data.table.protocol]
+
+    def plan(self, params: Mapping[str, Any], runs: Path) -> Plan:
+        """The runs of a trial, one for each seed.
+
+        Args:
+            params: of the trial.
+            runs: folder that they go to.
+
+        Raises:
+            UsageError: a value that a component does not take.
+        """
+        return replan(self.opened, self.configured(params, runs), self._catalog)
+
+    def configured(self, params: Mapping[str, Any], runs: Path) -> RunSpec:
+        """What ``asdbench run`` would be asked for the same runs."""
+        chosen = {kind: params[kind] for kind in KINDS if kind in params}
+        parts = self.space.parts(chosen) | {self.data.asked}
+        systems = [chosen["system"]] if "system" in chosen else self.spec.system
+        fixed = {
+            key: value
+            for key, system, component, value in self._fixed
+            if component in parts and (system is None or system in systems)
+        }
+        tuned = {key: value for key, value in params.items() if key not in chosen}
+        update: dict[str, Any] = {kind: [name] for kind, name in chosen.items()}
+        return self.spec.model_copy(
+            update=update | {"params": fixed | tuned, "out": runs, "retry_failed": True, "fresh": False}
+        )

@@ -1,0 +1,104 @@
+"""Samplers and pruners by name."""
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from asdbench.core.digests import derive_seed
+from asdbench.core.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsga2", "nsga3", "qmc", "gp")
+PRUNERS = ("median", "halving", "hyperband", "none")
+FIRST_TRIALS = 5  # done ones before any is pruned
+
+
+def require_method(option: str, name: str, known: Sequence[str]) -> str:
+    """The name, where there is such a sampler or pruner.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in known:
+        return name
+    raise UsageError(f"{option} {name}: there is none.{did_you_mean(name, known)} Accepted: {', '.join(known)}.")
+
+
+def make_sampler(name: str, seed: int, ordinal: int) -> "BaseSampler":
+    """The sampler of one trial.
+
+    Each trial has one with a seed of its own, so that its parameters depend on the trials before it alone, and not on
+    which process drew those.
+
+    Args:
+        name: of ``SAMPLERS``.
+        seed: of the study.
+        ordinal: place of the trial in the study.
+    """
+    from optuna import samplers
+
+    own = derive_seed(seed, "sampler", ordinal)
+    makers: dict[str, Callable[[], BaseSampler]] = {
+        "tpe": lambda: samplers.TPESampler(seed=own, warn_independent_sampling=False),
+        "cmaes": lambda: samplers.CmaEsSampler(seed=own, warn_independent_sampling=False),
+        "nsga2": lambda: samplers.NSGAIISampler(seed=own),
+        "nsga3": lambda: samplers.NSGAIIISampler(seed=own),
+        "gp": lambda: samplers.GPSampler(seed=own, warn_independent_sampling=False),
+        # One sequence for all trials.
+        "qmc": lambda: samplers.QMCSampler(
+            seed=derive_seed(seed, "sequence"), scramble=True, warn_independent_sampling=False
+        ),
+    }
+    return makers.get(name, lambda: samplers.RandomSampler(seed=own))()
+
+
+def make_pruner(name: str, units: int, unit: int, trains_once: bool) -> "BasePruner":
+    """The pruner of a study.
+
+    Args:
+        name: of ``PRUNERS``.
+        units: machine types times seeds.
+        unit: steps of each.
+        trains_once: whether one training serves all machine types, so that its quarters tell of all of them.
+    """
+    from optuna import pruners
+
+    match name:
+        case "median":
+            return step_median(0 if trains_once else unit * (units // 3))
+        case "halving":
+            return pruners.SuccessiveHalvingPruner(min_resource=unit, reduction_factor=2)
+        case "hyperband":
+            return pruners.HyperbandPruner(min_resource=unit, max_resource=unit * units, reduction_factor=2)
+    return pruners.NopPruner()
+
+
+def step_median(first_step: int) -> "BasePruner":
+    """A pruner that gives up a trial which lies below the median of the done trials at the same step.
+
+    Optuna's own takes a trial's best value up to the step. Here a value early on may be of an easy machine type, which
+    would save every trial: values are comparable at the same step alone.
+
+    Args:
+        first_step: nothing is pruned before; a third of the machine types, because one alone says little of the rest.
+    """
+    from optuna.pruners import BasePruner
+    from optuna.trial import TrialState
+
+    class StepMedian(BasePruner):
+        def prune(self, study: Any, trial: Any) -> bool:
+            step = trial.last_step
+            if step is None or step < first_step:
+                return False
+            finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            others = [one.intermediate_values[step] for one in finished if step in one.intermediate_values]
+            if len(others) < FIRST_TRIALS:
+                return False
+            value = trial.intermediate_values[step]
+            return bool(math.isnan(value) or value < median(others))
+
+    return StepMedian()

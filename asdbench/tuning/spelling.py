@@ -1,0 +1,71 @@
+"""How a search space is written on the command line."""
+
+from typing import Any
+
+from asdbench.core.errors import UsageError
+from asdbench.registry.cards import Param, Tune
+from asdbench.registry.components import parse
+
+NUMBERS = ("int", "float", "any")
+
+
+def read_space(name: str, text: str, param: Param) -> Tune:
+    """``1:50``, ``0.02:0.5:log``, ``16:64:16`` (a step), or choices: ``64,128``; lists are parted by ``;``.
+
+    Args:
+        name: ``component.param``, for messages.
+        text: what stands behind the equals sign.
+        param: which says what values may be.
+
+    Raises:
+        UsageError: the text is no space, or holds values that the parameter does not take.
+    """
+    try:
+        if ":" in text and param.type in NUMBERS and param.choices is None:
+            return _range(text, param)
+        return _choices(text, param)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--space {name}={text}: {reason}. See: asdbench show {name.rpartition('.')[0]}") from error
+
+
+def _range(text: str, param: Param) -> Tune:
+    words = [word.strip() for word in text.split(":")]
+    if len(words) not in (2, 3) or not all(words):
+        raise ValueError("expected LOW:HIGH, LOW:HIGH:log or LOW:HIGH:STEP")
+    low, high = (_number(word, param) for word in words[:2])
+    log = words[2:] == ["log"]
+    step = None
+    if len(words) == 3 and not log:
+        try:
+            step = int(words[2]) if param.type == "int" else float(words[2])
+        except ValueError:
+            raise ValueError(f"'{words[2]}' is neither 'log' nor a step") from None
+        if not 0 < step < float("inf"):
+            raise ValueError(f"the step takes a number above 0, not {words[2]}")
+    if not low < high:
+        raise ValueError(f"the lower end {words[0]} is not below the upper one {words[1]}")
+    if log and low <= 0:
+        raise ValueError(f"a logarithmic range begins above 0, not at {words[0]}")
+    return Tune.model_construct(low=low, high=high, log=log, step=step, choices=None)
+
+
+def _number(word: str, param: Param) -> float:
+    value = param.check(parse(param, word))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"'{word}' is no number")
+    return value
+
+
+def _choices(text: str, param: Param) -> Tune:
+    separator = ";" if param.type == "strings" or ";" in text else ","
+    words = [word.strip() for word in text.split(separator)]
+    if not all(words):
+        raise ValueError("an empty choice")
+    found: list[Any] = []
+    for word in words:
+        value = param.check(parse(param, word))
+        found.append(",".join(map(str, value)) if isinstance(value, list) else value)
+    if len(set(found)) < len(found):
+        raise ValueError("the same choice twice")
+    return Tune(choices=tuple(found))

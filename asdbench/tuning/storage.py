@@ -1,0 +1,168 @@
+"""Where Optuna keeps a study: SQLite, a journal file, PostgreSQL or another database by its address."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
+from asdbench.core.files import require_writable
+from asdbench.core.locks import exclusive
+from asdbench.core.uris import scrubbed, without_credentials
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+DEFAULT = "sqlite:///optuna.db"
+JOURNAL = "journal:"
+BEAT_S = 15  # how often a worker says that it is alive
+GRACE_S = 90  # how long it may say nothing
+RETRIES = 2  # of a trial whose worker was lost; a third loss is the trial's own doing
+BUSY_S = 60.0  # a SQLite file is written by one process at a time; the others wait
+CONNECT_S = 5
+ATTEMPTS = 5  # two processes that make the tables at once
+
+
+class StorageError(RequirementError):
+    """The storage of a study cannot be reached."""
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna's log and its warnings of what may change off the screen."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="optuna")
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.filterwarnings("ignore", message=".*Heartbeat of storage.*")
+            warnings.filterwarnings("ignore", message=".*is already reported.*")
+            warnings.filterwarnings("ignore", message="Choices for a categorical distribution.*")
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def open_storage(uri: str) -> "BaseStorage":
+    """Open a storage, and make it where it is a file that is not there.
+
+    Args:
+        uri: ``sqlite:///FILE``, ``journal:FILE``, ``postgresql://user:password@host/database``, or what SQLAlchemy
+            knows else.
+
+    Raises:
+        UsageError: it is no such address, or names a place that cannot be written to.
+        StorageError: nobody answers there, or its driver is not installed.
+    """
+    shown = without_credentials(uri)
+    if uri.startswith(JOURNAL):
+        return _journal(Path(uri.removeprefix(JOURNAL).removeprefix("//")))
+    if "://" not in uri:
+        raise UsageError(
+            f"--storage {shown}: expected an address: sqlite:///FILE, journal:FILE or "
+            "postgresql://USER:PASSWORD@HOST/DATABASE."
+        )
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+    uri = _with_driver(uri)
+    file = _sqlite_file(uri)
+    if file is not None:
+        require_writable(file.parent, "--storage sqlite:///FILE")
+    try:
+        if file is None:
+            return _database(uri)
+        with exclusive(file.with_name(f".{file.name}.lock")):
+            return _database(uri)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise UsageError(f"--storage {shown}: {scrubbed(str(error).splitlines()[0], uri)}") from error
+    except ImportError as error:
+        what = "pip install 'asdbench[postgres]'" if uri.startswith("postgres") else "install the database's driver"
+        raise StorageError(f"--storage {shown}: its driver is not installed ({error}).\nGet it: {what}") from error
+    except AsdbenchError:
+        raise
+    except Exception as error:
+        if not isinstance(error, SQLAlchemyError | OSError | RuntimeError):
+            raise
+        raise unreachable(uri, error) from error
+
+
+def unreachable(uri: str, error: BaseException) -> StorageError:
+    """That a storage cannot be used, in two lines without its secrets."""
+    reason = scrubbed(str(getattr(error, "orig", None) or error), uri).strip().splitlines()
+    return StorageError(
+        f"--storage {without_credentials(uri)} cannot be used: {reason[0] if reason else type(error).__name__}\n"
+        "Check that it runs and the address is right, or keep the study in a file: --storage sqlite:///optuna.db"
+    )
+
+
+def repeat(study: "Study", trial: "FrozenTrial") -> None:
+    """Queue a lost trial again with its parameters and what it had reported, but not with what its worker noted."""
+    from optuna.storages import RetryHeartbeatStaleTrialCallback
+
+    trial = copy(trial)
+    trial.user_attrs = {}
+    RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=True)(study, trial)
+
+
+def _database(uri: str) -> "BaseStorage":
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+    sqlite = uri.startswith("sqlite")
+    connect: dict[str, Any] = {"timeout": BUSY_S} if sqlite else {}
+    if uri.startswith("postgres"):
+        connect = {"connect_timeout": CONNECT_S}
+    for attempt in range(ATTEMPTS):
+        try:
+            return RDBStorage(
+                uri,
+                engine_kwargs={"connect_args": connect} | ({} if sqlite else {"pool_pre_ping": True}),
+                heartbeat_interval=BEAT_S,
+                grace_period=GRACE_S,
+                heartbeat_stale_trial_callback=repeat,
+            )
+        except (IntegrityError, ProgrammingError, OperationalError) as error:
+            raced = "already exists" in str(error) or "duplicate key" in str(error)
+            if not raced or attempt + 1 == ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _journal(path: Path) -> "BaseStorage":
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if not path.name:
+        raise UsageError("--storage journal: expected a file behind it, journal:FILE.")
+    require_writable(path.parent, "--storage journal:FILE")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return JournalStorage(JournalFileBackend(str(path)))
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"--storage journal:{path}: it is no journal of Optuna ({error}).") from error
+
+
+def _with_driver(uri: str) -> str:
+    """PostgreSQL by psycopg, unless another driver is named."""
+    for scheme in ("postgresql://", "postgres://"):
+        if uri.startswith(scheme):
+            return "postgresql+psycopg://" + uri.removeprefix(scheme)
+    return uri
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite address."""
+    scheme, _, rest = uri.partition("://")
+    if scheme.partition("+")[0] != "sqlite":
+        return None
+    path = rest.removeprefix("/").partition("?")[0]
+    if not path or path == ":memory:":
+        raise UsageError(f"--storage {uri}: a study is kept in a file, sqlite:///FILE.")
+    return Path(path)

@@ -1,0 +1,245 @@
+"""A study of a command: its name, its terms, and the Optuna study that holds them."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asdbench.core.digests import digest
+from asdbench.core.errors import UsageError
+from asdbench.core.progress import Progress
+from asdbench.core.uris import without_credentials
+from asdbench.harness.spec import RunSpec
+from asdbench.tuning.bench import Bench
+from asdbench.tuning.conduct import UNIT, Unit, units
+from asdbench.tuning.methods import PRUNERS, SAMPLERS, make_pruner, require_method
+from asdbench.tuning.record import RUNS, Objective
+from asdbench.tuning.storage import DEFAULT, open_storage, quiet_optuna
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+STUDIES = "studies"
+TERMS = "asdbench"  # user attribute of the study
+TRIALS_UNLESS_ASKED = 50
+
+
+@dataclass(frozen=True)
+class TuneSpec:
+    """What ``asdbench tune`` was asked, besides what ``run`` is asked too.
+
+    Attributes:
+        run: the command; ``machine`` holds one name where ``per_machine``.
+        spaces: texts of ``--space``.
+        only: of ``--only``.
+        trials: that the study is to have; None is 50, or all of a grid.
+        objectives: the official score first.
+        sampler: of ``SAMPLERS``; "grid" covers every combination of the finite spaces.
+        pruner: of ``PRUNERS``; None is what suits the rest.
+        sampler_seed: of what the sampler draws.
+        storage: address.
+        study: name; None is made of what is asked.
+        per_machine: the study is of one machine type alone.
+    """
+
+    run: RunSpec
+    spaces: Sequence[str] = ()
+    only: Sequence[str] = ()
+    trials: int | None = None
+    objectives: tuple[Objective, ...] = ("score",)
+    sampler: str = "tpe"
+    pruner: str | None = None
+    sampler_seed: int = 0
+    storage: str = DEFAULT
+    study: str | None = None
+    per_machine: bool = False
+
+
+@dataclass
+class Tuning:
+    """One study as this process sees it: recordings open, storage not yet.
+
+    Raises:
+        UsageError: what is asked cannot be.
+        RequirementError: data is missing.
+    """
+
+    asked: TuneSpec
+    progress: Progress
+    bench: Bench = field(init=False)
+
+    def __post_init__(self) -> None:
+        asked = self.asked
+        require_method("--sampler", asked.sampler, SAMPLERS)
+        require_method("--pruner", self.pruner, PRUNERS)
+        if len(asked.objectives) > 1 and self.pruner != "none":
+            raise UsageError(
+                f"--pruner {self.pruner} goes with one objective: a trial that is bad in one may be good in the other."
+            )
+        if len(asked.objectives) > 1 and asked.sampler == "cmaes":
+            raise UsageError(
+                "--sampler cmaes goes with one objective. Accepted here: tpe, nsga2, nsga3, random, qmc, gp."
+            )
+        self.bench = Bench(asked.run, asked.spaces, asked.only, self.progress)
+        if self.is_grid and not (self.grid_space.dimensions or self.grid_space.choices):
+            raise UsageError(
+                f"--grid: none of {', '.join(self.bench.space.dimensions)} has an end of values.\n"
+                "Give steps or choices: --space COMPONENT.PARAM=LOW:HIGH:STEP or COMPONENT.PARAM=A,B,C"
+            )
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether every combination is tried."""
+        return self.asked.sampler == "grid"
+
+    @property
+    def pruner(self) -> str:
+        """Its name. Of a grid every combination is wanted, and with several objectives none can be given up."""
+        free = self.asked.sampler == "grid" or len(self.asked.objectives) > 1
+        return self.asked.pruner or ("none" if free else "median")
+
+    @property
+    def grid_space(self) -> Any:
+        """What a grid covers."""
+        return self.bench.space.grid()
+
+    @property
+    def space(self) -> Any:
+        """What is tuned."""
+        return self.grid_space if self.is_grid else self.bench.space
+
+    @cached_property
+    def combinations(self) -> list[dict[str, Any]]:
+        """Of a grid, in order."""
+        return list(self.grid_space.combinations())
+
+    @property
+    def trials(self) -> int:
+        """How many the study is to have."""
+        if self.is_grid:
+            return min(self.asked.trials or len(self.combinations), len(self.combinations))
+        return self.asked.trials or TRIALS_UNLESS_ASKED
+
+    def fixed(self, ordinal: int) -> dict[str, Any] | None:
+        """The parameters of a trial that are not for the sampler to draw: the default's, and those of a grid."""
+        if self.is_grid:
+            return self.combinations[ordinal] if ordinal < len(self.combinations) else None
+        return self.space.default if ordinal == 0 else None
+
+    @property
+    def seeds(self) -> list[int]:
+        """Base seeds of the runs."""
+        return self.bench.spec.seed
+
+    @property
+    def machines(self) -> list[str]:
+        """Machine types."""
+        return self.bench.data.table.machines
+
+    @property
+    def order(self) -> list[Unit]:
+        """Of the units of every trial."""
+        return units(self.machines, self.seeds, self.bench.trains_once)
+
+    @cached_property
+    def terms(self) -> dict[str, Any]:
+        """All that must be the same for trials of one study."""
+        spec, table = self.bench.spec, self.bench.data.table
+        terms = {
+            "system": spec.system,
+            "extractor": spec.extractor,
+            "scorer": spec.scorer,
+            "frontend": spec.frontend,
+            "augmentation": spec.augmentation,
+            "profile": spec.profile,
+            "params": self.bench.asked["params"],
+            "space": self.space.described(),
+            "recordings": [table.name, table.protocol, table.fingerprint],
+            "machines": self.machines,
+            "per machine type": self.asked.per_machine,
+            "seeds": self.seeds,
+            "objectives": list(self.asked.objectives),
+            "sampler": [self.asked.sampler, self.asked.sampler_seed],
+            "pruner": self.pruner,
+            "cards": self.bench.versions,
+        }
+        found: dict[str, Any] = json.loads(json.dumps(terms))
+        return found
+
+    @property
+    def name(self) -> str:
+        """As asked for; else readable, and ending in the digest of the terms."""
+        if self.asked.study:
+            of_machine = f"-{self.machines[0]}" if self.asked.per_machine else ""
+            return self.asked.study + of_machine
+        spec = self.bench.spec
+        parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.bench.data.table.name]
+        parts += self.machines if self.asked.per_machine else []
+        readable = re.sub(r"[^A-Za-z0-9._+-]+", ".", "-".join(filter(None, parts)))[:80]
+        return f"{readable}-{digest(self.terms, 8)}"
+
+    @property
+    def folder(self) -> Path:
+        """What the study leaves."""
+        return self.bench.spec.out / STUDIES / self.name
+
+    @property
+    def runs(self) -> Path:
+        """Where the runs of its trials go."""
+        return self.folder / RUNS
+
+    @property
+    def within(self) -> bool:
+        """Whether trials are looked at while a network is trained; not where that would compare unlike things."""
+        return self.pruner != "none" and not self.bench.mixes_fits
+
+    def open(self) -> "Study":
+        """The Optuna study, made where it is not there.
+
+        Raises:
+            UsageError: a study of that name has other terms.
+            StorageError: the storage cannot be reached.
+        """
+        import optuna
+
+        pruner = make_pruner(self.pruner, len(self.order), UNIT, self.bench.trains_once)
+        way = optuna.study.StudyDirection
+        directions = [way.MAXIMIZE if one == "score" else way.MINIMIZE for one in self.asked.objectives]
+        with quiet_optuna():
+            storage = open_storage(self.asked.storage)
+            known = [one.study_name for one in storage.get_all_studies()]
+            if self.name in known:
+                study = optuna.load_study(study_name=self.name, storage=storage, pruner=pruner)
+            else:
+                study = optuna.create_study(
+                    study_name=self.name, storage=storage, pruner=pruner, directions=directions, load_if_exists=True
+                )
+            before = study.user_attrs.get(TERMS)
+            if before is None:
+                study.set_user_attr(TERMS, self.terms)
+        if before is not None and before != self.terms:
+            raise UsageError(self._differs(before))
+        return study
+
+    def _differs(self, before: dict[str, Any]) -> str:
+        keys = [key for key in (*before, *self.terms) if before.get(key) != self.terms.get(key)]
+        told = "; ".join(f"{key}: {_short(before.get(key), self.terms.get(key))}" for key in dict.fromkeys(keys))
+        return (
+            f"The study '{self.name}' in {without_credentials(self.asked.storage)} has other terms. {told}.\n"
+            "Ask for the same to go on with it, or give this one another name: --study NAME"
+        )
+
+
+def _short(before: object, now: object) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        return ", ".join(f"{key} {_short(before.get(key), now.get(key))}" for key in islice(keys, 5))
+    return f"{_word(before)} there, {_word(now)} here"
+
+
+def _word(value: object) -> str:
+    return "nothing" if value in (None, [], {}) else json.dumps(value)
