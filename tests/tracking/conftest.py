@@ -1,6 +1,7 @@
 """A real ``mlflow server`` on loopback, and a line to it that can be cut."""
 
 import os
+import shutil
 import socket
 import threading
 import time
@@ -15,11 +16,22 @@ from asdbench.tracking.store import Store, store_of
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory) -> Iterator[str]:
+def empty_database(tmp_path_factory) -> Path:
+    """A database with MLflow's tables, which takes seconds to make."""
+    root = tmp_path_factory.mktemp("empty")
+    from asdbench.tracking.client import Client
+
+    Client(store_of(root, {}))
+    return root / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory, empty_database) -> Iterator[str]:
     """Address of a server with a SQLite store."""
     from asdbench.tracking.ui import served
 
     place = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_database, place / "store.db")
     store = Store(f"sqlite:///{place / 'store.db'}", None, None, False)
     here = Path.cwd()
     os.chdir(place)  # where it puts files

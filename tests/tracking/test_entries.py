@@ -1,0 +1,105 @@
+import math
+
+import pytest
+from made_runs import COMMIT, made_run
+
+from asdbench.core.files import write_text
+from asdbench.harness.record import load_record
+from asdbench.protocols.metrics import harmonic_mean
+from asdbench.tracking.entry import as_params, as_points, as_tags
+from asdbench.tracking.runs import run_entries
+
+
+def _values(entry, step=0):
+    return {point.name: point.value for point in entry.points if point.step == step}
+
+
+def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
+    record = load_record(made_run(tmp_path, "simclr", "knn", 3, parameters=1000, params={"n_neighbors": 2}))
+    parent, children = run_entries(record)
+    assert parent.name == "simclr + knn, seed 3"
+    assert [child.key for child in children] == ["fan", "gearbox", "valve"]
+    assert parent.status == "FINISHED"
+    assert (parent.end_ms - parent.start_ms) / 1000 == pytest.approx(sum(record.seconds.values()))
+    assert parent.params["scorer.n_neighbors"] == "2"
+    assert (parent.params["extractor.dim"], parent.params["frontend.hop"]) == ("128", "512")
+    assert parent.tags["mlflow.source.git.commit"] == COMMIT
+    assert parent.tags["asdbench.git_dirty"] == "false"
+    assert parent.tags["card.knn"] == "version 1"
+    assert parent.tags["asdbench.fingerprint"] == record.dataset.fingerprint
+
+    whole = _values(parent)
+    assert whole["official_score"] == record.results.official_score
+    assert whole["parameters"] == 1000
+    assert whole["seconds/fit"] == 12.5
+    for child in children:
+        own = _values(child)
+        result = record.results.machines[child.key]
+        assert own["official_score"] == whole[f"official_score/{child.key}"] == result.official_score
+        assert own["auc_source"] == whole[f"auc_source/{child.key}"] == result.auc_source
+        assert own["pauc"] == whole[f"pauc/{child.key}"] == result.pauc
+        assert child.params == {**parent.params, "machine": child.key}
+    # The whole's term is the mean over machine types that the official program prints.
+    assert whole["pauc"] == pytest.approx(
+        float(harmonic_mean([whole[f"pauc/{machine}"] for machine in ("fan", "gearbox", "valve")]))
+    )
+
+
+def test_the_loss_is_a_series_over_epochs(tmp_path):
+    record = load_record(made_run(tmp_path, "simclr", parameters=7))
+    parent, children = run_entries(record)
+    for entry in (parent, *children):
+        loss = [(point.step, point.value) for point in entry.points if point.name == "loss"]
+        assert loss == [(1, 1.0), (2, 0.5)]
+    # A network of each machine type's own: one series each on the parent, its own on the child.
+    (network,) = record.training
+    own = [network.model_copy(update={"machines": [machine]}) for machine in ("fan", "gearbox", "valve")]
+    parent, children = run_entries(record.model_copy(update={"training": own}))
+    assert {point.name for point in parent.points if point.step} == {"loss/fan", "loss/gearbox", "loss/valve"}
+    assert {point.name for point in children[1].points if point.step} == {"loss"}
+
+
+def test_a_failed_run_says_why_and_keeps_what_was_scored(tmp_path):
+    parent, children = run_entries(load_record(made_run(tmp_path, failed=["gearbox"], reason="it is singular")))
+    assert parent.status == "FAILED"
+    assert parent.tags["asdbench.failures"] == "score of gearbox: it is singular"
+    assert "it is singular" in parent.tags["mlflow.note.content"]
+    assert [child.status for child in children] == ["FINISHED", "FAILED", "FINISHED"]
+    assert "official_score" not in _values(parent)
+    assert _values(parent)["official_score/fan"] == _values(children[0])["official_score"]
+    assert _values(children[1]) == {}
+
+
+def test_recordings_are_inputs_with_their_digests(tmp_path):
+    record = load_record(made_run(tmp_path, asked_dataset="/data/dev", dataset="dev"))
+    parent, children = run_entries(record)
+    training, evaluation = parent.inputs
+    assert (training.context, evaluation.context) == ("training", "evaluation")
+    assert training.digest == record.dataset.fingerprint
+    assert training.profile == {"clips": 300, "fan": 100, "gearbox": 100, "valve": 100}
+    assert evaluation.source["dataset"] == "/data/dev"
+    assert children[0].inputs[1].digest == record.dataset.fingerprints["fan"]
+    assert children[0].inputs[1].profile == {"clips": 40, "fan": 40}
+
+
+def test_what_mlflow_would_refuse_is_made_fit():
+    params = as_params({"extractor.x@y": list(range(5000)), "extractor.none": None, "b": True, "c": 0.1})
+    assert params["b"] == "true"
+    assert params["c"] == "0.1"
+    assert "extractor.none" not in params
+    assert len(params["extractor.x_y"]) == 6000
+    assert len(as_tags({"note": "x" * 9000})["note"]) == 8000
+    values = {"nan": math.nan, "inf": math.inf, "none": None, "zero": 0.0}
+    assert [point.name for point in as_points(values, 0)] == ["zero"]
+
+
+def test_a_receipt_that_cannot_be_read_is_none(tmp_path, beside):
+    from asdbench.tracking.receipts import Receipt, read_receipt, write_reason, write_receipt
+
+    write_text(tmp_path / "tracking.json", "{")
+    assert read_receipt(tmp_path, beside) == Receipt()
+    write_receipt(tmp_path, beside, Receipt(mlflow_run="abc", sent_at="now"))
+    write_reason(tmp_path, beside, "away")
+    assert read_receipt(tmp_path, beside) == Receipt(mlflow_run="abc", sent_at="now", reason="away")
+    write_receipt(tmp_path / "gone", beside, Receipt())
+    assert not (tmp_path / "gone").exists()
