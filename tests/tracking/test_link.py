@@ -1,0 +1,218 @@
+"""The sender's process: what it costs the command when the store is away, and what is left when either is killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from made_runs import made_run
+from postgres import free_port
+
+from asdbench.core.progress import Silent
+from asdbench.tracking.client import Client
+from asdbench.tracking.link import Link
+from asdbench.tracking.receipts import read_receipt, run_is_sent
+from asdbench.tracking.store import Store, store_of
+from asdbench.tracking.sync import sync
+
+PASSWORD = "hunter22-s3cret"
+
+
+@pytest.fixture
+def link(tmp_path, monkeypatch):
+    """A link to the store of ``tmp_path``, or to that at an address: ``link(uri)``."""
+    links = []
+
+    def open_link(uri: str | None = None) -> Link:
+        if uri:
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        links.append(Link(store_of(tmp_path), tmp_path))
+        return links[-1]
+
+    yield open_link
+    for one in links:
+        one.drop()
+
+
+def _parents(store: Store, folder) -> int:
+    client = Client(store)
+    experiment, _ = client.experiment("synthetic")
+    found = client._client.search_runs([experiment], f"tags.`asdbench.run_id` = '{folder.name}'")
+    return sum("mlflow.parentRunId" not in run.data.tags for run in found)
+
+
+def _finish(one: Link) -> float:
+    started = time.monotonic()
+    one.finish(Silent())
+    return time.monotonic() - started
+
+
+def _cpu_ticks(pid: int) -> int:
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+
+def _wait_until_connected(one: Link) -> None:
+    """Until the sender has MLflow loaded and is waiting for work."""
+    one.start()
+    for _ in range(600):
+        assert one._process.poll() is None
+        before = _cpu_ticks(one._process.pid)
+        time.sleep(0.4)
+        if before > 100 and _cpu_ticks(one._process.pid) - before < 3:
+            return
+    raise AssertionError("the sender never came to rest")
+
+
+def test_runs_go_to_the_store_beside_them(tmp_path, empty_database, link):
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    folders = [made_run(tmp_path, seed=seed) for seed in range(2)]
+    one = link()
+    for folder in folders:
+        one.run(folder)
+    one.finish(Silent())
+    assert (one.sent, one.failed) == (2, {})
+    assert all(run_is_sent(folder, one.store) for folder in folders)
+    # What is there already costs nothing: no process is started.
+    two = link()
+    for folder in folders:
+        two.run(folder)
+    two.finish(Silent())
+    assert two._process is None
+
+
+@pytest.mark.parametrize("kind", ["refused", "silent"])
+def test_a_server_that_is_away_costs_the_command_little_and_the_record_says_so(tmp_path, link, silent_port, kind):
+    port = free_port() if kind == "refused" else silent_port
+    started = time.monotonic()
+    one = link(f"http://ann:{PASSWORD}@127.0.0.1:{port}")
+    one.start()
+    folder = made_run(tmp_path)
+    one.run(folder)
+    one.finish(Silent())
+    assert time.monotonic() - started < 4.0  # in an otherwise idle machine 1.6 s: Python starts, then the limit of 1 s
+    assert list(one.failed) == [folder]
+    receipt = read_receipt(folder, one.store)
+    assert receipt.sent_at is None
+    assert receipt.reason.startswith(f"http://127.0.0.1:{port} does not answer")
+    assert PASSWORD not in (folder / "tracking.json").read_text()
+    later = made_run(tmp_path, seed=1)
+    one.run(later)  # at once: the store was given up
+    assert read_receipt(later, one.store).reason == receipt.reason
+
+
+@pytest.mark.parametrize("kind", ["gone", "silent"])
+def test_a_server_that_dies_in_the_middle_costs_little_and_sync_completes_it_once(
+    tmp_path, link, line_to, mlflow_server, kind
+):
+    fault = line_to(mlflow_server)
+    fault.kind = kind
+    folders = [made_run(tmp_path, seed=seed, data=kind) for seed in range(3)]
+    one = link(f"http://ann:{PASSWORD}@127.0.0.1:{fault.port}")
+    _wait_until_connected(one)
+    fault.after = fault.requests + 12  # in the midst of the first run
+    for folder in folders:
+        one.run(folder)
+    assert _finish(one) < 3.0
+    assert sorted(one.failed) == sorted(folders)
+    assert one.away is not None
+    assert "does not answer" in one.away
+    server = Store(mlflow_server, None, None, False)
+    assert [done.state for done in sync(tmp_path, server)] == ["sent"] * 3
+    assert [_parents(server, folder) for folder in folders] == [1, 1, 1]
+    assert {done.state for done in sync(tmp_path, server)} == {"there"}
+    for folder in folders:
+        assert PASSWORD not in (folder / "tracking.json").read_text()
+
+
+def test_a_sender_that_is_killed_or_stopped_does_no_harm(tmp_path, empty_database, link, monkeypatch):
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    folder = made_run(tmp_path)
+    killed = link()
+    killed.start()
+    killed.run(folder)
+    os.kill(killed._process.pid, signal.SIGKILL)
+    assert _finish(killed) < 2.0
+    assert killed.failed == {folder: "the sender's process ended before its work was done"}
+    assert read_receipt(folder, killed.store).reason == killed.failed[folder]
+
+    monkeypatch.setattr("asdbench.tracking.link.SILENT_S", 0.5)
+    stopped = link()
+    stopped.start()
+    os.kill(stopped._process.pid, signal.SIGSTOP)
+    for seed in range(300):  # more than a pipe holds
+        stopped._hand(tmp_path / str(seed), {"run": "x" * 1000})
+    assert _finish(stopped) < 5.0
+    assert stopped.missing == 300
+    assert [done.state for done in sync(tmp_path, killed.store)] == ["sent"]
+    assert read_receipt(folder, killed.store).reason is None
+
+
+def test_the_sender_ends_its_work_when_the_command_is_killed(tmp_path, empty_database):
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    folder = made_run(tmp_path)
+    program = (
+        "import os, sys, time; from pathlib import Path\n"
+        "from asdbench.tracking.link import Link; from asdbench.tracking.store import store_of\n"
+        "out, folder = map(Path, sys.argv[1:])\n"
+        "link = Link(store_of(out), out); link.run(folder); print(link._process.pid, flush=True)\n"
+        "time.sleep(0.5); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    sender, deadline = int(done.stdout), time.monotonic() + 60
+    while Path(f"/proc/{sender}").exists() and ") Z" not in Path(f"/proc/{sender}/stat").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert run_is_sent(folder, store_of(tmp_path))
+
+
+def test_an_interrupted_wait_ends_the_sender_and_says_what_is_left(tmp_path, link, silent_port):
+    class Interrupting(Silent):
+        def stage(self, name, total):
+            assert (name, total) == ("tracking", 1)
+            raise KeyboardInterrupt
+
+    folder = made_run(tmp_path)
+    one = link()
+    one.run(folder)
+    one.finish(Interrupting())
+    assert one.failed == {folder: "the command was interrupted"}
+    assert one._process.poll() is not None
+
+
+def test_what_mlflow_refuses_is_told_and_the_others_go_on(tmp_path, empty_database, link):
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    bad, good = made_run(tmp_path, seed=0), made_run(tmp_path, seed=1)
+    (bad / "run.json").write_text(json.dumps({"schema_version": 4}))
+    one = link()
+    one.run(bad)
+    one.run(good)
+    one.finish(Silent())
+    assert list(one.failed) == [bad]
+    assert "damaged" in one.failed[bad]
+    assert run_is_sent(good, one.store)
+
+
+def test_nothing_that_passes_the_line_shows_the_password(tmp_path, link, line_to, mlflow_server):
+    fault = line_to(mlflow_server)
+    uri = f"http://ann:{PASSWORD}@127.0.0.1:{fault.port}"
+    folder = made_run(tmp_path, data="password")
+    one = link(uri)
+    one.run(folder)
+    words = Path(f"/proc/{one._process.pid}/cmdline").read_text()
+    one.finish(Silent())
+    assert (one.sent, one.failed) == (1, {})
+    assert list(json.loads((folder / "tracking.json").read_text())["stores"]) == [f"http://127.0.0.1:{fault.port}"]
+    client = Client(Store(mlflow_server, None, None, False))
+    run = client.run(read_receipt(folder, one.store).mlflow_run)
+    for text in (words, repr(run.to_dictionary()), (folder / "tracking.json").read_text(), repr(one.store)):
+        assert PASSWORD not in text
+        assert urlsplit(uri).netloc not in text
