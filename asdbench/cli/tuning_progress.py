@@ -60,7 +60,7 @@ class Teller:
         if trial is None:
             self._begin(study, done, wanted)
         else:
-            self._progress.line(f"trial {done} of {wanted}: {_outcome(trial)}{_best(trial, study)}")
+            self._progress.line(f"{done} of {wanted}, trial {trial.number}: {_outcome(trial)}{_best(trial, study)}")
             self._hand_over()
         if self._bar is not None:
             self._bar.advance(max(0, done - self._counted), _best(None, study).strip(" ,;"))
@@ -94,7 +94,8 @@ def _outcome(trial: TrialRecord) -> str:
     if trial.state == "done":
         more = "".join(f", {value:g}" for value in trial.values[1:])
         return f"{100 * trial.values[0]:.2f}{more}"
-    return f"{trial.state}, {trial.reason.splitlines()[0] if trial.reason else 'no reason told'}"
+    reason = trial.reason.splitlines()[0] if trial.reason else "no reason told"
+    return f"given up at {reason}" if trial.state == "pruned" else f"failed, {reason}"
 
 
 def _best(trial: TrialRecord | None, study: StudyRecord) -> str:
@@ -102,4 +103,4 @@ def _best(trial: TrialRecord | None, study: StudyRecord) -> str:
         return ""
     if trial is not None and study.best.trial == trial.number:
         return ", the best so far"
-    return f"; best {100 * study.best.score:.2f} (trial {study.best.trial})"
+    return f"; best {100 * study.best.score:.2f}, trial {study.best.trial}"

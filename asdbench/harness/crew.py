@@ -1,15 +1,13 @@
 """Who does the tasks: this process, or several of its own."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
-from asdbench.core.progress import Progress, Stage
+from asdbench.core.progress import Progress
+from asdbench.harness.child import Relay, cause_of_death, in_environment, interrupts_ignored
 from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import Result, Task, perform
 from asdbench.harness.worker import work
@@ -114,91 +112,43 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # a forked child cannot use torch's threads or a GPU
         self.line, other = context.Pipe()
         self._process = context.Process(target=work, args=(other, plan, cores), daemon=True)
-        with _environment(OMP_NUM_THREADS=str(plan.spec.threads)), _interrupts_ignored():
+        with in_environment(OMP_NUM_THREADS=str(plan.spec.threads)), interrupts_ignored():
             self._process.start()
         other.close()
         self._task: Task | None = None
-        self._progress: Progress | None = None
-        self._stages: dict[int, tuple[ExitStack, Stage]] = {}
+        self._relay: Relay | None = None
 
     @property
     def alive(self) -> bool:
         return self._process.is_alive()
 
     def start(self, task: Task, wait: bool, progress: Progress) -> None:
-        self._task, self._progress = task, progress
+        self._task, self._relay = task, Relay(progress)
         with suppress(OSError):  # a worker that has died meanwhile is noticed when it is listened to
             self.line.send((task, wait))
 
     def hear(self) -> Result | None:
         """Take one message; the result when it is that."""
         assert self._task is not None
-        assert self._progress is not None
+        assert self._relay is not None
         try:
             kind, *content = self.line.recv()
         except (EOFError, OSError):
-            self._close_stages()
+            self._relay.close()
             self._process.join(5)
-            return Result(self._task, death=_cause(self._process.exitcode))
+            return Result(self._task, death=cause_of_death(self._process.exitcode))
         if kind == "result":
-            self._close_stages()
+            self._relay.close()
             result: Result = content[0]
             return result
-        if kind == "note":
-            self._progress.note(content[0])
-        elif kind == "open":
-            stack = ExitStack()
-            self._stages[content[0]] = stack, stack.enter_context(self._progress.stage(*content[1:]))
-        elif kind == "advance":
-            self._stages[content[0]][1].advance(*content[1:])
-        elif kind == "close":
-            self._stages.pop(content[0])[0].close()
+        self._relay.take(kind, *content)
         return None
-
-    def _close_stages(self) -> None:
-        for stack, _ in self._stages.values():
-            stack.close()
-        self._stages = {}
 
     def end(self) -> None:
         """Stop the process, whatever it does; files are written whole, so nothing is spoilt."""
-        self._close_stages()
+        if self._relay is not None:
+            self._relay.close()
         self.line.close()
         if self._process.is_alive():
             self._process.kill()
         self._process.join()
-
-
-def _cause(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        name = signal.Signals(-exit_code).name
-        why = ", most likely for want of memory" if name == "SIGKILL" else ""
-        return f"its process was killed ({name}{why}). With fewer --jobs each has more memory."
-    return f"its process ended without a word (exit code {exit_code})."
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """What is started within never takes Ctrl-C, not even while it imports: the command does, and ends it."""
-    if threading.current_thread() is not threading.main_thread():  # only that one may say so
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -1,15 +1,14 @@
 """The other side of the line: what a worker process does, and how it reports."""
 
-import multiprocessing
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any
 
+from asdbench.harness.child import end_with_parent
 from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import perform
 
@@ -19,19 +18,12 @@ SAY_EVERY_S = 0.1  # how often a worker reports its steps
 def work(line: Connection, plan: Plan, cores: int) -> None:
     """What a worker does: tasks, until the line is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     progress = RemoteProgress(line)
     with suppress(EOFError, OSError):
         while True:
             task, wait_for_others = line.recv()
             progress.send("result", perform(plan, task, progress, jobs=cores, wait=wait_for_others))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 class RemoteProgress:

@@ -69,7 +69,7 @@ def make_pruner(name: str, units: int, unit: int, trains_once: bool) -> "BasePru
 
     match name:
         case "median":
-            return step_median(0 if trains_once else unit * (units // 3))
+            return step_median(0 if trains_once or units == 1 else unit * math.ceil(units / 2))
         case "halving":
             return pruners.SuccessiveHalvingPruner(min_resource=unit, reduction_factor=2)
         case "hyperband":
@@ -84,7 +84,7 @@ def step_median(first_step: int) -> "BasePruner":
     would save every trial: values are comparable at the same step alone.
 
     Args:
-        first_step: nothing is pruned before; a third of the machine types, because one alone says little of the rest.
+        first_step: nothing is pruned before; half of the machine types, because one alone says little of the rest.
     """
     from optuna.pruners import BasePruner
     from optuna.trial import TrialState

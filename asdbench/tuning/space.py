@@ -217,7 +217,7 @@ def make_space(
         for dimension in _dimensions(component, rank, own, {param for name, param in given if name == component.name}):
             dimensions.setdefault(dimension.name, dimension)
     choices = {kind: tuple(getattr(spec, kind)) for kind in KINDS if len(getattr(spec, kind)) > 1}
-    space = Space(choices, _only(dimensions, only, scopes), tuple(stages))
+    space = Space(choices, _only(dimensions, only, scopes, stages), tuple(stages))
     if not space.dimensions and not space.choices:
         names = ", ".join(dict.fromkeys(name for one in stages for group in one.parts().values() for name in group))
         raise UsageError(
@@ -276,7 +276,9 @@ def _type(param: Param, tune: Tune) -> str:
     return param.type
 
 
-def _only(dimensions: Mapping[str, Dimension], only: Sequence[str], scopes: Scopes) -> dict[str, Dimension]:
+def _only(
+    dimensions: Mapping[str, Dimension], only: Sequence[str], scopes: Scopes, stages: Sequence[Stages]
+) -> dict[str, Dimension]:
     """Those named, by ``component.param`` or all of a component."""
     if not only:
         return dict(dimensions)
@@ -284,11 +286,10 @@ def _only(dimensions: Mapping[str, Dimension], only: Sequence[str], scopes: Scop
     for text in only:
         names = {text}
         scope, _, param = text.rpartition(".")
-        if scope:
+        owners = {name for one in stages for name in (one.parts().get(text) or ([text] if not scope else []))}
+        names |= {name for name, one in dimensions.items() if one.component in owners}
+        if scope and not names & dimensions.keys():
             names.add(f"{scopes.component_of(scope, param, '--only')}.{param}")
-        else:
-            component = scopes.component_of(text, "PARAM", "--only")
-            names |= {name for name, one in dimensions.items() if one.component == component}
         found = {name: dimensions[name] for name in names if name in dimensions}
         if not found:
             hint = did_you_mean(text, dimensions)

@@ -140,7 +140,7 @@ class _Attempt:
             machine, seed = self._tuning.order[unit if within else unit - 1]
             place = f"{within / 10:.0f} % into the training for" if within else "after"
             seeds = f" (seed {seed})" if len(self._tuning.seeds) > 1 else ""
-            raise Abandoned(f"{100 * value:.2f} {place} {machine}{seeds}, less than other trials had there")
+            raise Abandoned(f"{100 * value:.2f} {place} {machine}{seeds}")
 
     def _same_before(self) -> TrialRecord | None:
         """The record of this trial, where a done one had the same parameters: its numbers would be the same."""
