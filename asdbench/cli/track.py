@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from asdbench.tracking.sync import Synced
 
 app = typer.Typer(help="Log runs to MLflow.", no_args_is_help=True, suggest_commands=False)
-app.command("model")(track_model.model)
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
 
 
@@ -95,3 +94,6 @@ def _print(done: "list[Synced]", shown: str, away: str | None, as_json: bool) ->
             typer.echo(f"sent: {one.folder.name}{f' ({one.reason})' if one.reason else ''}")
     count = {state: sum(one.state == state for one in done) for state in ("sent", "there", "failed")}
     typer.echo(f"{shown}: {count['sent']} sent, {count['there']} there already, {count['failed']} failed")
+
+
+app.command("model")(track_model.model)

@@ -23,10 +23,11 @@ def model(
     plugin_path: PluginPath = None,
     quiet: Quiet = False,
 ) -> None:
-    """Log the trained system of a run as an MLflow model that takes recordings and gives scores and decisions.
+    """Make a run's trained system an MLflow model.
 
-    The model goes into the run's own MLflow run; a run that was not sent yet is sent first. What the extractor has
-    learned is taken from the cache. Standard output is the model's address; how to load it follows on standard error.
+    It takes recordings and gives anomaly scores and decisions: for the run's own clips those of the run. It goes into
+    the run's own MLflow run; a run that was not sent yet is sent first. What the extractor has learned is taken from
+    the cache. Standard output is the model's address; how to load it follows on standard error.
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError

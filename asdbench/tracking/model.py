@@ -52,17 +52,17 @@ class AnomalyDetector(PythonModel):
         """Anomaly score (higher is more anomalous) and decision (1 is anomalous) of each row.
 
         Raises:
-            MlflowException: rows that cannot be scored, all of them named; INVALID_PARAMETER_VALUE.
+            MlflowException: rows that cannot be scored, named with the reason; INVALID_PARAMETER_VALUE.
         """
         return _told(lambda: self._predicted(pd.DataFrame(model_input)))
 
     def _predicted(self, table: pd.DataFrame) -> pd.DataFrame:
         assert self._system is not None, "MLflow loads the context first"
-        recordings = [_recording(row, number) for number, row in enumerate(table.to_dict("records"))]
-        if not recordings or not {RECORDING, WAVEFORM} & set(table.columns):
+        if not len(table) or not {RECORDING, WAVEFORM} & set(table.columns):
             raise UsageError(
                 f"There is nothing to score. Give rows with '{RECORDING}' (a path), or '{WAVEFORM}' and '{RATE}'."
             )
+        recordings = [_recording(row, number) for number, row in enumerate(table.to_dict("records"))]
         scores = np.empty(len(recordings), np.float64)
         decisions = np.empty(len(recordings), np.int64)
         for (machine, section), rows in _groups(table).items():

@@ -145,7 +145,8 @@ def _spoken_to(store: Store) -> Iterator[None]:
     """Make the store MLflow's own for a while; a registry that the user has named besides stays."""
     import mlflow
 
-    before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None
+    known = mlflow.tracking.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+    before = mlflow.get_tracking_uri() if known else None
     mlflow.set_tracking_uri(store.uri)
     try:
         yield
