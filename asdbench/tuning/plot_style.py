@@ -34,6 +34,7 @@ def drawing() -> Iterator[None]:
     opened = set(plt.get_fignums())
     with drawing_style(), warnings.catch_warnings(), quiet(optuna.logging.ERROR):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", message="The figure layout has changed to tight")
         plt.style.library["ggplot"] = mpl.RcParams()
         mpl.rcParams["figure.constrained_layout.use"] = True  # colour bars ask for it when they are made
         try:

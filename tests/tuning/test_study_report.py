@@ -1,0 +1,175 @@
+import re
+import warnings
+from html.parser import HTMLParser
+
+import optuna
+import pytest
+from browser import shown
+from made_studies import lived_study, made_study, made_trial
+
+from asdbench.tuning.finished import Finished
+from asdbench.tuning.plots import draw_plots
+from asdbench.tuning.report import ranked, render_study_report, seconds_text, space_text, write_study_report
+
+EVERY = ["history", "importance", "slice", "contour", "parallel", "intermediate", "edf", "timeline"]
+
+
+@pytest.fixture(scope="module")
+def forty():
+    return lived_study(40)
+
+
+@pytest.fixture(scope="module")
+def page_of_forty(forty, tmp_path_factory):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return write_study_report(*forty, tmp_path_factory.mktemp("study"))
+
+
+class Text(HTMLParser):
+    """What stands on the page, pictures left out."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.inside, self.words = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("svg", "style", "script"):
+            self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.inside and tag == self.inside[-1]:
+            self.inside.pop()
+
+    def handle_data(self, data):
+        if not self.inside:
+            self.words.append(data)
+
+    def __str__(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_every_plot_is_drawn_and_equal_studies_give_equal_bytes(forty, page_of_forty):
+    study, record, trials = forty
+    plots = draw_plots(study, record)
+    assert [plot.name for plot in plots] == EVERY
+    assert all(plot.svgs for plot in plots)
+    assert {plot.name: len(plot.svgs) for plot in plots}["slice"] == 5
+    assert page_of_forty.read_text() == render_study_report(study, record, trials[::-1])
+    again = lived_study(40)
+    assert page_of_forty.read_text() == render_study_report(*again)
+
+
+def test_a_trial_that_still_runs_changes_nothing(forty):
+    study, record, _ = forty
+    before = draw_plots(study, record)
+    other, _, _ = lived_study(40)
+    other.ask()
+    assert draw_plots(other, record) == before
+    assert len(Finished(other).trials) == 40
+
+
+def test_the_page_tells_best_default_leave_one_out_and_why_trials_failed(forty, page_of_forty):
+    _, record, trials = forty
+    text = str(Text(page_of_forty.read_text()))
+    for score in (record.best.score, record.default.score, record.leave_one_out.score):
+        assert f"{100 * score:.2f} %" in text
+    assert f"{100 * (record.best.score - record.leave_one_out.score):+.2f}" in text
+    assert "28 trials done, 8 pruned, 4 failed" in text
+    assert text.count("the loss is no longer finite after epoch 3") == 4
+    assert "Not admissible" not in text
+    assert all(name in text for name in record.space)
+    assert "None" not in text
+    assert len(ranked(trials, record)) == 40
+    assert [trial.state for trial in ranked(trials, record)] == ["done"] * 28 + ["pruned"] * 8 + ["failed"] * 4
+
+
+def test_studies_that_hold_too_little_say_what_is_missing():
+    study, record, trials = lived_study(1)
+    missing = {plot.name: plot.words for plot in draw_plots(study, record) if not plot.svgs}
+    assert set(missing) == {"history", "importance", "slice", "contour", "parallel", "edf"}
+    assert "two done trials" in missing["history"]
+    empty, record, trials = lived_study(0)
+    assert not any(plot.svgs for plot in draw_plots(empty, record))
+    assert "No trial is done yet" in str(Text(render_study_report(empty, record, trials)))
+
+
+def test_trials_that_all_came_to_the_same(tmp_path):
+    study = optuna.create_study(direction="maximize")
+    one = {"knn.n_neighbors": optuna.distributions.IntDistribution(1, 9)}
+    trials = []
+    for number in range(6):
+        params = {"knn.n_neighbors": 3}
+        study.add_trial(optuna.create_trial(params=params, distributions=one, value=0.5))
+        trials.append(made_trial(number, params=params, values=[0.5]))
+    record = made_study(trials, machines=["fan"], space={"knn.n_neighbors": {"low": 1, "high": 9, "log": False}})
+    plots = {plot.name: plot for plot in draw_plots(study, record)}
+    assert not plots["edf"].svgs
+    assert not plots["importance"].svgs
+    assert not plots["slice"].svgs
+    assert plots["history"].svgs
+
+
+def test_two_objectives_have_a_front():
+    study, record, trials = lived_study(12, objectives=("score", "seconds"))
+    plots = {plot.name: plot for plot in draw_plots(study, record)}
+    assert list(plots) == ["history", "pareto", *EVERY[1:]]
+    assert plots["pareto"].svgs
+    assert not plots["intermediate"].svgs
+    text = str(Text(render_study_report(study, record, trials)))
+    assert text.count(" front ") >= len(record.pareto)
+
+
+def test_what_is_not_admissible_says_so_at_the_top():
+    study, record, trials = lived_study(5, machines=("fan",), admissible=False)
+    text = str(Text(render_study_report(study, record, trials)))
+    assert text.index("Not admissible under the first-shot rule.") < text.index("Parameters")
+    assert "leave-one-out" not in text
+
+
+def test_names_are_escaped(forty):
+    study, record, trials = forty
+    evil = "<script>alert(1)</script>"
+    record = record.model_copy(update={"name": evil, "dataset": evil, "asked": {evil: evil}})
+    trials = [trial.model_copy(update={"reason": evil}) for trial in trials]
+    assert evil not in render_study_report(study, record, trials)
+
+
+def test_nothing_of_matplotlib_or_optuna_is_left_changed(forty):
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    sheet, figures = dict(plt.style.library["ggplot"]), plt.get_fignums()
+    backend, level = mpl.get_backend(), optuna.logging.get_verbosity()
+    settings = dict(mpl.rcParams)
+    draw_plots(*forty[:2])
+    assert (dict(plt.style.library["ggplot"]), plt.get_fignums()) == (sheet, figures)
+    assert (mpl.get_backend(), optuna.logging.get_verbosity()) == (backend, level)
+    assert dict(mpl.rcParams) == settings
+
+
+@pytest.mark.parametrize(
+    ("space", "text"),
+    [
+        ({"low": 1, "high": 30, "log": False}, "1 to 30"),
+        ({"low": 0.02, "high": 0.5, "log": True}, "0.02 to 0.5, logarithmic"),
+        ({"low": 16, "high": 64, "log": False, "step": 16}, "16 to 64, step 16"),
+        ({"choices": [1, "a", None, True]}, "1, a, none, yes"),
+    ],
+)
+def test_spaces_in_words(space, text):
+    assert space_text(space) == text
+
+
+def test_seconds_in_words():
+    assert [seconds_text(value) for value in (0.42, 12.4, 200, 7500)] == ["0.42 s", "12 s", "3 min 20 s", "2 h 05 min"]
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
+def test_the_page_fits_a_phone_and_asks_the_network_for_nothing(page_of_forty, width, dark):
+    with shown(page_of_forty, width, dark=dark) as found:
+        assert found.overflow_px == 0
+        assert found.complaints == []
+        assert found.requests == []
+        assert found.page.locator("svg.figure").count() == 12
