@@ -104,7 +104,6 @@ def plain_ticks(axes: Any, most: int = 14) -> None:
     from matplotlib.category import StrCategoryFormatter
     from matplotlib.ticker import FixedFormatter, FuncFormatter, LogLocator, NullFormatter
 
-    axes.figure.draw_without_rendering()  # ticks are settled only then
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
