@@ -123,7 +123,12 @@ def _logged(record: RunRecord, store: Store, mlflow_run: str, register: str | No
         run.info.experiment_id,
         name=re.sub(r"[^\w-]+", "-", name_of(record)).strip("-"),
         source_run_id=mlflow_run,
-        tags={"asdbench.run_id": record.run_id},
+        tags={
+            "asdbench.run_id": record.run_id,
+            "mlflow.source.name": "asdbench track model",
+            "mlflow.source.type": "LOCAL",
+            **{name: run.data.tags[name] for name in ("mlflow.user",) if name in run.data.tags},
+        },
         params=run.data.params,
     )
     with _spoken_to(store), redirect_stderr(StringIO()):  # what is registered is told by the address

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -36,7 +37,7 @@ print(json.dumps(answer))
 
 
 @pytest.fixture(scope="module")
-def runs(small_dataset, session_cache, tmp_path_factory):
+def runs(small_dataset, session_cache, empty_database, tmp_path_factory):
     """A folder with one run that was not sent anywhere."""
     from typer.testing import CliRunner
 
@@ -49,6 +50,7 @@ def runs(small_dataset, session_cache, tmp_path_factory):
         patch.setenv("ASDBENCH_TRACKING", "none")
         result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
+    shutil.copy(empty_database, out / "mlflow.db")
     return out
 
 
