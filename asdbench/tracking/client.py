@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PARAMS_AT_ONCE, METRICS_AT_ONCE = 100, 800  # MLflow takes 1000 of all, tags included, in one request
 PARENT = "mlflow.parentRunId"
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else its page opens on prompts and traces
 
 
 class Client:
@@ -44,7 +45,7 @@ class Client:
             found = self._client.get_experiment_by_name(name)
             if found is None:
                 try:
-                    self._experiments[name] = self._client.create_experiment(name, self._artifacts_of(name))
+                    self._experiments[name] = self._client.create_experiment(name, self._artifacts_of(name), KIND)
                 except MlflowException:  # another sender was faster
                     found = self._client.get_experiment_by_name(name)
                     if found is None:

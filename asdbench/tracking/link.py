@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ class Link:
         self.failed: dict[Path, str] = {}
         self.away: str | None = None
         self._out = out
-        self._open: dict[Path, None] = {}
+        self._open: Counter[Path] = Counter()  # a folder may be handed over again before it is settled
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -83,7 +84,7 @@ class Link:
             self._miss(folder, self.away)
             return
         self.start()
-        self._open[folder] = None
+        self._open[folder] += 1
         self._lines.put(json.dumps(message))
 
     def finish(self, progress: Progress) -> None:
@@ -94,7 +95,7 @@ class Link:
         reason = ENDED
         try:
             if self._open:
-                with progress.stage("tracking", len(self._open)) as stage:
+                with progress.stage("tracking", self._open.total()) as stage:
                     for folder in self._settled():
                         stage.advance(1, folder.name)
         except KeyboardInterrupt:
@@ -150,7 +151,7 @@ class Link:
         if "folder" not in event:
             return None
         folder = Path(event["folder"])
-        self._open.pop(folder, None)
+        self._open -= Counter([folder])
         self.failed.pop(folder, None)
         if event.get("reason"):
             self.failed[folder] = event["reason"]

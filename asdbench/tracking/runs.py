@@ -181,7 +181,7 @@ def _inputs(record: RunRecord, machines: list[str]) -> list[DatasetInput]:
     return [
         DatasetInput(
             name=f"{name}: {'train' if context == 'training' else 'test'}",
-            digest=digest[:36],
+            digest=digest[:12],  # for the eye; the whole one is a tag
             context=context,
             source=source,
             profile={
