@@ -33,6 +33,8 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["report"],
         ["cache", "prune"],
         ["leaderboard", "add"],
+        ["track", "sync"],
+        ["ui"],
         *(["data", verb] for verb in ("make", "download", "verify", "info")),
     )
     known = "".join(cli(*verb, "--help").out for verb in verbs)
