@@ -153,7 +153,7 @@ def lived_study(count, *, seed=0, machines=("fan", "gearbox", "valve"), objectiv
             params=params,
             distributions={name: distribution(SPACE[name]) for name in params},
             values=told or None,
-            intermediate_values=dict(enumerate(running)) if len(objectives) == 1 else {},
+            intermediate_values={1000 * n: score for n, score in enumerate(running, 1)} if len(objectives) == 1 else {},
         )
         frozen.datetime_start, frozen.datetime_complete = start, start + datetime.timedelta(seconds=seconds)
         study.add_trial(frozen)

@@ -13,6 +13,7 @@ from asdbench.tuning.crew import work_together
 from asdbench.tuning.files import trial_records, write_study
 from asdbench.tuning.importance import importances
 from asdbench.tuning.record import StudyRecord, TrialRecord
+from asdbench.tuning.report import write_study_report
 from asdbench.tuning.storage import quiet_optuna, unreachable
 from asdbench.tuning.study import Tuning
 from asdbench.tuning.work import Worker
@@ -66,6 +67,7 @@ def _finish(tuning: Tuning, study: "Study") -> StudyRecord:
     record = write_study(tuning, study, importances(study))
     trials = trial_records(study)
     write_best(tuning.folder, record, trials)
+    write_study_report(study, record, trials, tuning.folder)
     return record
 
 

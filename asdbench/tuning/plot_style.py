@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     pass
 
 RAMP = ("#dda33a", "#9a9c8f", "#2f86ab")  # low to high; readable on light and dark paper, for every colour vision
+LETTERS = 24  # of all names along an axis; more are tilted
 _OF_OPTUNA: Mapping[str, str] = {
     "#1f77b4": BLUE,
     "#d62728": BAD,
@@ -112,4 +113,6 @@ def plain_ticks(axes: Any, most: int = 14) -> None:
         elif isinstance(axis.get_major_formatter(), FixedFormatter | StrCategoryFormatter):
             labels = [label.get_text().strip("'\"") for label in axis.get_ticklabels()]
             shown = [text if len(text) <= most else f"{text[: most - 1]}…" for text in labels]
-            axis.set_ticks(axis.get_ticklocs(), shown)
+            crowded = axis is axes.xaxis and sum(map(len, shown)) > LETTERS
+            tilted = {"rotation": 20, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+            axis.set_ticks(axis.get_ticklocs(), shown, **tilted)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asdbench.pages.figures import BAD, BLUE, GREEN, INK, MUTED, ORANGE, figure_svg
+from asdbench.tuning.conduct import UNIT
 from asdbench.tuning.importance import importances
 from asdbench.tuning.plot_style import drawing, in_percent, page_colour, plain_ticks, ramp, restyled, whole_numbers
 from asdbench.tuning.record import Objective, StudyRecord
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from asdbench.tuning.finished import Finished
 
 NAMES: Mapping[Objective, str] = {"score": "official score (%)", "seconds": "seconds", "parameters": "parameters"}
+SURFACE = 6  # different pairs of values that a surface is drawn through
 MOST = 8  # parameters that are drawn, the most important first
 
 
@@ -178,9 +180,9 @@ def _contour(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure
     from optuna.visualization.matplotlib import plot_contour
 
     names = _varied(study, record)
-    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :] if study.together(a, b) >= 4]
+    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :] if study.together(a, b) >= SURFACE]
     if not pairs:
-        raise NothingToDrawError("It takes two parameters that varied, and four done trials which have both.")
+        raise NothingToDrawError("It takes two parameters that varied, and six done trials which have both.")
     axes: Any = plot_contour(study.having(*pairs[0]), params=pairs[0], **_target(record))
     figure = restyled(axes, 460, 340, grid="")
     ramp(figure, keep_bar=True)
@@ -218,6 +220,7 @@ def _parallel(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figur
 
 
 def _intermediate(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure", str]], str]:
+    from matplotlib.ticker import MultipleLocator
     from optuna.trial import TrialState
     from optuna.visualization.matplotlib import plot_intermediate_values
 
@@ -242,8 +245,10 @@ def _intermediate(study: "Finished", record: StudyRecord) -> tuple[list[tuple["F
             words = "best"
         told.setdefault(words, line)
     in_percent(axes.yaxis)
-    whole_numbers(axes.xaxis)
-    axes.set(xlabel="step", ylabel=NAMES["score"])
+    axes.xaxis.set_major_locator(MultipleLocator(UNIT))
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step / UNIT:g}")
+    several = len(record.seeds) > 1
+    axes.set(xlabel=f"machine types{' and seeds' if several else ''} done", ylabel=NAMES["score"])
     axes.legend(told.values(), told.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4)
     words = (
         "Score over what a trial had done so far. A pruned trial stops where it fell behind the others at that step."
