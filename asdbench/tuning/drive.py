@@ -50,7 +50,8 @@ def tune(tuning: Tuning, told: Told, progress: Progress, *, jobs: int = 1, timeo
 
         def tell(trial: TrialRecord) -> None:
             record = write_study(tuning, study)
-            write_best(tuning.folder, record, trial_records(study))
+            if record.best is not None and record.best.trial == trial.number:
+                write_best(tuning.folder, record, trial_records(study))
             told(trial, record)
 
         try:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ def open_storage(uri: str) -> "BaseStorage":
         )
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-    uri = _with_driver(uri)
+    asked, uri = uri, _with_driver(uri)
     file = _sqlite_file(uri)
     if file is not None:
         require_writable(file.parent, "--storage sqlite:///FILE")
@@ -90,7 +90,7 @@ def open_storage(uri: str) -> "BaseStorage":
     except Exception as error:
         if not isinstance(error, SQLAlchemyError | OSError | RuntimeError):
             raise
-        raise unreachable(uri, error) from error
+        raise unreachable(asked, error) from error
 
 
 def unreachable(uri: str, error: BaseException) -> StorageError:
@@ -106,7 +106,7 @@ def repeat(study: "Study", trial: "FrozenTrial") -> None:
     """Queue a lost trial again with its parameters and what it had reported, but not with what its worker noted."""
     from optuna.storages import RetryHeartbeatStaleTrialCallback
 
-    trial = copy(trial)
+    trial = deepcopy(trial)  # the callback appends to a list in it, which a journal's storage still holds
     trial.user_attrs = {}
     RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=True)(study, trial)
 

@@ -1,0 +1,82 @@
+"""Where a study is kept, and what is said when it cannot be."""
+
+import builtins
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.tuning.storage import StorageError, open_storage, quiet_optuna
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with quiet_optuna():
+        yield
+
+
+def test_a_file_is_made_where_it_is_not_there(tmp_path):
+    for uri in (f"sqlite:///{tmp_path}/a.db", f"journal:{tmp_path}/b.log", f"journal:{tmp_path}/new/c.log"):
+        assert open_storage(uri).get_all_studies() == []
+        assert open_storage(uri).get_all_studies() == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("optuna.db", "expected an address"),
+        ("sqlite://", "a study is kept in a file"),
+        ("sqlite:///:memory:", "a study is kept in a file"),
+        ("journal:", "expected a file behind it"),
+        ("nosuch://host/db", "nosuch"),
+        ("sqlite:////proc/nowhere/a.db", "Cannot write"),
+        ("journal:/proc/nowhere/a.log", "Cannot write"),
+    ],
+)
+def test_what_is_no_storage_is_refused(uri, words):
+    with pytest.raises(UsageError) as refused:
+        open_storage(uri)
+    assert words in str(refused.value)
+
+
+def test_a_file_of_another_kind_is_told(tmp_path):
+    path = tmp_path / "a.db"
+    path.write_text("This is no database." * 100)
+    with pytest.raises(RequirementError, match=r"a\.db cannot be used: file is not a database"):
+        open_storage(f"sqlite:///{path}")
+    assert path.read_text().startswith("This is no database.")
+
+
+def test_a_server_that_is_away_is_told_in_seconds_in_two_lines_without_its_password():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    started = time.monotonic()
+    with pytest.raises(StorageError) as told:
+        open_storage(f"postgresql://ann:s3cret@127.0.0.1:{port}/tuning")
+    assert time.monotonic() - started < 10
+    message = str(told.value)
+    assert told.value.exit_code == 3
+    assert f"postgresql://127.0.0.1:{port}/tuning" in message
+    assert "s3cret" not in message
+    assert len(message.splitlines()) == 2
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def without_psycopg(name, *args, **kwargs):
+        if name.partition(".")[0] == "psycopg":
+            raise ImportError("No module named 'psycopg'")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_psycopg)
+    with pytest.raises(StorageError, match=r"pip install 'asdbench\[postgres\]'"):
+        open_storage("postgresql://ann:s3cret@127.0.0.1/tuning")
+
+
+def test_nothing_is_left_beside_the_file_but_its_lock(tmp_path):
+    open_storage(f"sqlite:///{tmp_path}/a.db")
+    assert {path.name for path in Path(tmp_path).iterdir()} <= {"a.db", ".a.db.lock"}

@@ -1,0 +1,243 @@
+"""``asdbench tune`` from end to end, on small synthetic recordings."""
+
+import json
+
+import optuna
+import pytest
+
+from asdbench.harness import embedding
+from asdbench.harness.record import load_record
+from asdbench.tuning import drive
+from asdbench.tuning.conduct import Conductor
+from asdbench.tuning.record import StudyRecord, TrialRecord
+
+
+@pytest.fixture
+def tune(cli, small_dataset, tmp_path, monkeypatch):
+    """Runs ``asdbench tune`` on the small recordings in a folder of its own; the study as JSON."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(drive, "write_study_report", lambda *_: None)  # seconds, and not looked at here
+
+    def call(*words, extractor="raw-mel", scorer=("knn",), code=0):
+        parts = [word for name in scorer for word in ("--scorer", name)]
+        done = cli("tune", "--dataset", small_dataset, "--extractor", extractor, *parts, "--json", *words)
+        assert done.code == code, done.err
+        return done
+
+    return call
+
+
+def trials_of(study, out):
+    folder = out / "runs" / "studies" / study["name"] / "trials"
+    return [TrialRecord.model_validate_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+ONLY_KNN = ("--only", "knn", "--space", "knn.n_neighbors=1:12")  # there are 20 training clips
+
+
+def test_the_best_trial_is_what_run_makes_of_best_toml_to_the_last_digit(tune, cli, tmp_path, official_score_of_files):
+    (study,) = tune(*ONLY_KNN, "--only", "extractor", "--trials", 4, "--seed", 0, "--seed", 1).json["studies"]
+    assert study["counts"]["done"] + study["counts"]["pruned"] == 4
+    trials = trials_of(study, tmp_path)
+    assert trials[0].params == {"raw-mel.poolings": "mean,std", "knn.n_neighbors": 5}
+    assert study["default"] == {"score": trials[0].values[0], "trial": 0}
+    best = max((trial for trial in trials if trial.state == "done"), key=lambda trial: trial.values[0])
+    assert study["best"]["score"] == best.values[0] == study["best_values"][0]
+    runs = cli("run", "--config", study["best_config"], "--out", tmp_path / "again", "--json").json["runs"]
+    assert [run["seed"] for run in runs] == [0, 1]
+    assert sum(run["official_score"] for run in runs) / 2 == best.values[0]
+    for number, run in enumerate(runs):
+        own = tmp_path / "runs" / "studies" / study["name"] / "runs" / best.runs[number]
+        assert load_record(own).results.official_score == run["official_score"]
+        assert official_score_of_files(own / "scores") == pytest.approx(run["official_score"], abs=1e-12)
+
+
+def test_a_study_of_scorers_fits_and_embeds_once(tune, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+    fits = []
+    real = embedding.EmbeddingStage._fit_and_embed
+    monkeypatch.setattr(
+        embedding.EmbeddingStage, "_fit_and_embed", lambda self, *rest: (fits.append(rest), real(self, *rest))
+    )
+    tune("--only", "scorer", "--trials", 5, scorer=("knn", "lof"))
+    assert len(fits) == 2, "one for each machine type"
+
+
+def interrupted_at(monkeypatch, number):
+    """Ctrl-C in the middle of the trial that is the ``number``-th to be conducted."""
+    count = [0]
+    real = Conductor._do
+
+    def do(self, unit, *rest):
+        if unit == 1:
+            count[0] += 1
+            if count[0] == number:
+                raise KeyboardInterrupt
+        return real(self, unit, *rest)
+
+    monkeypatch.setattr(Conductor, "_do", do)
+
+
+@pytest.mark.parametrize("storage", ["sqlite:///a.db", "journal:a.log"])
+def test_a_study_that_was_interrupted_goes_on_to_the_same_trials(tune, tmp_path, monkeypatch, storage):
+    words = ["--trials", 8, *ONLY_KNN, "--pruner", "none"]
+    (whole,) = tune(*words).json["studies"]
+    undisturbed = trials_of(whole, tmp_path)
+    words += ["--storage", storage, "--out", tmp_path / "two" / "runs"]
+    with monkeypatch.context() as patched:
+        interrupted_at(patched, 5)
+        done = tune(*words, code=130)
+        assert "the same command goes on" in done.err
+    (study,) = tune(*words).json["studies"]
+    resumed = trials_of(study, tmp_path / "two")
+    assert study["name"] == whole["name"]
+    assert [(one.number, one.params, one.values) for one in resumed] == [
+        (one.number, one.params, one.values) for one in undisturbed
+    ]
+    before = (tmp_path / "two" / "runs" / "studies" / study["name"] / "study.json").read_text()
+    tune(*words)
+    after = (tmp_path / "two" / "runs" / "studies" / study["name"] / "study.json").read_text()
+    assert json.loads(before)["counts"] == json.loads(after)["counts"], "there is nothing more to do"
+    (more,) = tune("--trials", 9, *words[2:]).json["studies"]
+    assert more["counts"]["done"] == 9
+
+
+def test_a_trial_that_is_refused_is_recorded_and_the_study_goes_on(tune, tmp_path):
+    (study,) = tune(
+        "--only", "log-mel.f_min_hz", "--grid", "--space", "log-mel.f_min_hz=0,9000", "-p", "log-mel.n_mels=32"
+    ).json["studies"]
+    done, failed = trials_of(study, tmp_path)
+    assert (done.state, failed.state) == ("done", "failed")
+    assert "log-mel.f_max_hz is 8000; it takes a number above f_min_hz (9000)" in failed.reason
+    assert study["counts"] == {"done": 1, "pruned": 0, "failed": 1}
+
+
+def test_a_study_without_a_done_trial_fails_and_leaves_its_reasons(tune, tmp_path):
+    done = tune("--only", "log-mel.f_min_hz", "--grid", "--space", "log-mel.f_min_hz=9000,10000", code=1)
+    (study,) = done.json["studies"]
+    assert study["best"] is None
+    assert study["best_config"] is None
+    assert [trial.state for trial in trials_of(study, tmp_path)] == ["failed", "failed"]
+
+
+BROKEN = """
+from asdbench.scorers.base import Scorer
+class Moody(Scorer):
+    def __init__(self, *, mood):
+        super().__init__()
+        self._mood = mood
+    def fit(self, embeddings, clips):
+        if self._mood > 1: raise ArithmeticError("a bad mood")
+    def score(self, embeddings): return embeddings[:, 0].astype(float) * self._mood
+"""
+CARD = """
+summary = "Fails sometimes."
+target = "moody:Moody"
+version = 1
+[params.mood]
+default = 0.5
+range = [0.0, 2.0]
+tune = { choices = [0.5, 1.5] }
+help = "How it feels."
+"""
+
+
+def test_a_plugin_that_raises_costs_its_trial_alone(tune, tmp_path):
+    plugin = tmp_path / "plugin"
+    (plugin / "registry" / "scorers").mkdir(parents=True)
+    (plugin / "moody.py").write_text(BROKEN)
+    (plugin / "registry" / "scorers" / "moody.toml").write_text(CARD)
+    (study,) = tune("--only", "moody", "--grid", "--plugin-path", plugin, scorer=("moody",)).json["studies"]
+    done, failed = trials_of(study, tmp_path)
+    assert done.state == "done"
+    assert failed.reason.startswith("ArithmeticError: a bad mood")
+
+
+def test_pruning_saves_work_and_keeps_the_best(tune, tmp_path, monkeypatch):
+    scored = []
+    real = Conductor._do
+    monkeypatch.setattr(Conductor, "_do", lambda self, *rest: (scored.append(rest), real(self, *rest))[1])
+    words = ("--only", "knn", "--space", "knn.n_neighbors=12,1,11,2,10,3,9,4", "--grid")  # none twice
+    (whole,) = tune(*words).json["studies"]
+    without, scored[:] = len(scored), []
+    (pruned,) = tune(*words, "--pruner", "median").json["studies"]
+    assert pruned["counts"]["pruned"] > 0
+    assert len(scored) == without - pruned["counts"]["pruned"], "of two machine types, one each"
+    assert pruned["best"]["score"] == whole["best"]["score"]
+    given_up = [trial for trial in trials_of(pruned, tmp_path) if trial.state == "pruned"]
+    assert all(list(trial.parts[0]) == ["fan"] and not trial.runs and "after fan" in trial.reason for trial in given_up)
+
+
+def test_several_objectives_leave_a_front(tune, tmp_path):
+    words = ("--objective", "parameters", "--objective", "seconds", *ONLY_KNN, "--trials", 4)
+    (study,) = tune(*words).json["studies"]
+    assert study["objectives"] == ["score", "parameters", "seconds"]
+    assert study["pruner"] == "none"
+    trials = trials_of(study, tmp_path)
+    assert all(trial.values[1] == 0 and trial.values[2] > 0 for trial in trials)
+    assert study["best"]["trial"] in study["pareto"]
+    tune("--objective", "seconds", "--pruner", "median", code=2)
+
+
+def test_per_machine_type_is_a_study_each_and_not_admissible(tune, cli, small_dataset, tmp_path):
+    studies = tune("--per-machine", *ONLY_KNN, "--trials", 3).json["studies"]
+    assert [study["machines"] for study in studies] == [["fan"], ["valve"]]
+    assert not any(study["admissible"] for study in studies)
+    assert "NOT ADMISSIBLE" in (tmp_path / studies[0]["best_config"]).read_text()
+    shown = cli("tune", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--per-machine",
+                *ONLY_KNN, "--trials", 3)  # fmt: skip
+    assert shown.out.count("NOT ADMISSIBLE") == 2
+    assert "fan is tuned alone" in shown.err
+
+
+def test_another_command_under_the_same_name_is_refused_with_the_difference(tune):
+    tune(*ONLY_KNN, "--trials", 2, "--study", "mine")
+    refused = tune(*ONLY_KNN, "--trials", 2, "--study", "mine", "--seed", 1, code=2)
+    assert "The study 'mine' in sqlite:///optuna.db has other terms. seeds: [0] there, [1] here" in refused.err
+    assert "--study NAME" in refused.err
+    (study,) = tune(*ONLY_KNN, "--trials", 3, "--study", "mine").json["studies"]
+    assert study["counts"]["done"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--sampler", "tpee"), "Did you mean 'tpe'?"),
+        (("--pruner", "medium"), "Did you mean 'median'?"),
+        (("--objective", "second"), "Did you mean 'seconds'?"),
+        (("--grid", "--sampler", "tpe"), "a grid draws nothing"),
+        (("--dataset", "other"), "one --dataset"),
+        (("--system", "shin2023-simclr-ml"), "not both in one study"),
+        (("--grid", "--only", "knn"), "none of knn.n_neighbors has an end of values"),
+        (("--sampler", "cmaes", "--objective", "seconds"), "goes with one objective"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(tune, tmp_path, words, message):
+    refused = tune(*words, code=2)
+    assert message in refused.err
+    assert not (tmp_path / "optuna.db").exists()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_is_shown_says_how_far_it_is_and_where_to_go_on(cli, small_dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = cli(
+        "tune", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", *ONLY_KNN, "--trials", 4
+    )
+    lines = shown.err.splitlines()
+    assert "4 trials over knn.n_neighbors" in lines[0]
+    assert lines[1].startswith("1 of 4, trial 0: ")
+    assert lines[1].endswith("the best so far")
+    for words in ("default", "best", "leave-one-out", "knn.n_neighbors", "best.toml"):
+        assert words in shown.out
+    assert "asdbench run --config" in shown.out.replace("\n", " ")
+    assert "Trial 0 finished" not in shown.err, "Optuna's own log stays off the screen"
+    (record,) = (tmp_path / "runs" / "studies").glob("*/study.json")
+    assert StudyRecord.model_validate_json(record.read_text()).counts["done"] == 4
+
+
+def test_optuna_dashboard_and_optuna_itself_read_the_study(tune):
+    (study,) = tune(*ONLY_KNN, "--trials", 3).json["studies"]
+    found = optuna.load_study(study_name=study["name"], storage="sqlite:///optuna.db")
+    assert found.best_value == study["best"]["score"]
+    assert found.best_params == study["best_params"]
