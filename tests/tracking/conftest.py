@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from postgres import free_port
 
 from asdbench.tracking.store import Store, store_of
 
@@ -36,7 +37,7 @@ def mlflow_server(tmp_path_factory, empty_database) -> Iterator[str]:
     here = Path.cwd()
     os.chdir(place)  # where it puts files
     try:
-        with served(store) as page:
+        with served(store, free_port()) as page:
             yield page.address
     finally:
         os.chdir(here)
@@ -57,12 +58,14 @@ class Fault:
         requests: how many have passed.
         after: how many pass before the fault; None: all.
         kind: "silent" (takes connections, never answers) or "gone" (refuses them).
+        heard: what the server was sent.
     """
 
     port: int
     requests: int = 0
     after: int | None = None
     kind: str = "silent"
+    heard: bytes = b""
 
     @property
     def broken(self) -> bool:
@@ -109,6 +112,7 @@ def _pass_on(line: socket.socket, target: tuple[str, int], fault: Fault) -> None
                         return
                     time.sleep(60)
                 fault.requests += 1
+                fault.heard += data
             other.sendall(data)
 
 

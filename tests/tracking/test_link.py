@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from made_runs import made_run
@@ -18,6 +17,7 @@ from asdbench.core.progress import Silent
 from asdbench.tracking.client import Client
 from asdbench.tracking.link import Link
 from asdbench.tracking.receipts import read_receipt, run_is_sent
+from asdbench.tracking.sending import send_run
 from asdbench.tracking.store import Store, store_of
 from asdbench.tracking.sync import sync
 
@@ -69,14 +69,17 @@ def _wait_until_connected(one: Link) -> None:
     raise AssertionError("the sender never came to rest")
 
 
-def test_runs_go_to_the_store_beside_them(tmp_path, empty_database, link):
+def test_runs_go_to_the_store_beside_them_and_one_that_cannot_is_told(tmp_path, empty_database, link):
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    folders = [made_run(tmp_path, seed=seed) for seed in range(2)]
+    bad, *folders = [made_run(tmp_path, seed=seed) for seed in range(3)]
+    (bad / "run.json").write_text(json.dumps({"schema_version": 4}))
     one = link()
-    for folder in folders:
+    for folder in (bad, *folders, folders[0]):
         one.run(folder)
     one.finish(Silent())
-    assert (one.sent, one.failed) == (2, {})
+    assert one.sent == 2
+    assert list(one.failed) == [bad]
+    assert "damaged" in one.failed[bad]
     assert all(run_is_sent(folder, one.store) for folder in folders)
     # What is there already costs nothing: no process is started.
     two = link()
@@ -95,7 +98,7 @@ def test_a_server_that_is_away_costs_the_command_little_and_the_record_says_so(t
     folder = made_run(tmp_path)
     one.run(folder)
     one.finish(Silent())
-    assert time.monotonic() - started < 4.0  # in an otherwise idle machine 1.6 s: Python starts, then the limit of 1 s
+    assert time.monotonic() - started < 6.0  # on an idle machine 1.6 s: Python starts, then the limit of 1 s
     assert list(one.failed) == [folder]
     receipt = read_receipt(folder, one.store)
     assert receipt.sent_at is None
@@ -118,7 +121,8 @@ def test_a_server_that_dies_in_the_middle_costs_little_and_sync_completes_it_onc
     fault.after = fault.requests + 12  # in the midst of the first run
     for folder in folders:
         one.run(folder)
-    assert _finish(one) < 3.0
+    assert PASSWORD not in Path(f"/proc/{one._process.pid}/cmdline").read_text()
+    assert _finish(one) < 10.0  # 1.5 s on an idle machine; MLflow alone would try for minutes
     assert sorted(one.failed) == sorted(folders)
     assert one.away is not None
     assert "does not answer" in one.away
@@ -188,31 +192,16 @@ def test_an_interrupted_wait_ends_the_sender_and_says_what_is_left(tmp_path, lin
     assert one._process.poll() is not None
 
 
-def test_what_mlflow_refuses_is_told_and_the_others_go_on(tmp_path, empty_database, link):
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    bad, good = made_run(tmp_path, seed=0), made_run(tmp_path, seed=1)
-    (bad / "run.json").write_text(json.dumps({"schema_version": 4}))
-    one = link()
-    one.run(bad)
-    one.run(good)
-    one.finish(Silent())
-    assert list(one.failed) == [bad]
-    assert "damaged" in one.failed[bad]
-    assert run_is_sent(good, one.store)
-
-
-def test_nothing_that_passes_the_line_shows_the_password(tmp_path, link, line_to, mlflow_server):
+def test_a_password_is_for_the_server_alone(tmp_path, line_to, mlflow_server):
     fault = line_to(mlflow_server)
     uri = f"http://ann:{PASSWORD}@127.0.0.1:{fault.port}"
-    folder = made_run(tmp_path, data="password")
-    one = link(uri)
-    one.run(folder)
-    words = Path(f"/proc/{one._process.pid}/cmdline").read_text()
-    one.finish(Silent())
-    assert (one.sent, one.failed) == (1, {})
+    store, folder = Store(uri, None, None, False), made_run(tmp_path, data="password")
+    assert send_run(Client(store), folder, dict).outcome == "sent"
+    held = fault.heard
+    assert b"Authorization: Basic" in held  # it did reach the server
+    receipt = read_receipt(folder, store)
     assert list(json.loads((folder / "tracking.json").read_text())["stores"]) == [f"http://127.0.0.1:{fault.port}"]
-    client = Client(Store(mlflow_server, None, None, False))
-    run = client.run(read_receipt(folder, one.store).mlflow_run)
-    for text in (words, repr(run.to_dictionary()), (folder / "tracking.json").read_text(), repr(one.store)):
+    run = Client(Store(mlflow_server, None, None, False)).run(receipt.mlflow_run)
+    for text in (repr(run.to_dictionary()), (folder / "tracking.json").read_text(), repr(store)):
         assert PASSWORD not in text
-        assert urlsplit(uri).netloc not in text
+        assert "ann:" not in text

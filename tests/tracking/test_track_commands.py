@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from browser import chromium
 from made_runs import made_run
-from postgres import free_port, postgres
+from postgres import free_port, postgres, programs
 
 from asdbench.tracking.store import store_of
 
@@ -172,14 +173,12 @@ def _lines_until(process, pattern: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_the_page_shows_runs_side_by_side(cli, tmp_path, empty_database, kind, request):
-    """``asdbench ui`` in a process of its own, looked at in Chromium, ended by Ctrl-C."""
-    from contextlib import nullcontext
-
+def test_the_page_shows_runs_side_by_side(tmp_path, empty_database):
+    """``asdbench ui`` as a process, on PostgreSQL where there is one, looked at in Chromium and ended by Ctrl-C."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
     if chromium() is None:
         pytest.skip("no Chromium on this machine: no browser test")
+    kind = "postgresql" if programs() else "sqlite"
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     made_run(tmp_path, "raw-mel", "knn", seed=0)
     made_run(tmp_path, "simclr", "knn", seed=0, parameters=11_000_000, quality=1.6)
