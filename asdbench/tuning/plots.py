@@ -180,9 +180,11 @@ def _contour(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure
     from optuna.visualization.matplotlib import plot_contour
 
     names = _varied(study, record)
-    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :] if study.together(a, b) >= SURFACE]
+    pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :] if _spans(study, a, b)]
     if not pairs:
-        raise NothingToDrawError("It takes two parameters that varied, and six done trials which have both.")
+        raise NothingToDrawError(
+            "It takes two parameters that varied, and done trials with six different pairs of their values."
+        )
     axes: Any = plot_contour(study.having(*pairs[0]), params=pairs[0], **_target(record))
     figure = restyled(axes, 460, 340, grid="")
     ramp(figure, keep_bar=True)
@@ -196,6 +198,12 @@ def _contour(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure
     plain_ticks(axes)
     words = "Between the trials, which are the dots, the surface is interpolated; far from them it is a guess."
     return [(figure, f"Score over {pairs[0][0]} and {pairs[0][1]}")], words
+
+
+def _spans(study: "Finished", one: str, other: str) -> bool:
+    """Whether the trials that have both parameters tried several values of each, and enough pairs."""
+    having = study.having(one, other)
+    return min(having.together(one), having.together(other)) > 1 and having.together(one, other) >= SURFACE
 
 
 def _parallel(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure", str]], str]:

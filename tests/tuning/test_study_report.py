@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import optuna
 import pytest
 from browser import shown
-from made_studies import lived_study, made_study, made_trial
+from made_studies import SPACE, distribution, lived_study, made_study, made_trial
 
 from asdbench.tuning.finished import Finished
 from asdbench.tuning.plots import draw_plots
@@ -105,6 +105,21 @@ def test_trials_that_all_came_to_the_same(tmp_path):
     assert not plots["importance"].svgs
     assert not plots["slice"].svgs
     assert plots["history"].svgs
+
+
+def test_a_parameter_of_one_choice_alone_makes_no_surface_with_that_choice():
+    """Every trial that has ``knn.n_neighbors`` has the scorer knn."""
+    study = optuna.create_study(direction="maximize")
+    trials = []
+    for number in range(16):
+        params = {"scorer": "knn", "knn.n_neighbors": 1 + number} if number % 2 else {"scorer": "mahalanobis-ml"}
+        given = {name: distribution(SPACE[name]) for name in params}
+        study.add_trial(optuna.create_trial(params=params, distributions=given, value=0.5 + number / 100))
+        trials.append(made_trial(number, params=params, values=[0.5 + number / 100]))
+    record = made_study(trials, machines=["fan"], space={name: SPACE[name] for name in ("scorer", "knn.n_neighbors")})
+    plots = {plot.name: plot for plot in draw_plots(study, record)}
+    assert "two parameters that varied together" in plots["contour"].words
+    assert all(plots[name].svgs for name in ("history", "importance", "slice", "parallel", "edf"))
 
 
 def test_two_objectives_have_a_front():
