@@ -31,6 +31,7 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["submit"],
         ["compare"],
         ["report"],
+        ["tune"],
         ["cache", "prune"],
         ["leaderboard", "add"],
         ["track", "sync"],
