@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -64,6 +65,11 @@ def write_study(tuning: Tuning, study: "Study", importances: dict[str, float] | 
     return record
 
 
+@cache
+def _git_commit() -> str | None:
+    return environment("cpu", None).git_commit
+
+
 def study_record(tuning: Tuning, trials: Sequence[TrialRecord], importances: dict[str, float]) -> StudyRecord:
     """The study as its trials stand now."""
     table = tuning.bench.data.table
@@ -84,7 +90,7 @@ def study_record(tuning: Tuning, trials: Sequence[TrialRecord], importances: dic
         defaults=tuning.space.defaults,
         admissible=not tuning.asked.per_machine,
         storage=without_credentials(tuning.asked.storage),
-        git_commit=environment("cpu", None).git_commit,
+        git_commit=_git_commit(),
         counts={state: states.count(state) for state in get_args(State)},
         best=selection.best(trials, objectives),
         default=selection.default(trials, tuning.space.defaults),
