@@ -55,10 +55,12 @@ def postgres(database: str = "asdbench") -> Iterator[str]:
                 shutil.chown(path, as_user[1])
         command = as_user[0] if as_user else []
         _run(
-            [*command, place / "initdb", "-D", root / "data", "-U", USER, "--pwfile", root / "password"]
-            + ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"],
+            [
+                *command, place / "initdb", "-D", root / "data", "-U", USER, "--pwfile", root / "password",
+                "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync",
+            ],
             root,
-        )
+        )  # fmt: skip
         port = free_port()
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

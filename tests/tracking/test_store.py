@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -82,3 +84,12 @@ def test_a_postgresql_server_answers_before_anybody_logs_in():
         assert why_away(_store(uri)) is None
         assert why_away(_store(uri.replace("s3cret", "wrong"))) is None
     assert "Connection refused" in why_away(_store(uri))
+
+
+def test_the_command_itself_loads_neither_mlflow_nor_its_libraries():
+    program = (
+        "import sys, asdbench.cli.tracking, asdbench.tracking.link, asdbench.tracking.process, asdbench.cli.run\n"
+        "print(*{'mlflow', 'sqlalchemy', 'optuna', 'pandas', 'requests', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
