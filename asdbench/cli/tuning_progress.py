@@ -94,7 +94,7 @@ def _outcome(trial: TrialRecord) -> str:
     if trial.state == "done":
         more = "".join(f", {value:g}" for value in trial.values[1:])
         return f"{100 * trial.values[0]:.2f}{more}"
-    reason = trial.reason.splitlines()[0] if trial.reason else "no reason told"
+    reason = trial.reason.splitlines()[0].rstrip(".") if trial.reason else "no reason told"
     return f"given up at {reason}" if trial.state == "pruned" else f"failed, {reason}"
 
 

@@ -71,6 +71,21 @@ class Bench:
         }
         return told | {"params": {key: value for key, _, _, value in self._fixed}}
 
+    def require_buildable(self) -> None:
+        """Build every component of which nothing is tuned, because what it refuses now it refuses in every trial.
+
+        Raises:
+            UsageError: one refuses its parameters.
+        """
+        tuned = {dimension.component for dimension in self.space.dimensions.values()}
+        parts = {}
+        for cell in self.opened.cells:
+            for part in (cell.pipeline.extractor, cell.pipeline.frontend, *cell.pipeline.augmentations, cell.scorer):
+                parts[part.kind, part.name] = part
+        for part in parts.values():
+            if part.name not in tuned:
+                part.build()
+
     @property
     def mixes_fits(self) -> bool:
         """Whether some extractors to choose from are trained once, others for each machine type."""

@@ -221,6 +221,7 @@ def heartbeat(study: "Study", trial: "FrozenTrial") -> Iterator[None]:
                 else:
                     storage.set_trial_user_attr(trial._trial_id, BEAT, count)
             if end.wait(BEAT_S):
+                storage.remove_session()
                 return
 
     thread = threading.Thread(target=beat, daemon=True)

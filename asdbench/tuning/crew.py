@@ -15,7 +15,7 @@ from asdbench.harness.child import Relay, cause_of_death, end_with_parent, in_en
 from asdbench.harness.worker import RemoteProgress
 from asdbench.tuning.claims import PLACE, Claims, hand_back
 from asdbench.tuning.record import TrialRecord
-from asdbench.tuning.storage import quiet_optuna
+from asdbench.tuning.storage import clear_storage_errors, quiet_optuna
 from asdbench.tuning.study import TuneSpec, Tuning
 from asdbench.tuning.work import Worker
 
@@ -155,7 +155,7 @@ def _work(line: Connection, asked: TuneSpec, cores: int, deadline: float | None)
     progress = RemoteProgress(line)
     with suppress(OSError):  # the command is gone
         try:
-            with quiet_optuna():
+            with quiet_optuna(), clear_storage_errors(asked.storage):
                 tuning = Tuning(asked, Silent())
 
                 def tell(record: TrialRecord) -> None:

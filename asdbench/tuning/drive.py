@@ -1,11 +1,10 @@
 """Tune: bring a study to the number of trials that were asked for, and leave its files."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
 from asdbench.tuning.best import write_best
@@ -14,7 +13,7 @@ from asdbench.tuning.files import trial_records, write_study
 from asdbench.tuning.importance import importances
 from asdbench.tuning.record import StudyRecord, TrialRecord
 from asdbench.tuning.report import write_study_report
-from asdbench.tuning.storage import quiet_optuna, unreachable
+from asdbench.tuning.storage import clear_storage_errors, quiet_optuna
 from asdbench.tuning.study import Tuning
 from asdbench.tuning.work import Worker
 
@@ -44,9 +43,12 @@ def tune(tuning: Tuning, told: Told, progress: Progress, *, jobs: int = 1, timeo
     """
     deadline = None if timeout is None else time.time() + timeout
     require_writable(tuning.folder, "--out DIR")
-    with quiet_optuna(), _clear_storage_errors(tuning):
+    with quiet_optuna(), clear_storage_errors(tuning.asked.storage):
         study = tuning.open()
-        told(None, write_study(tuning, study))
+        before = write_study(tuning, study)
+        if before.best is None:
+            tuning.bench.require_buildable()
+        told(None, before)
 
         def tell(trial: TrialRecord) -> None:
             record = write_study(tuning, study)
@@ -59,9 +61,11 @@ def tune(tuning: Tuning, told: Told, progress: Progress, *, jobs: int = 1, timeo
                 work_together(tuning, study, progress, tell, jobs, deadline)
             else:
                 Worker(tuning, study, progress, tell).work(deadline)
-        finally:
-            record = _finish(tuning, study)
-        return record
+        except BaseException:
+            with suppress(Exception):  # what ended it is what is to be told
+                write_study(tuning, study)
+            raise
+        return _finish(tuning, study)
 
 
 def _finish(tuning: Tuning, study: "Study") -> StudyRecord:
@@ -70,17 +74,3 @@ def _finish(tuning: Tuning, study: "Study") -> StudyRecord:
     write_best(tuning.folder, record, trials)
     write_study_report(study, record, trials, tuning.folder)
     return record
-
-
-@contextmanager
-def _clear_storage_errors(tuning: Tuning) -> Iterator[None]:
-    """Turn a database that goes away into a message."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except AsdbenchError:
-        raise
-    except (SQLAlchemyError, StorageInternalError) as error:
-        raise unreachable(tuning.asked.storage, error.__cause__ or error) from error

@@ -111,6 +111,18 @@ def repeat(study: "Study", trial: "FrozenTrial") -> None:
     RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=True)(study, trial)
 
 
+@contextmanager
+def clear_storage_errors(uri: str) -> Iterator[None]:
+    """Turn a database that goes away into a message."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise unreachable(uri, error.__cause__ or error) from error
+
+
 def _database(uri: str) -> "BaseStorage":
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError

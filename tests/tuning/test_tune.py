@@ -190,6 +190,12 @@ def test_per_machine_type_is_a_study_each_and_not_admissible(tune, cli, small_da
     assert "fan is tuned alone" in shown.err
 
 
+def test_what_would_meet_every_trial_ends_the_study_at_once(tune):
+    refused = tune("--only", "knn", "-p", "log-mel.f_min_hz=9000", code=2)
+    assert "log-mel.f_max_hz is 8000; it takes a number above f_min_hz (9000)" in refused.err
+    assert "1 of" not in refused.err
+
+
 def test_another_command_under_the_same_name_is_refused_with_the_difference(tune):
     tune(*ONLY_KNN, "--trials", 2, "--study", "mine")
     refused = tune(*ONLY_KNN, "--trials", 2, "--study", "mine", "--seed", 1, code=2)
