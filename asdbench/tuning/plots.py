@@ -182,9 +182,7 @@ def _contour(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure
     names = _varied(study, record)
     pairs = [[a, b] for i, a in enumerate(names) for b in names[i + 1 :] if _spans(study, a, b)]
     if not pairs:
-        raise NothingToDrawError(
-            "It takes two parameters that varied, and done trials with six different pairs of their values."
-        )
+        raise NothingToDrawError("It takes two parameters that varied together, in six different pairs of values.")
     axes: Any = plot_contour(study.having(*pairs[0]), params=pairs[0], **_target(record))
     figure = restyled(axes, 460, 340, grid="")
     ramp(figure, keep_bar=True)

@@ -1,14 +1,15 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_runs import made_run
 from made_studies import made_study, made_trial, plain_part
 
 from asdbench.core.progress import Silent
 from asdbench.harness import request
 from asdbench.harness.plan import make_plan
-from asdbench.harness.run import execute
+from asdbench.harness.record import load_record, write_record
 from asdbench.harness.spec import RunSpec, read_spec
 from asdbench.tuning.best import run_file, write_best
 
@@ -56,18 +57,23 @@ def test_the_run_of_best_toml_is_that_of_the_trial(asked, tmp_path, monkeypatch)
     assert [cell.run_id for cell in planned(path).cells] != runs
 
 
-def test_the_profile_is_that_of_the_trials_runs(asked, tmp_path):
-    asked |= {"extractor": ["raw-mel"], "params": {}, "scorer": ["knn"]}
+@pytest.mark.parametrize(("used", "told"), [("quick", "quick"), (None, "full")])  # None: the extractor has no other
+def test_the_profile_is_that_of_the_trials_runs(asked, tmp_path, used, told):
+    run = load_record(made_run(tmp_path / "runs"))
+    record, trial = study_of(asked, TUNED)
+    trial = trial.model_copy(update={"runs": ["gone", run.run_id]})
     folder = tmp_path / "studies" / "made"
-    plan = planned(**{**asked, "params": {"knn.n_neighbors": 2}, "out": folder / "runs"})
-    list(execute(plan, Silent()))
-    record, trial = study_of(asked, {"knn.n_neighbors": 2})
-    trial = trial.model_copy(update={"runs": [plan.cells[0].run_id]})
+    write_record(
+        folder / "runs" / run.run_id, run.model_copy(update={"asked": run.asked.model_copy(update={"profile": used})})
+    )
     path = write_best(folder, record, [made_trial(0, "failed"), trial])
     assert path == folder / "best.toml"
-    assert read_spec(path, {}).profile == "full"  # raw-mel has no other
-    assert [cell.run_id for cell in planned(path).cells] == trial.runs
-    assert write_best(tmp_path / "none", made_study([made_trial(0, "failed")]), [made_trial(0, "failed")]) is None
+    assert read_spec(path, {}).profile == told
+
+
+def test_no_done_trial_leaves_no_file(tmp_path):
+    failed = [made_trial(0, "failed")]
+    assert write_best(tmp_path / "none", made_study(failed), failed) is None
     assert not (tmp_path / "none").exists()
 
 
@@ -96,6 +102,7 @@ def test_only_what_decides_the_runs_is_told(asked):
     assert "knn" not in found["params"]
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     st.dictionaries(
         st.sampled_from(["simclr.lr", "sklearn:svm.OneClassSVM.gamma", "a b.c", 'q"uo\\te.p', "knn.method"]),

@@ -37,7 +37,7 @@ def study_of(value, trials=60, space=SPACE, directions=("maximize",)):
 
 def test_the_parts_are_those_of_an_additive_function():
     """f = 4 a + b with a and b uniform on [0, 1]: their variances are 16 to 1."""
-    study = study_of(lambda p: 4 * p["ml.alpha"] + (p["knn.k"] - 1) / 19, 150)
+    study = study_of(lambda p: 4 * p["ml.alpha"] + (p["knn.k"] - 1) / 19, 90)
     found = importances(study)
     assert list(found) == ["ml.alpha", "knn.k", "net.lr"]
     assert sum(found.values()) == pytest.approx(1)
@@ -48,7 +48,7 @@ def test_the_parts_are_those_of_an_additive_function():
 
 def test_a_logarithmic_parameter_counts_over_its_decades():
     """Half of the drawn values lie below 1e-3, which is one percent of the range: a linear scale would miss them."""
-    found = importances(study_of(lambda p: float(p["net.lr"] < 1e-3) + 0.5 * p["ml.alpha"], 100))
+    found = importances(study_of(lambda p: float(p["net.lr"] < 1e-3) + 0.5 * p["ml.alpha"], 70))
     assert found["net.lr"] == pytest.approx(0.25 / (0.25 + 0.25 / 12), abs=0.08)
 
 

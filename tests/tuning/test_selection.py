@@ -58,12 +58,12 @@ def brute_force(protocol, sections_of, machines, seeds):
 
 @pytest.mark.parametrize("protocol", ["dcase2020", "dcase2021", "dcase2022"])
 def test_leave_one_out_is_that_of_evaluating_every_subset(protocol):
-    """Machine types have one to three sections, so that their terms weigh differently."""
+    """Machine types have one or two sections, so that their terms weigh differently."""
     rng = np.random.default_rng(5)
-    names = [("valve", "00"), ("fan", "00"), ("fan", "01"), ("fan", "02"), ("slider", "00"), ("slider", "01")]
+    names = [("valve", "00"), ("fan", "00"), ("fan", "01"), ("slider", "00")]
     machines, seeds = ["valve", "fan", "slider"], [3, 8]
     sections_of, trials = [], []
-    for number in range(6):
+    for number in range(4):
         gaps = dict(zip(machines, np.roll([0.3, 1.5, 1.5], number), strict=True))  # each is poor at one of them
         by_seed = {seed: {name: section(rng, gaps[name[0]]) for name in names} for seed in seeds}
         sections_of.append(by_seed)
