@@ -45,10 +45,7 @@ def tune(tuning: Tuning, told: Told, progress: Progress, *, jobs: int = 1, timeo
     require_writable(tuning.folder, "--out DIR")
     with quiet_optuna(), clear_storage_errors(tuning.asked.storage):
         study = tuning.open()
-        before = write_study(tuning, study)
-        if before.best is None:
-            tuning.bench.require_buildable()
-        told(None, before)
+        told(None, write_study(tuning, study))
 
         def tell(trial: TrialRecord) -> None:
             record = write_study(tuning, study)

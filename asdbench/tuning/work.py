@@ -52,6 +52,8 @@ class Worker:
             AsdbenchError: what would meet every trial: bad recordings, a full disk.
         """
         claims = Claims(self.study, self.tuning.trials)
+        if not claims.complete:
+            self.tuning.bench.require_buildable()
         while deadline is None or time.time() < deadline:
             taken = claims.take()
             if taken is not None:

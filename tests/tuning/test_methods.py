@@ -28,7 +28,9 @@ def drawn(name, trials):
     return values
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "gp")) for name in SAMPLERS if name != "grid"]
+)
 def test_what_is_drawn_depends_on_the_seed_and_the_trials_before_alone(name):
     found = drawn(name, 13)
     assert found == drawn(name, 13)

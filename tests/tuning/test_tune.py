@@ -78,7 +78,7 @@ def interrupted_at(monkeypatch, number):
     monkeypatch.setattr(Conductor, "_do", do)
 
 
-@pytest.mark.parametrize("storage", ["sqlite:///a.db", "journal:a.log"])
+@pytest.mark.parametrize("storage", ["sqlite:///a.db", pytest.param("journal:a.log", marks=pytest.mark.slow)])
 def test_a_study_that_was_interrupted_goes_on_to_the_same_trials(tune, tmp_path, monkeypatch, storage):
     words = ["--trials", 8, *ONLY_KNN, "--pruner", "none"]
     (whole,) = tune(*words).json["studies"]
