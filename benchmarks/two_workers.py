@@ -1,0 +1,39 @@
+"""A study in SQLite done by two workers, against the same trials done by one; trainings of one thread each."""
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from timing import compare
+
+ASDBENCH = str(Path(sys.executable).with_name("asdbench"))
+TRIALS = 8
+fresh = itertools.count(1)
+
+with tempfile.TemporaryDirectory() as place:
+    os.environ.update(OMP_NUM_THREADS="1", ASDBENCH_TRACKING="none")
+
+    def study(jobs: int) -> None:
+        """All trials from an empty cache of trainings; the features are there from the first round on."""
+        number = next(fresh)
+        os.environ["ASDBENCH_CACHE"] = f"{place}/cache{jobs}"
+        words = [
+            "tune",
+            "--extractor",
+            "autoencoder",
+            "--scorer",
+            "identity",
+            "--sampler",
+            "random",
+            "--pruner",
+            "none",
+        ]
+        words += ["--only", "autoencoder.learning_rate", "--sampler-seed", str(number), "-p", "autoencoder.epochs=8"]
+        words += ["--trials", str(TRIALS), "--jobs", str(jobs), "--out", f"{place}/runs{number}", "--quiet"]
+        storage = f"sqlite:///{place}/study{number}.db"
+        subprocess.run([ASDBENCH, *words, "--storage", storage], check=True, stdout=subprocess.DEVNULL)
+
+    compare(f"{TRIALS} trials, two workers against one", lambda: study(2), lambda: study(1), rounds=3)
