@@ -53,8 +53,18 @@ class Bench:
         self.space: Space = make_space(self.spec, scopes, wanted, clips, spaces, only)
         self._fixed = [  # key, system, component, value
             (f"{system}.{component}.{param}" if system else f"{component}.{param}", system, component, value)
-            for system, component, param, value in scopes.given
+            for system, component, param, text in scopes.given
+            for value in [self._settled(system, component, param, text)]
         ]
+
+    def _settled(self, system: str | None, component: str, param: str, text: Any) -> Any:
+        """The value that a text given by hand stands for."""
+        for cell in self.opened.cells:
+            pipeline = cell.pipeline
+            for part in (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer):
+                if part.name == component and system in (None, cell.system):
+                    return part.params[param]
+        return text
 
     @property
     def _made(self) -> list[str]:

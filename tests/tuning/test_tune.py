@@ -196,6 +196,17 @@ def test_what_would_meet_every_trial_ends_the_study_at_once(tune):
     assert "1 of" not in refused.err
 
 
+def test_the_best_of_several_extractors_keeps_what_concerns_it_alone(tune, cli, tmp_path):
+    fixed = ("-p", "mel-image.image=32", "-p", "knn.n_neighbors=3", "-p", "raw-mel.poolings=mean,max")
+    (study,) = tune("--extractor", "siamese", *fixed, "--only", "log-mel.hop", "--trials", 1).json["studies"]
+    text = (tmp_path / study["best_config"]).read_text()
+    assert 'extractor = ["raw-mel"]' in text
+    assert "mel-image" not in text
+    assert "n_neighbors = 3" in text
+    (run,) = cli("run", "--config", study["best_config"], "--out", tmp_path / "again", "--json").json["runs"]
+    assert run["official_score"] == study["best"]["score"]
+
+
 def test_another_command_under_the_same_name_is_refused_with_the_difference(tune):
     tune(*ONLY_KNN, "--trials", 2, "--study", "mine")
     refused = tune(*ONLY_KNN, "--trials", 2, "--study", "mine", "--seed", 1, code=2)
