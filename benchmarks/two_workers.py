@@ -31,8 +31,18 @@ with tempfile.TemporaryDirectory() as place:
             "--pruner",
             "none",
         ]
-        words += ["--only", "autoencoder.learning_rate", "--sampler-seed", str(number), "-p", "autoencoder.epochs=8"]
-        words += ["--trials", str(TRIALS), "--jobs", str(jobs), "--out", f"{place}/runs{number}", "--quiet"]
+        words += ["--pruner", "none", "--only", "autoencoder.learning_rate", "--sampler-seed", str(number)]
+        words += [
+            "-p",
+            "autoencoder.epochs=8",
+            "--trials",
+            str(TRIALS),
+            "--jobs",
+            str(jobs),
+            "--out",
+            f"{place}/runs{number}",
+            "--quiet",
+        ]
         storage = f"sqlite:///{place}/study{number}.db"
         subprocess.run([ASDBENCH, *words, "--storage", storage], check=True, stdout=subprocess.DEVNULL)
 
