@@ -20,30 +20,10 @@ with tempfile.TemporaryDirectory() as place:
         """All trials from an empty cache of trainings; the features are there from the first round on."""
         number = next(fresh)
         os.environ["ASDBENCH_CACHE"] = f"{place}/cache{jobs}"
-        words = [
-            "tune",
-            "--extractor",
-            "autoencoder",
-            "--scorer",
-            "identity",
-            "--sampler",
-            "random",
-            "--pruner",
-            "none",
-        ]
-        words += ["--pruner", "none", "--only", "autoencoder.learning_rate", "--sampler-seed", str(number)]
-        words += [
-            "-p",
-            "autoencoder.epochs=8",
-            "--trials",
-            str(TRIALS),
-            "--jobs",
-            str(jobs),
-            "--out",
-            f"{place}/runs{number}",
-            "--quiet",
-        ]
-        storage = f"sqlite:///{place}/study{number}.db"
-        subprocess.run([ASDBENCH, *words, "--storage", storage], check=True, stdout=subprocess.DEVNULL)
+        words = ["tune", "--extractor", "autoencoder", "--scorer", "identity", "--sampler", "random"]
+        words += ["--pruner", "none", "--quiet", "--storage", f"sqlite:///{place}/study{number}.db"]
+        words += ["--only", "autoencoder.learning_rate", "-p", "autoencoder.epochs=8", "--sampler-seed", str(number)]
+        words += ["--trials", str(TRIALS), "--jobs", str(jobs), "--out", f"{place}/runs{number}"]
+        subprocess.run([ASDBENCH, *words], check=True, stdout=subprocess.DEVNULL)
 
     compare(f"{TRIALS} trials, two workers against one", lambda: study(2), lambda: study(1), rounds=3)

@@ -271,11 +271,11 @@ def _edf(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure", s
     axes: Any = plot_edf(study, **_target(record))
     figure = restyled(axes, 400, 260)
     for line in axes.get_lines():
-        line.set(color=BLUE, alpha=1)
+        line.set(color=BLUE, alpha=1, drawstyle="steps-post")
     in_percent(axes.xaxis)
     in_percent(axes.yaxis)
-    axes.set(xlabel=NAMES[record.objectives[0]], ylabel="trials below (%)")
-    return [(figure, "Part of the trials below each score")], "The part of the done trials that score less."
+    axes.set(xlabel=NAMES[record.objectives[0]], ylabel="trials (%)")
+    return [(figure, "Part of the trials up to each score")], "The part of the done trials that score so much or less."
 
 
 def _timeline(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figure", str]], str]:
@@ -294,7 +294,7 @@ def _timeline(study: "Finished", record: StudyRecord) -> tuple[list[tuple["Figur
     for patch in [*axes.patches, *handles]:
         patch.set_facecolor(page_colour(patch.get_facecolor()))
         patch.set_edgecolor("none")
-    axes.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=3)
+    axes.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set(xlabel="time of day", ylabel="trial")
     axes.invert_yaxis()
