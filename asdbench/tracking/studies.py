@@ -44,7 +44,9 @@ def study_entry(study: StudyRecord, start_ms: int) -> Entry:
         "asdbench.storage": study.storage,
         "asdbench.space": study.space,
         "asdbench.defaults": study.defaults,
+        # Here and not on the trials, which are sent once, while the best changes as the study goes on.
         "asdbench.best_trial": study.best.trial if study.best else None,
+        "asdbench.default_trial": study.default.trial if study.default else None,
         "asdbench.pareto": study.pareto or None,
     }
     return Entry(
@@ -71,9 +73,6 @@ def trial_entry(study: StudyRecord, trial: TrialRecord) -> Entry:
             found = [getattr(parts[machine], term) for parts in trial.parts.values() if machine in parts]
             values[f"{term}/{machine}"] = fmean(found) if found and None not in found else None
     values.setdefault("seconds", trial.seconds)
-    role = "best" if study.best and study.best.trial == trial.number else None
-    if study.default and study.default.trial == trial.number:
-        role = "best, default" if role else "default"
     tags = {
         "mlflow.source.name": "asdbench tune",
         "mlflow.source.type": "LOCAL",
@@ -83,7 +82,6 @@ def trial_entry(study: StudyRecord, trial: TrialRecord) -> Entry:
         "asdbench.trial": trial.number,
         "asdbench.state": trial.state,
         "asdbench.reason": trial.reason,
-        "asdbench.role": role,
         "asdbench.worker": trial.worker,
         "asdbench.retry_of": trial.retry_of,
         "asdbench.runs": ", ".join(trial.runs),

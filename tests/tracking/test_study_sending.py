@@ -12,7 +12,7 @@ from asdbench.tracking.study_sending import send_study
 from asdbench.tracking.sync import sync
 from asdbench.tuning.record import Part, StudyRecord, TrialRecord
 
-SCORES = {0: 0.55, 1: 0.65, 4: 0.6}
+SCORES = {0: 0.55, 1: 0.65, 4: 0.7}
 
 
 def _part(score):
@@ -87,6 +87,7 @@ def test_trials_are_children_of_their_study_and_sent_once(tmp_path, empty_databa
     assert own.params["knn.n_neighbors"] == "2"
     assert (own.metrics["official_score"], own.metrics["seconds"]) == (0.65, 12.0)
     assert own.metrics["official_score/fan"] == pytest.approx(0.66)  # mean over two seeds
+    assert (parent.data.tags["asdbench.best_trial"], parent.data.tags["asdbench.default_trial"]) == ("1", "0")
 
     _write(folder, [*first, _trial(4)])
     write_text(folder / "best.toml", "extractor = 'simclr'")
@@ -96,6 +97,8 @@ def test_trials_are_children_of_their_study_and_sent_once(tmp_path, empty_databa
     assert [done.state for done in sync(tmp_path, store)] == ["there"]
     client, parent, children = _runs(store)
     assert sorted(children) == [0, 1, 2, 3, 4]
+    assert parent.data.tags["asdbench.best_trial"] == "4"  # and no trial says of itself that it is the best
+    assert not [run for run in children.values() if "best" in str(run.data.tags)]
     history = client.get_metric_history(parent.info.run_id, "trials/done")
     assert sorted((point.step, point.value) for point in history) == [(4, 2), (5, 3)]
     names = sorted(entry.path for entry in client.list_artifacts(parent.info.run_id))
