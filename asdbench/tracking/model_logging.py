@@ -21,6 +21,7 @@ from asdbench.harness.store import name_of
 from asdbench.tracking.client import Client
 from asdbench.tracking.quiet import quiet
 from asdbench.tracking.reach import why_away
+from asdbench.tracking.reasons import reason_of
 from asdbench.tracking.sending import send_run
 from asdbench.tracking.store import Store
 from asdbench.trained import Sound, TrainedSystem, load_system, save_system
@@ -108,9 +109,7 @@ def log_model(
         except AsdbenchError:
             raise
         except Exception as error:  # of MLflow, its drivers, the network
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            reason = store.scrubbed(lines[0])
-            raise AsdbenchError(f"{store.shown} did not take the model: {reason}") from error
+            raise AsdbenchError(f"{store.shown} did not take the model: {reason_of(error, store)}") from error
 
 
 def _logged(record: RunRecord, store: Store, mlflow_run: str, register: str | None, arguments: dict[str, Any]) -> str:

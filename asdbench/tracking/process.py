@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from asdbench.tracking.reach import why_away
+from asdbench.tracking.reasons import reason_of
 from asdbench.tracking.receipts import write_reason
 from asdbench.tracking.store import Store, store_of
 
@@ -99,8 +100,7 @@ class Sender:
         away = why_away(self._store)
         if away is not None:
             self._give_up(away)
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        return self._store.scrubbed(lines[0])[:500]
+        return reason_of(error, self._store)
 
     def _give_up(self, reason: str) -> None:
         self._say(away=reason)

@@ -8,6 +8,7 @@ from typing import Literal
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import FILE
 from asdbench.tracking.reach import why_away
+from asdbench.tracking.reasons import reason_of
 from asdbench.tracking.receipts import run_is_sent, study_is_sent, write_reason
 from asdbench.tracking.store import Store
 from asdbench.tuning.record import STUDY_FILE
@@ -73,7 +74,7 @@ def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Se
     try:
         client = Client(store)
     except Exception as error:
-        raise StoreAwayError(_away(_reason(error, store))) from error
+        raise StoreAwayError(_away(reason_of(error, store))) from error
     for number, folder in enumerate(folders):
         trained = _Cached(folder, data_root, plugin_path)
         try:
@@ -84,7 +85,7 @@ def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Se
             if reason is not None:
                 _tell(folders[number:], store, reason)
                 raise StoreAwayError(_away(reason)) from error
-            reason = _reason(error, store)
+            reason = reason_of(error, store)
             write_reason(folder, store, reason)
             yield Synced(folder, "failed", None, reason)
         else:
@@ -122,11 +123,6 @@ def _away(reason: str) -> str:
         f"Nothing more can be sent: {reason}.\nOnce it is back, asdbench track sync sends what is missing; "
         "MLFLOW_TRACKING_URI names another store."
     )
-
-
-def _reason(error: Exception, store: Store) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return store.scrubbed(lines[0])[:500]
 
 
 def _tell(folders: Sequence[Path], store: Store, reason: str) -> None:

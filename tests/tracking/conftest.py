@@ -49,6 +49,12 @@ def beside(tmp_path) -> Store:
     return store_of(tmp_path, {})
 
 
+@pytest.fixture
+def made_database(tmp_path, empty_database) -> Path:
+    """A database with tables beside the runs in ``tmp_path``."""
+    return Path(shutil.copy(empty_database, tmp_path / "mlflow.db"))
+
+
 @dataclass
 class Fault:
     """A line to a server with a fault.
