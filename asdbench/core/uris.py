@@ -8,7 +8,7 @@ HIDDEN = "***"
 # Names in a query, or in libpq's "key=value key=value", whose values are secrets.
 _SECRET = re.compile(
     r"(?i)(?:pass(?:word|wd|phrase|file|code)?|pwd|secret|token|(?:api|access|account|private|ssl)?[_-]?key|auth"
-    r"|credential|signature|sig|user(?:name)?|uid|login|session)"
+    r"|credential|signature|sig|user(?:name)?|uid|login|session|odbc_connect)"
 )
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>\S*)")
 _HOST = re.compile(r"(?:[\w.\-]*|\[[0-9A-Fa-f:.%]*\])(?::\d*)?(?:,[\w.\-:]*)*")
@@ -29,6 +29,8 @@ def without_credentials(uri: str) -> str:
     tail, hash_, fragment = tail.partition("#")
     path, mark, query = tail.partition("?")
     host = authority.rpartition("@")[2]
+    if not _HOST.fullmatch(host) and ":" in host:  # "user:password" with the host forgotten
+        host = f"{host.partition(':')[0]}:{HIDDEN}"
     pairs = (_without_value(pair) for pair in re.split("([&;])", query))
     return f"{scheme}://{host}{path}{mark}{''.join(pairs)}{hash_}{_without_values(fragment)}"
 
@@ -53,12 +55,15 @@ def _split(rest: str) -> tuple[str, str]:
     """The part that may hold credentials, and what follows.
 
     A password may hold "@", "/", "?" or "#" that its writer forgot to encode: where the address does not begin with a
-    plain host, all up to the last "@" before its query is taken for credentials.
+    plain host, all up to the last "@" before its query is taken for credentials. "ann:12/s3cret@h" begins like a host
+    and a port, so these are believed only where no "@" follows; rather too much is left out than too little.
     """
     first = re.match(r"[^/?#]*", rest)
     assert first is not None
     if _HOST.fullmatch(first[0]):
-        return first[0], rest[first.end() :]
+        before_query = re.split(r"[?][\w.\-]+=", rest, maxsplit=1)[0]
+        if ":" not in first[0] or "@" not in before_query:
+            return first[0], rest[first.end() :]
     query = next((found.start() for found in re.finditer(r"[?][\w.\-]+=", rest) if "@" in rest[: found.start()]), None)
     at = rest.rfind("@", 0, query)
     end = re.search(r"[/?#]", rest[at + 1 :])
@@ -91,7 +96,12 @@ def _secrets(uri: str) -> Iterator[str]:
         user, colon, password = credentials.partition(":")
         # The user's name alone is often an ordinary word ("postgres"); it goes with its address, not everywhere.
         found += [credentials, password] if colon else [user]
-    for pair in re.split("[?#&;]", tail):
+        # Of one that holds "@" or "/" as they are, a driver may take a piece for its host or path.
+        found += [piece for piece in re.split("[@:/?#]", password) if piece != password]
+    elif not _HOST.fullmatch(authority):
+        found.append(authority.partition(":")[2])
+    inner = unquote_plus(tail) if "odbc_connect" in tail.lower() else ""  # pairs within the value of a pair
+    for pair in re.split("[?#&;]", f"{tail}&{inner}"):
         name, equals, value = pair.partition("=")
         if equals and _is_secret(name):
             found.append(value)

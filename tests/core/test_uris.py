@@ -16,6 +16,12 @@ from asdbench.core.uris import scrubbed, without_credentials
         ("postgresql://u:p%40s%2Fs@h:5432/db", "postgresql://h:5432/db"),
         ("postgresql://u:p@ss@h/db", "postgresql://h/db"),
         ("postgresql://u:p/s?s#x@h/db", "postgresql://h/db"),
+        ("postgresql+psycopg://ann:12/s3cret@127.0.0.1:9/x", "postgresql+psycopg://127.0.0.1:9/x"),
+        ("http://ann:12/s3cret@h", "http://h"),
+        ("http://ann:12?s3cret@h:5000/x?token=t", "http://h:5000/x?token=***"),
+        ("mysql://ann:12#s3cret@h", "mysql://h"),
+        ("postgresql://h:5432/db?user=ann@tenant&password=p", "postgresql://h:5432/db?user=***&password=***"),
+        ("mssql+pyodbc:///?odbc_connect=SERVER%3Dh%3BUID%3Du%3BPWD%3Ds3cret", "mssql+pyodbc:///?odbc_connect=***"),
         ("postgresql://u:p@/db?host=/var/run/postgresql", "postgresql:///db?host=/var/run/postgresql"),
         ("postgresql:///db?host=/tmp&user=u&password=p", "postgresql:///db?host=/tmp&user=***&password=***"),
         ("postgresql://u:p@[::1]:5432/db", "postgresql://[::1]:5432/db"),
@@ -25,6 +31,9 @@ from asdbench.core.uris import scrubbed, without_credentials
         ),
         ("https://h/x?password=a@b&c=1", "https://h/x?password=***&c=1"),
         ("https://h/x@y?v=1", "https://h/x@y?v=1"),
+        ("https://h:8443/x@y?v=1", "https://y?v=1"),  # it may as well be the password "8443/x"
+        ("postgresql://u:123/4@h:5432/db", "postgresql://h:5432/db"),
+        ("postgresql://ann:s3cret/db", "postgresql://ann:***/db"),
         ("postgresql://a:5432,b:5433/db", "postgresql://a:5432,b:5433/db"),
         ("mysql+pymysql://root:@h/db", "mysql+pymysql://h/db"),
         ("databricks://profile", "databricks://profile"),
@@ -54,6 +63,24 @@ def test_no_part_of_the_credentials_is_shown(user, password):
         left = scrubbed(text, uri)
         assert password not in left
         assert uri not in left
+
+
+@pytest.mark.parametrize("mark", "/?#@:")
+def test_a_password_that_begins_like_a_port_is_no_part_of_a_message(mark):
+    uri = f"postgresql://ann:12{mark}s3cret@db.example/x"
+    for text in (f"cannot reach {uri}", f"refused: 12{mark}s3cret", f"port could not be cast: 12{mark}s3cret"):
+        assert "s3cret" not in scrubbed(text, uri)
+
+
+def test_a_password_within_a_connection_string_is_no_part_of_a_message():
+    uri = "mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BUID%3Du%3BPWD%3Dp%40s3cret"
+    assert scrubbed("Login failed (DRIVER=x;UID=u;PWD=p@s3cret): p@s3cret", uri) == "Login failed (***): ***"
+
+
+def test_a_piece_of_an_unencoded_password_that_a_driver_takes_for_a_host_is_no_more_shown():
+    uri = "postgresql://ann:s3c/r@et@db/x"
+    assert scrubbed("failed to resolve host 'et@db'", uri) == "failed to resolve host '***@db'"
+    assert scrubbed("invalid port: 's3cret'", "postgresql://ann:s3cret/db") == "invalid port: '***'"
 
 
 def test_a_message_keeps_what_is_no_secret():
