@@ -114,9 +114,9 @@ class Client:
             self._client.log_inputs(run_id, [_as_input(one) for one in entry.inputs])
 
     def close(self, run: "Run", entry: Entry) -> None:
-        """Say that all of it is there, and how and when it ended."""
-        self._client.set_tag(run.info.run_id, COMPLETE_TAG, "true")
+        """Say how and when it ended, and then that all of it is there: a run with that tag is not looked at again."""
         self._client.set_terminated(run.info.run_id, entry.status, entry.end_ms)
+        self._client.set_tag(run.info.run_id, COMPLETE_TAG, "true")
 
     def upload(self, run: "Run", place: Path, folder: str | None = None) -> None:
         """Copy a file, or what a folder holds, to the run's artifacts."""

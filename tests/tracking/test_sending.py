@@ -108,6 +108,17 @@ def test_a_report_made_later_goes_to_the_same_run(tmp_path, store):
     assert run_is_sent(folder, store)
 
 
+def test_a_run_deleted_on_mlflows_page_stays_deleted_whatever_comes_to_its_folder(tmp_path, store):
+    folder, client = _made(tmp_path), Client(store)
+    first = send_run(client, folder, dict)
+    _contents(store)[0].delete_run(first.mlflow_run)
+    write_text(folder / "report.html", "<html>")
+    again = send_run(client, folder, dict)
+    assert (again.outcome, again.mlflow_run) == ("there", first.mlflow_run)
+    assert not _contents(store)[1]
+    assert run_is_sent(folder, store)
+
+
 def test_a_run_done_again_is_another_one(tmp_path, store):
     folder, client = _made(tmp_path), Client(store)
     first = send_run(client, folder, dict)
@@ -121,12 +132,15 @@ class _CutError(Exception):
     pass
 
 
-def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_path, store, monkeypatch):
+STEPS = ("create_run", "log_batch", "log_inputs", "log_artifact", "log_artifacts", "set_tag", "set_terminated")
+
+
+@pytest.mark.parametrize("steps", [STEPS, STEPS[-2:]], ids=["all", "last"])
+def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_path, store, monkeypatch, steps):
     from mlflow import MlflowClient
 
     folder = _made(tmp_path)
     left = [10**6]
-    steps = ("create_run", "log_batch", "log_inputs", "log_artifact", "log_artifacts", "set_tag", "set_terminated")
 
     def cutting(plain):
         def step(*words, **named):
@@ -149,7 +163,7 @@ def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_p
             cuts += 1
             assert not run_is_sent(folder, store)
             assert cuts < 100
-    assert cuts > 5
+    assert cuts > 3
     left[0] = 10**6
     _assert_whole(store, folder, tmp_path)
 
@@ -179,12 +193,15 @@ def test_experiments_are_the_data_sets_unless_one_is_named(tmp_path, store):
     assert len(_contents(store, "pumps of hall 3")[1]) == len(_contents(store, "all")[1]) == 1
 
 
-def test_a_receipt_for_a_run_that_the_store_does_not_know_is_worth_nothing(tmp_path, store):
+def test_a_receipt_for_a_run_that_the_store_does_not_know_is_worth_nothing(tmp_path, store, empty_database):
     folder, client = _made(tmp_path), Client(store)
     write_receipt(folder, store, Receipt(mlflow_run="0" * 32, record=file_digest(folder / "run.json"), sent_at="now"))
-    assert run_is_sent(folder, store)
+    assert not run_is_sent(folder, store)
     assert send_run(client, folder, dict).outcome == "sent"  # a database that was made anew
     _assert_whole(store, folder, tmp_path)
+    assert run_is_sent(folder, store)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    assert not run_is_sent(folder, store)
     (tmp_path / "mlflow.db").unlink()
     assert not run_is_sent(folder, store)
 
