@@ -111,13 +111,23 @@ class Claims:
 
     def take(self) -> "tuple[FrozenTrial, int] | None":
         """A trial to do, and its ordinal; None while there is none to be had, or no more to do."""
-        from optuna.trial import TrialState
+        from optuna.exceptions import UpdateFinishedTrialError
 
         self.recover()
+        try:
+            return self._take()
+        except UpdateFinishedTrialError:  # another worker took this one for lost
+            return None
+
+    def _take(self) -> "tuple[FrozenTrial, int] | None":
+        from optuna.trial import TrialState
+
         trials = self._study.get_trials(deepcopy=False)
-        waiting = any(one.state == TrialState.WAITING for one in trials)
+        waiting = [one for one in trials if one.state == TrialState.WAITING]
         if not waiting and sum(is_fresh(one) for one in trials) >= self._wanted:
             return None
+        for one in waiting:  # one that was handed back has the heartbeat of then, and would be taken for lost at once
+            _beat_in_database(self._study, one._trial_id)
         trial = self._study.ask()
         trial.set_user_attr(PLACE, place_of(os.getpid()))
         trial.set_user_attr(WORKER, worker_name())
@@ -149,24 +159,43 @@ class Claims:
         """
         import optuna
 
-        optuna.storages.fail_stale_trials(self._study)
+        storage: Any = self._study._storage
+        silent = storage._get_stale_trial_ids(self._study._study_id) if _has_heartbeat(storage) else []
         trials = self._study.get_trials(deepcopy=False)
         repeated = {number for one in trials for number in history(one)}
         for one in trials:
             place = one.user_attrs.get(PLACE)
             if one.state == optuna.trial.TrialState.RUNNING:
-                lost = is_gone(place) if place else False
+                lost = one._trial_id in silent or (is_gone(place) if place else False)
                 if lost or self._still([place, one.user_attrs.get(BEAT)], one.number, has_beat=BEAT in one.user_attrs):
-                    put_back(self._study, one)
+                    self._lose(one, trials)
             elif (
                 one.state == optuna.trial.TrialState.FAIL
                 and RECORD not in one.user_attrs
                 and not one.user_attrs.get(SURPLUS)
                 and one.number not in repeated
                 and len(history(one)) < RETRIES
+                and not self._is_surplus(one, trials)
                 and self._still("failed", one.number, has_beat=True)
             ):  # whoever put it back was lost in between
                 repeat(self._study, one)
+
+    def _lose(self, trial: "FrozenTrial", trials: Sequence["FrozenTrial"]) -> None:
+        """Put back a lost trial; one too many, whose worker had no time to say so, ends."""
+        if not self._is_surplus(trial, trials):
+            put_back(self._study, trial)
+            return
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        with suppress(UpdateFinishedTrialError):
+            self._study._storage.set_trial_user_attr(trial._trial_id, SURPLUS, True)
+            self._study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+
+    def _is_surplus(self, trial: "FrozenTrial", trials: Sequence["FrozenTrial"]) -> bool:
+        if trial.user_attrs.get(SURPLUS):
+            return True
+        return not history(trial) and RECORD not in trial.user_attrs and ordinal_of(trial, trials) >= self._wanted
 
     def _still(self, sign: object, number: int, *, has_beat: bool) -> bool:
         """Whether a trial has shown the same sign of life for too long, by the clock of this process."""
@@ -203,11 +232,24 @@ def hand_back(study: "Study", trial_id: int) -> None:
         study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
 
 
+def _has_heartbeat(storage: Any) -> bool:
+    """Whether Optuna keeps heartbeats in it; not so in a journal."""
+    from optuna.storages._heartbeat import is_heartbeat_enabled
+
+    return is_heartbeat_enabled(storage)
+
+
+def _beat_in_database(study: "Study", trial_id: int) -> bool:
+    storage: Any = study._storage
+    if not _has_heartbeat(storage):
+        return False
+    storage.record_heartbeat(trial_id)
+    return True
+
+
 @contextmanager
 def heartbeat(study: "Study", trial: "FrozenTrial") -> Iterator[None]:
     """Say now and then that the trial's worker is alive."""
-    from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
-
     storage, end = study._storage, threading.Event()
 
     def beat() -> None:
@@ -215,10 +257,7 @@ def heartbeat(study: "Study", trial: "FrozenTrial") -> Iterator[None]:
         while True:
             count += 1
             with suppress(Exception):  # the next one may get through; if none does, the trial is not ours any more
-                if is_heartbeat_enabled(storage):
-                    assert isinstance(storage, BaseHeartbeat)
-                    storage.record_heartbeat(trial._trial_id)
-                else:
+                if not _beat_in_database(study, trial._trial_id):
                     storage.set_trial_user_attr(trial._trial_id, BEAT, count)
             if end.wait(BEAT_S):
                 storage.remove_session()

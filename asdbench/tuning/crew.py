@@ -13,7 +13,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress, Silent
 from asdbench.harness.child import Relay, cause_of_death, end_with_parent, in_environment, interrupts_ignored
 from asdbench.harness.worker import RemoteProgress
-from asdbench.tuning.claims import PLACE, Claims, hand_back
+from asdbench.tuning.claims import PLACE, Claims, hand_back, is_gone
 from asdbench.tuning.record import TrialRecord
 from asdbench.tuning.storage import clear_storage_errors, quiet_optuna
 from asdbench.tuning.study import TuneSpec, Tuning
@@ -48,13 +48,16 @@ def work_together(
     Raises:
         AsdbenchError: what would meet every trial, or workers that die whatever they do.
     """
+    if Claims(study, tuning.trials).complete:
+        return
     crew = _Crew(tuning, progress, jobs, deadline)
     try:
         crew.run(tell)
     except BaseException:
         crew.end()
         for trial in Claims(study, tuning.trials).running():
-            if trial.user_attrs.get(PLACE, {}).get("pid") in crew.pids:
+            place = trial.user_attrs.get(PLACE, {})
+            if place.get("pid") in crew.pids and is_gone(place):  # another machine's may have the same number
                 hand_back(study, trial._trial_id)
         raise
     finally:

@@ -1,5 +1,8 @@
 """Where Optuna keeps a study: SQLite, a journal file, PostgreSQL or another database by its address."""
 
+import json
+import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +17,7 @@ from asdbench.core.uris import scrubbed, without_credentials
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
     from optuna.trial import FrozenTrial
 
 DEFAULT = "sqlite:///optuna.db"
@@ -61,16 +64,17 @@ def open_storage(uri: str) -> "BaseStorage":
         UsageError: it is no such address, or names a place that cannot be written to.
         StorageError: nobody answers there, or its driver is not installed.
     """
-    shown = without_credentials(uri)
     if uri.startswith(JOURNAL):
         return _journal(Path(uri.removeprefix(JOURNAL).removeprefix("//")))
     if "://" not in uri:
+        shown = f" {uri}" if re.fullmatch(r"[\w./+\-]*", uri) else ""  # what looks like no path may hold a password
         raise UsageError(
-            f"--storage {shown}: expected an address: sqlite:///FILE, journal:FILE or "
+            f"--storage{shown}: expected an address: sqlite:///FILE, journal:FILE or "
             "postgresql://USER:PASSWORD@HOST/DATABASE."
         )
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+    shown = without_credentials(uri)
     asked, uri = uri, _with_driver(uri)
     file = _sqlite_file(uri)
     if file is not None:
@@ -88,7 +92,8 @@ def open_storage(uri: str) -> "BaseStorage":
     except AsdbenchError:
         raise
     except Exception as error:
-        if not isinstance(error, SQLAlchemyError | OSError | RuntimeError):
+        # An address that is spelt wrong can end in a ValueError, of its port say.
+        if not isinstance(error, SQLAlchemyError | OSError | RuntimeError | ValueError):
             raise
         raise unreachable(asked, error) from error
 
@@ -103,12 +108,12 @@ def unreachable(uri: str, error: BaseException) -> StorageError:
 
 
 def repeat(study: "Study", trial: "FrozenTrial") -> None:
-    """Queue a lost trial again with its parameters and what it had reported, but not with what its worker noted."""
+    """Queue a lost trial again with its parameters, but not with what it had reported and what its worker noted."""
     from optuna.storages import RetryHeartbeatStaleTrialCallback
 
     trial = deepcopy(trial)  # the callback appends to a list in it, which a journal's storage still holds
     trial.user_attrs = {}
-    RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=True)(study, trial)
+    RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=False)(study, trial)
 
 
 @contextmanager
@@ -133,7 +138,7 @@ def _database(uri: str) -> "BaseStorage":
         connect = {"connect_timeout": CONNECT_S}
     for attempt in range(ATTEMPTS):
         try:
-            return RDBStorage(
+            return (_sqlite_storage() if sqlite else RDBStorage)(
                 uri,
                 engine_kwargs={"connect_args": connect} | ({} if sqlite else {"pool_pre_ping": True}),
                 heartbeat_interval=BEAT_S,
@@ -147,6 +152,35 @@ def _database(uri: str) -> "BaseStorage":
     raise AssertionError("unreachable")
 
 
+def _sqlite_storage() -> "type[RDBStorage]":
+    """Optuna's storage, of which a trial is taken or ended by one worker only in SQLite as well.
+
+    SQLite knows no ``SELECT ... FOR UPDATE``, by which Optuna keeps two workers from changing a trial's state at once;
+    here such a change locks the file before it looks.
+    """
+    import sqlalchemy
+    from optuna.storages import RDBStorage
+
+    class SQLiteStorage(RDBStorage):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._changes = threading.local()  # other threads may read meanwhile, or say that a trial is alive
+            super().__init__(*args, **options)
+            sqlalchemy.event.listen(self.engine, "begin", self._lock)
+
+        def _lock(self, connection: Any) -> None:
+            if getattr(self._changes, "state", False):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        def set_trial_state_values(self, *args: Any, **options: Any) -> bool:
+            self._changes.state = True
+            try:
+                return super().set_trial_state_values(*args, **options)
+            finally:
+                self._changes.state = False
+
+    return SQLiteStorage
+
+
 def _journal(path: Path) -> "BaseStorage":
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -156,9 +190,20 @@ def _journal(path: Path) -> "BaseStorage":
     require_writable(path.parent, "--storage journal:FILE")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        _require_journal(path)
         return JournalStorage(JournalFileBackend(str(path)))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"--storage journal:{path}: it is no journal of Optuna ({error}).") from error
+
+
+def _require_journal(path: Path) -> None:
+    """Look at the first line: Optuna itself would append to a file of one line, whatever it holds."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        first = file.readline()
+    if first and "op_code" not in json.loads(first):
+        raise ValueError("its first line is none of a journal")
 
 
 def _with_driver(uri: str) -> str:

@@ -4,6 +4,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -72,14 +73,15 @@ class Worker:
 
         self.study.sampler = make_sampler(self.tuning.asked.sampler, self.tuning.asked.sampler_seed, ordinal)
         fixed = self.tuning.fixed(ordinal)
-        if fixed is not None:
-            self.study._storage.set_trial_system_attr(frozen._trial_id, "fixed_params", fixed)
-        trial = optuna.trial.Trial(self.study, frozen._trial_id)
-        attempt = _Attempt(self.tuning, frozen, trial)
         try:
             with heartbeat(self.study, frozen):
-                record = attempt.conduct(self.progress, self.jobs)
+                if fixed is not None:
+                    self.study._storage.set_trial_system_attr(frozen._trial_id, "fixed_params", fixed)
+                trial = optuna.trial.Trial(self.study, frozen._trial_id)
+                record = _Attempt(self.tuning, frozen, trial).conduct(self.progress, self.jobs)
                 trial.set_user_attr(RECORD, record.model_dump(mode="json"))
+                if self.study._storage.get_trial(frozen._trial_id).state == optuna.trial.TrialState.WAITING:
+                    raise UpdateFinishedTrialError  # handed back; tell() would refuse it by a ValueError
                 self.study.tell(trial, record.values or None, _STATES[record.state](optuna.trial.TrialState))
         except UpdateFinishedTrialError:
             self.progress.note(f"Trial {frozen.number} was taken over by another worker while this one said nothing.")
@@ -107,6 +109,7 @@ class _Attempt:
         self._trial = trial
         self._params: dict[str, Any] = {}
         self._done = Conducted()
+        self._told: dict[int, float] = {}
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._started = time.perf_counter()
 
@@ -137,12 +140,25 @@ class _Attempt:
 
     def _tell(self, step: int, value: float) -> None:
         self._trial.report(value, step)
-        if self._trial.should_prune():
+        self._told[step] = value
+        if self._should_prune():
             unit, within = divmod(step, 1000)
             machine, seed = self._tuning.order[unit if within else unit - 1]
             place = f"{within / 10:.0f} % into the training for" if within else "after"
             seeds = f" (seed {seed})" if len(self._tuning.seeds) > 1 else ""
             raise Abandoned(f"{100 * value:.2f} {place} {machine}{seeds}")
+
+    def _should_prune(self) -> bool:
+        """Whether the pruner gives it up, by what this attempt has told; never the default, which all is set against.
+
+        A trial that was handed back still holds what its former worker told, of later steps too.
+        """
+        if self._params == self._tuning.space.default:
+            return False
+        study = self._trial.study
+        as_told = copy(study._storage.get_trial(self._trial._trial_id))
+        as_told.intermediate_values = dict(self._told)
+        return bool(study.pruner.prune(study, as_told))
 
     def _same_before(self) -> TrialRecord | None:
         """The record of this trial, where a done one had the same parameters: its numbers would be the same."""

@@ -41,6 +41,33 @@ def test_what_is_no_storage_is_refused(uri, words):
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql:ann:s3cret@db/x",
+        "host=db password=s3cret",
+        "ann:s3cret@db",
+        "postgresql://db:s3cret/x",
+        "postgresql://ann:s3cret:4@:x/y",
+        "postgresql://ann:s3c/r@s3cret@nosuch.invalid/x",
+        "nosuch://ann:s3cret@db/x",
+    ],
+)
+def test_an_address_that_is_spelt_wrong_is_refused_without_its_password(uri):
+    with pytest.raises((UsageError, StorageError)) as refused:
+        open_storage(uri)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["no journal", "no journal\n", "no journal\nat all\n", "[1]\n", "5\n", "\xe9\n"])
+def test_a_file_that_is_no_journal_is_refused_and_left_alone(text, tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(UsageError, match="it is no journal of Optuna"):
+        open_storage(f"journal:{path}")
+    assert path.read_text(encoding="latin-1") == text
+
+
 def test_a_file_of_another_kind_is_told(tmp_path):
     path = tmp_path / "a.db"
     path.write_text("This is no database." * 100)
