@@ -54,15 +54,13 @@ def status(out: Out = Path("runs"), as_json: AsJson = False) -> None:
     """Show which store it is, whether it answers, and what it does not have; sends nothing."""
     import json
 
-    from asdbench.tracking.reach import why_away
     from asdbench.tracking.receipts import read_receipt
     from asdbench.tracking.store import store_of
-    from asdbench.tracking.sync import folders_of, is_sent
+    from asdbench.tracking.sync import folders_of, missing_in
 
     store = store_of(out)
     folders = folders_of(out)
-    missing = [folder for folder in folders if not is_sent(folder, store)]
-    away = why_away(store)
+    missing, away = missing_in(store, folders)
     reasons = {folder: read_receipt(folder, store).reason for folder in missing}
     if as_json:
         rows = [{"folder": str(folder), "reason": reason} for folder, reason in reasons.items()]

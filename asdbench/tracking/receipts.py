@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from asdbench.core.digests import file_digest
 from asdbench.core.files import write_text
+from asdbench.tracking.database import has_run
 from asdbench.tracking.store import Store
 
 FILE = "tracking.json"
@@ -31,6 +32,10 @@ class Receipt(Model):
     trials: dict[int, str] = Field(default_factory=dict, description="Of a study: digests of the trials sent.")
     sent_at: str | None = Field(default=None, description="UTC, ISO 8601; None while it is not all there.")
     reason: str | None = Field(default=None, description="Why it was not sent.")
+
+    def taken(self, files: dict[str, str], trials: dict[int, str] | None = None) -> "Receipt":
+        """With files and trials that the store need not be sent any more."""
+        return self.model_copy(update={"files": files, "trials": trials or self.trials, "reason": None})
 
 
 class Receipts(Model):
@@ -84,22 +89,25 @@ def now() -> str:
 
 def run_is_sent(folder: Path, store: Store) -> bool:
     """Whether this store has the run in this folder, with all that lies there now."""
-    if store.beside and store.file is not None and not store.file.is_file():
-        return False
     receipt = read_receipt(folder, store)
-    if receipt.sent_at is None or not (folder / "run.json").is_file():
+    if not _holds(store, receipt) or not (folder / "run.json").is_file():
         return False
     return receipt.record == file_digest(folder / "run.json") and receipt.files == later_files(folder, RUN_FILES)
 
 
 def study_is_sent(folder: Path, store: Store) -> bool:
     """Whether this store has the study in this folder as it stands, and all its trials."""
-    if store.beside and store.file is not None and not store.file.is_file():
-        return False
     receipt = read_receipt(folder, store)
     names = {int(path.stem): path for path in (folder / "trials").glob("[!.]*.json") if path.stem.isdigit()}
     return (
-        receipt.sent_at is not None
+        _holds(store, receipt)
         and receipt.files == later_files(folder, STUDY_FILES)
         and receipt.trials == {number: file_digest(path) for number, path in names.items()}
     )
+
+
+def _holds(store: Store, receipt: Receipt) -> bool:
+    """Whether the receipt is to be believed: a database's file may be another one by now, and is asked."""
+    if receipt.sent_at is None or receipt.mlflow_run is None:
+        return False
+    return store.file is None or has_run(store.file, receipt.mlflow_run)

@@ -57,6 +57,9 @@ def send_run(client: Client, folder: Path, trained: Callable[[], Trained]) -> Se
         if run_is_sent(folder, client.store) and receipt.mlflow_run and client.is_there(receipt.mlflow_run):
             return Sent("there", receipt.mlflow_run)
         record, key = load_record(folder), file_digest(folder / FILE)
+        if receipt.record == key and stays_deleted(client, receipt):
+            write_receipt(folder, client.store, receipt.taken(later_files(folder, RUN_FILES)))
+            return Sent("there", receipt.mlflow_run or "")
         experiment, name = client.experiment(record.dataset.name)
         parent, children = run_entries(record)
         run = client.open(experiment, parent, key)
@@ -90,6 +93,12 @@ def _upload_trained(client: Client, run: "Run", trained: Trained) -> None:
     for place, machines in trained.items():
         if any(path.name != SAVED for path in place.glob("*")):
             client.upload(run, place, "extractor" if len(trained) == 1 else f"extractor/{'+'.join(machines)}")
+
+
+def stays_deleted(client: Client, receipt: Receipt) -> bool:
+    """Whether somebody has deleted the run on MLflow's page: what is added to its folder does not bring it back."""
+    known = receipt.mlflow_run
+    return bool(known) and client.is_there(known or "") and client.run(known or "").info.lifecycle_stage == "deleted"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from asdbench.core.errors import UsageError
 from asdbench.core.uris import scrubbed, without_credentials
 
 URI = "MLFLOW_TRACKING_URI"
@@ -13,6 +14,7 @@ EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
 ARTIFACTS = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 DATABASE, ARTIFACT_FOLDER = "mlflow.db", "mlartifacts"
+_SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?):///(?P<file>(?!file:|:memory:)[^?]+)(?P<query>\?.*)?")
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The database's file, where it is one."""
-        found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", self.uri)
-        return Path(found[1]) if found else None
+        found = _SQLITE.fullmatch(self.uri)
+        return Path(found["file"]) if found else None
 
     def scrubbed(self, text: str) -> str:
         """The text without this store's credentials."""
@@ -60,7 +62,13 @@ class Store:
 
 
 def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
-    """The store for the runs in ``out``: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in that folder."""
+    """The store for the runs in ``out``: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in that folder.
+
+    A SQLite file is named by its absolute path, so that it is the same store wherever one stands.
+
+    Raises:
+        UsageError: a SQLite database that no file holds: it would go with the process that writes to it.
+    """
     out = out.absolute()
     uri = environ.get(URI, "").strip()
     secrets = tuple(value for name in SECRETS if (value := environ.get(name)))
@@ -69,7 +77,14 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     if not uri:
         return Store(f"sqlite:///{out / DATABASE}", root or (out / ARTIFACT_FOLDER).as_uri(), experiment, True, secrets)
     if uri.startswith(("sqlite:", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
-        file = Store(uri, None, None, False).file
-        beside = file.absolute().parent if file else out
+        found = _SQLITE.fullmatch(uri)
+        if found is None and uri.startswith("sqlite"):
+            raise UsageError(
+                f"{URI}={uri}: no file is named. Accepted: sqlite:////home/me/mlflow.db, or a server's address."
+            )
+        beside = out
+        if found is not None:
+            file = Path(found["file"]).absolute()
+            uri, beside = f"{found['scheme']}:///{file}{found['query'] or ''}", file.parent
         return Store(uri, root or (beside / ARTIFACT_FOLDER).as_uri(), experiment, False, secrets)
     return Store(uri, None, experiment, False, secrets)

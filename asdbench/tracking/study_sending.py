@@ -15,7 +15,7 @@ from asdbench.tracking.receipts import (
     study_is_sent,
     write_receipt,
 )
-from asdbench.tracking.sending import Sent, alone
+from asdbench.tracking.sending import Sent, alone, stays_deleted
 from asdbench.tracking.studies import study_entry, trial_entry
 from asdbench.tuning.record import STUDY_FILE, TRIALS, StudyRecord, TrialRecord
 
@@ -36,6 +36,10 @@ def send_study(client: Client, folder: Path) -> Sent:
             receipt = Receipt()
         study, trials = _read(folder)
         files = later_files(folder, STUDY_FILES)
+        if known and stays_deleted(client, receipt):
+            digests = {number: found for number, (found, _) in trials.items()}
+            write_receipt(folder, client.store, receipt.taken(files, digests))
+            return Sent("there", receipt.mlflow_run or "")
         experiment, name = client.experiment(study.dataset)
         start_ms = min((milliseconds(trial.started_at) for _, trial in trials.values()), default=2**62)
         entry = study_entry(study, start_ms)

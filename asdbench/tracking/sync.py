@@ -9,7 +9,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import FILE
 from asdbench.tracking.reach import why_away
 from asdbench.tracking.reasons import reason_of
-from asdbench.tracking.receipts import run_is_sent, study_is_sent, write_reason
+from asdbench.tracking.receipts import read_receipt, run_is_sent, study_is_sent, write_reason
 from asdbench.tracking.store import Store
 from asdbench.tuning.record import STUDY_FILE
 
@@ -46,6 +46,26 @@ def folders_of(out: Path) -> list[Path]:
 def is_sent(folder: Path, store: Store) -> bool:
     """Whether this store has the run or study, as far as its folder tells."""
     return study_is_sent(folder, store) if (folder / STUDY_FILE).is_file() else run_is_sent(folder, store)
+
+
+def missing_in(store: Store, folders: Sequence[Path]) -> tuple[list[Path], str | None]:
+    """Those of the folders that the store does not have, and why it could not be asked.
+
+    A receipt counts only where the store knows the run; while the store is away, receipts are all there is.
+    """
+    away = why_away(store)
+    missing = {folder for folder in folders if not is_sent(folder, store)}
+    if away is None and store.file is None:  # else its file was asked by is_sent
+        from asdbench.tracking.client import Client
+
+        try:
+            client = Client(store)
+            for folder in (one for one in folders if one not in missing):
+                if not client.is_there(read_receipt(folder, store).mlflow_run or ""):
+                    missing.add(folder)
+        except Exception as error:  # of MLflow and its drivers
+            away = f"{store.shown}: {reason_of(error, store)}"
+    return [folder for folder in folders if folder in missing], away
 
 
 def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Sequence[Path] = ()) -> Iterator[Synced]:

@@ -1,13 +1,18 @@
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from postgres import free_port, postgres
 
+from asdbench.core.errors import UsageError
+from asdbench.tracking.database import has_run
 from asdbench.tracking.reach import why_away
 from asdbench.tracking.store import Store, store_of
 
@@ -23,8 +28,29 @@ def test_the_store_lies_beside_the_runs_unless_mlflow_is_told_else(tmp_path):
     assert "pw" not in repr(named)
     database = store_of(tmp_path, {"MLFLOW_TRACKING_URI": "sqlite:////data/all.db"})
     assert (database.artifacts, database.beside) == ("file:///data/mlartifacts", False)
+    relative = store_of(tmp_path, {"MLFLOW_TRACKING_URI": "sqlite:///a%20b/all.db?timeout=5"})
+    assert relative.uri == f"sqlite:///{Path.cwd()}/a%20b/all.db?timeout=5"
+    assert relative.artifacts == (Path.cwd() / "a%20b" / "mlartifacts").as_uri()
     chosen = {"MLFLOW_TRACKING_URI": "postgresql://h/x", "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://bucket"}
     assert store_of(tmp_path, chosen).artifacts == "s3://bucket"
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+)
+def test_a_database_that_no_file_holds_is_refused(tmp_path, uri):
+    with pytest.raises(UsageError, match="it names no file"):
+        store_of(tmp_path, {"MLFLOW_TRACKING_URI": uri})
+
+
+def test_a_database_that_is_written_to_is_not_doubted(tmp_path, made_database):
+    assert not has_run(made_database, "0" * 32)
+    with closing(sqlite3.connect(made_database)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert has_run(made_database, "0" * 32)
+        writer.rollback()
+    made_database.write_bytes(b"no database")
+    assert not has_run(made_database, "0" * 32)
 
 
 def test_a_token_of_the_environment_is_no_part_of_a_message(tmp_path):

@@ -103,3 +103,9 @@ def test_trials_are_children_of_their_study_and_sent_once(tmp_path, empty_databa
     assert sorted((point.step, point.value) for point in history) == [(4, 2), (5, 3)]
     names = sorted(entry.path for entry in client.list_artifacts(parent.info.run_id))
     assert names == ["best.toml", "report.html", "study.json"]
+
+    client.delete_run(parent.info.run_id)
+    _write(folder, [*first, _trial(4), _trial(5)])
+    assert send_study(Client(store), folder).outcome == "there"
+    assert study_is_sent(folder, store)
+    assert len(client.search_runs([parent.info.experiment_id])) == 5  # the trials that were there before
