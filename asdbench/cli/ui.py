@@ -15,7 +15,8 @@ def ui(
 ) -> None:
     """Open the MLflow UI on the store of the runs: MLFLOW_TRACKING_URI, else mlflow.db in the folder of runs.
 
-    A database gets a server on this machine alone, which ends with Ctrl-C; of a server the address is opened.
+    A database gets a server on this machine alone, which ends with Ctrl-C or with the terminal; of a server the
+    address is opened.
     """
     from asdbench.core.errors import RequirementError, UsageError
     from asdbench.tracking.reach import why_away
@@ -45,6 +46,6 @@ def ui(
             typer.secho("Ctrl-C ends it.", dim=True, err=True)
             if browser:
                 typer.launch(page.address)
-            page.process.wait()
+            page.wait()
     except KeyboardInterrupt:
         return

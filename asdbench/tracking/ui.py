@@ -1,10 +1,12 @@
 """The web page of a store: MLflow's own server on loopback, for a store that is a database."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections import deque
@@ -22,17 +24,29 @@ STARTS_WITHIN_S = 90.0
 
 @dataclass(frozen=True)
 class Page:
-    """A server that was started. ``address``: of its page."""
+    """A server that was started. ``address``: of its page; ``said``: its last lines."""
 
     address: str
     process: "subprocess.Popen[bytes]"
+    said: deque[bytes]
+    store: Store
+
+    def wait(self) -> None:
+        """Until the server ends, which it does not by itself.
+
+        Raises:
+            AsdbenchError: it has ended.
+        """
+        self.process.wait()
+        raise AsdbenchError(f"MLflow's server ended{_last_of(self.said, self.store)}")
 
 
 @contextmanager
 def served(store: Store, port: int | None = None) -> Iterator[Page]:
     """Start MLflow's server on the store; it ends, with all its processes, when the context does.
 
-    The store's address goes by environment, so that no list of processes shows a password.
+    Meanwhile a closed terminal (SIGHUP) and SIGTERM are a KeyboardInterrupt, as Ctrl-C is. The store's address goes by
+    environment, so that no list of processes shows a password.
 
     Args:
         store: a database.
@@ -53,18 +67,23 @@ def served(store: Store, port: int | None = None) -> Iterator[Page]:
     if store.artifacts:
         environ["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = store.artifacts
     environ.pop("MLFLOW_TRACKING_URI", None)
+    # Nothing is imported from the folder one stands in: neither by Python nor by the server that MLflow starts.
+    environ["PYTHONSAFEPATH"] = "1"
+    libraries = sysconfig.get_path("purelib")
     # One worker is a person's own page; four would take four times the seconds and the memory.
     words = ["server", "--host", "127.0.0.1", "--port", str(chosen), "--workers", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *words], env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{chosen}"
-    try:
-        _await(address, process, store)
-        yield Page(address, process)
-    finally:
-        _end(process)
+    words += ["--uvicorn-opts", f"--app-dir {shlex.quote(libraries)}"]
+    with _ended_by(signal.SIGHUP, signal.SIGTERM):
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "mlflow", *words], env=environ, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        page = Page(f"http://127.0.0.1:{chosen}", process, deque(maxlen=50), store)
+        try:
+            _await(page)
+            yield page
+        finally:
+            _end(process)
 
 
 def _free(port: int | None) -> int:
@@ -77,23 +96,48 @@ def _free(port: int | None) -> int:
     raise UsageError(f"--port {port or FIRST_PORT}: it is taken. Without --port a free one is found.")
 
 
-def _await(address: str, process: "subprocess.Popen[bytes]", store: Store) -> None:
+@contextmanager
+def _ended_by(*kinds: signal.Signals) -> Iterator[None]:
+    """These signals interrupt as Ctrl-C does; one that is ignored (nohup) stays ignored."""
+
+    def interrupt(*_: object) -> None:
+        for kind in before:  # the end is under way
+            signal.signal(kind, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    ours = threading.current_thread() is threading.main_thread()  # elsewhere Python takes no handlers
+    before = {kind: found for kind in kinds if ours and (found := signal.getsignal(kind)) is not signal.SIG_IGN}
+    for kind in before:
+        signal.signal(kind, interrupt)
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _last_of(said: "deque[bytes]", store: Store) -> str:
+    """What the server said last, to stand behind a sentence."""
+    time.sleep(0.2)  # for the thread that reads it
+    lines = [line.decode(errors="replace").strip() for line in said]
+    last = next((line for line in reversed(lines) if line), "")
+    return f": {store.scrubbed(last)}" if last else "."
+
+
+def _await(page: Page) -> None:
     """Until the page answers; what the server says is read all the while, so that its pipe never fills."""
     import requests
 
-    said: deque[bytes] = deque(maxlen=5)
-    threading.Thread(target=said.extend, args=(process.stdout,), daemon=True).start()
+    threading.Thread(target=page.said.extend, args=(page.process.stdout,), daemon=True).start()
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            time.sleep(0.2)
-            last = b"".join(said).decode(errors="replace").strip()
-            raise AsdbenchError(f"MLflow's server ended at once: {store.scrubbed(last)}")
+        if page.process.poll() is not None:
+            raise AsdbenchError(f"MLflow's server ended at once{_last_of(page.said, page.store)}")
         with suppress(requests.RequestException):
-            if requests.get(address + "/health", timeout=1).ok:
+            if requests.get(page.address + "/health", timeout=1).ok:
                 return
         time.sleep(0.1)
-    raise AsdbenchError(f"MLflow's server does not answer at {address} within {STARTS_WITHIN_S:.0f} s.")
+    raise AsdbenchError(f"MLflow's server does not answer at {page.address} within {STARTS_WITHIN_S:.0f} s.")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
