@@ -52,6 +52,7 @@ def made_study(trials=(), **more):
     """A study's record: what follows from the trials is worked out, the rest filled in."""
     given = {
         "name": "made",
+        "id": "1" * 32,
         "asked": {"extractor": ["raw-mel"], "scorer": ["knn"], "dataset": ["synthetic"], "profile": "auto"},
         "dataset": "synthetic",
         "fingerprint": "0" * 16,

@@ -86,7 +86,7 @@ def notes(tuning: Tuning) -> Iterator[str]:
         )
     if not tuning.is_grid and tuning.space.default is None:
         yield "the default configuration does not lie in the space, so no trial tells what tuning gains over it."
-    if tuning.asked.per_machine:
+    if not tuning.admissible:
         yield (f"{tuning.machines[0]} is tuned alone: under the first-shot rule such parameters are not admissible.")
 
 

@@ -44,7 +44,7 @@ def send_study(client: Client, folder: Path) -> Sent:
         start_ms = min((milliseconds(trial.started_at) for _, trial in trials.values()), default=2**62)
         entry = study_entry(study, start_ms)
         # The study itself, not its record, which changes with every trial.
-        key = digest([study.name, study.fingerprint, study.storage], 32)
+        key = digest([study.name, study.fingerprint, study.id], 32)
         run = client.open(experiment, entry, key)
         client.fill(run, entry)
         sent = dict(receipt.trials)

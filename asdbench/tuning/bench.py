@@ -1,11 +1,14 @@
 """What the trials of one process share: the open recordings, and how a trial's parameters become runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
+from asdbench.datasets.challenge import require_split
+from asdbench.datasets.folder import folders_below
 from asdbench.harness.plan import Plan, make_plan, replan
 from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
@@ -70,6 +73,21 @@ class Bench:
     def _made(self) -> list[str]:
         entry = self._catalog.entries["datasets"].get(self.data.asked)
         return [self.data.asked] if entry is not None and entry.challenge is None else []
+
+    @cached_property
+    def is_one_of_several(self) -> bool:
+        """Whether ``--machine`` left one machine type of a data set that has others."""
+        return len(self.data.table.machines) == 1 and bool(self.spec.machine) and len(self._machines_there()) > 1
+
+    def _machines_there(self) -> Collection[str]:
+        """All machine types of the data set, whatever ``--machine`` says."""
+        entry = self._catalog.entries["datasets"].get(self.data.asked)
+        if entry is None:
+            return folders_below(Path(self.data.asked).expanduser())
+        if entry.challenge is None:
+            return folders_below(self.data.table.clips[0].path.parents[2])  # made by a card
+        split = require_split(self.data.asked, entry.challenge, self.data.split, ())
+        return entry.challenge.splits[split].machines  # type: ignore[index]
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from asdbench.core.uris import without_credentials
 from asdbench.harness.machine import environment
 from asdbench.tuning import selection
 from asdbench.tuning.claims import RECORD, WORKER, history, settled
+from asdbench.tuning.identity import identity_in, identity_of, require_own
 from asdbench.tuning.record import STUDY_FILE, TRIALS, State, StudyRecord, TrialRecord
 from asdbench.tuning.study import Tuning
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 def write_trial(folder: Path, record: TrialRecord) -> None:
     """Write ``trials/NNNN.json`` whole."""
-    write_text(_file(folder, record.number), record.model_dump_json(indent=2) + "\n")
+    write_text(_file(folder, record.number), _text(record))
+
+
+def _text(record: TrialRecord) -> str:
+    return record.model_dump_json(indent=2) + "\n"
 
 
 def _file(folder: Path, number: int) -> Path:
@@ -55,14 +60,27 @@ def _record(study: "Study", trial: "FrozenTrial") -> TrialRecord:
 
 
 def write_study(tuning: Tuning, study: "Study", importances: dict[str, float] | None = None) -> StudyRecord:
-    """Bring the study's files up to date with its storage; the records of other machines' trials come too."""
+    """Bring the study's files up to date with its storage; the records of other machines' trials come too.
+
+    Raises:
+        UsageError: the folder is another study's by now.
+    """
+    identity = identity_of(study)
+    require_own(tuning.folder, identity_in(tuning.folder), identity)
     trials = trial_records(study)
     for trial in trials:
-        if not _file(tuning.folder, trial.number).is_file():
+        if not _is_written(tuning.folder, trial):
             write_trial(tuning.folder, trial)
-    record = study_record(tuning, trials, importances or {})
+    record = study_record(tuning, identity, trials, importances or {})
     write_text(tuning.folder / STUDY_FILE, record.model_dump_json(indent=2) + "\n")
     return record
+
+
+def _is_written(folder: Path, record: TrialRecord) -> bool:
+    try:
+        return _file(folder, record.number).read_text(encoding="utf-8") == _text(record)
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
 
 
 @cache
@@ -70,13 +88,16 @@ def _git_commit() -> str | None:
     return environment("cpu", None).git_commit
 
 
-def study_record(tuning: Tuning, trials: Sequence[TrialRecord], importances: dict[str, float]) -> StudyRecord:
+def study_record(
+    tuning: Tuning, identity: str, trials: Sequence[TrialRecord], importances: dict[str, float]
+) -> StudyRecord:
     """The study as its trials stand now."""
     table = tuning.bench.data.table
     states = [trial.state for trial in trials]
     objectives = list(tuning.asked.objectives)
     return StudyRecord(
         name=tuning.name,
+        id=identity,
         asked=tuning.bench.asked,
         dataset=table.name,
         fingerprint=table.fingerprint,
@@ -88,7 +109,7 @@ def study_record(tuning: Tuning, trials: Sequence[TrialRecord], importances: dic
         pruner=tuning.pruner,
         space=tuning.space.described(),
         defaults=tuning.space.defaults,
-        admissible=not tuning.asked.per_machine,
+        admissible=tuning.admissible,
         storage=without_credentials(tuning.asked.storage),
         git_commit=_git_commit(),
         counts={state: states.count(state) for state in get_args(State)},

@@ -79,6 +79,7 @@ class StudyRecord(Model):
 
     schema_version: Literal[1] = 1
     name: str
+    id: str = Field(description="Drawn when the study was made; another one of the same name has another.")
     asked: dict[str, Any] = Field(description="The run file that trials start from, without what is tuned.")
     dataset: str = Field(description="Name of the data set.")
     fingerprint: str = Field(description="Digest of its recordings.")
@@ -90,7 +91,7 @@ class StudyRecord(Model):
     pruner: str
     space: dict[str, dict[str, Any]] = Field(description="By 'component.param': low, high, log, step; or choices.")
     defaults: dict[str, Any] = Field(description="The value that each of them has without tuning.")
-    admissible: bool = Field(description="False where parameters were tuned for one machine type alone.")
+    admissible: bool = Field(description="False where parameters were tuned for one machine type of several alone.")
     storage: str = Field(description="Where Optuna keeps it, without credentials.")
     git_commit: str | None
     counts: dict[State, int]

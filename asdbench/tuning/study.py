@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -16,6 +17,7 @@ from asdbench.core.uris import without_credentials
 from asdbench.harness.spec import RunSpec
 from asdbench.tuning.bench import Bench
 from asdbench.tuning.conduct import UNIT, Unit, units
+from asdbench.tuning.identity import give_identity, identity_in, identity_of, require_own
 from asdbench.tuning.methods import PRUNERS, SAMPLERS, make_pruner, require_method
 from asdbench.tuning.record import RUNS, Objective
 from asdbench.tuning.storage import DEFAULT, open_storage, quiet_optuna
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 STUDIES = "studies"
 TERMS = "asdbench"  # user attribute of the study
 TRIALS_UNLESS_ASKED = 50
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a folder's too
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Tuning:
 
     def __post_init__(self) -> None:
         asked = self.asked
+        if asked.study is not None:
+            require_name(asked.study)
         require_method("--sampler", asked.sampler, SAMPLERS)
         require_method("--pruner", self.pruner, PRUNERS)
         if len(asked.objectives) > 1 and self.pruner != "none":
@@ -90,6 +95,7 @@ class Tuning:
                 f"--grid: none of {', '.join(self.bench.space.dimensions)} has an end of values.\n"
                 "Give steps or choices: --space COMPONENT.PARAM=LOW:HIGH:STEP or COMPONENT.PARAM=A,B,C"
             )
+        require_name(self.name)
 
     @property
     def is_grid(self) -> bool:
@@ -173,14 +179,20 @@ class Tuning:
     @property
     def name(self) -> str:
         """As asked for; else readable, and ending in the digest of the terms."""
-        if self.asked.study:
-            of_machine = f"-{self.machines[0]}" if self.asked.per_machine else ""
-            return self.asked.study + of_machine
+        if self.asked.study is not None:
+            return "-".join(
+                [self.asked.study, *(_plain(machine) for machine in self.machines if self.asked.per_machine)]
+            )
         spec = self.bench.spec
         parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.bench.data.table.name]
         parts += self.machines if self.asked.per_machine else []
-        readable = re.sub(r"[^A-Za-z0-9._+-]+", ".", "-".join(filter(None, parts)))[:80]
+        readable = _plain("-".join(filter(None, parts))).lstrip("._+-")[:80]
         return f"{readable}-{digest(self.terms, 8)}"
+
+    @property
+    def admissible(self) -> bool:
+        """Whether the first-shot rule lets such parameters stand: they are those of no machine type alone."""
+        return not (self.asked.per_machine or self.bench.is_one_of_several)
 
     @property
     def folder(self) -> Path:
@@ -201,7 +213,7 @@ class Tuning:
         """The Optuna study, made where it is not there.
 
         Raises:
-            UsageError: a study of that name has other terms.
+            UsageError: a study of that name has other terms, or the folder holds another study.
             StorageError: the storage cannot be reached.
         """
         import optuna
@@ -210,14 +222,15 @@ class Tuning:
         way = optuna.study.StudyDirection
         directions = [way.MAXIMIZE if one == "score" else way.MINIMIZE for one in self.asked.objectives]
         with quiet_optuna():
+            there = identity_in(self.folder)  # first: what has left a record by now is in its storage by now
             storage = open_storage(self.asked.storage)
-            known = [one.study_name for one in storage.get_all_studies()]
-            if self.name in known:
-                study = optuna.load_study(study_name=self.name, storage=storage, pruner=pruner)
-            else:
-                study = optuna.create_study(
-                    study_name=self.name, storage=storage, pruner=pruner, directions=directions, load_if_exists=True
-                )
+            known = {one.study_name for one in storage.get_all_studies()}
+            if self.name not in known:
+                require_own(self.folder, there, None)
+                with suppress(optuna.exceptions.DuplicatedStudyError):  # another worker was faster
+                    give_identity(optuna.create_study(study_name=self.name, storage=storage, directions=directions))
+            study = optuna.load_study(study_name=self.name, storage=storage, pruner=pruner)
+            require_own(self.folder, there, identity_of(study))
             before = study.user_attrs.get(TERMS)
             if before is None:
                 study.set_user_attr(TERMS, self.terms)
@@ -232,6 +245,24 @@ class Tuning:
             f"The study '{self.name}' in {without_credentials(self.asked.storage)} has other terms. {told}.\n"
             "Ask for the same to go on with it, or give this one another name: --study NAME"
         )
+
+
+def require_name(name: str) -> None:
+    """Check the name of a study, which is the name of a folder as well.
+
+    Raises:
+        UsageError: it cannot be.
+    """
+    if not NAME.fullmatch(name):
+        shown = name if len(name) <= 40 else f"{name[:40]}... ({len(name)} letters)"
+        raise UsageError(
+            f"--study {shown!r} is no name of a study. Accepted: up to 100 letters, digits and . _ + - that begin "
+            "with a letter or a digit."
+        )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]+", ".", name)
 
 
 def _short(before: object, now: object) -> str:

@@ -30,15 +30,15 @@ def _trial(number, state="done", reason=""):
     )  # fmt: skip
 
 
-def _write(folder, trials):
+def _write(folder, trials, identity="1" * 32):
     for trial in trials:
         write_text(folder / "trials" / f"{trial.number:04d}.json", trial.model_dump_json())
     states = [trial.state for trial in trials]
     done = {trial.number: trial.values[0] for trial in trials if trial.state == "done"}
     best = max(done, key=lambda number: done[number])
     study = StudyRecord(
-        name="simclr-knn", asked={"extractor": ["simclr"], "scorer": ["knn"], "params": {}}, dataset="synthetic",
-        fingerprint="f" * 32, protocol="dcase2023", machines=["fan", "valve"], seeds=[0, 1],
+        name="simclr-knn", id=identity, asked={"extractor": ["simclr"], "scorer": ["knn"], "params": {}},
+        dataset="synthetic", fingerprint="f" * 32, protocol="dcase2023", machines=["fan", "valve"], seeds=[0, 1],
         objectives=["score", "seconds"], sampler="tpe", pruner="median",
         space={"knn.n_neighbors": {"low": 1, "high": 9}}, defaults={"knn.n_neighbors": 1}, admissible=True,
         storage="postgresql://h/optuna", git_commit="c" * 40,
@@ -104,8 +104,12 @@ def test_trials_are_children_of_their_study_and_sent_once(tmp_path, empty_databa
     names = sorted(entry.path for entry in client.list_artifacts(parent.info.run_id))
     assert names == ["best.toml", "report.html", "study.json"]
 
+    _write(tmp_path / "elsewhere" / "simclr-knn", [_trial(0, reason="elsewhere")], "2" * 32)  # another study, of the same name
+    assert send_study(Client(store), tmp_path / "elsewhere" / "simclr-knn").mlflow_run != parent.info.run_id
+
     client.delete_run(parent.info.run_id)
     _write(folder, [*first, _trial(4), _trial(5)])
     assert send_study(Client(store), folder).outcome == "there"
     assert study_is_sent(folder, store)
-    assert len(client.search_runs([parent.info.experiment_id])) == 5  # the trials that were there before
+    # The trials that were there before, and the other study with its trial.
+    assert len(client.search_runs([parent.info.experiment_id])) == 5 + 2

@@ -1,13 +1,19 @@
 """``asdbench tune`` from end to end, on small synthetic recordings."""
 
 import json
+import shutil
+from statistics import median
 
 import optuna
 import pytest
+from typer.testing import CliRunner
 
-from asdbench.harness import embedding
+from asdbench.cli.app import app
+from asdbench.core.progress import Silent
+from asdbench.harness import RunSpec, embedding
 from asdbench.harness.record import load_record
 from asdbench.tuning import drive
+from asdbench.tuning.bench import Bench
 from asdbench.tuning.conduct import Conductor
 from asdbench.tuning.record import StudyRecord, TrialRecord
 
@@ -32,24 +38,113 @@ def trials_of(study, out):
     return [TrialRecord.model_validate_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
+def study_in(folder):
+    (record,) = (folder / "runs" / "studies").glob("*/study.json")
+    return json.loads(record.read_text())
+
+
 ONLY_KNN = ("--only", "knn", "--space", "knn.n_neighbors=1:12")  # there are 20 training clips
+DEMO = (
+    "--extractor", "raw-mel", "--scorer", "knn", *ONLY_KNN, "--only", "extractor", "--seed", 0, "--seed", 1,
+    "--study", "demo",
+)  # fmt: skip
 
 
-def test_the_best_trial_is_what_run_makes_of_best_toml_to_the_last_digit(tune, cli, tmp_path, official_score_of_files):
-    (study,) = tune(*ONLY_KNN, "--only", "extractor", "--trials", 4, "--seed", 0, "--seed", 1).json["studies"]
-    assert study["counts"]["done"] + study["counts"]["pruned"] == 4
-    trials = trials_of(study, tmp_path)
+@pytest.fixture(scope="module")
+def demo(small_dataset, session_cache, tmp_path_factory):
+    """A folder with a finished study and its storage, and what the command showed; to be looked at only."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("ASDBENCH_CACHE", str(session_cache))
+        patch.setenv("ASDBENCH_TRACKING", "none")
+        words = ["tune", "--dataset", small_dataset, *DEMO, "--trials", 4]
+        shown = CliRunner().invoke(app, [str(word) for word in words])
+    assert shown.exit_code == 0, shown.stderr
+    return folder, shown
+
+
+@pytest.fixture
+def in_copy(demo, tmp_path):
+    """A copy of it, to go on with."""
+    shutil.copytree(demo[0], tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_the_best_trial_is_what_run_makes_of_best_toml_to_the_last_digit(demo, cli, tmp_path, official_score_of_files):
+    study, trials = study_in(demo[0]), trials_of({"name": "demo"}, demo[0])
+    assert [trial.state for trial in trials] == ["done"] * 4
     assert trials[0].params == {"raw-mel.poolings": "mean,std", "knn.n_neighbors": 5}
     assert study["default"] == {"score": trials[0].values[0], "trial": 0}
-    best = max((trial for trial in trials if trial.state == "done"), key=lambda trial: trial.values[0])
-    assert study["best"]["score"] == best.values[0] == study["best_values"][0]
-    runs = cli("run", "--config", study["best_config"], "--out", tmp_path / "again", "--json").json["runs"]
+    best = max(trials, key=lambda trial: trial.values[0])
+    assert study["best"] == {"score": best.values[0], "trial": best.number}
+    folder = demo[0] / "runs" / "studies" / "demo"
+    runs = cli("run", "--config", folder / "best.toml", "--out", tmp_path / "again", "--json").json["runs"]
     assert [run["seed"] for run in runs] == [0, 1]
     assert sum(run["official_score"] for run in runs) / 2 == best.values[0]
     for number, run in enumerate(runs):
-        own = tmp_path / "runs" / "studies" / study["name"] / "runs" / best.runs[number]
+        own = folder / "runs" / best.runs[number]
         assert load_record(own).results.official_score == run["official_score"]
         assert official_score_of_files(own / "scores") == pytest.approx(run["official_score"], abs=1e-12)
+
+
+def test_what_is_shown_says_how_far_it_is_and_where_to_go_on(demo):
+    folder, shown = demo
+    lines = shown.stderr.splitlines()
+    assert "4 trials over" in lines[0]
+    assert lines[1].startswith("1 of 4, trial 0: ")
+    assert lines[1].endswith("the best so far")
+    for words in ("default", "best", "leave-one-out", "knn.n_neighbors", "best.toml", "report.html"):
+        assert words in shown.stdout
+    assert "asdbench run --config" in shown.stdout.replace("\n", " ")
+    assert "Trial 0 finished" not in shown.stderr, "Optuna's own log stays off the screen"
+    assert "asdbench study report" in (folder / "runs" / "studies" / "demo" / "report.html").read_text()
+    assert StudyRecord.model_validate(study_in(folder)).counts["done"] == 4
+
+
+def test_optuna_itself_reads_the_study(demo):
+    folder, _ = demo
+    found = optuna.load_study(study_name="demo", storage=f"sqlite:///{folder / 'optuna.db'}")
+    best = study_in(folder)["best"]
+    assert (found.best_value, found.best_trial.number) == (best["score"], best["trial"])
+    assert found.best_params == trials_of({"name": "demo"}, folder)[best["trial"]].params
+
+
+def test_a_study_goes_on_and_another_command_under_its_name_is_refused_with_the_difference(in_copy, tune, monkeypatch):
+    monkeypatch.chdir(in_copy)  # tune went elsewhere
+    refused = tune(*DEMO[4:], "--seed", 2, "--trials", 5, code=2)
+    assert "The study 'demo' in sqlite:///optuna.db has other terms. seeds: [0, 1] there, [0, 1, 2] here" in refused.err
+    assert "--study NAME" in refused.err
+    before = study_in(in_copy)
+    lost, spoilt = (in_copy / "runs" / "studies" / "demo" / "trials" / f"000{number}.json" for number in (1, 2))
+    texts = lost.read_text(), spoilt.read_text()
+    lost.unlink()
+    spoilt.write_text(texts[0])
+    (study,) = tune(*DEMO[4:], "--trials", 5).json["studies"]
+    assert study["counts"]["done"] == 5
+    assert study["id"] == before["id"]
+    assert (lost.read_text(), spoilt.read_text()) == texts, "a record says what the storage says"
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_an_earlier_study_of_the_same_name_left_is_refused_and_kept(in_copy, tune, monkeypatch, gone):
+    monkeypatch.chdir(in_copy)  # tune went elsewhere
+    if gone:
+        (in_copy / "optuna.db").unlink()
+    files = {path: path.read_bytes() for path in (in_copy / "runs").rglob("*") if path.is_file()}
+    refused = tune(*DEMO[4:], "--trials", 1, "--storage", f"sqlite:///{'optuna' if gone else 'other'}.db", code=2)
+    assert "runs/studies/demo holds another study of this name" in refused.err
+    assert "--study NAME" in refused.err
+    assert "--out DIR" in refused.err
+    assert files == {path: path.read_bytes() for path in (in_copy / "runs").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "a/b", "", ".hidden", "a b", "x" * 101, "x" * 98])
+def test_a_study_has_a_name_that_a_folder_can_have(tune, tmp_path, name):
+    whole = ("--per-machine",) if len(name) == 98 else ()  # it is too long with the machine type alone
+    refused = tune(*ONLY_KNN, "--trials", 1, "--study", name, *whole, code=2)
+    assert "is no name of a study. Accepted: up to 100 letters, digits" in refused.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_study_of_scorers_fits_and_embeds_once(tune, tmp_path, monkeypatch):
@@ -59,7 +154,7 @@ def test_a_study_of_scorers_fits_and_embeds_once(tune, tmp_path, monkeypatch):
     monkeypatch.setattr(
         embedding.EmbeddingStage, "_fit_and_embed", lambda self, *rest: (fits.append(rest), real(self, *rest))
     )
-    tune("--only", "scorer", "--trials", 5, scorer=("knn", "lof"))
+    tune("--only", "scorer", "--trials", 3, scorer=("knn", "lof"))
     assert len(fits) == 2, "one for each machine type"
 
 
@@ -80,12 +175,12 @@ def interrupted_at(monkeypatch, number):
 
 @pytest.mark.parametrize("storage", ["sqlite:///a.db", pytest.param("journal:a.log", marks=pytest.mark.slow)])
 def test_a_study_that_was_interrupted_goes_on_to_the_same_trials(tune, tmp_path, monkeypatch, storage):
-    words = ["--trials", 8, *ONLY_KNN, "--pruner", "none"]
+    words = ["--trials", 4, *ONLY_KNN, "--pruner", "none"]
     (whole,) = tune(*words).json["studies"]
     undisturbed = trials_of(whole, tmp_path)
     words += ["--storage", storage, "--out", tmp_path / "two" / "runs"]
     with monkeypatch.context() as patched:
-        interrupted_at(patched, 5)
+        interrupted_at(patched, 3)
         done = tune(*words, code=130)
         assert "the same command goes on" in done.err
     (study,) = tune(*words).json["studies"]
@@ -98,8 +193,6 @@ def test_a_study_that_was_interrupted_goes_on_to_the_same_trials(tune, tmp_path,
     tune(*words)
     after = (tmp_path / "two" / "runs" / "studies" / study["name"] / "study.json").read_text()
     assert json.loads(before)["counts"] == json.loads(after)["counts"], "there is nothing more to do"
-    (more,) = tune("--trials", 9, *words[2:]).json["studies"]
-    assert more["counts"]["done"] == 9
 
 
 def test_a_trial_that_is_refused_is_recorded_and_the_study_goes_on(tune, tmp_path):
@@ -158,18 +251,22 @@ def test_pruning_saves_work_and_keeps_the_best(tune, tmp_path, monkeypatch):
     real = Conductor._do
     monkeypatch.setattr(Conductor, "_do", lambda self, *rest: (scored.append(rest), real(self, *rest))[1])
     words = ("--only", "knn", "--space", "knn.n_neighbors=12,1,11,2,10,3,9,4", "--grid")  # none twice
-    (whole,) = tune(*words).json["studies"]
-    without, scored[:] = len(scored), []
-    (pruned,) = tune(*words, "--pruner", "median").json["studies"]
-    assert pruned["counts"]["pruned"] > 0
-    assert len(scored) == without - pruned["counts"]["pruned"], "of two machine types, one each"
-    assert pruned["best"]["score"] == whole["best"]["score"]
-    given_up = [trial for trial in trials_of(pruned, tmp_path) if trial.state == "pruned"]
-    assert all(list(trial.parts[0]) == ["fan"] and not trial.runs and "after fan" in trial.reason for trial in given_up)
+    (study,) = tune(*words, "--pruner", "median").json["studies"]
+    given_up = [trial for trial in trials_of(study, tmp_path) if trial.state == "pruned"]
+    done = [trial for trial in trials_of(study, tmp_path) if trial.state == "done"]
+    assert len(given_up) == study["counts"]["pruned"] > 0
+    assert len(scored) == 2 * len(done) + len(given_up), "of two machine types, one each"
+    assert study["best"]["score"] == max(trial.values[0] for trial in done)
+    for trial in given_up:
+        assert list(trial.parts[0]) == ["fan"]
+        assert not trial.runs
+        assert "after fan" in trial.reason
+        others = [one.parts[0]["fan"].official_score for one in done if one.number < trial.number]
+        assert trial.parts[0]["fan"].official_score < median(others)
 
 
 def test_several_objectives_leave_a_front(tune, tmp_path):
-    words = ("--objective", "parameters", "--objective", "seconds", *ONLY_KNN, "--trials", 4)
+    words = ("--objective", "parameters", "--objective", "seconds", *ONLY_KNN, "--trials", 3)
     (study,) = tune(*words).json["studies"]
     assert study["objectives"] == ["score", "parameters", "seconds"]
     assert study["pruner"] == "none"
@@ -180,14 +277,40 @@ def test_several_objectives_leave_a_front(tune, tmp_path):
 
 
 def test_per_machine_type_is_a_study_each_and_not_admissible(tune, cli, small_dataset, tmp_path):
-    studies = tune("--per-machine", *ONLY_KNN, "--trials", 3).json["studies"]
-    assert [study["machines"] for study in studies] == [["fan"], ["valve"]]
-    assert not any(study["admissible"] for study in studies)
-    assert "NOT ADMISSIBLE" in (tmp_path / studies[0]["best_config"]).read_text()
-    shown = cli("tune", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--per-machine",
-                *ONLY_KNN, "--trials", 3)  # fmt: skip
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", *ONLY_KNN, "--trials", 2)
+    shown = cli("tune", *words, "--per-machine", "--study", "alone")
     assert shown.out.count("NOT ADMISSIBLE") == 2
     assert "fan is tuned alone" in shown.err
+    for machine in ("fan", "valve"):
+        folder = tmp_path / "runs" / "studies" / f"alone-{machine}"
+        study = json.loads((folder / "study.json").read_text())
+        assert (study["machines"], study["admissible"]) == ([machine], False)
+        assert "NOT ADMISSIBLE" in (folder / "best.toml").read_text()
+
+
+def test_one_machine_type_of_several_is_not_admissible_either(tune, tmp_path):
+    done = tune(*ONLY_KNN, "--machine", "fan", "--trials", 1)
+    (study,) = done.json["studies"]
+    assert study["admissible"] is False
+    assert "fan is tuned alone: under the first-shot rule such parameters are not admissible" in done.err
+    assert "NOT ADMISSIBLE" in (tmp_path / study["best_config"]).read_text()
+
+
+def test_one_machine_type_is_several_by_what_the_data_set_holds(small_dataset, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "fan").symlink_to(small_dataset / "fan")
+    made = {"synthetic.clip_s": 1.0, "synthetic.train_source": 2, "synthetic.train_target": 1, "synthetic.test": 4}
+
+    def is_one_of_several(dataset, *machines, **params):
+        spec = RunSpec(extractor=["raw-mel"], scorer=["knn"], dataset=[str(dataset)], machine=machines, params=params)
+        return Bench(spec, [], [], Silent()).is_one_of_several
+
+    assert is_one_of_several(small_dataset, "fan")
+    assert not is_one_of_several(small_dataset)
+    assert not is_one_of_several(small_dataset, "fan", "valve")
+    assert not is_one_of_several(tmp_path / "one", "fan")
+    assert is_one_of_several("synthetic", "fan", **made, **{"synthetic.machines": "fan,valve"})
+    assert not is_one_of_several("synthetic", "fan", **made, **{"synthetic.machines": "fan"})
 
 
 def test_what_would_meet_every_trial_ends_the_study_at_once(tune):
@@ -205,15 +328,6 @@ def test_the_best_of_several_extractors_keeps_what_concerns_it_alone(tune, cli, 
     assert "n_neighbors = 3" in text
     (run,) = cli("run", "--config", study["best_config"], "--out", tmp_path / "again", "--json").json["runs"]
     assert run["official_score"] == study["best"]["score"]
-
-
-def test_another_command_under_the_same_name_is_refused_with_the_difference(tune):
-    tune(*ONLY_KNN, "--trials", 2, "--study", "mine")
-    refused = tune(*ONLY_KNN, "--trials", 2, "--study", "mine", "--seed", 1, code=2)
-    assert "The study 'mine' in sqlite:///optuna.db has other terms. seeds: [0] there, [1] here" in refused.err
-    assert "--study NAME" in refused.err
-    (study,) = tune(*ONLY_KNN, "--trials", 3, "--study", "mine").json["studies"]
-    assert study["counts"]["done"] == 3
 
 
 @pytest.mark.parametrize(
@@ -234,27 +348,3 @@ def test_what_cannot_be_is_refused_before_anything_is_made(tune, tmp_path, words
     assert message in refused.err
     assert not (tmp_path / "optuna.db").exists()
     assert not (tmp_path / "runs").exists()
-
-
-def test_what_is_shown_says_how_far_it_is_and_where_to_go_on(cli, small_dataset, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    shown = cli(
-        "tune", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", *ONLY_KNN, "--trials", 4
-    )
-    lines = shown.err.splitlines()
-    assert "4 trials over knn.n_neighbors" in lines[0]
-    assert lines[1].startswith("1 of 4, trial 0: ")
-    assert lines[1].endswith("the best so far")
-    for words in ("default", "best", "leave-one-out", "knn.n_neighbors", "best.toml"):
-        assert words in shown.out
-    assert "asdbench run --config" in shown.out.replace("\n", " ")
-    assert "Trial 0 finished" not in shown.err, "Optuna's own log stays off the screen"
-    (record,) = (tmp_path / "runs" / "studies").glob("*/study.json")
-    assert StudyRecord.model_validate_json(record.read_text()).counts["done"] == 4
-
-
-def test_optuna_dashboard_and_optuna_itself_read_the_study(tune):
-    (study,) = tune(*ONLY_KNN, "--trials", 3).json["studies"]
-    found = optuna.load_study(study_name=study["name"], storage="sqlite:///optuna.db")
-    assert found.best_value == study["best"]["score"]
-    assert found.best_params == study["best_params"]
