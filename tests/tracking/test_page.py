@@ -1,8 +1,10 @@
 """``asdbench ui`` over a server that is none of MLflow's, so that its end is seen in a second."""
 
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from postgres import free_port
 
 # Stands in for the interpreter that MLflow's server is started with.
 SERVER = """#!{python}
-import sys
+import os, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -19,6 +21,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
     def log_message(self, *_): pass
 print("no such table: runs", flush=True)
+if "{kind}" == "says its store": print(os.environ["MLFLOW_BACKEND_STORE_URI"], flush=True)
 if "{kind}" == "ends at once": sys.exit(3)
 HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
 """
@@ -93,3 +96,27 @@ def test_a_server_that_does_not_start_is_told_at_once(ui):
     process = ui("ends at once")
     assert process.wait(10) == 1
     assert "MLflow's server ended at once: no such table: runs" in process.stderr.read()
+
+
+def test_a_password_is_neither_in_the_list_of_processes_nor_in_what_the_server_says(ui, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as database:
+
+        def answer():  # as PostgreSQL does before a log-in
+            line, _ = database.accept()
+            with line:
+                line.recv(8)
+                line.sendall(b"N")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"127.0.0.1:{database.getsockname()[1]}/runs"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://ann:s3cret-word@{address}")
+        process = ui("says its store")
+        server = _server_of(process)
+    for pid in (server, process.pid):
+        assert b"s3cret-word" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert b"s3cret-word" in Path(f"/proc/{server}/environ").read_bytes()
+    subprocess.run(["kill", "-9", str(server)], check=True)
+    assert process.wait(10) == 1
+    said = process.stderr.read()
+    assert f"ended: postgresql://{address}" in said
+    assert "s3cret-word" not in said

@@ -3,21 +3,14 @@
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 from browser import chromium
 from made_runs import made_run
-from postgres import free_port, postgres, programs
+from postgres import free_port
 
 from asdbench.tracking.store import store_of
-
-ASDBENCH = [sys.executable, "-m", "asdbench"]
+from asdbench.tracking.sync import sync
 
 
 def _run(cli, small_dataset, out, *words):
@@ -159,65 +152,20 @@ def test_ui_of_a_server_is_its_address_without_the_password(cli, tmp_path, monke
     assert cli("ui", "--out", tmp_path, "--no-browser").out == f"{mlflow_server}\n"
 
 
-def _processes_of(group: int) -> list[str]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (place / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[3]) == group and fields[0] != "Z":  # the session
-                found.append((place / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
-
-
-def _lines_until(process, pattern: str) -> str:
-    for line in process.stdout:
-        if found := re.search(pattern, line):
-            return found[0]
-    raise AssertionError("it ended before it said where the page is")
-
-
 @pytest.mark.slow
-def test_the_page_shows_runs_side_by_side(tmp_path, empty_database):
-    """``asdbench ui`` as a process, on PostgreSQL where there is one, looked at in Chromium and ended by Ctrl-C."""
+def test_the_page_shows_runs_side_by_side(tmp_path, mlflow_server):
+    """What ``asdbench ui`` starts, looked at in Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
     if chromium() is None:
         pytest.skip("no Chromium on this machine: no browser test")
-    kind = "postgresql" if programs() else "sqlite"
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    store = store_of(tmp_path, {"MLFLOW_TRACKING_URI": mlflow_server, "MLFLOW_EXPERIMENT_NAME": "side by side"})
     made_run(tmp_path, "raw-mel", "knn", seed=0)
     made_run(tmp_path, "simclr", "knn", seed=0, parameters=11_000_000, quality=1.6)
-    with postgres() if kind == "postgresql" else nullcontext() as uri:
-        environ = {**os.environ} | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
-        synced = subprocess.run(
-            [*ASDBENCH, "track", "sync", "--out", tmp_path], env=environ, capture_output=True, text=True, check=False
-        )
-        assert synced.returncode == 0, synced.stderr
-        assert "2 sent" in synced.stdout
-        process = subprocess.Popen(
-            [*ASDBENCH, "ui", "--out", tmp_path, "--no-browser", "--port", str(free_port())],
-            env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            address = _lines_until(process, r"http://127.0.0.1:\d+$")
-            server = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
-            words = " ".join(_processes_of(server))
-            assert "mlflow" in words
-            assert "s3cret" not in words
-            _look(playwright, address, os.environ.get("ASDBENCH_TEST_PICTURES"), kind)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
-            deadline = time.monotonic() + 5
-            while left := _processes_of(server):
-                assert time.monotonic() < deadline, left
-                time.sleep(0.1)
-            assert "s3cret" not in process.stderr.read()
-        finally:
-            process.kill()
+    assert [done.state for done in sync(tmp_path, store)] == ["sent", "sent"]
+    _look(playwright, mlflow_server, os.environ.get("ASDBENCH_TEST_PICTURES"))
 
 
-def _look(playwright, address: str, pictures: str | None, kind: str) -> None:
+def _look(playwright, address: str, pictures: str | None) -> None:
     """The list of runs, and the page that compares two of them."""
     import requests
 
@@ -225,7 +173,7 @@ def _look(playwright, address: str, pictures: str | None, kind: str) -> None:
         return requests.post(f"{address}/api/2.0/mlflow/{path}", json=body, timeout=20).json()
 
     found = requests.get(
-        f"{address}/api/2.0/mlflow/experiments/get-by-name", {"experiment_name": "synthetic"}, timeout=20
+        f"{address}/api/2.0/mlflow/experiments/get-by-name", {"experiment_name": "side by side"}, timeout=20
     ).json()["experiment"]["experiment_id"]
     runs = ask("runs/search", {"experiment_ids": [found], "max_results": 100})["runs"]
     parents = [
@@ -244,7 +192,7 @@ def _look(playwright, address: str, pictures: str | None, kind: str) -> None:
             page.get_by_text(name, exact=True).first.wait_for()
         if pictures:
             page.wait_for_timeout(3000)
-            page.screenshot(path=f"{pictures}/runs-{kind}.png")
+            page.screenshot(path=f"{pictures}/runs.png")
         names = ",".join(f'"{run}"' for run in parents)
         page.goto(f'{address}/#/compare-runs?runs=[{names}]&experiments=["{found}"]')
         page.get_by_text("official_score", exact=True).first.wait_for()
@@ -253,11 +201,11 @@ def _look(playwright, address: str, pictures: str | None, kind: str) -> None:
             assert word in text
         if pictures:
             page.wait_for_timeout(3000)
-            page.screenshot(path=f"{pictures}/compare-{kind}.png", full_page=True)
+            page.screenshot(path=f"{pictures}/compare.png", full_page=True)
             page.goto(f"{address}/#/experiments/{found}/runs/{parents[0]}/model-metrics")
             page.wait_for_timeout(6000)
-            page.screenshot(path=f"{pictures}/metrics-{kind}.png", full_page=True)
+            page.screenshot(path=f"{pictures}/metrics.png", full_page=True)
             page.goto(f"{address}/#/experiments/{found}/runs/{parents[0]}")
             page.wait_for_timeout(6000)
-            page.screenshot(path=f"{pictures}/run-{kind}.png", full_page=True)
+            page.screenshot(path=f"{pictures}/run.png", full_page=True)
         browser.close()
