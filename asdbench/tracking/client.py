@@ -2,26 +2,37 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from asdbench.tracking.entry import COMPLETE_TAG, KEY_TAG, RECORD_TAG, DatasetInput, Entry
+from asdbench.core.digests import digest
+from asdbench.tracking.alone import alone
+from asdbench.tracking.entry import COMPLETE_TAG, KEY_TAG, RECORD_TAG, DatasetInput, Entry, key_text
 from asdbench.tracking.quiet import quiet
 from asdbench.tracking.store import Store
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 PARAMS_AT_ONCE, METRICS_AT_ONCE = 100, 800  # MLflow takes 1000 of all, tags included, in one request
 PARENT = "mlflow.parentRunId"
+TABLES_S = 120.0  # that a new database may take to be made
+BYTES_PER_S, FILES_PER_S = 1e6, 5.0  # of the slowest line that files are sent over
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else its page opens on prompts and traces
 
 
 class Client:
-    """A store, spoken to through ``MlflowClient`` alone: no state of MLflow's own is touched."""
+    """A store, spoken to through ``MlflowClient`` alone: no state of MLflow's own is touched.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: where to.
+        watch: told before each request how many seconds it may take more than others, and None after it.
+    """
+
+    def __init__(self, store: Store, watch: Callable[[float | None], None] = lambda _: None) -> None:
         quiet()
         import mlflow.store.db.utils
         from mlflow import MlflowClient
@@ -29,7 +40,14 @@ class Client:
         mlflow.store.db.utils.MAX_RETRY_COUNT = 2  # else a wrong password is tried for two minutes
 
         self.store = store
-        self._client = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+        # Two that make the tables of one file at once would be in each other's way.
+        with nullcontext() if store.file is None else alone(store.file):
+            watch(TABLES_S)
+            try:
+                plain = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+            finally:
+                watch(None)
+        self._client = _Watched(plain, watch)
         self._experiments: dict[str, str] = {}
 
     def experiment(self, dataset: str) -> tuple[str, str]:
@@ -95,7 +113,7 @@ class Client:
         if found is not None:
             return found
         user = {"mlflow.user": _user()}
-        return self._client.create_run(experiment, entry.start_ms, {**user, **identity}, entry.name)
+        return cast("Run", self._client.create_run(experiment, entry.start_ms, {**user, **identity}, entry.name))
 
     def fill(self, run: "Run", entry: Entry) -> None:
         """Write parameters, metrics, tags and inputs. Repeated, it changes nothing: same values, steps and times."""
@@ -120,19 +138,44 @@ class Client:
 
     def upload(self, run: "Run", place: Path, folder: str | None = None) -> None:
         """Copy a file, or what a folder holds, to the run's artifacts."""
+        files = [path for path in (place.rglob("*") if place.is_dir() else (place,)) if path.is_file()]
+        client = self._client.taking(sum(path.stat().st_size / BYTES_PER_S + 1 / FILES_PER_S for path in files))
         if place.is_dir():
-            self._client.log_artifacts(run.info.run_id, str(place), folder)
+            client.log_artifacts(run.info.run_id, str(place), folder)
         else:
-            self._client.log_artifact(run.info.run_id, str(place), folder)
+            client.log_artifact(run.info.run_id, str(place), folder)
 
     def run(self, run_id: str) -> "Run":
         """A run by its id."""
-        return self._client.get_run(run_id)
+        return cast("Run", self._client.get_run(run_id))
+
+
+class _Watched:
+    """MLflow's client, of which somebody is told when a request begins and ends."""
+
+    def __init__(self, plain: "MlflowClient", watch: Callable[[float | None], None], more_s: float = 0.0) -> None:
+        self._plain, self._watch, self._more_s = plain, watch, more_s
+
+    def taking(self, more_s: float) -> "_Watched":
+        """The same for a request that may take so much longer."""
+        return _Watched(self._plain, self._watch, more_s)
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(*words: Any, **options: Any) -> Any:
+            self._watch(self._more_s)
+            try:
+                return getattr(self._plain, name)(*words, **options)
+            finally:
+                self._watch(None)
+
+        return ask
 
 
 def key_of(entry: Entry) -> str:
-    """What the run is called among those of the same record."""
-    return entry.key or "run"
+    """What the run is called among those of the same record: a text that a filter of MLflow's can hold."""
+    key = entry.key or "run"
+    plain = key_text(key)
+    return plain if plain == key else f"{plain[:200]}-{digest([key], 8)}"
 
 
 def is_complete(run: "Run") -> bool:

@@ -1,15 +1,13 @@
 """Send one run, with all that lies in its folder, once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from asdbench.core.digests import digest, file_digest
-from asdbench.core.locks import exclusive
-from asdbench.core.places import cache_root
+from asdbench.core.digests import file_digest
 from asdbench.harness.record import FILE, load_record
+from asdbench.tracking.alone import alone
 from asdbench.tracking.client import Client, is_complete
 from asdbench.tracking.receipts import (
     RUN_FILES,
@@ -23,8 +21,6 @@ from asdbench.tracking.receipts import (
 from asdbench.tracking.runs import run_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mlflow.entities import Run
 
 Outcome = Literal["sent", "there"]
@@ -99,11 +95,3 @@ def stays_deleted(client: Client, receipt: Receipt) -> bool:
     """Whether somebody has deleted the run on MLflow's page: what is added to its folder does not bring it back."""
     known = receipt.mlflow_run
     return bool(known) and client.is_there(known or "") and client.run(known or "").info.lifecycle_stage == "deleted"
-
-
-@contextmanager
-def alone(folder: Path) -> "Iterator[None]":
-    """No other sender on this machine is at the same folder."""
-    lock = cache_root() / "locks" / f"track-{digest([str(folder.resolve())])}.lock"
-    with exclusive(lock):
-        yield

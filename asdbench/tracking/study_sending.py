@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asdbench.core.digests import digest, file_digest
 from asdbench.core.errors import AsdbenchError
+from asdbench.tracking.alone import alone
 from asdbench.tracking.client import Client, is_complete
 from asdbench.tracking.entry import milliseconds
 from asdbench.tracking.receipts import (
@@ -15,7 +16,7 @@ from asdbench.tracking.receipts import (
     study_is_sent,
     write_receipt,
 )
-from asdbench.tracking.sending import Sent, alone, stays_deleted
+from asdbench.tracking.sending import Sent, stays_deleted
 from asdbench.tracking.studies import study_entry, trial_entry
 from asdbench.tuning.record import STUDY_FILE, TRIALS, StudyRecord, TrialRecord
 

@@ -168,7 +168,9 @@ def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_p
     _assert_whole(store, folder, tmp_path)
 
 
-def test_two_senders_at_once_send_it_once(tmp_path, store):
+def test_two_senders_at_once_send_it_once_whatever_their_caches(tmp_path, store, monkeypatch):
+    caches = iter(range(100))
+    monkeypatch.setattr("asdbench.tracking.alone.cache_root", lambda: tmp_path / f"cache-{next(caches)}")
     folders = [_made(tmp_path, seed=seed) for seed in range(3)]
     outcomes = []
 
@@ -184,6 +186,22 @@ def test_two_senders_at_once_send_it_once(tmp_path, store):
     assert sorted(outcomes) == ["sent"] * 3 + ["there"] * 3
     for folder in folders:
         _assert_whole(store, folder, tmp_path)
+
+
+def test_a_machine_type_may_have_any_name(tmp_path, store):
+    names = ("fan 'old'", 'b"c', "d`e", "f%g")
+    folder = _made(tmp_path, machines=names)
+    assert send_run(Client(store), folder, dict).outcome == "sent"
+    _, (parent,), children = _contents(store)
+    assert {run.data.tags["machine"] for run in children[parent.info.run_id]} == set(names)
+    (folder / "tracking.json").unlink()
+    assert send_run(Client(store), folder, dict).outcome == "there"
+
+
+def test_runs_in_a_folder_that_takes_no_locks_are_sent(tmp_path, store):
+    folder = _made(tmp_path)
+    (tmp_path / ".locks").touch()  # no folder can be made in its place
+    assert send_run(Client(replace(store, uri=f"sqlite:///{tmp_path}/mlflow.db")), folder, dict).outcome == "sent"
 
 
 def test_experiments_are_the_data_sets_unless_one_is_named(tmp_path, store):
