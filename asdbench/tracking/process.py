@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from asdbench.tracking.reach import why_away
+from asdbench.tracking.reach import why_away, why_lost
 from asdbench.tracking.reasons import reason_of
 from asdbench.tracking.receipts import write_reason
 from asdbench.tracking.store import Store, store_of
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 NICE = 10  # the runs come first
 EVERY_S = 0.25
-PATIENT_S = 20.0  # how long a store may be silent while the command has other work ...
-IMPATIENT_S = 0.25  # ... and when it only waits for us; then the store is asked whether it is there
-LONGEST_S = 300.0  # of one run, whatever the store says
+# How long one request may go without an answer before the store is asked whether it is there, and how long at all:
+PATIENT_S, LONGEST_S = 20.0, 300.0  # while the command has other work
+IMPATIENT_S, LAST_S = 0.25, 5.0  # when it only waits for us
 
 
 class Sender:
@@ -50,6 +50,7 @@ class Sender:
         self._one_at_a_time = threading.Lock()
         self._ended = threading.Event()  # the command gives no more
         self._since: float | None = None  # when the request to the store began that is not answered yet
+        self._more_s = 0.0  # how much longer than others it may take
 
     def work(self) -> None:
         """Until the input ends, or the store is away."""
@@ -66,18 +67,15 @@ class Sender:
             if message is None:
                 return
             folder = Path(message.get("run") or message["study"])
-            self._since = time.monotonic()
             try:
                 assert client is not None, self._refused
                 outcome = _send(client, message)
             except Exception as error:  # of MLflow, its drivers, the disk: a run is never lost by it
-                self._since = None
                 reason = self._why(error)
                 with suppress(Exception):
                     write_reason(folder, self._store, reason)
                 self._say(folder=str(folder), sent=False, reason=reason)
             else:
-                self._since = None
                 self._say(folder=str(folder), sent=outcome == "sent")
 
     _refused = ""
@@ -85,21 +83,25 @@ class Sender:
     def _connected(self) -> "Client | None":
         from asdbench.tracking.client import Client
 
-        self._since = time.monotonic()
         try:
-            client = Client(self._store)
+            return Client(self._store, self._note)
         except Exception as error:
             self._refused = self._why(error)
             return None
-        finally:
-            self._since = None
-        return client
+
+    def _note(self, more_s: float | None) -> None:
+        """A request begins, or (None) has ended."""
+        self._more_s = more_s or 0.0
+        self._since = None if more_s is None else time.monotonic()
 
     def _why(self, error: Exception) -> str:
-        """The reason in one line without credentials; gives up where the store has gone."""
-        away = why_away(self._store)
-        if away is not None:
-            self._give_up(away)
+        """The reason in one line without credentials; gives up where the store has gone.
+
+        While the command has other work a store that is there, but slow or locked, may come round.
+        """
+        lost = why_lost(self._store, error) if self._ended.is_set() else why_away(self._store)
+        if lost is not None:
+            self._give_up(lost)
         return reason_of(error, self._store)
 
     def _give_up(self, reason: str) -> None:
@@ -114,10 +116,11 @@ class Sender:
             since = self._since
             if since is None:
                 continue
-            patience = IMPATIENT_S if self._ended.is_set() else PATIENT_S
+            patience, longest = (IMPATIENT_S, LAST_S) if self._ended.is_set() else (PATIENT_S, LONGEST_S)
+            longest += self._more_s
             lasts_s = time.monotonic() - since
-            if lasts_s > LONGEST_S:
-                self._give_up(f"{self._store.shown} took more than {LONGEST_S:.0f} s for one run")
+            if lasts_s > longest and self._since == since:
+                self._give_up(f"{self._store.shown} took more than {longest:.0f} s for one request")
             if lasts_s > patience:
                 away = why_away(self._store)
                 if away is not None and self._since == since:

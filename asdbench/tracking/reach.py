@@ -4,7 +4,6 @@ import socket
 import struct
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from asdbench.tracking.store import Store
 
@@ -26,12 +25,34 @@ def why_away(store: Store, within_s: float = WITHIN_S) -> str | None:
     ask = _ask_http if store.is_server else _ask_database if scheme in PORTS else None
     if ask is None:
         return None
+    if ask is _ask_database:
+        import sqlalchemy  # noqa: F401  # loaded before the time runs
     reason: list[str | None] = []
     # In a thread, because looking up a name has no limit of its own.
     worker = threading.Thread(target=lambda: reason.append(_said(ask, store, within_s)), daemon=True)
     worker.start()
     worker.join(within_s)
     return reason[0] if reason else f"{store.shown} does not answer within {within_s:g} s"
+
+
+def why_lost(store: Store, error: BaseException) -> str | None:
+    """Why no other request need be tried after one that ended in this error; None where the store is there.
+
+    A store that answers when it is asked whether it is there, but takes no request in its time, is lost too, and so is
+    a database that somebody else holds locked.
+    """
+    away = why_away(store)
+    if away is not None:
+        return away
+    seen: BaseException | None = error
+    while seen is not None:
+        kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(seen).__mro__}
+        if kinds & {"requests.Timeout", "builtins.TimeoutError"} or (
+            "sqlite3.OperationalError" in kinds and "locked" in str(seen)
+        ):
+            return f"{store.shown} does not answer: {store.scrubbed(_root(error))}"
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def _said(ask: "Callable[[str, float], None]", store: Store, within_s: float) -> str | None:
@@ -58,19 +79,24 @@ def _ask_http(uri: str, within_s: float) -> None:
 
 
 def _ask_database(uri: str, within_s: float) -> None:
-    parts = urlsplit(uri)
-    scheme = parts.scheme.partition("+")[0].lower()
-    query = parse_qs(parts.query)
-    host = parts.hostname or query.get("host", [""])[0]
-    port = parts.port or int(query.get("port", [PORTS[scheme]])[0])
+    from sqlalchemy.engine import make_url
+
+    url = make_url(uri)  # as MLflow reads it
+    scheme = url.get_backend_name()
+    host = url.host or _first(url.query.get("host", ""))
+    port = url.port or int(_first(url.query.get("port", "")) or PORTS[scheme])
     if host.startswith("/"):
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(within_s)
             line.connect(f"{host}/.s.PGSQL.{port}" if scheme == "postgresql" else host)
             _greet(line, scheme)
         return
-    with socket.create_connection((unquote(host) or "localhost", port), within_s) as line:
+    with socket.create_connection((host or "localhost", port), within_s) as line:
         _greet(line, scheme)
+
+
+def _first(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else value[0]
 
 
 def _greet(line: socket.socket, scheme: str) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import FILE
-from asdbench.tracking.reach import why_away
+from asdbench.tracking.reach import why_away, why_lost
 from asdbench.tracking.reasons import reason_of
 from asdbench.tracking.receipts import read_receipt, run_is_sent, study_is_sent, write_reason
 from asdbench.tracking.store import Store
@@ -101,7 +101,7 @@ def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Se
             is_study = (folder / STUDY_FILE).is_file()
             done = send_study(client, folder) if is_study else send_run(client, folder, trained.folders)
         except Exception as error:  # of MLflow and its drivers, of a damaged record: the others are sent all the same
-            reason = why_away(store)
+            reason = why_lost(store, error)
             if reason is not None:
                 _tell(folders[number:], store, reason)
                 raise StoreAwayError(_away(reason)) from error
