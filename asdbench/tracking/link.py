@@ -5,13 +5,14 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from asdbench.core.progress import Progress
 from asdbench.tracking.receipts import run_is_sent, study_is_sent, write_reason
@@ -20,6 +21,7 @@ from asdbench.tracking.store import Store
 Trained = Callable[[], Mapping[Path, Sequence[str]]]
 SILENT_S = 20.0  # a sender says that it lives several times a second; one that was stopped is given up
 ENDED = "the sender's process ended before its work was done"
+TAIL = 4096  # bytes of what it said last
 STOPPED = "the sender's process does not move"
 INTERRUPTED = "the command was interrupted"
 
@@ -40,6 +42,7 @@ class Link:
         self._out = out
         self._open: Counter[Path] = Counter()  # a folder may be handed over again before it is settled
         self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[bytes] | None = None  # what the process writes to its standard error
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
@@ -50,12 +53,21 @@ class Link:
 
     def start(self) -> None:
         """Start the sender, so that it is ready when the first run is."""
-        if self._process is not None:
+        if self._process is not None or self.away is not None:
             return
+        try:
+            self._launch()
+        except Exception as error:  # no memory, no room for a file, too many processes: the runs go on
+            self.away = f"the sender's process cannot be started: {self._told(error)}"
+
+    def _launch(self) -> None:
         environ = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        # -P: what lies in the current folder is not imported. A file, not a pipe, which would end with the command.
+        words = ("-P", "-W", "ignore", "-m", "asdbench.tracking.process", "--out", str(self._out))
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process runs
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "asdbench.tracking.process", "--out", str(self._out)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ,
+            [sys.executable, *words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=environ,
             start_new_session=True,  # Ctrl-C is for the command
         )  # fmt: skip
         for work in (self._write, self._read):
@@ -68,22 +80,36 @@ class Link:
             folder: of the run.
             trained: gives the folders of its trained extractors, and the machine types that share each.
         """
-        if not run_is_sent(folder, self.store):
-            networks = [{"folder": str(path.absolute()), "machines": [*names]} for path, names in trained().items()]
-            self._hand(folder, {"run": str(folder.absolute()), "trained": networks})
+        with self._harmless(folder):
+            if not run_is_sent(folder, self.store):
+                networks = [{"folder": str(path.absolute()), "machines": [*names]} for path, names in trained().items()]
+                self._hand(folder, {"run": str(folder.absolute()), "trained": networks})
 
     def study(self, folder: Path) -> None:
         """Have sent what is new in a study's folder: call it whenever a trial has ended."""
-        if not study_is_sent(folder, self.store):
-            self._hand(folder, {"study": str(folder.absolute())})
+        with self._harmless(folder):
+            if not study_is_sent(folder, self.store):
+                self._hand(folder, {"study": str(folder.absolute())})
+
+    @contextmanager
+    def _harmless(self, folder: Path) -> Iterator[None]:
+        """Whatever goes wrong, a file that cannot be read say, the command goes on, and tells it at its end."""
+        try:
+            yield
+        except Exception as error:
+            self._miss(folder.absolute(), self._told(error))
+
+    def _told(self, error: Exception) -> str:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return self.store.scrubbed(lines[0])
 
     def _hand(self, folder: Path, message: dict[str, Any]) -> None:
         folder = folder.absolute()
         self._take_in()
+        self.start()
         if self.away is not None:
             self._miss(folder, self.away)
             return
-        self.start()
         self._open[folder] += 1
         self._lines.put(json.dumps(message))
 
@@ -111,13 +137,24 @@ class Link:
 
     def _end(self, reason: str) -> None:
         assert self._process is not None
+        if reason == ENDED and self._open:
+            reason = self._ended()
         for folder in list(self._open):
             self._miss(folder, self.away or reason)
         self._open.clear()
-        if self._process.poll() is None and reason != ENDED:
+        if self._process.poll() is None and not reason.startswith(ENDED):
             self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
+
+    def _ended(self) -> str:
+        """That the process has ended, and what it said last if it ended by an error of its own."""
+        said: list[str] = []
+        with suppress(Exception):
+            if self._process is not None and self._errors is not None and self._process.wait(1) > 0:
+                self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - TAIL))
+                said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f"{ENDED}: {self.store.scrubbed(said[-1])}" if said else ENDED
 
     def _settled(self) -> Iterator[Path]:
         """Folders as they are settled, until none is open or the sender has ended."""
@@ -142,7 +179,7 @@ class Link:
             while True:
                 event = self._events.get_nowait()
                 if "end" in event:
-                    self.away = self.away or ENDED
+                    self.away = self.away or self._ended()
                 self._note(event)
 
     def _note(self, event: dict[str, Any]) -> Path | None:
