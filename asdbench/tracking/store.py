@@ -79,9 +79,7 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     if uri.startswith(("sqlite:", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
         found = _SQLITE.fullmatch(uri)
         if found is None and uri.startswith("sqlite"):
-            raise UsageError(
-                f"{URI}={uri}: no file is named. Accepted: sqlite:////home/me/mlflow.db, or a server's address."
-            )
+            raise UsageError(f"{URI}={uri}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server.")
         beside = out
         if found is not None:
             file = Path(found["file"]).absolute()

@@ -94,7 +94,7 @@ def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Se
     try:
         client = Client(store)
     except Exception as error:
-        raise StoreAwayError(_away(reason_of(error, store))) from error
+        raise StoreAwayError(_away(reason_of(error, store), "that is mended")) from error
     for number, folder in enumerate(folders):
         trained = _Cached(folder, data_root, plugin_path)
         try:
@@ -138,9 +138,9 @@ class _Cached:
         return {fit.trained: fit.machines for fit in fits}
 
 
-def _away(reason: str) -> str:
+def _away(reason: str, once: str = "it is back") -> str:
     return (
-        f"Nothing more can be sent: {reason}.\nOnce it is back, asdbench track sync sends what is missing; "
+        f"Nothing more can be sent: {reason}\nOnce {once}, asdbench track sync sends what is missing; "
         "MLFLOW_TRACKING_URI names another store."
     )
 

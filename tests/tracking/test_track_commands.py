@@ -185,7 +185,7 @@ def _look(playwright, address: str, pictures: str | None) -> None:
     assert len(runs) == 8
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page = browser.new_page(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
         page.set_default_timeout(60_000)
         page.goto(f"{address}/#/experiments/{found}/runs")
         for name in ("raw-mel + knn, seed 0", "simclr + knn, seed 0"):
