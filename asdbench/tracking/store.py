@@ -76,7 +76,9 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     root = environ.get(ARTIFACTS)
     if not uri:
         return Store(f"sqlite:///{out / DATABASE}", root or (out / ARTIFACT_FOLDER).as_uri(), experiment, True, secrets)
-    if uri.startswith(("sqlite:", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
+    if uri.startswith(
+        ("sqlite:", "sqlite+", "postgresql", "mysql", "mssql")
+    ):  # there is no server to say where files go
         found = _SQLITE.fullmatch(uri)
         if found is None and uri.startswith("sqlite"):
             raise UsageError(f"{URI}={uri}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server.")

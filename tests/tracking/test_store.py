@@ -36,7 +36,8 @@ def test_the_store_lies_beside_the_runs_unless_mlflow_is_told_else(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+    "uri",
+    ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true", "sqlite+pysqlite://"],
 )
 def test_a_database_that_no_file_holds_is_refused(tmp_path, uri):
     with pytest.raises(UsageError, match="it names no file"):
