@@ -97,17 +97,17 @@ def _scores(record: StudyRecord, best: TrialRecord) -> Table:
 
 
 def _parameters(record: StudyRecord, best: TrialRecord) -> Table:
+    """All that was tuned, so that the importances, rounded, are those of 100 %."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column, justify in (("parameter", "left"), ("best", "right"), ("default", "right"), ("importance", "right")):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    order = sorted(best.params, key=lambda name: -record.importances.get(name, 0.0))
-    for name in order:
+    for name in sorted(record.space, key=lambda name: -record.importances.get(name, 0.0)):
         share = record.importances.get(name)
-        value, default = best.params[name], record.defaults.get(name)
-        style = "" if value == default else "bold"
-        table.add_row(
-            Text(name), Text(_shown(value), style), _shown(default), "-" if share is None else f"{100 * share:.0f} %"
-        )
+        default = record.defaults.get(name)
+        value = Text("-")  # of a component that was not chosen
+        if name in best.params:
+            value = Text(_shown(best.params[name]), "" if best.params[name] == default else "bold")
+        table.add_row(Text(name), value, _shown(default), "-" if share is None else f"{100 * share:.0f} %")
     return table
 
 

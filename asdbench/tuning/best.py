@@ -48,10 +48,10 @@ def run_file(record: StudyRecord, trial: TrialRecord, profile: str | None = None
         profile: that its runs used. It is named, so that the parameters mean the same on a larger data set, where
             ``auto`` would change them; None leaves what was asked.
     """
-    lines = [*_head(record, trial), ""]
+    params = parameters(record, trial)
+    lines = [*_head(record, trial, params), ""]
     for key, value in settings(record, trial, profile).items():
         lines.append(f"{key} = {_value(value)}")
-    params = parameters(record, trial)
     for scope in _scopes(params):
         own = {name.rpartition(".")[2]: value for name, value in params.items() if name.rpartition(".")[0] == scope}
         lines += ["", f"[params.{_key(scope)}]"]
@@ -93,7 +93,7 @@ def _parts(stages: Stages) -> Iterator[str]:
                 yield f"{stages.system}.{name}"
 
 
-def _head(record: StudyRecord, trial: TrialRecord) -> list[str]:
+def _head(record: StudyRecord, trial: TrialRecord, params: Mapping[str, Any]) -> list[str]:
     """Where it comes from and what to think of it, as comments."""
     seeds = f"seed{'s' if len(record.seeds) > 1 else ''} {', '.join(map(str, record.seeds))}"
     lines = [
@@ -123,7 +123,7 @@ def _head(record: StudyRecord, trial: TrialRecord) -> list[str]:
         f"Again:                asdbench run --config {BEST_FILE}",
         f"On other recordings:  asdbench run --config {BEST_FILE} --dataset OTHER",
     ]
-    made = [scope for scope in _scopes(parameters(record, trial)) if scope == "dataset" or scope in _listed(asked)]
+    made = [scope for scope in _scopes(params) if scope == "dataset" or scope in _listed(asked)]
     if made:
         lines.append(f"Take out [params.{_key(made[0])}] then: it says how these recordings are made.")
     return [f"# {_one_line(line)}".rstrip() for line in lines]

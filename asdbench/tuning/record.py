@@ -68,7 +68,11 @@ class Selection(Model):
 
 
 class LeaveOneOut(Model):
-    """Each machine type scored by the trial that is best on all others; None of it is seen when it is chosen."""
+    """Each machine type scored by the trial that is best on all others.
+
+    The choice is blind to the machine type. What there is to choose from need not be: samplers that learn propose
+    trials, and pruners drop them, by the score over all machine types; see ``selection.is_blind``.
+    """
 
     score: float = Field(description="The official score's formula over all machine types, each from its own choice.")
     chosen: dict[str, int] = Field(description="Trial by machine type that was left out.")

@@ -9,7 +9,7 @@ from asdbench.core.files import write_text
 from asdbench.pages import asset, render_page, template
 from asdbench.tuning.plots import draw_plots
 from asdbench.tuning.record import REPORT_FILE, StudyRecord, TrialRecord
-from asdbench.tuning.selection import optimism
+from asdbench.tuning.selection import is_blind, optimism
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -59,6 +59,7 @@ def render_study_report(study: "Study", record: StudyRecord, trials: Sequence[Tr
     body = template("study.html", TEMPLATES).render(
         record=record,
         best=best,
+        blind=is_blind(record.sampler, record.pruner),
         gap=optimism(record.best, record.leave_one_out),
         parameters=parameter_rows(record, best),
         machines=machine_rows(record, by_number),

@@ -10,6 +10,8 @@ from typing import Any
 from asdbench.protocols import DEFINITIONS
 from asdbench.tuning.record import LeaveOneOut, Objective, Selection, TrialRecord
 
+BLIND_SAMPLERS = ("random", "grid", "qmc")  # the others propose by the scores that came before
+
 
 def done(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trials that have values, by number."""
@@ -37,7 +39,9 @@ def default(trials: Sequence[TrialRecord], defaults: Mapping[str, Any]) -> Selec
 
 
 def leave_one_out(trials: Sequence[TrialRecord], machines: Sequence[str], protocol: str) -> LeaveOneOut | None:
-    """What choosing among the trials is worth on a machine type that had no say in it.
+    """What choosing among the trials is worth on a machine type that had no say in the choice.
+
+    It had one in which trials there are, unless ``is_blind``.
 
     For each machine type the trial with the best official score over all the others is chosen, mean over seeds; its
     terms on the one left out stand for that machine type in the official score over all of them, mean over seeds.
@@ -58,6 +62,11 @@ def leave_one_out(trials: Sequence[TrialRecord], machines: Sequence[str], protoc
     return LeaveOneOut(
         score=sum(scores) / len(scores), chosen={machine: trial.number for machine, trial in chosen.items()}
     )
+
+
+def is_blind(sampler: str, pruner: str) -> bool:
+    """Whether no score decided which trials there are, so that leave-one-out is blind to the machine type left out."""
+    return sampler in BLIND_SAMPLERS and pruner == "none"
 
 
 def score_over(trial: TrialRecord, machines: set[str] | Sequence[str], protocol: str) -> float:

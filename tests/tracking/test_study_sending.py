@@ -104,7 +104,7 @@ def test_trials_are_children_of_their_study_and_sent_once(tmp_path, empty_databa
     names = sorted(entry.path for entry in client.list_artifacts(parent.info.run_id))
     assert names == ["best.toml", "report.html", "study.json"]
 
-    _write(tmp_path / "elsewhere" / "simclr-knn", [_trial(0, reason="elsewhere")], "2" * 32)  # another study, of the same name
+    _write(tmp_path / "elsewhere" / "simclr-knn", [_trial(0, reason="elsewhere")], "2" * 32)  # of the same name
     assert send_study(Client(store), tmp_path / "elsewhere" / "simclr-knn").mlflow_run != parent.info.run_id
 
     client.delete_run(parent.info.run_id)

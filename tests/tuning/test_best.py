@@ -102,7 +102,7 @@ def test_only_what_decides_the_runs_is_told(asked):
     assert "knn" not in found["params"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(
     st.dictionaries(
         st.sampled_from(["simclr.lr", "sklearn:svm.OneClassSVM.gamma", "a b.c", 'q"uo\\te.p', "knn.method"]),

@@ -63,7 +63,7 @@ def test_leave_one_out_is_that_of_evaluating_every_subset(protocol):
     names = [("valve", "00"), ("fan", "00"), ("fan", "01"), ("slider", "00")]
     machines, seeds = ["valve", "fan", "slider"], [3, 8]
     sections_of, trials = [], []
-    for number in range(4):
+    for number in range(3):
         gaps = dict(zip(machines, np.roll([0.3, 1.5, 1.5], number), strict=True))  # each is poor at one of them
         by_seed = {seed: {name: section(rng, gaps[name[0]]) for name in names} for seed in seeds}
         sections_of.append(by_seed)
@@ -129,3 +129,12 @@ def test_the_pareto_front_is_optunas():
             (a > b) if turn else (a < b)
             for a, b, turn in zip(trials[one].values, trials[other].values, (True, False, False), strict=True)
         )
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner", "blind"),
+    [("random", "none", True), ("grid", "none", True), ("qmc", "none", True), ("tpe", "none", False),
+     ("cmaes", "none", False), ("random", "median", False)],
+)  # fmt: skip
+def test_leave_one_out_is_blind_where_no_score_decided_which_trials_there_are(sampler, pruner, blind):
+    assert selection.is_blind(sampler, pruner) is blind
