@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from postgres import free_port
 
 from asdbench.tracking.store import Store, store_of
@@ -18,11 +19,16 @@ from asdbench.tracking.store import Store, store_of
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory) -> Path:
-    """A database with MLflow's tables, which takes seconds to make."""
-    root = tmp_path_factory.mktemp("empty")
+    """A database with MLflow's tables, which takes seconds to make: once for all processes of the test run."""
     from asdbench.tracking.client import Client
 
-    Client(store_of(root, {}))
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "empty-mlflow"
+    with FileLock(f"{root}.lock"):
+        if not (root / "made").is_file():
+            root.mkdir(exist_ok=True)
+            Client(store_of(root, {}))
+            (root / "made").touch()
     return root / "mlflow.db"
 
 
@@ -66,14 +72,14 @@ class Fault:
         port: of loopback.
         requests: how many have passed.
         after: how many pass before the fault; None: all.
-        kind: "silent" (takes connections, never answers) or "gone" (refuses them).
+        kind: "stuck" (answers when it is asked for its health, and nothing else) or "gone" (refuses connections).
         heard: what the server was sent.
     """
 
     port: int
     requests: int = 0
     after: int | None = None
-    kind: str = "silent"
+    kind: str = "stuck"
     heard: bytes = b""
 
     @property
@@ -116,7 +122,7 @@ def _pass_on(line: socket.socket, target: tuple[str, int], fault: Fault) -> None
         threading.Thread(target=_copy, args=(other, line), daemon=True).start()
         while data := line.recv(1 << 20):
             if data.split(b" ", 1)[0] in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"):
-                if fault.broken:
+                if fault.broken and not data.startswith(b"GET /health "):
                     if fault.kind == "gone":
                         return
                     time.sleep(60)

@@ -1,15 +1,13 @@
 """The sender's process: what it costs the command when the store is away, and what is left when either is killed."""
 
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from postgres import free_port
 from asdbench.core.progress import Silent
 from asdbench.tracking.client import Client
 from asdbench.tracking.link import Link
-from asdbench.tracking.process import LAST_S
+from asdbench.tracking.process import Sender
 from asdbench.tracking.receipts import read_receipt, run_is_sent
 from asdbench.tracking.sending import send_run
 from asdbench.tracking.store import Store, store_of
@@ -42,29 +40,6 @@ def link(tmp_path, monkeypatch):
     yield open_link
     for one in links:
         one.drop()
-
-
-@pytest.fixture
-def half_dead() -> Iterator[str]:
-    """Address of a server of which one process answers, and the others are stuck."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            if not self.path.endswith("/health"):
-                time.sleep(60)
-            self.send_response(200)
-            self.end_headers()
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.block_on_close = False
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def _parents(store: Store, folder) -> int:
@@ -136,7 +111,7 @@ def test_a_server_that_is_away_costs_the_command_little_and_the_record_says_so(t
     assert read_receipt(later, one.store).reason == receipt.reason
 
 
-@pytest.mark.parametrize("kind", ["gone", "silent"])
+@pytest.mark.parametrize("kind", ["gone", "stuck"])
 def test_a_server_that_dies_in_the_middle_costs_little_and_sync_completes_it_once(
     tmp_path, link, line_to, mlflow_server, kind
 ):
@@ -149,26 +124,17 @@ def test_a_server_that_dies_in_the_middle_costs_little_and_sync_completes_it_onc
     for folder in folders:
         one.run(folder)
     assert PASSWORD not in Path(f"/proc/{one._process.pid}/cmdline").read_text()
-    assert _finish(one) < 10.0  # MLflow alone would try for minutes
+    # One wait for all that is left, where MLflow alone would take a minute for each.
+    assert _finish(one) < 25.0
     assert sorted(one.failed) == sorted(folders)
     assert one.away is not None
-    assert "does not answer" in one.away
+    assert ("does not answer" if kind == "gone" else "took more than 5 s for one request") in one.away
     server = Store(mlflow_server, None, None, False)
     assert [done.state for done in sync(tmp_path, server)] == ["sent"] * 3
     assert [_parents(server, folder) for folder in folders] == [1, 1, 1]
     assert {done.state for done in sync(tmp_path, server)} == {"there"}
     for folder in folders:
         assert PASSWORD not in (folder / "tracking.json").read_text()
-
-
-def test_a_server_that_answers_no_request_but_that_for_its_health_costs_one_wait(tmp_path, link, half_dead):
-    folders = [made_run(tmp_path, seed=seed) for seed in range(3)]
-    one = link(half_dead)
-    for folder in folders:
-        one.run(folder)
-    _wait_until_connected(one)  # and at its first request
-    assert _finish(one) < LAST_S + 5.0
-    assert one.failed == dict.fromkeys(folders, f"{half_dead} took more than 5 s for one request")
 
 
 def test_whatever_goes_wrong_on_the_commands_side_is_told_and_raises_nothing(tmp_path, link, monkeypatch):
@@ -231,23 +197,17 @@ def test_a_sender_that_is_killed_or_stopped_does_no_harm(tmp_path, empty_databas
 
 def test_the_sender_ends_its_work_when_the_command_is_killed(tmp_path, empty_database):
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    folder = made_run(tmp_path)
-    program = (
-        "import os, sys, time; from pathlib import Path\n"
-        "from asdbench.tracking.link import Link; from asdbench.tracking.store import store_of\n"
-        "out, folder = map(Path, sys.argv[1:])\n"
-        "link = Link(store_of(out), out); link.run(folder); print(link._process.pid, flush=True)\n"
-        "time.sleep(0.5); os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path), str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
-    sender, deadline = int(done.stdout), time.monotonic() + 60
-    while Path(f"/proc/{sender}").exists() and ") Z" not in Path(f"/proc/{sender}/stat").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert run_is_sent(folder, store_of(tmp_path))
+    folders = [made_run(tmp_path, seed=seed) for seed in range(2)]
+    lines = io.StringIO("".join(json.dumps({"run": str(folder)}) + "\n" for folder in folders))
+    gone, ours = os.pipe()
+    os.close(gone)  # as of a command that was killed: nobody reads what the sender says
+    with pytest.raises(BrokenPipeError), os.fdopen(os.dup(ours), "w") as output:
+        output.write("x")
+    output = os.fdopen(ours, "w")
+    Sender(store_of(tmp_path), lines, output).work()
+    with suppress(BrokenPipeError):
+        output.close()
+    assert all(run_is_sent(folder, store_of(tmp_path)) for folder in folders)
 
 
 def test_an_interrupted_wait_ends_the_sender_and_says_what_is_left(tmp_path, link, silent_port):
