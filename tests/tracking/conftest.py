@@ -47,6 +47,7 @@ def mlflow_server(tmp_path_factory, empty_database) -> Iterator[str]:
     os.chdir(place)  # where it puts files
     try:
         with served(store, free_port()) as page:
+            os.chdir(here)
             yield page.address
     finally:
         os.chdir(here)
