@@ -69,6 +69,7 @@ def rows_of(run, kind):
     return dict(csv.reader((run / "scores" / f"{kind}_fan_section_00_test.csv").open()))
 
 
+@pytest.mark.slow
 def test_a_logged_model_gives_the_runs_scores_in_a_fresh_process_without_a_network(
     cli, runs, run, small_dataset, tmp_path, monkeypatch
 ):

@@ -23,7 +23,7 @@ def test_a_reason_is_the_first_sentence_without_credentials(said):
     assert reason_of(ValueError(said), Store("http://ann:s3cret@h/x", None, None, False)) == FIRST[said]
 
 
-@pytest.mark.parametrize("uri", ["foo", "file:/tmp/nowhere", "databricks"])
+@pytest.mark.parametrize("uri", ["foo", "file:/tmp/nowhere"])
 def test_a_store_that_mlflow_does_not_take_is_told_in_a_line(tmp_path, uri):
     store = store_of(tmp_path, {"MLFLOW_TRACKING_URI": uri})
     with pytest.raises(Exception, match=r".") as caught:
