@@ -14,7 +14,8 @@ def test_an_identity_is_drawn_once_and_the_same_for_all_who_ask():
     storage = optuna.storages.InMemoryStorage()
     study = optuna.create_study(storage=storage, study_name="made")
     found = []
-    other = threading.Thread(target=lambda: found.append(identity_of(optuna.load_study(study_name="made", storage=storage))))
+    again = optuna.load_study(study_name="made", storage=storage)
+    other = threading.Thread(target=lambda: found.append(identity_of(again)))
     other.start()  # waits for who made it
     give_identity(study)
     other.join()

@@ -58,7 +58,7 @@ def demo(small_dataset, session_cache, tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("ASDBENCH_CACHE", str(session_cache))
         patch.setenv("ASDBENCH_TRACKING", "none")
-        words = ["tune", "--dataset", small_dataset, *DEMO, "--trials", 4]
+        words = ["tune", "--dataset", small_dataset, *DEMO, "--trials", 3]
         shown = CliRunner().invoke(app, [str(word) for word in words])
     assert shown.exit_code == 0, shown.stderr
     return folder, shown
@@ -73,7 +73,7 @@ def in_copy(demo, tmp_path):
 
 def test_the_best_trial_is_what_run_makes_of_best_toml_to_the_last_digit(demo, cli, tmp_path, official_score_of_files):
     study, trials = study_in(demo[0]), trials_of({"name": "demo"}, demo[0])
-    assert [trial.state for trial in trials] == ["done"] * 4
+    assert [trial.state for trial in trials] == ["done"] * 3
     assert trials[0].params == {"raw-mel.poolings": "mean,std", "knn.n_neighbors": 5}
     assert study["default"] == {"score": trials[0].values[0], "trial": 0}
     best = max(trials, key=lambda trial: trial.values[0])
@@ -91,15 +91,15 @@ def test_the_best_trial_is_what_run_makes_of_best_toml_to_the_last_digit(demo, c
 def test_what_is_shown_says_how_far_it_is_and_where_to_go_on(demo):
     folder, shown = demo
     lines = shown.stderr.splitlines()
-    assert "4 trials over" in lines[0]
-    assert lines[1].startswith("1 of 4, trial 0: ")
+    assert "3 trials over" in lines[0]
+    assert lines[1].startswith("1 of 3, trial 0: ")
     assert lines[1].endswith("the best so far")
     for words in ("default", "best", "leave-one-out", "knn.n_neighbors", "best.toml", "report.html"):
         assert words in shown.stdout
     assert "asdbench run --config" in shown.stdout.replace("\n", " ")
     assert "Trial 0 finished" not in shown.stderr, "Optuna's own log stays off the screen"
     assert "asdbench study report" in (folder / "runs" / "studies" / "demo" / "report.html").read_text()
-    assert StudyRecord.model_validate(study_in(folder)).counts["done"] == 4
+    assert StudyRecord.model_validate(study_in(folder)).counts["done"] == 3
 
 
 def test_optuna_itself_reads_the_study(demo):
@@ -112,7 +112,7 @@ def test_optuna_itself_reads_the_study(demo):
 
 def test_a_study_goes_on_and_another_command_under_its_name_is_refused_with_the_difference(in_copy, tune, monkeypatch):
     monkeypatch.chdir(in_copy)  # tune went elsewhere
-    refused = tune(*DEMO[4:], "--seed", 2, "--trials", 5, code=2)
+    refused = tune(*DEMO[4:], "--seed", 2, "--trials", 4, code=2)
     assert "The study 'demo' in sqlite:///optuna.db has other terms. seeds: [0, 1] there, [0, 1, 2] here" in refused.err
     assert "--study NAME" in refused.err
     before = study_in(in_copy)
@@ -120,8 +120,8 @@ def test_a_study_goes_on_and_another_command_under_its_name_is_refused_with_the_
     texts = lost.read_text(), spoilt.read_text()
     lost.unlink()
     spoilt.write_text(texts[0])
-    (study,) = tune(*DEMO[4:], "--trials", 5).json["studies"]
-    assert study["counts"]["done"] == 5
+    (study,) = tune(*DEMO[4:], "--trials", 4).json["studies"]
+    assert study["counts"]["done"] == 4
     assert study["id"] == before["id"]
     assert (lost.read_text(), spoilt.read_text()) == texts, "a record says what the storage says"
 
@@ -250,7 +250,7 @@ def test_pruning_saves_work_and_keeps_the_best(tune, tmp_path, monkeypatch):
     scored = []
     real = Conductor._do
     monkeypatch.setattr(Conductor, "_do", lambda self, *rest: (scored.append(rest), real(self, *rest))[1])
-    words = ("--only", "knn", "--space", "knn.n_neighbors=12,1,11,2,10,3,9,4", "--grid")  # none twice
+    words = ("--only", "knn", "--space", "knn.n_neighbors=12,1,11,2,10,3,9", "--grid")  # none twice
     (study,) = tune(*words, "--pruner", "median").json["studies"]
     given_up = [trial for trial in trials_of(study, tmp_path) if trial.state == "pruned"]
     done = [trial for trial in trials_of(study, tmp_path) if trial.state == "done"]
@@ -277,7 +277,7 @@ def test_several_objectives_leave_a_front(tune, tmp_path):
 
 
 def test_per_machine_type_is_a_study_each_and_not_admissible(tune, cli, small_dataset, tmp_path):
-    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", *ONLY_KNN, "--trials", 2)
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", *ONLY_KNN, "--trials", 1)
     shown = cli("tune", *words, "--per-machine", "--study", "alone")
     assert shown.out.count("NOT ADMISSIBLE") == 2
     assert "fan is tuned alone" in shown.err
