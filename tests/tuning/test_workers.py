@@ -16,7 +16,7 @@ import pytest
 from optuna.trial import TrialState
 
 from asdbench.core.progress import Silent
-from asdbench.tuning import drive, work
+from asdbench.tuning import crew, drive, work
 from asdbench.tuning.claims import BEAT, PLACE, history, settled
 from asdbench.tuning.record import TrialRecord
 from asdbench.tuning.storage import open_storage, quiet_optuna
@@ -74,7 +74,7 @@ def until(look):
         found = look()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise AssertionError("it did not come to this")
 
 
@@ -87,13 +87,13 @@ def running(uri):
     }
 
 
-def check_study(uri, folder, lost):
+def check_study(uri, folder, lost, wanted=TRIALS):
     trials = trials_in(uri)
-    assert len(settled(trials)) == TRIALS
+    assert len(settled(trials)) == wanted
     failed = [one.number for one in trials if one.state == TrialState.FAIL]
     assert failed == lost
     records = [TrialRecord.model_validate_json(path.read_text()) for path in sorted((folder / "trials").glob("*.json"))]
-    assert len(records) == TRIALS
+    assert len(records) == wanted
     assert all(record.state in ("done", "pruned") for record in records)
     assert sorted(record.retry_of for record in records if record.retry_of is not None) == failed
     by_number = {one.number: one for one in trials}
@@ -178,8 +178,16 @@ def tune(cli, small_dataset, tmp_path, monkeypatch):
     return call
 
 
-def test_a_command_outlives_a_worker_and_ctrl_c(tune, tmp_path):
-    uri = f"sqlite:///{tmp_path}/a.db"
+@pytest.fixture
+def quick_processes(monkeypatch):
+    """Workers are forked from a process that has imported everything, which would take each of them seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["asdbench.harness.run", "asdbench.tuning.crew", "optuna.storages", "torch"])
+    monkeypatch.setattr(crew, "multiprocessing", SimpleNamespace(get_context=lambda _: context))
+
+
+def test_a_command_outlives_a_worker_and_ctrl_c(tune, tmp_path, quick_processes):
+    wanted, uri = 4, f"sqlite:///{tmp_path}/a.db"
 
     def kill_and_interrupt():
         def just_begun():
@@ -196,18 +204,18 @@ def test_a_command_outlives_a_worker_and_ctrl_c(tune, tmp_path):
 
     with quiet_optuna(), ThreadPoolExecutor(1) as beside:
         killing = beside.submit(kill_and_interrupt)
-        done = tune("--storage", uri, "--trials", TRIALS, "--jobs", 2)
+        done = tune("--storage", uri, "--trials", wanted, "--jobs", 2)
         killing.result()
         assert done.code == 130, done.err
         assert "Traceback" not in done.err
         trials = trials_in(uri)
         assert {one.state for one in trials} <= {TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING}
-        assert 1 <= len(settled(trials)) < TRIALS
-        done = tune("--storage", uri, "--trials", TRIALS)
+        assert 1 <= len(settled(trials)) < wanted
+        done = tune("--storage", uri, "--trials", wanted)
         assert done.code == 0, done.err
         (lost,) = [one.number for one in trials if one.state == TrialState.FAIL]
-        check_study(uri, tmp_path / "runs" / "studies" / NAME, lost=[lost])
-        assert done.json["studies"][0]["counts"] == {"done": TRIALS, "pruned": 0, "failed": 0}
+        check_study(uri, tmp_path / "runs" / "studies" / NAME, lost=[lost], wanted=wanted)
+        assert done.json["studies"][0]["counts"] == {"done": wanted, "pruned": 0, "failed": 0}
 
 
 def test_the_password_of_a_database_is_written_nowhere(tune, tmp_path):
