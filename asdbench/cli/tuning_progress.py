@@ -9,6 +9,8 @@ from asdbench.core.progress import SilentStage, Stage
 from asdbench.tuning.record import StudyRecord, TrialRecord
 from asdbench.tuning.study import Tuning
 
+AT_ONCE = 8  # trials that end before the first of them is told
+
 
 class Calm:
     """Progress of trials: bars where they go again, and nothing else; notes of a run stand in its record."""
@@ -60,6 +62,8 @@ class Teller:
         if trial is None:
             self._begin(study, done, wanted)
         else:
+            # Workers end trials faster than they are told; where other commands do some as well, the count jumps.
+            done = done if done - self._counted > AT_ONCE else min(self._counted + 1, done)
             self._progress.line(f"{done} of {wanted}, trial {trial.number}: {_outcome(trial)}{_best(trial, study)}")
             self._hand_over()
         if self._bar is not None:

@@ -47,12 +47,11 @@ def print_studies(records: Sequence[StudyRecord], tunings: Sequence[Tuning]) -> 
     for record, tuning in zip(records, tunings, strict=True):
         _print_study(console, record, tuning.folder)
     done = [tuning for record, tuning in zip(records, tunings, strict=True) if record.best]
-    if done:
-        console.print(
-            Text(f"Next: asdbench run --config {done[0].folder / BEST_FILE} --dataset OTHER   "
-                 "(what it is worth on recordings that it was not tuned on)", "dim"),
-            soft_wrap=True,
-        )  # fmt: skip
+    for tuning in done:
+        what = f"of a {tuning.machines[0]} " if tuning.asked.per_machine else ""
+        words = f"--dataset OTHER   (what it is worth on recordings {what}that it was not tuned on)"
+        line = f"Next: asdbench run --config {tuning.folder / BEST_FILE} {words}"
+        console.print(Text(line, "dim"), soft_wrap=True)
 
 
 def _print_study(console: Console, record: StudyRecord, folder: Path) -> None:

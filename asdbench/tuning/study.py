@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 STUDIES = "studies"
 TERMS = "asdbench"  # user attribute of the study
 TRIALS_UNLESS_ASKED = 50
+NOTHING: tuple[Any, ...] = (None, [], {})
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a folder's too
 
 
@@ -266,11 +267,22 @@ def _plain(name: str) -> str:
 
 
 def _short(before: object, now: object) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
+    if isinstance(before, dict) and isinstance(now, dict) and not (_is_space(before) or _is_space(now)):
         keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        return ", ".join(f"{key} {_short(before.get(key), now.get(key))}" for key in islice(keys, 5))
+        told = [f"{key} {_short(before.get(key), now.get(key))}" for key in islice(keys, 5)]
+        return ", ".join([*told, *([f"and {len(keys) - 5} more"] if len(keys) > 5 else [])])
+    if before in NOTHING or now in NOTHING:
+        return "only here" if before in NOTHING else "only there"
     return f"{_word(before)} there, {_word(now)} here"
 
 
+def _is_space(value: object) -> bool:
+    return isinstance(value, dict) and bool({"choices", "low"} & set(value))
+
+
 def _word(value: object) -> str:
-    return "nothing" if value in (None, [], {}) else json.dumps(value)
+    if isinstance(value, dict) and "choices" in value:
+        return "{" + ", ".join(map(str, value["choices"])) + "}"
+    if isinstance(value, dict) and "low" in value:
+        return f"{value['low']:g}:{value['high']:g}" + (":log" if value.get("log") else "")
+    return json.dumps(value)

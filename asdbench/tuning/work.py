@@ -13,7 +13,7 @@ from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.harness.failures import Abandoned
 from asdbench.tuning.claims import RECORD, Claims, hand_back, heartbeat, history, worker_name
-from asdbench.tuning.conduct import Conducted, Conductor
+from asdbench.tuning.conduct import UNIT, Conducted, Conductor
 from asdbench.tuning.files import write_trial
 from asdbench.tuning.methods import make_sampler
 from asdbench.tuning.record import State, TrialRecord
@@ -141,8 +141,9 @@ class _Attempt:
     def _tell(self, step: int, value: float) -> None:
         self._trial.report(value, step)
         self._told[step] = value
-        if self._should_prune():
-            unit, within = divmod(step, 1000)
+        last = len(self._tuning.order) * UNIT  # all is scored by then, so giving up saves nothing
+        if step < last and self._should_prune():
+            unit, within = divmod(step, UNIT)
             machine, seed = self._tuning.order[unit if within else unit - 1]
             place = f"{within / 10:.0f} % into the training for" if within else "after"
             seeds = f" (seed {seed})" if len(self._tuning.seeds) > 1 else ""
