@@ -16,6 +16,10 @@ from typer.testing import CliRunner
 import asdbench
 from asdbench.core.progress import Silent
 
+for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+    del os.environ[_name]
+os.environ["ASDBENCH_TRACKING"] = "none"  # also for what is made once for a session; tests of tracking say else
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -45,9 +49,6 @@ def own_cache(session_cache, monkeypatch) -> Path:
     """No test touches the user's cache; features and embeddings are shared by the tests of a session."""
     monkeypatch.setenv("ASDBENCH_CACHE", str(session_cache))
     monkeypatch.delenv("ASDBENCH_PLUGIN_PATH", raising=False)
-    monkeypatch.setenv("ASDBENCH_TRACKING", "none")  # tests of the tracking say else
-    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
-        monkeypatch.delenv(name)
     return session_cache
 
 

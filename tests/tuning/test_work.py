@@ -16,7 +16,7 @@ from asdbench.tuning.storage import open_storage, quiet_optuna
 from asdbench.tuning.work import Worker
 
 DEFAULT = {"knn.k": 1}
-PASSED = {1000: 0.5, 2000: 0.9}  # what all done trials have told
+PASSED = {1000: 0.5, 2000: 0.9, 3000: 0.9}  # what all done trials have told
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def study(tmp_path):
 
 def attempt(study, frozen, params):
     tuning = SimpleNamespace(
-        space=SimpleNamespace(default=DEFAULT), order=[("fan", 0), ("valve", 0)], seeds=[0], study=study
+        space=SimpleNamespace(default=DEFAULT), order=[("fan", 0), ("valve", 0), ("pump", 0)], seeds=[0], study=study
     )
     made = work._Attempt(tuning, frozen, optuna.trial.Trial(study, frozen._trial_id))
     made._params = params
@@ -50,6 +50,13 @@ def test_a_trial_below_the_median_is_given_up_but_never_the_default(study):
         attempt(study, frozen, {"knn.k": 50})._tell(1000, 0.4)
     other, _ = Claims(study, 9).take()
     attempt(study, other, DEFAULT)._tell(1000, 0.4)
+
+
+def test_a_trial_that_has_scored_everything_is_not_given_up(study):
+    frozen, _ = Claims(study, 9).take()
+    now = attempt(study, frozen, {"knn.k": 50})
+    now._tell(1000, 0.6)
+    now._tell(3000, 0.1)
 
 
 def test_a_trial_that_was_handed_back_is_judged_by_the_step_that_it_has_come_to(study):
