@@ -27,3 +27,31 @@ PluginPath = Annotated[
         "--plugin-path", metavar="DIR", help="Folder with registry/ and modules of your own; may be repeated."
     ),
 ]
+Machine = Annotated[
+    list[str] | None, typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated.")
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]",
+    ),
+]
+Frontend = Annotated[
+    str | None, typer.Option("--frontend", metavar="NAME", help="Front end in place of the extractor's own.")
+]
+Augmentation = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--augmentation", metavar="NAME", help="Augmentations in place of the extractor's own; may be repeated."
+    ),
+]
+Device = Annotated[str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="[default: auto]")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        help="Threads of one training on the CPU; more are faster, and change last digits. [default: 1]",
+    ),
+]

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
+from asdbench.cli.options import (
+    AsJson,
+    Augmentation,
+    DataRoot,
+    Device,
+    Frontend,
+    Machine,
+    PluginPath,
+    Profile,
+    Quiet,
+    Split,
+    Threads,
+)
 from asdbench.cli.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -45,10 +57,7 @@ def run(
     seed: Annotated[
         list[int] | None, typer.Option("--seed", min=0, help="Base seed; may be repeated. [default: 0]")
     ] = None,
-    machine: Annotated[
-        list[str] | None,
-        typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated."),
-    ] = None,
+    machine: Machine = None,
     params: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,39 +66,20 @@ def run(
             help="Set a parameter, e.g. -p extractor.epochs=20; may be repeated.",
         ),
     ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]"
-        ),
-    ] = None,
-    frontend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Front end in place of the extractor's own.")
-    ] = None,
-    augmentation: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--augmentation",
-            metavar="NAME",
-            help="Augmentations in place of the extractor's own; may be repeated.",
-        ),
-    ] = None,
+    profile: Profile = None,
+    frontend: Frontend = None,
+    augmentation: Augmentation = None,
     config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the runs' folders go. [default: runs]")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")] = None,
+    device: Device = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=0, help="Fits and runs done at a time, in processes; 0: cores. [default: 1]"),
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Threads of one training on the CPU; more are faster, and change last digits. [default: 1]"
-        ),
-    ] = None,
+    threads: Threads = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
     ] = False,

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
+from asdbench.cli.options import (
+    AsJson,
+    Augmentation,
+    DataRoot,
+    Device,
+    Frontend,
+    Machine,
+    PluginPath,
+    Profile,
+    Quiet,
+    Split,
+    Threads,
+)
 from asdbench.cli.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -46,10 +58,7 @@ def tune(
         list[int] | None,
         typer.Option("--seed", min=0, help="Base seed; of several, the mean score counts. [default: 0]"),
     ] = None,
-    machine: Annotated[
-        list[str] | None,
-        typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated."),
-    ] = None,
+    machine: Machine = None,
     params: Annotated[
         list[str] | None,
         typer.Option("-p", metavar="COMPONENT.PARAM=VALUE", help="Set a parameter, which is not tuned then."),
@@ -98,24 +107,16 @@ def tune(
         int | None,
         typer.Option("--jobs", "-j", min=0, help="Trials done at a time, in processes; 0: cores. [default: 1]"),
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Threads of one training on the CPU. [default: 1]"),
-    ] = None,
-    profile: Annotated[str | None, typer.Option(help="Extractor profile. [default: auto]")] = None,
-    frontend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Front end in place of the extractor's own.")
-    ] = None,
-    augmentation: Annotated[
-        list[str] | None,
-        typer.Option("--augmentation", metavar="NAME", help="Augmentations in place of the extractor's own."),
-    ] = None,
+    threads: Threads = None,
+    profile: Profile = None,
+    frontend: Frontend = None,
+    augmentation: Augmentation = None,
     config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Run file (TOML) to start from; the command line wins."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Studies go to DIR/studies. [default: runs]")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")] = None,
+    device: Device = None,
     tracking: Tracking = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

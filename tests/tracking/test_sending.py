@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from made_runs import made_run
-from postgres import postgres
+from postgres import free_port, postgres
 
 from asdbench.core.digests import file_digest
 from asdbench.core.files import write_text
@@ -16,6 +16,7 @@ from asdbench.tracking.client import Client
 from asdbench.tracking.receipts import Receipt, read_receipt, run_is_sent, write_receipt
 from asdbench.tracking.sending import send_run
 from asdbench.tracking.store import Store, store_of
+from asdbench.tracking.ui import served
 
 
 @pytest.fixture
@@ -235,9 +236,12 @@ def test_a_server_holds_what_was_sent(tmp_path, mlflow_server):
 def test_runs_are_kept_in_postgresql_and_its_password_nowhere(tmp_path):
     with postgres() as uri:
         store = store_of(tmp_path, {"MLFLOW_TRACKING_URI": uri})
-        folder = _made(tmp_path)
-        assert send_run(Client(store), folder, dict).outcome == "sent"
-        _assert_whole(store, folder, tmp_path)
+        with served(store, free_port()) as page:  # a server on it, then the database itself
+            over_server = store_of(tmp_path, {"MLFLOW_TRACKING_URI": page.address})
+            folder = _made(tmp_path)
+            assert send_run(Client(over_server), folder, dict).outcome == "sent"
+            _assert_whole(over_server, folder, tmp_path)
+            assert send_run(Client(over_server), folder, dict).outcome == "there"
         assert send_run(Client(store), folder, dict).outcome == "there"
         _, (parent,), children = _contents(store)
         held = repr([run.to_dictionary() for run in (parent, *children[parent.info.run_id])])
