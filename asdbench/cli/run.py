@@ -106,6 +106,7 @@ def run(
     from asdbench.cli.tracking import tracked, trained_of, will_send
     from asdbench.harness import execute, make_plan
     from asdbench.harness.forecast import forecast
+    from asdbench.harness.forking import prepare
     from asdbench.harness.spec import read_spec
 
     given = {
@@ -131,7 +132,10 @@ def run(
         "plugin_path": plugin_path or None,
     }
     progress = ConsoleProgress(quiet)
-    plan = make_plan(read_spec(config, given), progress)
+    spec = read_spec(config, given)
+    if spec.jobs != 1 and not dry_run:
+        prepare(spec)
+    plan = make_plan(spec, progress)
     if dry_run:
         for warning in plan.warnings:
             progress.note(warning)

@@ -129,7 +129,9 @@ def tune(
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.tuning_results import print_studies, studies_as_json
+    from asdbench.harness.forking import prepare
     from asdbench.harness.spec import read_spec
+    from asdbench.tuning.crew import NEEDED
     from asdbench.tuning.objectives import read_objectives
     from asdbench.tuning.study import TuneSpec
 
@@ -155,6 +157,8 @@ def tune(
     }
     progress = ConsoleProgress(quiet)
     run = read_spec(config, given)
+    if run.jobs != 1:
+        prepare(run, NEEDED)
     asked = TuneSpec(
         run=run,
         spaces=space or [],

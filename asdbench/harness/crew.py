@@ -1,13 +1,13 @@
 """Who does the tasks: this process, or several of its own."""
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
 from asdbench.core.progress import Progress
-from asdbench.harness.child import Relay, cause_of_death, in_environment, interrupts_ignored
+from asdbench.harness.child import Relay, cause_of_death
+from asdbench.harness.forking import start_child
 from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import Result, Task, perform
 from asdbench.harness.worker import work
@@ -109,12 +109,7 @@ class _Worker:
     """One process and the line to it."""
 
     def __init__(self, plan: Plan, cores: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a forked child cannot use torch's threads or a GPU
-        self.line, other = context.Pipe()
-        self._process = context.Process(target=work, args=(other, plan, cores), daemon=True)
-        with in_environment(OMP_NUM_THREADS=str(plan.spec.threads)), interrupts_ignored():
-            self._process.start()
-        other.close()
+        self._process, self.line = start_child(work, plan, cores, threads=plan.spec.threads)
         self._task: Task | None = None
         self._relay: Relay | None = None
 

@@ -1,6 +1,5 @@
 """The other side of the line: what a worker process does, and how it reports."""
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from asdbench.harness.child import end_with_parent
 from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import perform
 
@@ -17,8 +15,6 @@ SAY_EVERY_S = 0.1  # how often a worker reports its steps
 
 def work(line: Connection, plan: Plan, cores: int) -> None:
     """What a worker does: tasks, until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends its workers
-    end_with_parent()
     progress = RemoteProgress(line)
     with suppress(EOFError, OSError):
         while True:

@@ -1,8 +1,6 @@
 """Several worker processes on one study. One that dies takes its trial with it, which another one does again."""
 
-import multiprocessing
 import os
-import signal
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress, Silent
-from asdbench.harness.child import Relay, cause_of_death, end_with_parent, in_environment, interrupts_ignored
+from asdbench.harness.child import Relay, cause_of_death
+from asdbench.harness.forking import start_child
 from asdbench.harness.worker import RemoteProgress
 from asdbench.tuning.claims import PLACE, Claims, hand_back, is_gone
 from asdbench.tuning.record import TrialRecord
@@ -22,6 +21,7 @@ from asdbench.tuning.work import Worker
 if TYPE_CHECKING:
     from optuna import Study
 
+NEEDED = (__name__, "optuna", "optuna.storages", "optuna.samplers", "optuna.pruners")  # of what workers import
 FUTILE = 3  # workers in a row that died without ending a trial, more than the tries of one bad trial take
 
 
@@ -116,13 +116,8 @@ class _Process:
     """One process and the line to it."""
 
     def __init__(self, args: tuple[Any, ...], progress: Progress) -> None:
-        context = multiprocessing.get_context("spawn")  # a forked child cannot use torch's threads or a GPU
-        self.line, other = context.Pipe()
-        self._process = context.Process(target=_work, args=(other, *args), daemon=True)
-        spec: TuneSpec = args[0]
-        with in_environment(OMP_NUM_THREADS=str(spec.run.threads)), interrupts_ignored():
-            self._process.start()
-        other.close()
+        asked: TuneSpec = args[0]
+        self._process, self.line = start_child(_work, *args, threads=asked.run.threads)
         self._relay = Relay(progress)
         self.pid = self._process.pid
 
@@ -152,8 +147,6 @@ class _Process:
 
 def _work(line: Connection, asked: TuneSpec, cores: int, deadline: float | None) -> None:
     """What a process does: trials, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends its workers
-    end_with_parent()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     progress = RemoteProgress(line)
     with suppress(OSError):  # the command is gone

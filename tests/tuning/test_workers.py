@@ -16,7 +16,7 @@ import pytest
 from optuna.trial import TrialState
 
 from asdbench.core.progress import Silent
-from asdbench.tuning import crew, drive, work
+from asdbench.tuning import drive, work
 from asdbench.tuning.claims import BEAT, PLACE, history, settled
 from asdbench.tuning.record import TrialRecord
 from asdbench.tuning.storage import open_storage, quiet_optuna
@@ -178,15 +178,7 @@ def tune(cli, small_dataset, tmp_path, monkeypatch):
     return call
 
 
-@pytest.fixture
-def quick_processes(monkeypatch):
-    """Workers are forked from a process that has imported everything, which would take each of them seconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["asdbench.harness.run", "asdbench.tuning.crew", "optuna.storages", "torch"])
-    monkeypatch.setattr(crew, "multiprocessing", SimpleNamespace(get_context=lambda _: context))
-
-
-def test_a_command_outlives_a_worker_and_ctrl_c(tune, tmp_path, quick_processes):
+def test_a_command_outlives_a_worker_and_ctrl_c(tune, tmp_path):
     wanted, uri = 4, f"sqlite:///{tmp_path}/a.db"
 
     def kill_and_interrupt():
