@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import official_score
 import pytest
 import soundfile
 from typer.testing import CliRunner
+from zygote import Zygote
 
 import asdbench
 from asdbench.core.progress import Silent
@@ -77,6 +78,14 @@ def cli() -> Callable[..., Outcome]:
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Starts commands at once, that can be killed."""
+    one = Zygote()
+    yield one
+    one.end()
 
 
 @pytest.fixture(name="official_score_of_files")

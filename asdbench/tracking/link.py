@@ -121,9 +121,10 @@ class Link:
         reason = ENDED
         try:
             if self._open:
-                with progress.stage("tracking", self._open.total()) as stage:
+                with progress.stage("tracking", len(self._open)) as stage:
                     for folder in self._settled():
-                        stage.advance(1, folder.name)
+                        if folder not in self._open:
+                            stage.advance(1, folder.name)
         except KeyboardInterrupt:
             reason = INTERRUPTED
         except TimeoutError:

@@ -9,7 +9,7 @@ import asdbench
 from asdbench.core.errors import TrainingError, UsageError
 from asdbench.extractors.views import augmented_views
 
-QUICK = {"epochs": 2, "crop_s": 0.5, "batch_size": 16}
+QUICK = {"backbone": "resnet10t", "epochs": 2, "crop_s": 0.5, "batch_size": 16}
 
 
 def fitted(table, context, **params):

@@ -4,15 +4,12 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from filelock import FileLock
-from zygote import Zygote
 
 KILLS = 20
 SMALL = {
@@ -21,16 +18,16 @@ SMALL = {
     "synthetic.train_target": 4,
     "synthetic.test": 8,
     "simclr.backbone": "resnet10t",
-    "simclr.epochs": 3,
+    "simclr.epochs": 2,
     "simclr.steps": 0,
     "simclr.crop_s": 0.5,
     "simclr.copies": 1,
 }
 MATRIX = [
     *("run", "--extractor", "raw-mel", "--extractor", "simclr", "--scorer", "knn", "--scorer", "mahalanobis-ml"),
-    *("--seed", "0", "--seed", "1", "--seed", "2"),
+    *("--seed", "0", "--seed", "1"),
     *(word for name, value in SMALL.items() for word in ("-p", f"{name}={value}")),
-]  # 4 systems x 3 seeds on the 3 machine types of the synthetic data
+]  # 4 systems x 2 seeds on the 3 machine types of the synthetic data
 
 
 def results(out: Path) -> dict[str, object]:
@@ -66,100 +63,92 @@ def nothing_is_half_written(out: Path, cache: Path) -> None:
         assert path.with_suffix(".bin").stat().st_size == 4 * sum(int(np.prod(shape)) for shape in shapes)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, zygote):
     """Results of the matrix left alone, and how long it took; made once for all processes of the test run."""
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "undisturbed"
     with FileLock(f"{place}.lock"):
         if not (place / "took").is_file():
             place.mkdir(exist_ok=True)
-            zygote = Zygote({"ASDBENCH_CACHE": str(place / "cache")}, place / "log")
-            zygote.start("list")
-            zygote.wait()
+            own = {"cache": place / "cache", "log": place / "log"}
+            zygote.wait(zygote.start("list", **own))
             started = time.monotonic()
-            zygote.start(*MATRIX, "--out", place / "runs")
-            assert zygote.wait() == 0, (place / "log").read_text()
+            assert zygote.wait(zygote.start(*MATRIX, "--out", place / "runs", **own)) == 0, own["log"].read_text()
             (place / "took").write_text(str(time.monotonic() - started))
-            zygote.end()
     return results(place / "runs"), float((place / "took").read_text())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_matrix_killed_at_twenty_random_moments_ends_in_the_same_records(undisturbed, tmp_path):
+def test_a_matrix_killed_at_twenty_random_moments_ends_in_the_same_records(undisturbed, zygote, tmp_path):
     expected, took = undisturbed
-    assert sum(name.endswith("run.json") for name in expected) == 12
+    assert sum(name.endswith("run.json") for name in expected) == 8
     moments = random.Random(0)
     kills, rounds = 0, 0
     while kills < KILLS:
         rounds += 1
-        out, cache = tmp_path / f"runs-{rounds}", tmp_path / f"cache-{rounds}"
-        zygote = Zygote({"ASDBENCH_CACHE": str(cache)}, tmp_path / f"log-{rounds}")
+        out, own = tmp_path / f"runs-{rounds}", {"cache": tmp_path / f"cache-{rounds}", "log": tmp_path / "log"}
         while True:
-            child = zygote.start(*MATRIX, "--out", out)
+            child = zygote.start(*MATRIX, "--out", out, **own)
             if kills < KILLS:
                 time.sleep(moments.uniform(0.0, took / 5))
                 os.kill(child, signal.SIGKILL)
-            ended = zygote.wait()
+            ended = zygote.wait(child)
             if ended != -signal.SIGKILL:
                 break
             kills += 1
-            nothing_is_half_written(out, cache)
-        zygote.end()
-        assert ended == 0, (tmp_path / f"log-{rounds}").read_text()
+            nothing_is_half_written(out, own["cache"])
+        assert ended == 0, own["log"].read_text()
         assert results(out) == expected
         assert not list(out.glob(".*")), "nothing is left lying about"
 
 
-def start(cache: Path, *words: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "asdbench", *map(str, words)],
-        env={**os.environ, "ASDBENCH_CACHE": str(cache)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.slow
-def test_two_processes_give_the_same_records_as_one(undisturbed, tmp_path):
-    process = start(tmp_path / "cache", *MATRIX, "--jobs", 2, "--out", tmp_path / "runs")
-    _, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
+def test_two_processes_give_the_same_records_as_one(undisturbed, zygote, tmp_path):
+    own = {"cache": tmp_path / "cache", "log": tmp_path / "log"}
+    child = zygote.start(*MATRIX, "--jobs", 2, "--out", tmp_path / "runs", **own)
+    assert zygote.wait(child) == 0, own["log"].read_text()
     assert results(tmp_path / "runs") == undisturbed[0]
 
 
 @pytest.mark.slow
-def test_two_commands_at_once_share_the_work(undisturbed, tmp_path):
-    both = [start(tmp_path / "cache", *MATRIX, "--out", tmp_path / "runs") for _ in range(2)]
-    told = [process.communicate(timeout=200) for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+def test_two_commands_at_once_share_the_work(undisturbed, zygote, tmp_path):
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both = [zygote.start(*MATRIX, "--out", tmp_path / "runs", cache=tmp_path / "cache", log=log) for log in logs]
+    ended = [zygote.wait(child) for child in both]
+    told = [log.read_text() for log in logs]
+    assert ended == [0, 0], told
     assert results(tmp_path / "runs") == undisturbed[0]
-    trainings = sum(err.count("train simclr (") for _, err in told)
-    assert trainings == 3, "each seed was trained by one of them"
+    trainings = sum(one.count("train simclr (") for one in told)
+    assert trainings == 2, "each seed was trained by one of them"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
-def test_a_command_with_workers_killed_outright_leaves_none_of_them_and_goes_on(undisturbed, tmp_path):
+def test_a_command_with_workers_killed_outright_leaves_none_of_them_and_goes_on(undisturbed, zygote, tmp_path):
     words = (*MATRIX, "--jobs", 2, "--out", tmp_path / "runs")
-    process = start(tmp_path / "cache", *words)
+    own = {"cache": tmp_path / "cache", "log": tmp_path / "log"}
+    command = zygote.start(*words, **own)
     deadline = time.monotonic() + 100
-    while not list((tmp_path / "cache").glob("trained/[!.]*")) and time.monotonic() < deadline:
+    while not list(own["cache"].glob("trained/[!.]*")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    workers = children(process.pid)
-    process.kill()
-    process.communicate()
-    assert len(workers) >= 2
+    workers = descendants(command)
+    os.kill(command, signal.SIGKILL)
+    zygote.wait(command)
+    assert len(workers) >= 4, "the server that forks them among them"
     while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
-    nothing_is_half_written(tmp_path / "runs", tmp_path / "cache")
-    again = start(tmp_path / "cache", *words)
-    _, err = again.communicate(timeout=200)
-    assert again.returncode == 0, err
+    nothing_is_half_written(tmp_path / "runs", own["cache"])
+    again = zygote.start(*words, **own)
+    assert zygote.wait(again) == 0, own["log"].read_text()
     assert results(tmp_path / "runs") == undisturbed[0]
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process has started, and those that they have."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
 
 
 def children(pid: int) -> list[int]:

@@ -4,10 +4,7 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,42 +248,22 @@ def test_records_of_the_first_schema_are_still_read(run, tmp_path):
     assert migrated.results == record.results
 
 
-KEEPING = """
-import sys
-from asdbench.cli.app import main
-from asdbench.extractors import training
-
-training.KEEP_EVERY_S = 0
-restore = training.Checkpoints.restore
-
-def told(self, *state):
-    curves = restore(self, *state)
-    print("begun at", len(curves.get("loss", [])), file=sys.stderr)
-    return curves
-
-training.Checkpoints.restore = told
-main()
-"""
-
-
 @pytest.mark.slow
-def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, tmp_path):
-    def command(cache):
-        words = ["run", "--system", "dcase2023-baseline-mse", "--dataset", small_dataset, "--machine", "fan", "--json"]
-        words += ["-p", "autoencoder.epochs=60", "-p", "autoencoder.hidden_layers=1", "--out", tmp_path / f"to-{cache}"]
-        return subprocess.Popen(
-            [sys.executable, "-c", KEEPING, *map(str, words)],
-            env={**os.environ, "ASDBENCH_CACHE": str(tmp_path / cache)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, tmp_path, zygote):
+    words = ["run", "--system", "dcase2023-baseline-mse", "--dataset", small_dataset, "--machine", "fan"]
+    words += ["-p", "autoencoder.epochs=60", "-p", "autoencoder.hidden_layers=1"]
 
-    def record(process):
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        begun = int(re.search(r"begun at (\d+)", err)[1])
-        return json.loads(Path(json.loads(out)["runs"][0]["record"]).read_text()), begun
+    def command(cache):
+        return zygote.start(*words, "--out", tmp_path / f"to-{cache}", cache=tmp_path / cache, log=log_of(cache))
+
+    def log_of(cache):
+        return tmp_path / f"{cache}.log"
+
+    def record(cache):
+        assert zygote.wait(command(cache)) == 0, log_of(cache).read_text()
+        begun = int(re.findall(r"begun at (\d+)", log_of(cache).read_text())[-1])
+        (path,) = tmp_path.glob(f"to-{cache}/*/run.json")
+        return json.loads(path.read_text()), begun
 
     process = command("killed")
     deadline = time.monotonic() + 60
@@ -295,10 +272,10 @@ def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, t
         for path in (tmp_path / "killed" / "trained").glob(f"*.checkpoint/{FILE}"):
             with safe_open(path, "pt") as file:
                 epochs = len(json.loads(file.metadata()["curves"])["loss"])
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    os.kill(process, signal.SIGKILL)
+    zygote.wait(process)
     assert 3 <= epochs < 60, "killed in the middle"
-    (resumed, begun), (whole, begun_anew) = record(command("killed")), record(command("whole"))
+    (resumed, begun), (whole, begun_anew) = record("killed"), record("whole")
     assert epochs <= begun < 60
     assert begun_anew == 0
     for content in (resumed, whole):
