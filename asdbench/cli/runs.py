@@ -35,6 +35,8 @@ def list_(
     if as_json:
         rows = [list(result_rows(record))[-1] for record in stored.runs.values()]
         typer.echo(json.dumps({"runs": rows, "unreadable": stored.unreadable}, indent=2))
+    elif not stored.runs:
+        _tell_none(out, bool(dataset or system or status))
     else:
         from rich.table import Table
         from rich.text import Text
@@ -105,6 +107,13 @@ def export(
         table.to_csv(opened, index=False) if file.suffix == ".csv" else table.to_parquet(opened, index=False)
     typer.echo(f"{file}: {len(table)} rows of {len(stored.runs)} runs")
     _tell_unreadable(stored)
+
+
+def _tell_none(out: Path, narrowed: bool) -> None:
+    """That there is no run, and where those of studies are."""
+    typer.echo(f"No run in {out}{' is of that kind' if narrowed else ''}.", err=True)
+    for study in sorted(out.glob("studies/*/runs")):
+        typer.echo(f"Those of the study {study.parent.name}: asdbench runs list --out {study}", err=True)
 
 
 def _picked(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":

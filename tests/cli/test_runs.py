@@ -54,6 +54,17 @@ def test_runs_are_listed(cli, out):
     assert shown.index("mahalanobis-lw") < shown.index("random"), "the best first"
 
 
+def test_where_there_is_none_the_runs_of_studies_are_named(cli, out, tmp_path):
+    narrowed = cli("runs", "list", "--out", out, "--system", "gmm")
+    assert (narrowed.code, narrowed.out) == (0, "")
+    assert "is of that kind" in narrowed.err
+    (tmp_path / "studies" / "mine").mkdir(parents=True)
+    (tmp_path / "studies" / "mine" / "runs").symlink_to(out)
+    told = cli("runs", "list", "--out", tmp_path).err
+    (place,) = [line.rpartition("--out ")[2] for line in told.splitlines() if "study mine" in line]
+    assert len(cli("runs", "list", "--out", place, "--json").json["runs"]) == 4
+
+
 def test_one_run_is_shown_by_the_beginning_of_its_name(cli, out):
     (name, _) = ids(out, "mahalanobis-lw")
     record = json.loads((out / name / "run.json").read_text())
