@@ -2,9 +2,10 @@
 
 import torch
 from torch import Tensor
-from torchaudio.transforms import MelSpectrogram
+from torchaudio.functional import melscale_fbanks
 
 from asdbench.core.errors import UsageError
+from asdbench.frontends.spectrum import FilteredSpectrum
 
 
 class LogMel:
@@ -44,21 +45,20 @@ class LogMel:
         self.min_samples = n_fft // 2 + 1  # reflection at the edges needs more than half a window
         self._scale = 20.0 / power
         self._floor = 10.0 ** (floor_db / self._scale)
-        self._mel = MelSpectrogram(
-            sample_rate=sample_rate_hz,
-            n_fft=n_fft,
-            hop_length=hop,
-            n_mels=n_mels,
-            f_min=f_min_hz,
-            f_max=f_max_hz,
-            power=power,
-            mel_scale=mel_scale,
+        filters = melscale_fbanks(
+            n_fft // 2 + 1,
+            f_min_hz,
+            f_max_hz,
+            n_mels,
+            sample_rate_hz,
             norm=None if mel_norm == "none" else mel_norm,
-            pad_mode="reflect" if edges == "reflect" else "constant",
+            mel_scale=mel_scale,
         )
+        self._hop = hop
+        self._mel = FilteredSpectrum(n_fft, filters, power, "reflect" if edges == "reflect" else "constant")
 
     @torch.no_grad()
     def __call__(self, waveform: Tensor) -> Tensor:
         """Float32 (batch, samples) -> float32 (batch, 1, n_mels, frames), in dB."""
-        mel: Tensor = self._mel(waveform)
-        return (mel.clamp_min(self._floor).log10() * self._scale).unsqueeze(1)
+        mel = self._mel(waveform, self._hop)
+        return mel.clamp_min_(self._floor).log10_().mul_(self._scale).unsqueeze(1)

@@ -6,6 +6,7 @@ from torch.nn.functional import adaptive_avg_pool1d, interpolate
 from torchaudio.functional import melscale_fbanks
 
 from asdbench.core.errors import UsageError
+from asdbench.frontends.spectrum import FilteredSpectrum
 
 CLIP_S = 10.0  # length of the paper's clips
 LINEAR_BINS = 1025
@@ -41,19 +42,18 @@ class MelImage:
                     f"mel-image.spectrogram: {spectrogram} takes a window of {2 * (LINEAR_BINS - 1)} samples, "
                     f"and n_fft is {n_fft}. See: asdbench show mel-image"
                 )
-            self._filters = torch.eye(LINEAR_BINS)
+            filters = torch.eye(LINEAR_BINS)
         else:
-            self._filters = melscale_fbanks(
+            filters = melscale_fbanks(
                 n_fft // 2 + 1, 0.0, sample_rate_hz / 2, self._bins, sample_rate_hz, norm="slaney", mel_scale="slaney"
             )
-        self._window = torch.hann_window(n_fft)
+        self._spectrum = FilteredSpectrum(n_fft, filters)
 
     @torch.no_grad()
     def __call__(self, waveform: Tensor) -> Tensor:
         """Float32 (batch, samples) -> float32 (batch, 1, image, image), in dB; (bins, frames) where image is 0."""
         hop = min(waveform.shape[-1] // self._frames + 1, self._n_fft // 2)
-        spectrum = torch.stft(waveform, self._n_fft, hop, window=self._window, return_complex=True)
-        power = torch.einsum("bft,fm->bmt", spectrum.abs().square(), self._filters)
+        power = self._spectrum(waveform, hop)
         level_db = 10.0 * adaptive_avg_pool1d(power, self._frames).clamp_min(self._floor).log10()
         picture = level_db.unsqueeze(1)
         if self._image and picture.shape[-2:] != (self._image, self._image):

@@ -30,7 +30,7 @@ class PackWriter:
 
     def add(self, key: str, values: NDArray[Any]) -> None:
         """Append one array under its key."""
-        self._file.write(np.ascontiguousarray(values, self.dtype).tobytes())
+        self._file.write(np.ascontiguousarray(values, self.dtype).data)
         self.shapes[key] = values.shape
 
 

@@ -3,22 +3,19 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from asdbench.core.digests import digest
 from asdbench.core.errors import DataError
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip, ClipTable, Split
-from asdbench.frontends.pack import FeatureReader, Pack, PackWriter, write_pack
-from asdbench.frontends.waveforms import Waveform, decode_all
+from asdbench.frontends.pack import FeatureReader, Pack, write_pack
+from asdbench.frontends.waveforms import features_of_all
 from asdbench.registry import Component
 
 if TYPE_CHECKING:
     from asdbench.frontends.base import Frontend
 
-BATCH = 32
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 
@@ -33,7 +30,7 @@ class FeatureStore:
 
     Args:
         cache: folder of the packs.
-        jobs: decoding threads.
+        jobs: threads that decode and make features.
         progress: where the work is reported.
     """
 
@@ -79,34 +76,18 @@ class FeatureStore:
 
     def _write(self, table: ClipTable, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage) -> list[str]:
         problems: list[str] = []
-        batch: list[tuple[str, Waveform]] = []
         pack.sweep()
         try:
             with write_pack(pack.path) as writer:
-                decoded = decode_all([clip.path for clip in clips], frontend, self._jobs)
-                for clip, waveform in zip(clips, decoded, strict=True):
+                found = features_of_all([clip.path for clip in clips], frontend, self._jobs)
+                for clip, features in zip(clips, found, strict=True):
                     stage.advance()
-                    if isinstance(waveform, BadRecording):
-                        problems += [f"{same.path}: {waveform}" for same in table if same.key == clip.key]
-                        continue
-                    if batch and (len(batch) == BATCH or len(batch[0][1]) != len(waveform)):
-                        _flush(batch, frontend, writer)
-                        batch = []
-                    batch.append((clip.key, waveform))
-                _flush(batch, frontend, writer)
+                    if isinstance(features, BadRecording):
+                        problems += [f"{same.path}: {features}" for same in table if same.key == clip.key]
+                    else:
+                        writer.add(clip.key, features)
                 if problems:
                     raise _BadRecordingsError
         except _BadRecordingsError:
             pass
         return problems
-
-
-def _flush(batch: list[tuple[str, Waveform]], frontend: "Frontend", writer: PackWriter) -> None:
-    import torch
-
-    if not batch:
-        return
-    keys, waveforms = zip(*batch, strict=True)
-    features = frontend(torch.from_numpy(np.stack(waveforms))).numpy()
-    for key, values in zip(keys, features, strict=True):
-        writer.add(key, values)

@@ -1,4 +1,4 @@
-"""Decode many recordings at once, in order."""
+"""Decode many recordings at once, and make their features, in order."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from asdbench.datasets.audio import BadRecording, one_channel_at, read_audio
 from asdbench.frontends.base import Frontend
+from asdbench.frontends.threads import one_thread
 
 Waveform = NDArray[np.float32]
+Features = NDArray[np.float32]
 
 
 def decode(path: Path, frontend: Frontend) -> Waveform:
@@ -38,26 +40,35 @@ def _long_enough(samples: Waveform, frontend: Frontend) -> Waveform:
     return samples
 
 
-def decode_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Iterator[Waveform | BadRecording]:
-    """Waveforms in the order of ``paths``, decoded by ``jobs`` threads a little ahead of their reader."""
-    waiting: deque[Future[Waveform | BadRecording]] = deque()
+def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Iterator[Features | BadRecording]:
+    """Features (channels, bins, frames) in the order of ``paths``, made by ``jobs`` threads ahead of their reader.
+
+    Each thread takes one recording from the file to its features, and torch does not split the work further: what a
+    recording gives does not depend on the number of threads.
+    """
+    waiting: deque[Future[Features | BadRecording]] = deque()
     pool = ThreadPoolExecutor(jobs)
     try:
-        for path in paths:
-            waiting.append(pool.submit(_decode_or_reason, path, frontend))
-            if len(waiting) > 16 * jobs:
+        with one_thread():
+            for path in paths:
+                waiting.append(pool.submit(_features_or_reason, path, frontend))
+                if len(waiting) > 16 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _decode_or_reason(path: Path, frontend: Frontend) -> Waveform | BadRecording:
+def _features_or_reason(path: Path, frontend: Frontend) -> Features | BadRecording:
+    import torch
+
     try:
-        return decode(path, frontend)
+        waveform = torch.from_numpy(decode(path, frontend)[None])
     except BadRecording as reason:
         return reason
+    features: Features = frontend(waveform)[0].numpy()
+    return features
 
 
 class TrainingWaveforms:

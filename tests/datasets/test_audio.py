@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asdbench.datasets.audio import BadRecording, read_audio
+from asdbench.datasets.audio import BadRecording, decode, read_audio
 
 RATE = 16000
 
@@ -69,3 +69,16 @@ def test_unusable_recordings_say_why(tmp_path, spoil, words):
     spoil(path)
     with pytest.raises(BadRecording, match=words):
         read_audio(path, RATE, "0")
+
+
+@pytest.mark.parametrize(
+    ("ending", "subtype"),
+    [("wav", "PCM_16"), ("flac", "PCM_16"), ("wav", "PCM_24"), ("wav", "PCM_U8"), ("wav", "FLOAT"), ("wav", "ULAW")],
+)
+def test_samples_are_those_that_libsndfile_gives_as_float32(tmp_path, ending, subtype):
+    noise = np.random.default_rng(0).uniform(-1, 1, (5000, 2))
+    noise[0] = -1, 1
+    soundfile.write(tmp_path / f"a.{ending}", noise, RATE, subtype=subtype)
+    assert np.array_equal(
+        decode(tmp_path / f"a.{ending}")[0], soundfile.read(tmp_path / f"a.{ending}", dtype="float32")[0]
+    )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torchaudio.transforms import MelSpectrogram
 
 import asdbench
 from asdbench.core.errors import UsageError
@@ -52,3 +53,35 @@ def test_edges_may_be_filled_with_zeros():
     samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
     given = asdbench.build("log-mel", edges="zeros")(torch.tensor(samples[None], dtype=torch.float32))
     assert np.abs(given[0, 0].numpy() - log_mel_by_definition(samples, edges="constant")).max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("params", "theirs"),
+    [
+        ({}, {}),
+        ({"n_fft": 1024, "edges": "zeros"}, {"n_fft": 1024, "pad_mode": "constant"}),
+        ({"power": 1.0, "mel_scale": "htk", "mel_norm": "none"}, {"power": 1.0, "mel_scale": "htk", "norm": None}),
+        ({"n_mels": 300, "hop": 333, "n_fft": 512}, {"n_mels": 300, "hop_length": 333, "n_fft": 512}),
+        ({"f_min_hz": 200.0, "f_max_hz": 4000.0}, {"f_min": 200.0, "f_max": 4000.0}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")
+def test_it_is_torchaudios_spectrogram_to_the_last_digits(params, theirs):
+    asked = {"n_fft": 2048, "hop_length": 512, "n_mels": 128, "norm": "slaney", "mel_scale": "slaney"} | theirs
+    waveform = 0.1 * torch.randn(2, 50000, generator=torch.Generator().manual_seed(0))
+    scale = 20 / asked.get("power", 2)
+    levels = scale * MelSpectrogram(sample_rate=16000, **asked)(waveform).clamp_min(10.0 ** (-120 / scale)).log10()
+    assert (asdbench.build("log-mel", **params)(waveform)[:, 0] - levels).abs().max() < 2e-5
+
+
+def test_a_clip_gives_the_same_bits_alone_in_a_batch_and_by_any_number_of_threads():
+    waveform = 0.1 * torch.randn(5, 80000, generator=torch.Generator().manual_seed(0))
+    frontend, before = asdbench.build("log-mel"), torch.get_num_threads()
+    given = frontend(waveform)
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            for clip, together in zip(waveform, given, strict=True):
+                assert torch.equal(frontend(clip[None])[0], together)
+    finally:
+        torch.set_num_threads(before)

@@ -39,7 +39,7 @@ def test_what_is_in_the_cache_is_not_computed_again(make_folder, dcase2023_names
     table = read_folder(make_folder({"pump": dcase2023_names()}))
     store = FeatureStore(tmp_path / "cache", 2, Silent())
     first = {clip.key: np.array(store.read(table, log_mel)[clip.key]) for clip in table}
-    monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
+    monkeypatch.setattr("asdbench.frontends.store.features_of_all", None)
     again = store.read(table, log_mel)
     assert all(np.array_equal(again[key], values) for key, values in first.items())
 
@@ -65,3 +65,11 @@ def test_a_pack_cut_off_while_written_does_not_exist(tmp_path):
         raise KeyboardInterrupt
     assert not Pack(tmp_path / "p").exists
     assert not list(tmp_path.iterdir())
+
+
+def test_features_are_the_same_bits_whatever_the_number_of_threads(make_folder, dcase2023_names, log_mel, tmp_path):
+    table = read_folder(make_folder({"pump": dcase2023_names()}))
+    before = torch.get_num_threads()
+    one, three = (FeatureStore(tmp_path / f"{jobs}", jobs, Silent()).read(table, log_mel) for jobs in (1, 3))
+    assert all(np.array_equal(one[clip.key], three[clip.key]) for clip in table)
+    assert torch.get_num_threads() == before

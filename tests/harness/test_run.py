@@ -84,7 +84,7 @@ def test_the_official_score_from_the_files_alone(run, tmp_path, official_score_o
 def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
     run(("simclr",), ("knn",), params=SIMCLR)
     monkeypatch.setattr("asdbench.extractors.simclr.train", None)
-    monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
+    monkeypatch.setattr("asdbench.frontends.store.features_of_all", None)
     records = run(("simclr",), ("knn", "mahalanobis-ml"), params=SIMCLR)
     assert [record.status for record in records] == ["done", "done"]
     assert records[1].training == records[0].training != []

@@ -170,7 +170,7 @@ def test_a_system_card_that_sets_what_is_no_part_of_it_is_refused(small_dataset,
 
 
 def test_a_misspelt_backbone_is_refused_before_anything_is_decoded(run, monkeypatch, fresh_cache):
-    monkeypatch.setattr("asdbench.frontends.store.decode_all", None)
+    monkeypatch.setattr("asdbench.frontends.store.features_of_all", None)
     with pytest.raises(UsageError, match=r"timm has no model 'resnet-18'\. Did you mean 'resnet"):
         run(["shin2023-simclr-ml"], {"simclr.backbone": "resnet-18"})
 
