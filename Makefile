@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo boards boards-check test lint types clean setup
+.PHONY: help bench demo boards boards-check test lint types clean setup
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ boards: $(READY) ## render every board from its records
 
 boards-check: $(READY) ## fail when a board is not what its records give
 	$(BIN)/asdbench leaderboard check
+
+bench: $(READY)  ## every benchmark, and a table of ratios (about an hour)
+	$(BIN)/python benchmarks/all.py
 
 test: $(READY)   ## all tests, in two processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

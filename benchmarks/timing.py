@@ -1,12 +1,56 @@
-"""Time two things in turn and compare them."""
+"""Time two things, in turn or at once, and compare them."""
 
+import json
+import os
 import statistics
+import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+Command = tuple[Sequence[str], Mapping[str, str]]  # words, and what is added to the environment
 
 
-def compare(name: str, measured: Callable[[], object], reference: Callable[[], object], rounds: int = 5) -> None:
-    """Run both in turn, once to warm up and then ``rounds`` times; print medians and the median of the ratios."""
+TABLE = "ASDBENCH_BENCHMARKS"  # file that all.py gathers the ratios in
+
+
+def tell(
+    name: str, measured: float, reference: float, ratio: float, unit: str = "s", at_most: float | None = None
+) -> None:
+    """Print one comparison, and add it to the table that all.py prints in the end.
+
+    Args:
+        name: what is compared with what.
+        measured: median of ours.
+        reference: of the other.
+        ratio: ours to the other; the smaller the better.
+        unit: of both.
+        at_most: the ratio that is wanted.
+    """
+    wanted = "" if at_most is None else f", wanted {at_most:g} at most: {'met' if ratio <= at_most else 'MISSED'}"
+    print(f"{name}: {measured:.3f} {unit} against {reference:.3f} {unit}, ratio {ratio:.3f}{wanted}", flush=True)
+    if TABLE in os.environ:
+        row = {
+            "name": name,
+            "measured": measured,
+            "reference": reference,
+            "ratio": ratio,
+            "unit": unit,
+            "at_most": at_most,
+        }
+        with Path(os.environ[TABLE]).open("a") as table:
+            table.write(json.dumps(row) + "\n")
+
+
+def compare(
+    name: str,
+    measured: Callable[[], object],
+    reference: Callable[[], object],
+    rounds: int = 5,
+    at_most: float | None = None,
+) -> None:
+    """Run both in turn, once to warm up and then ``rounds`` times; tell medians and the median of the ratios."""
     times: list[tuple[float, float]] = []
     for _ in range(rounds + 1):
         pair = []
@@ -18,4 +62,45 @@ def compare(name: str, measured: Callable[[], object], reference: Callable[[], o
     counted = times[1:]
     first, second = (statistics.median(column) for column in zip(*counted, strict=True))
     ratio = statistics.median(a / b for a, b in counted)
-    print(f"{name}: {first:.3f} s against {second:.3f} s, ratio {ratio:.3f} (medians of {rounds})")
+    tell(name, first, second, ratio, at_most=at_most)
+
+
+def compare_at_once(
+    name: str,
+    measured: Callable[[], Command],
+    reference: Callable[[], Command],
+    rounds: int = 2,
+    at_most: float | None = None,
+) -> None:
+    """Run two commands at once, each on a core of its own, which they swap; tell how much longer the first takes.
+
+    What slows the machine meets both. A command's children share its core, so what they cost counts in full.
+    """
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    times = []
+    for number in range(2 * rounds):
+        times.append(_times([measured(), reference()], cores if number % 2 else cores[::-1]))
+        print(f"  {times[-1][0]:.1f} s against {times[-1][1]:.1f} s", flush=True)
+    first, second = (statistics.median(column) for column in zip(*times, strict=True))
+    tell(name, first, second, statistics.median(a / b for a, b in times), at_most=at_most)
+
+
+def _times(commands: Sequence[Command], cores: Sequence[int]) -> list[float]:
+    """Seconds of each command, on a core of its own."""
+    taken = [0.0] * len(commands)
+
+    def run(place: int) -> None:
+        words, added = commands[place]
+        pinned = ["taskset", "-c", str(cores[place]), *words]
+        started = time.perf_counter()
+        subprocess.run(
+            pinned, check=True, env={**os.environ, **added}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        taken[place] = time.perf_counter() - started
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(commands))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return taken
