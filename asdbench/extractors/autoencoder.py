@@ -25,6 +25,7 @@ from asdbench.extractors.training import Recipe, one_thread, reproducible, train
 
 Places = NDArray[np.int64]
 AT_ONCE = 4096  # vectors in a batch where nothing is learned
+CLIPS_AT_ONCE = 8  # that are scored; their vectors still lie in the processor's cache
 DOMAINS = ("source", "target")
 
 
@@ -161,12 +162,14 @@ class Autoencoder(Extractor):
         network = self._network.to(context.device).eval()
         rows = np.empty((len(clips), 1), np.float32)
         with torch.inference_mode(), context.progress.stage("score autoencoder", len(clips)) as stage:
-            for position, clip in enumerate(clips):
-                vectors = Vectors([clip.key], self._frames, context)
+            for start in range(0, len(clips), CLIPS_AT_ONCE):
+                some = clips[start : start + CLIPS_AT_ONCE]
+                vectors = Vectors([clip.key for clip in some], self._frames, context)
                 batch = vectors[np.arange(len(vectors))]
                 residuals = (batch - network(batch)).cpu()
-                rows[position] = float(self._clip_score(residuals, vectors.bins))
-                stage.advance()
+                for place, part in enumerate(residuals.split(np.bincount(vectors.clip_of).tolist())):
+                    rows[start + place] = float(self._clip_score(part, vectors.bins))
+                stage.advance(len(some))
         return rows
 
     def _clip_score(self, residuals: Tensor, bins: int) -> Tensor:
@@ -230,4 +233,4 @@ class Vectors:
 
     def __getitem__(self, places: Places) -> Tensor:
         """The vectors (n, dim) at some places."""
-        return self._windows[self._starts[torch.from_numpy(places).to(self._starts.device)]]
+        return self._windows.index_select(0, self._starts[torch.from_numpy(places).to(self._starts.device)])

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from asdbench.core.files import write_bytes
+from asdbench.extractors.adam import Adam
 
 Curves = dict[str, list[float]]
-FILE = "state.safetensors"
+FILE = "state-2.safetensors"  # 2: another form than before, so that no training goes on from the old one
 
 
 class Checkpoints:
@@ -20,28 +20,26 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
 
-    def save(self, network: nn.Module, optimizer: torch.optim.Optimizer, curves: Curves) -> None:
+    def save(self, network: nn.Module, optimizer: Adam, curves: Curves) -> None:
         """Replace the kept state, whole or not at all."""
-        tensors = {f"network.{name}": value.contiguous().cpu() for name, value in network.state_dict().items()}
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value.contiguous().cpu() for name, value in state.items()}
+        parts = {"network": network.state_dict(), "optimizer": optimizer.state()}
+        tensors = {
+            f"{part}.{name}": value.contiguous().cpu()
+            for part, values in parts.items()
+            for name, value in values.items()
+        }
         write_bytes(self._path, save(tensors, metadata={"curves": json.dumps(curves)}))
 
-    def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> Curves:
+    def restore(self, network: nn.Module, optimizer: Adam) -> Curves:
         """Take back the kept state; what was measured in the epochs done, empty when there are none."""
         if not self._path.is_file():
             return {}
-        weights: dict[str, Tensor] = {}
-        state: dict[int, dict[str, Tensor]] = {}
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}}
         for key, value in load_file(self._path).items():
             part, _, name = key.partition(".")
-            if part == "network":
-                weights[name] = value
-            else:
-                index, _, name = name.partition(".")
-                state.setdefault(int(index), {})[name] = value
-        network.load_state_dict(weights)
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+            parts[part][name] = value
+        network.load_state_dict(parts["network"])
+        optimizer.restore(parts["optimizer"])
         with safe_open(self._path, "pt") as file:
             curves: Curves = json.loads(file.metadata()["curves"])
         return curves

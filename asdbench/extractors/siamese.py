@@ -19,6 +19,7 @@ from asdbench.extractors.checkpoints import count_parameters, load_weights, save
 from asdbench.extractors.classes import Class, classes_of
 from asdbench.extractors.contrastive import contrastive
 from asdbench.extractors.pairs import Pair, draw_pairs, split_clips
+from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.standardise import level
 from asdbench.extractors.training import Recipe, reproducible, train
 
@@ -173,7 +174,13 @@ class Siamese(Extractor):
             self._network = network
             recipe = replace(self._recipe, name=f"siamese {machine}")
             self.curves = train(
-                network, shuffled, batches, lambda batch: self._loss(network, batch), recipe, context, measured
+                network,
+                lambda epoch: prefetched(shuffled(epoch)),
+                batches,
+                lambda batch: self._loss(network, batch),
+                recipe,
+                context,
+                measured,
             )
         if tests:
             accuracy = self.curves["validation_pair_accuracy"][-1]
@@ -204,11 +211,11 @@ class Siamese(Extractor):
         """A batch in which every clip is there once, however many pairs hold it."""
         keys = sorted({key for pair in pairs for key in (pair.first, pair.second)})
         place = {key: index for index, key in enumerate(keys)}
-        images = torch.from_numpy(np.stack([context.features[key] for key in keys])).float()
+        images = to_device(np.stack([context.features[key] for key in keys]), context.device)
         first = torch.tensor([place[pair.first] for pair in pairs], device=context.device)
         second = torch.tensor([place[pair.second] for pair in pairs], device=context.device)
         different = torch.tensor([pair.different for pair in pairs], dtype=torch.float32, device=context.device)
-        return images.to(context.device, memory_format=torch.channels_last), first, second, different
+        return images, first, second, different
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, features) of the twin encoder."""

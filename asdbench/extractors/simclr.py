@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import timm
@@ -17,12 +16,11 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.nt_xent import nt_xent
+from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.standardise import level
 from asdbench.extractors.training import Recipe, reproducible, train
 from asdbench.extractors.views import augmented_views
 from asdbench.frontends.pack import Pack
-
-Batch = tuple[Tensor, Tensor]
 
 
 class Network(nn.Module):
@@ -111,7 +109,7 @@ class SimCLR(Extractor):
             self._network = network
             self.curves = train(
                 network,
-                lambda epoch: self._batches(epoch, keys, views, context),
+                lambda epoch: prefetched(self._batches(epoch, keys, views, context)),
                 batches,
                 lambda batch: self._loss(network, batch),
                 Recipe("simclr", epochs, self._learning_rate, self._restarts),
@@ -119,11 +117,12 @@ class SimCLR(Extractor):
             )
         self.parameter_count = count_parameters(network)
 
-    def _loss(self, network: Network, batch: Batch) -> Tensor:
-        originals, copies = network(torch.cat(batch)).chunk(2)
+    def _loss(self, network: Network, batch: Tensor) -> Tensor:
+        originals, copies = network(batch).chunk(2)
         return nt_xent(originals, copies, self._temperature)
 
-    def _batches(self, epoch: int, keys: list[str], views: Pack, context: Context) -> Iterator[Batch]:
+    def _batches(self, epoch: int, keys: list[str], views: Pack, context: Context) -> Iterator[Tensor]:
+        """Each batch holds the originals first, then a copy of each in the same order."""
         rng = np.random.default_rng(derive_seed(context.seed, "pairs", epoch))
         order = rng.permutation(len(keys))
         for start in range(0, len(keys), self._batch_size):
@@ -133,14 +132,14 @@ class SimCLR(Extractor):
             frames = min(context.features.shape(key)[-1] for key in chosen)
             if self._crop_s:
                 frames = min(frames, max(1, round(self._crop_s * context.frame_rate_hz)))
-            originals, copies = [], []
-            for key in chosen:
-                original, all_copies = context.features[key], views[key]
+            batch = np.empty((2, len(chosen), *context.features.shape(chosen[0])[:-1], frames), np.float32)
+            for position, key in enumerate(chosen):
+                original, copies = context.features[key], views[key]
                 place = int(rng.integers(original.shape[-1] - frames + 1))
                 cut = slice(place, place + frames)
-                originals.append(original[..., cut])
-                copies.append(all_copies[rng.integers(len(all_copies))][..., cut])
-            yield _to_device(originals, context.device), _to_device(copies, context.device)
+                batch[0, position] = original[..., cut]
+                batch[1, position] = copies[rng.integers(len(copies))][..., cut]
+            yield to_device(batch.reshape(-1, *batch.shape[2:]), context.device)
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, dim) of the layer that is scored."""
@@ -148,9 +147,10 @@ class SimCLR(Extractor):
         network = self._network.to(context.device).eval()
         result: Embeddings | None = None
         with torch.inference_mode(), context.progress.stage("embed simclr", len(clips)) as stage:
-            for positions, features in context.features.batches([clip.key for clip in clips], self._batch_size):
+            keys = [clip.key for clip in clips]
+            for positions, features in prefetched(context.features.batches(keys, self._batch_size)):
                 with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
-                    rows = network(_to_device(list(features), context.device), self._layer)
+                    rows = network(to_device(features, context.device), self._layer)
                 if result is None:
                     result = np.empty((len(clips), rows.shape[1]), np.float32)
                 result[positions] = rows.float().cpu().numpy()
@@ -185,8 +185,3 @@ def _width(name: str, backbone: nn.Module, channels: int) -> int:
         ) from error
     finally:
         backbone.train()
-
-
-def _to_device(arrays: Sequence[Any], device: str) -> Tensor:
-    batch = torch.from_numpy(np.stack(arrays).astype(np.float32))
-    return batch.to(device, memory_format=torch.channels_last)

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
+from asdbench.extractors.adam import Adam
 from asdbench.extractors.base import Context
 from asdbench.extractors.checkpoints import Checkpoints, Curves
 
 KEEP_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
+KEEP_PART = 0.02  # of the time, at most, goes into keeping states; a large network's takes a second to write
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def train(
 ) -> Curves:
     """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
 
-    After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter), and a
-    training that finds some goes on from there; batches depend on the seed and the epoch alone, so both give the same
-    network. The context's ``after_epoch`` is called then; it changes nothing, as every epoch has a seed of its own.
+    After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter, more seldom
+    where writing takes long), and a training that finds some goes on from there; batches depend on the seed and the
+    epoch alone, so both give the same network. The context's ``after_epoch`` is called then; it changes nothing, as
+    every epoch has a seed of its own.
 
     Args:
         network: already on the context's device.
@@ -65,11 +68,10 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    set_rate = _schedule(optimizer, recipe)
+    optimizer = Adam(network, recipe.learning_rate)
     checkpoints = Checkpoints(context.training.checkpoints) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
-    kept_at = time.monotonic()
+    keep_at = time.monotonic() + KEEP_EVERY_S
     mixed = recipe.mixed_precision and context.device == "cuda"
     with context.progress.stage(f"train {recipe.name}", recipe.epochs * batches_per_epoch) as stage:
         done = len(curves.get("loss", []))
@@ -79,13 +81,14 @@ def train(
             total = 0.0
             torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
-                set_rate(epoch + step / batches_per_epoch)
+                optimizer.rate = rate(recipe, epoch + step / batches_per_epoch)
                 with torch.autocast(context.device, dtype=torch.bfloat16, enabled=mixed):
                     value = loss(batch)
-                number = _finite(value, recipe, epoch)
-                optimizer.zero_grad(set_to_none=True)
+                told = _on_its_way(value)
+                optimizer.zero_grad()
                 value.backward()
                 optimizer.step()
+                number = _finite(told(), recipe, epoch)
                 total += number
                 stage.advance(1, f"epoch {epoch + 1}/{recipe.epochs}, loss {number:.3f}")
             network.eval()
@@ -93,34 +96,44 @@ def train(
                 found = {"loss": total / batches_per_epoch, **measure()}
             for name, figure in found.items():
                 curves.setdefault(name, []).append(figure)
-            if checkpoints and time.monotonic() - kept_at >= KEEP_EVERY_S:
+            if checkpoints and (started := time.monotonic()) >= keep_at:
                 checkpoints.save(network, optimizer, curves)
-                kept_at = time.monotonic()
+                ended = time.monotonic()
+                keep_at = ended + (max(KEEP_EVERY_S, (ended - started) / KEEP_PART) if KEEP_EVERY_S else 0.0)
             if context.training and context.training.after_epoch:
                 context.training.after_epoch(epoch + 1, recipe.epochs)
     return curves
 
 
-def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe) -> Callable[[float], None]:
-    """Sets the rate for a place in the training, counted in epochs; fractions are meant.
+def rate(recipe: Recipe, place: float) -> float:
+    """Learning rate at a place in the training, counted in epochs; fractions are meant.
 
     Loshchilov and Hutter (2016), equation (5) with equal cycles; torch's own takes whole epochs a cycle only, and so
     loses restarts where the epochs are no multiple of the cycles.
     """
     if recipe.restarts is None:
-        return lambda place: None
-    cycles = recipe.restarts + 1
-
-    def set_rate(place: float) -> None:
-        within = place * cycles / recipe.epochs % 1.0
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * (1.0 + math.cos(math.pi * within)) / 2.0
-
-    return set_rate
+        return recipe.learning_rate
+    within = place * (recipe.restarts + 1) / recipe.epochs % 1.0
+    return recipe.learning_rate * (1.0 + math.cos(math.pi * within)) / 2.0
 
 
-def _finite(value: Tensor, recipe: Recipe, epoch: int) -> float:
-    number = float(value.detach())
+def _on_its_way(value: Tensor) -> Callable[[], float]:
+    """Reads the loss; from a GPU it is sent now, so that reading waits for no work that is asked for later."""
+    value = value.detach()
+    if not value.is_cuda:
+        return lambda: float(value)
+    copy = value.to("cpu", non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record()
+
+    def read() -> float:
+        arrived.synchronize()
+        return float(copy)
+
+    return read
+
+
+def _finite(number: float, recipe: Recipe, epoch: int) -> float:
     if not math.isfinite(number):
         raise TrainingError(
             f"Training {recipe.name} stopped in epoch {epoch + 1}: the loss is {number}.\n"
@@ -146,14 +159,14 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
     """Seed torch and ask for deterministic algorithms; what was set before is restored."""
-    strict, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    memory: Any = torch.utils.deterministic
+    mode, fill = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms imports a compiler, for seconds
+        memory.fill_uninitialized_memory = False  # it costs time, and nothing reads such memory
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            torch.set_deterministic_debug_mode(mode)
+            memory.fill_uninitialized_memory = fill

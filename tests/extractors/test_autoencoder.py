@@ -4,11 +4,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import mse_loss
+from torch.utils.data import DataLoader
 
 import asdbench
+from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.extractors.autoencoder import Network, Vectors
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
+from asdbench.extractors.training import one_thread, reproducible
 
 QUICK = {"epochs": 2, "hidden_layers": 1, "hidden_dim": 16}
 
@@ -81,6 +85,44 @@ def test_scores_are_those_of_a_loop_written_from_the_definition(table, make_cont
         assert found["mse"][place, 0] == pytest.approx(np.mean(left**2), rel=1e-4)
         assert found["mahalanobis-code"][place, 0] == pytest.approx(min(mean @ code[d] @ mean for d in code), rel=1e-3)
         assert found["mahalanobis-paper"][place, 0] == pytest.approx(np.mean(np.min(by_frame, axis=1)), rel=1e-3)
+
+
+def test_a_straightforward_loop_over_stacked_vectors_gives_the_same_losses_and_scores(table, make_context):
+    """torch's own optimizer and loader, the vectors stacked beforehand, one clip after the other scored."""
+    context = make_context()
+    clips, blind = table.select(machines=["fan"]).training_view(), table.select(machines=["fan"]).blind_view()
+    extractor = fitted(table, context, held_out=0.0, batch_size=64)
+    found = extractor.embed(blind, replace(context, training=None))
+
+    def stacked(key):
+        frames = np.asarray(context.features[key])[0].T
+        return [torch.from_numpy(frames[start : start + 5].reshape(-1)) for start in range(len(frames) - 4)]
+
+    vectors = [vector for key in sorted(clip.key for clip in clips) for vector in stacked(key)]
+    kept = np.random.default_rng(derive_seed(0, "held out")).permutation(len(vectors))
+    losses = []
+    with reproducible(0), one_thread():
+        network = Network(640, 16, 1, 8)
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
+        for epoch in range(2):
+            order = np.random.default_rng(derive_seed(0, "order", epoch)).permutation(kept)
+            order = order[: len(order) - (len(order) % 64 == 1)]
+            values = []
+            for batch in DataLoader(vectors, batch_size=64, sampler=order.tolist()):
+                loss = mse_loss(network(batch), batch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                values.append(loss.item())
+            losses.append(sum(values) / len(values))
+    assert extractor.curves["loss"] == losses
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, extractor._network.state_dict()[name]), name
+    network.eval()
+    with torch.no_grad():
+        batches = [torch.stack(stacked(clip.key)) for clip in blind]
+        scores = [mse_loss(network(batch), batch).item() for batch in batches]
+    assert found[:, 0] == pytest.approx(scores, rel=1e-6)
 
 
 def test_the_programs_score_is_the_mean_of_its_full_matrix():

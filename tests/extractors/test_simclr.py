@@ -55,7 +55,31 @@ def test_a_batch_larger_than_the_training_set_is_the_training_set(table, make_co
     extractor = asdbench.build("simclr", **{**QUICK, "batch_size": 4096})
     keys = [clip.key for clip in table.training_view()]
     (batch,) = extractor._batches(0, keys, augmented_views(table.training_view(), 2, context), context)
-    assert [len(part) for part in batch] == [len(keys), len(keys)]
+    assert batch.shape[:-1] == (2 * len(keys), *context.features.shape(keys[0])[:-1])
+
+
+def test_a_batch_holds_the_originals_and_then_a_copy_of_each_cut_at_one_place(table, make_context):
+    context = make_context()
+    keys = [clip.key for clip in table.training_view()]
+    views = augmented_views(table.training_view(), 2, context)
+    extractor = asdbench.build("simclr", **{**QUICK, "crop_s": 0.25})
+    batches = list(extractor._batches(3, keys, views, context))
+    rows = [pair for batch in batches for pair in zip(*batch.numpy().reshape(2, -1, *batch.shape[1:]), strict=True)]
+    assert len(rows) == len(keys)
+    seen = set()
+    for original, copy in rows:
+        frames = original.shape[-1]
+        places = [
+            (key, start)
+            for key in keys
+            for start in range(context.features.shape(key)[-1] - frames + 1)
+            if np.array_equal(context.features[key][..., start : start + frames], original)
+        ]
+        ((key, start),) = places
+        cuts = views[key][..., start : start + frames].astype(np.float32)
+        assert any(np.array_equal(cut, copy) for cut in cuts)
+        seen.add(key)
+    assert seen == set(keys)
 
 
 def test_seed_decides_and_save_keeps_all(table, make_context, tmp_path):

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,6 +8,8 @@ from torch import nn
 
 from asdbench.core.errors import TrainingError
 from asdbench.core.progress import Silent
+from asdbench.extractors.adam import Adam
+from asdbench.extractors.checkpoints import Checkpoints
 from asdbench.extractors.training import Recipe, reproducible, train
 
 RECIPE = Recipe("toy", epochs=6, learning_rate=0.05, restarts=1)
@@ -57,6 +60,26 @@ def test_a_killed_training_goes_on_to_the_same_network(make_context, tmp_path, m
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_states_that_take_long_to_write_are_kept_seldom(make_context, monkeypatch):
+    """Of the time, a fiftieth goes into keeping: here an epoch takes 10 s, and writing a state 4 s."""
+    clock = SimpleNamespace(now=0.0)
+    kept = []
+
+    def pass_time(seconds, *notes):
+        clock.now += seconds
+        kept.extend(notes)
+
+    monkeypatch.setattr("asdbench.extractors.training.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(Checkpoints, "save", lambda self, *_: pass_time(4.0, clock.now))
+
+    def slow(epoch):
+        pass_time(10.0)
+        return batches(epoch)
+
+    fit(network(), make_context(), replace(RECIPE, epochs=50), data=slow)
+    assert kept == [10.0, 214.0, 418.0]
+
+
 def test_a_loss_that_is_not_finite_stops_with_a_way_out(make_context):
     with pytest.raises(TrainingError, match=r"stopped in epoch 1: the loss is nan") as caught:
         train(
@@ -67,10 +90,8 @@ def test_a_loss_that_is_not_finite_stops_with_a_way_out(make_context):
 
 def test_the_rate_follows_the_cosine_with_warm_restarts(make_context, monkeypatch):
     rates = []
-    step = torch.optim.Adam.step
-    monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1]
-    )
+    step = Adam.step
+    monkeypatch.setattr(Adam, "step", lambda self: (rates.append(self.rate), step(self))[1])
     fit(network(), make_context())
     position = torch.arange(12) % 6 / 6  # two cycles of three epochs of two batches
     expected = 0.05 * (1 + torch.cos(torch.pi * position)) / 2
@@ -80,10 +101,8 @@ def test_the_rate_follows_the_cosine_with_warm_restarts(make_context, monkeypatc
 @pytest.mark.parametrize("epochs", [5, 6, 24, 40])
 def test_the_restarts_asked_for_are_done_whatever_the_epochs(make_context, monkeypatch, tmp_path, epochs):
     rates = []
-    step = torch.optim.Adam.step
-    monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1]
-    )
+    step = Adam.step
+    monkeypatch.setattr(Adam, "step", lambda self: (rates.append(self.rate), step(self))[1])
     fit(network(), make_context(checkpoints=tmp_path / "own"), replace(RECIPE, epochs=epochs, restarts=3))
     rises = sum(after > before for before, after in pairwise(rates))
     assert rises == 3
@@ -96,6 +115,8 @@ def test_seeding_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(1)
     with reproducible(5):
         torch.rand(2)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
 
