@@ -47,6 +47,22 @@ Augmentation = Annotated[
     ),
 ]
 Device = Annotated[str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="[default: auto]")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Processes of this machine, or the Ray cluster at $RAY_ADDRESS. [default: local]",
+    ),
+]
+GpusPerTask = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-task",
+        metavar="N",
+        help="With --engine ray on GPUs: how much of one a fit takes, 0.25 for four fits on each. [default: 1]",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(

@@ -11,7 +11,9 @@ from asdbench.cli.options import (
     Augmentation,
     DataRoot,
     Device,
+    Engine,
     Frontend,
+    GpusPerTask,
     Machine,
     PluginPath,
     Profile,
@@ -77,9 +79,16 @@ def run(
     device: Device = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=0, help="Fits and runs done at a time, in processes; 0: cores. [default: 1]"),
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=0,
+            help="Fits and runs done at a time, in processes; 0: as many as cores. [default: 1, with --engine ray 0]",
+        ),
     ] = None,
     threads: Threads = None,
+    engine: Engine = None,
+    gpus_per_task: GpusPerTask = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
     ] = False,
@@ -126,6 +135,8 @@ def run(
         "device": device,
         "jobs": jobs,
         "threads": threads,
+        "engine": engine,
+        "gpus_per_task": gpus_per_task,
         "fresh": fresh or None,
         "retry_failed": retry_failed or None,
         "tracking": tracking,
@@ -133,7 +144,7 @@ def run(
     }
     progress = ConsoleProgress(quiet)
     spec = read_spec(config, given)
-    if spec.jobs != 1 and not dry_run:
+    if spec.engine == "local" and spec.jobs != 1 and not dry_run:
         prepare(spec)
     plan = make_plan(spec, progress)
     if dry_run:

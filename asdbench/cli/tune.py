@@ -10,7 +10,9 @@ from asdbench.cli.options import (
     Augmentation,
     DataRoot,
     Device,
+    Engine,
     Frontend,
+    GpusPerTask,
     Machine,
     PluginPath,
     Profile,
@@ -105,9 +107,16 @@ def tune(
     timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Begin no trial after this.")] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=0, help="Trials done at a time, in processes; 0: cores. [default: 1]"),
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=0,
+            help="Trials done at a time, in processes; 0: as many as cores. [default: 1, with --engine ray 0]",
+        ),
     ] = None,
     threads: Threads = None,
+    engine: Engine = None,
+    gpus_per_task: GpusPerTask = None,
     profile: Profile = None,
     frontend: Frontend = None,
     augmentation: Augmentation = None,
@@ -152,12 +161,14 @@ def tune(
         "device": device,
         "jobs": jobs,
         "threads": threads,
+        "engine": engine,
+        "gpus_per_task": gpus_per_task,
         "tracking": tracking,
         "plugin_path": plugin_path or None,
     }
     progress = ConsoleProgress(quiet)
     run = read_spec(config, given)
-    if run.jobs != 1:
+    if run.engine == "local" and run.jobs != 1:
         prepare(run, NEEDED)
     asked = TuneSpec(
         run=run,

@@ -1,7 +1,7 @@
 """Who does the tasks: this process, or several of its own."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
@@ -17,6 +17,10 @@ class Crew(Protocol):
     """Does tasks, some at a time."""
 
     @property
+    def width(self) -> int:
+        """How many tasks are done at a time."""
+
+    @property
     def free(self) -> int:
         """How many more tasks can be started now."""
 
@@ -24,11 +28,39 @@ class Crew(Protocol):
         """Begin a task; ``wait`` for another command that is at it."""
 
     def results(self) -> Iterator[Result]:
-        """What has ended; waits until something has."""
+        """What has ended; waits until something has, or more can be started."""
+
+
+@contextmanager
+def hire(plan: Plan, most: int, progress: Progress) -> Iterator[Crew]:
+    """The crew that the command asks for; it goes when it is left.
+
+    Args:
+        plan: the command.
+        most: tasks that there can be at a time.
+        progress: where stages and notes are shown.
+
+    Raises:
+        RequirementError: the engine is not there.
+    """
+    if plan.spec.engine == "ray":
+        from asdbench.harness.cluster.crew import RayCrew
+
+        with RayCrew(plan, progress) as cluster:
+            yield cluster
+        return
+    count = min(plan.spec.jobs or plan.cores, most)
+    if count > 1:
+        with Workers(plan, count, progress) as workers:
+            yield workers
+    else:
+        yield Alone(plan, progress)
 
 
 class Alone:
     """Does one task at a time, in this process."""
+
+    width = 1
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self._plan = plan
@@ -59,6 +91,7 @@ class Workers:
     def __init__(self, plan: Plan, count: int, progress: Progress) -> None:
         self._plan = plan
         self._progress = progress
+        self.width = count
         self._cores = max(1, plan.cores // count)
         self._idle: list[_Worker] = [_Worker(plan, self._cores) for _ in range(count)]
         self._at_work: dict[Connection, _Worker] = {}

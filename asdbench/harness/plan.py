@@ -141,7 +141,7 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
         for stages in wanted
     }
-    device = resolve_device(spec.device)
+    device = _device(spec, progress)
     cores = available_cores()
     require_writable(spec.out, "--out DIR")
     cache = cache_root()
@@ -228,6 +228,15 @@ def _cells(
         for seed in dict.fromkeys(spec.seed)
         for system, scorer in members[key]
     ]
+
+
+def _device(spec: RunSpec, progress: Progress) -> str:
+    """Of this machine, or of a cluster's nodes."""
+    if spec.engine == "local":
+        return resolve_device(spec.device)
+    from asdbench.harness.cluster.joining import cluster_device
+
+    return cluster_device(spec.device, progress)
 
 
 def _numerics(spec: RunSpec, device: str) -> list[Any]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Progress
 from asdbench.harness.cell import record_failure, recorded_run
-from asdbench.harness.crew import Alone, Crew, Workers
+from asdbench.harness.crew import hire
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Cell, Plan
@@ -51,14 +51,13 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
         yield record_failure(plan, plan.cells[number], [failure])
     schedule = Schedule(plan, needs, features_s)
     with ExitStack() as stack:
-        count = min(plan.spec.jobs or plan.cores, schedule.width)
-        crew: Crew = stack.enter_context(Workers(plan, count, progress)) if count > 1 else Alone(plan, progress)
+        crew = stack.enter_context(hire(plan, schedule.width, progress))
         schedule.tell_more_at_once(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
 
         def tell(runs: int) -> None:
             if overall is not None:
-                overall.advance(runs, left_s=schedule.left_s(count))
+                overall.advance(runs, left_s=schedule.left_s(min(crew.width, schedule.width)))
 
         tell(len(broken))
         for record in schedule.run(crew, tell):

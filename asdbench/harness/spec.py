@@ -31,7 +31,9 @@ class RunSpec(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     profile: str = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    jobs: int = Field(default=1, ge=0)
+    engine: Literal["local", "ray"] = "local"
+    jobs: int = Field(default_factory=lambda told: 0 if told.get("engine") == "ray" else 1, ge=0)
+    gpus_per_task: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, ge=1)
     out: Path = Path("runs")
     plugin_path: list[Path] = Field(default_factory=list)

@@ -16,7 +16,8 @@ from asdbench.protocols import DEFINITIONS
 from asdbench.registry import load_catalog
 from asdbench.tuning.space import KINDS, Space, make_space
 
-OF_ONE_COMMAND = ("jobs", "fresh", "retry_failed", "out", "tracking", "params")  # no part of what is tuned
+# No part of what is tuned.
+OF_ONE_COMMAND = ("engine", "jobs", "gpus_per_task", "fresh", "retry_failed", "out", "tracking", "params")
 
 
 class Bench:

@@ -117,7 +117,7 @@ class _Process:
 
     def __init__(self, args: tuple[Any, ...], progress: Progress) -> None:
         asked: TuneSpec = args[0]
-        self._process, self.line = start_child(_work, *args, threads=asked.run.threads)
+        self._process, self.line = start_child(do_trials, *args, threads=asked.run.threads)
         self._relay = Relay(progress)
         self.pid = self._process.pid
 
@@ -145,8 +145,8 @@ class _Process:
         self._process.join()
 
 
-def _work(line: Connection, asked: TuneSpec, cores: int, deadline: float | None) -> None:
-    """What a process does: trials, until there are no more."""
+def do_trials(line: Any, asked: TuneSpec, cores: int, deadline: float | None) -> None:
+    """What a process does: trials, until there are no more; ``line.send`` takes what it has to say."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     progress = RemoteProgress(line)
     with suppress(OSError):  # the command is gone

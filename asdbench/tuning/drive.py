@@ -31,7 +31,7 @@ def tune(tuning: Tuning, told: Told, progress: Progress, *, jobs: int = 1, timeo
         tuning: the study.
         told: called at the beginning and after each trial of this command.
         progress: where the work of trials is reported.
-        jobs: processes.
+        jobs: processes, where they are of this machine.
         timeout: seconds after which no trial is begun.
 
     Returns:
@@ -54,7 +54,11 @@ def tune(tuning: Tuning, told: Told, progress: Progress, *, jobs: int = 1, timeo
             told(trial, record)
 
         try:
-            if jobs > 1:
+            if tuning.bench.spec.engine == "ray":
+                from asdbench.tuning.ray_crew import work_on_ray
+
+                work_on_ray(tuning, study, progress, tell, deadline)
+            elif jobs > 1:
                 work_together(tuning, study, progress, tell, jobs, deadline)
             else:
                 Worker(tuning, study, progress, tell).work(deadline)

@@ -1,0 +1,178 @@
+"""Functions that run on other machines and talk while they do."""
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from asdbench.core.errors import AsdbenchError, RequirementError
+
+Message = tuple[Any, ...]
+RETRIES = 3  # of what was lost with its node
+
+
+@dataclass(frozen=True)
+class Request:
+    """What of a node a task needs. A node has as many GPUs as it was started with; of one, a task may take a part."""
+
+    cpus: int
+    gpus: float = 0.0
+
+    def fits(self, node: Mapping[str, float]) -> int:
+        """How many such tasks a node with these resources does at a time."""
+        most = int(node.get("CPU", 0) // self.cpus)
+        if not self.gpus:
+            return most
+        whole = int(node.get("GPU", 0))
+        return min(most, whole * int(1 / self.gpus + 1e-6) if self.gpus < 1 else int(whole // self.gpus))
+
+    def in_words(self) -> str:
+        """For messages."""
+        gpus = f" and {self.gpus:g} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
+        return f"{self.cpus} CPU{'s' * (self.cpus != 1)}{gpus}"
+
+
+class LostError(Exception):
+    """The node or the process that a call ran on is gone; the message says which."""
+
+
+@dataclass(eq=False)
+class Call:
+    """A function at work on the cluster.
+
+    Attributes:
+        generator: Ray's, of lists of messages.
+        node: address of the node that it runs on, as soon as it does.
+    """
+
+    generator: Any
+    node: str = ""
+    _ended: bool = field(default=False)
+
+    def hear(self) -> list[Message] | None:
+        """The next messages, when ``listen`` has said that there are some; None at the end.
+
+        Raises:
+            LostError: node or process are gone.
+            RequirementError: the node could not do it at all.
+            AsdbenchError: the function raised it.
+            Exception: what else it raised.
+        """
+        import ray
+        from ray import exceptions
+
+        try:
+            messages: list[Message] = ray.get(next(self.generator))
+        except StopIteration:
+            return None
+        except exceptions.RayTaskError as error:
+            cause = error.cause
+            raise (cause if isinstance(cause, AsdbenchError) else error) from error
+        except exceptions.RuntimeEnvSetupError as error:
+            raise RequirementError(f"A node of the cluster cannot set up a process: {error}") from error
+        except exceptions.RayError as error:
+            raise LostError(_why(error, self.node)) from error
+        for kind, *content in messages:
+            if kind == "node":
+                (self.node,) = content
+        return [message for message in messages if message[0] != "node"]
+
+    def cancel(self) -> None:
+        """Stop it, whatever it does; files are written whole, so nothing is spoilt."""
+        import ray
+
+        ray.cancel(self.generator, force=True)
+
+
+def call(target: Callable[..., None], *args: Any, request: Request, env: Mapping[str, str], name: str) -> Call:
+    """Let ``target(line, *args)`` run on some node; ``line.send`` takes messages.
+
+    Args:
+        target: a function of a module.
+        args: that can be pickled.
+        request: of resources.
+        env: variables of its process.
+        name: for Ray's dashboard.
+    """
+    import ray
+
+    remote = ray.remote(stream).options(
+        num_cpus=request.cpus,
+        num_gpus=request.gpus,
+        num_returns="streaming",
+        max_retries=0,  # who calls retries: it has to close stages, and to say so
+        scheduling_strategy="SPREAD",
+        runtime_env={"env_vars": dict(env)},
+        name=name,
+    )
+    return Call(remote.remote(target, *args))
+
+
+def listen(calls: Collection[Call], timeout_s: float) -> list[Call]:
+    """Calls that have something to say, or have ended; waits for one, but no longer than that."""
+    import ray
+
+    by_generator = {one.generator: one for one in calls}
+    if not by_generator:
+        return []
+    ready, _ = ray.wait(list(by_generator), num_returns=1, timeout=timeout_s, fetch_local=False)
+    return [by_generator[generator] for generator in ready]
+
+
+def stream(target: Callable[..., None], *args: Any) -> Iterator[list[Message]]:
+    """What runs on the node: the target in a thread, its messages as they come."""
+    import ray
+
+    line = _Line()
+    yield [("node", ray.util.get_node_ip_address())]
+    threading.Thread(target=line.run, args=(target, args), daemon=True).start()
+    yield from line.batches()
+
+
+class _Line:
+    """What a target talks to."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Message | None] = SimpleQueue()
+        self._error: BaseException | None = None
+
+    def send(self, message: Message) -> None:
+        """Pass on."""
+        self._queue.put(message)
+
+    def run(self, target: Callable[..., None], args: Sequence[Any]) -> None:
+        """The thread."""
+        try:
+            target(self, *args)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._queue.put(None)
+
+    def batches(self) -> Iterator[list[Message]]:
+        """Messages until the target has ended; raises what it raised."""
+        while True:
+            batch = [self._queue.get()]
+            while not self._queue.empty():
+                batch.append(self._queue.get())
+            messages = [message for message in batch if message is not None]
+            if messages:
+                yield messages
+            if None in batch:
+                break
+        if self._error is not None:
+            raise self._error
+
+
+def _why(error: Exception, node: str) -> str:
+    from ray import exceptions
+
+    at = f" on {node}" if node else ""
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return f"its process{at} was ended by Ray for want of memory"
+    if isinstance(error, exceptions.NodeDiedError | exceptions.LocalRayletDiedError):
+        return f"the node {node} was lost" if node else "its node was lost"
+    if isinstance(error, exceptions.WorkerCrashedError):
+        return f"its process{at} died"
+    return f"{type(error).__name__}{at}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,176 @@
+"""A crew whose tasks are done by the nodes of a Ray cluster."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from asdbench.core.errors import AsdbenchError
+from asdbench.core.places import CACHE_VARIABLE
+from asdbench.core.progress import Progress
+from asdbench.harness.child import Relay
+from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
+from asdbench.harness.cluster.joining import joined
+from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
+from asdbench.harness.cluster.places import shown
+from asdbench.harness.cluster.remote import do_task
+from asdbench.harness.plan import Plan
+from asdbench.harness.tasks import FitTask, Result, Task
+
+LOOK_S = 1.0  # how often is looked whether nodes have joined
+PASSED_ON = ("ASDBENCH_DATA", "ASDBENCH_PLUGIN_PATH")
+CANCELLED_S = 10.0
+
+
+class RayCrew:
+    """Hands tasks to a cluster. What is lost with a node is done again by another one.
+
+    Use as a context manager; leaving it cancels what is at work.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._stack = ExitStack()
+        self._at_work: dict[Call, _Assignment] = {}
+
+    def __enter__(self) -> "RayCrew":
+        with ExitStack() as stack:
+            ray = stack.enter_context(joined(self._progress))
+            self._fit = fit_request(self._plan)
+            self._score = Request(1)
+            self._env = environment_of(self._plan)
+            self._places = stack.enter_context(shown(self._plan))
+            require_alike(self._fit, self._places, self._env, self._progress)
+            self._box = [ray.put(self._plan)]
+            self._slots = slots(self._fit)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._stack:
+            cancel_all(self._at_work)
+            for assignment in self._at_work.values():
+                assignment.relay.close()
+            self._at_work = {}
+
+    @property
+    def width(self) -> int:
+        """Tasks at a time: as asked for, else what the cluster has."""
+        return self._plan.spec.jobs or max(1, self._slots)
+
+    @property
+    def free(self) -> int:
+        """How many more tasks can be handed over; one more than are done at a time, so that no node waits for us."""
+        most = self._plan.spec.jobs or self._slots + 1
+        return max(0, most - len(self._at_work))
+
+    def start(self, task: Task, *, wait: bool) -> None:
+        """Hand a task over."""
+        self._begin(_Assignment(task, wait, Relay(self._progress)))
+
+    def results(self) -> Iterator[Result]:
+        """Relay what tasks report until some have ended, or nodes have joined that can do more."""
+        while self._at_work:
+            ended = [result for one in listen(self._at_work, LOOK_S) if (result := self._hear(one)) is not None]
+            free, self._slots = self.free, slots(self._fit)
+            if ended or self.free > free:
+                yield from ended
+                return
+
+    def _begin(self, assignment: "_Assignment") -> None:
+        fit = isinstance(assignment.task, FitTask)
+        name = f"{'fit' if fit else 'score'} {self._plan.cells[assignment.task.cell].name}"
+        request = self._fit if fit else self._score
+        args = (self._box, self._places, assignment.task, assignment.wait, request.cpus)
+        self._at_work[call(do_task, *args, request=request, env=self._env, name=name)] = assignment
+
+    def _hear(self, one: Call) -> Result | None:
+        """Take what a call says; the result when it has ended."""
+        assignment = self._at_work[one]
+        task = assignment.task
+        try:
+            messages = one.hear()
+        except LostError as error:
+            del self._at_work[one]
+            assignment.relay.close()
+            return self._again(assignment, str(error))
+        except AsdbenchError as error:
+            return self._end(one, Result(task, error=error))
+        except Exception as error:
+            return self._end(one, Result(task, death=f"{type(error).__name__}: {error}"))
+        if messages is None:
+            return self._end(one, assignment.result or Result(task, death="it ended without a word."))
+        for kind, *content in messages:
+            if kind == "result":
+                (assignment.result,) = content
+            else:
+                assignment.relay.take(kind, *content)
+        return None
+
+    def _end(self, one: Call, result: Result) -> Result:
+        self._at_work.pop(one).relay.close()
+        return result
+
+    def _again(self, assignment: "_Assignment", reason: str) -> Result | None:
+        """Hand what was lost to another node; a result when that was tried often enough."""
+        if assignment.result is not None:  # it had been told already
+            return assignment.result
+        if assignment.losses == RETRIES:
+            return Result(assignment.task, death=f"{reason}; it was tried {RETRIES + 1} times.")
+        cell = self._plan.cells[assignment.task.cell]
+        self._progress.note(f"{cell.name}, seed {cell.seed}: {reason}; it is done again.")
+        relay = Relay(self._progress)
+        self._begin(_Assignment(assignment.task, assignment.wait, relay, assignment.losses + 1))
+        return None
+
+
+@dataclass
+class _Assignment:
+    """A task that the cluster has."""
+
+    task: Task
+    wait: bool
+    relay: Relay
+    losses: int = 0
+    result: Result | None = None
+
+
+def fit_request(plan: Plan) -> Request:
+    """What a fit needs of a node."""
+    threads = plan.spec.threads
+    if plan.device == "cpu":
+        return Request(threads)
+    gpus = plan.spec.gpus_per_task
+    return Request(cpus_beside_gpu(threads, gpus), gpus)
+
+
+def environment_of(plan: Plan) -> dict[str, str]:
+    """Variables of processes that do tasks."""
+    env = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    if plan.device == "cuda":
+        env["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # repeatable matrix products
+    return env | {
+        CACHE_VARIABLE: str(plan.cache.absolute()),
+        "OMP_NUM_THREADS": str(plan.spec.threads),
+        "ASDBENCH_TRACKING": "none",
+        "PYDANTIC_DISABLE_PLUGINS": "1",
+    }
+
+
+def cancel_all(calls: Any) -> None:
+    """Stop calls, and wait a little until they have."""
+    left = set(calls)
+    for one in left:
+        with suppress(Exception):  # the cluster itself may be what is lost
+            one.cancel()
+    until = time.monotonic() + CANCELLED_S
+    while left and time.monotonic() < until:
+        for one in listen(left, 1.0):
+            try:
+                if one.hear() is None:
+                    left.discard(one)
+            except Exception:
+                left.discard(one)

@@ -1,0 +1,187 @@
+"""A plan on a Ray cluster of two nodes of this machine, one of which goes in the middle."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from ray_nodes import Nodes
+
+from asdbench.core.errors import RequirementError
+
+WITHIN_S = 100
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+
+PATIENT = """
+import os, time
+from pathlib import Path
+from asdbench.extractors.raw_mel import RawMel
+
+class Patient(RawMel):
+    def __init__(self, *, weight):
+        super().__init__(poolings=["mean", "std"])
+        self._weight = weight
+
+    def fit(self, clips, context):
+        import ray
+        folder = os.environ.get("ASDBENCH_DATA")
+        if folder and ray.is_initialized():
+            (Path(folder) / f"{ray.util.get_node_ip_address()}-{clips[0].machine}-{self._weight}").touch()
+            until = time.monotonic() + 60
+            while not (Path(folder) / "go").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+
+    def embed(self, clips, context):
+        return self._weight * super().embed(clips, context)
+"""
+CARD = """
+summary = "Waits until it is told to go on."
+target = "patient_extractor:Patient"
+version = 1
+fit_on = "machine"
+[params.weight]
+default = 1.0
+range = [0.0, 9.0]
+tune = { low = 1.0, high = 2.0 }
+help = "Of everything."
+"""
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:  # sockets want short names
+        cluster = Nodes(Path(folder))
+        try:
+            yield cluster
+        finally:
+            cluster.end()
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "registry" / "extractors").mkdir(parents=True)
+    (folder / "patient_extractor.py").write_text(PATIENT)
+    (folder / "registry" / "extractors" / "patient.toml").write_text(CARD)
+    return folder
+
+
+@pytest.fixture
+def signs(tmp_path):
+    """Where the patient extractor says that it has begun, and is told to go on."""
+    folder = tmp_path / "signs"
+    folder.mkdir()
+    return folder
+
+
+def until(look):
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to this")
+
+
+def start(*words, cache, **environment):
+    """The command as a process of its own."""
+    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, words)]
+    environment = {**os.environ, "ASDBENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1", **environment}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, start_new_session=True)
+
+
+def comparable(folder):
+    """A run without its times: the record, and the bytes of every score file."""
+    record = json.loads((folder / "run.json").read_text())
+    for key in ("seconds", "finished_at"):
+        del record[key]
+    return record, {path.name: path.read_bytes() for path in sorted(folder.glob("scores/*"))}
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_node_lost_in_the_middle_changes_nothing(nodes, plugin, signs, small_dataset, cli, tmp_path, monkeypatch):
+    other = nodes.add()
+    words = [
+        "run", "--plugin-path", plugin, "--dataset", small_dataset, "--tracking", "none", "--json",
+        "--extractor", "patient", "--extractor", "autoencoder", "--scorer", "knn", "--scorer", "mahalanobis-ml",
+        "-p", "autoencoder.epochs=2", "-p", "autoencoder.score=mse",
+    ]  # fmt: skip
+    command = start(
+        *words, "--engine", "ray", "--out", tmp_path / "far",
+        cache=tmp_path / "shared", ASDBENCH_DATA=str(signs), **nodes.environment,
+    )  # fmt: skip
+    until(lambda: command.poll() is not None or list(signs.glob(f"{other.host}-*")))
+    other.kill()
+    (signs / "go").touch()
+    out, err = command.communicate(timeout=WITHIN_S)
+    assert "was lost; it is done again" in err or "died; it is done again" in err, err
+
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "own"))
+    near = cli(*words, "--out", tmp_path / "near")
+    assert command.returncode == near.code, err
+    done = {Path(run["record"]).parent.name: run["status"] for run in json.loads(out)["runs"]}
+    assert done == {Path(run["record"]).parent.name: run["status"] for run in near.json["runs"]}
+    assert len(done) == 4
+    for name in done:
+        assert comparable(tmp_path / "far" / name) == comparable(tmp_path / "near" / name)
+    assert not list((tmp_path / "shared").glob(".asdbench-*"))
+
+
+@needs_ray
+@pytest.mark.slow
+def test_ctrl_c_cancels_what_is_at_work_and_keeps_the_rest(nodes, plugin, signs, small_dataset, tmp_path):
+    words = [
+        "run", "--plugin-path", plugin, "--dataset", small_dataset, "--tracking", "none", "--machine", "fan",
+        "--extractor", "raw-mel", "--extractor", "patient", "--scorer", "knn", "--engine", "ray", "--jobs", "1",
+        "--out", tmp_path / "runs",
+    ]  # fmt: skip
+    settings = {"cache": tmp_path / "shared", "ASDBENCH_DATA": str(signs), **nodes.environment}
+    command = start(*words, **settings)
+    until(lambda: command.poll() is not None or list(signs.iterdir()))
+    os.killpg(command.pid, signal.SIGINT)
+    _, err = command.communicate(timeout=WITHIN_S)
+    assert command.returncode == 130, err
+    assert "Finished stages are kept" in err
+    (signs / "go").touch()
+    again = start(*words, "--json", **settings)
+    out, err = again.communicate(timeout=WITHIN_S)
+    assert again.returncode == 0, err
+    assert [run["status"] for run in json.loads(out)["runs"]] == ["done", "done"]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_what_the_nodes_do_not_see_is_told_before_anything_is_done(nodes, small_dataset, tmp_path, monkeypatch):
+    import ray
+    from ray._raylet import Config
+
+    from asdbench.core.progress import Silent
+    from asdbench.harness.cluster import nodes as of_nodes
+    from asdbench.harness.cluster.calls import Request
+    from asdbench.harness.cluster.joining import joined
+    from asdbench.harness.cluster.places import Places
+
+    for name, value in nodes.environment.items():
+        monkeypatch.setenv(name, value)
+    Config.initialize("")  # Ray reads its variables when it is imported
+    elsewhere = Places(str(tmp_path), (("the cache (ASDBENCH_CACHE)", "/nowhere/cache/.asdbench-1"),))
+    progress = Silent()
+    with joined(progress):
+        with pytest.raises(RequirementError, match=r"127\.0\.0\.2 does not see:\n  the cache .*: /nowhere/cache\n"):
+            of_nodes.require_alike(Request(1), elsewhere, {}, progress)
+        monkeypatch.setattr(of_nodes, "own_code", lambda: "9.9 (abc)")
+        with pytest.raises(RequirementError, match=r"this command 9\.9 \(abc\); .*\n.*asdbench\[ray\]==9\.9"):
+            of_nodes.require_alike(Request(1), Places(str(tmp_path), ()), {}, progress)
+        of_nodes.require_alike(Request(64), elsewhere, {}, progress)
+        assert "No node of the Ray cluster has 64 CPUs yet; tasks wait until one does." in progress.notes
+    assert not ray.is_initialized()
+    assert any(nodes.address in note for note in progress.notes)
