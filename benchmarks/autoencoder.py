@@ -1,0 +1,133 @@
+"""The autoencoder, trained and then scoring a test set, against a straightforward loop over stacked frames.
+
+The loop is as people write it: a data set of stacked vectors, torch's loader and Adam, a forward pass for every test
+file. Batches, initial weights and arithmetic are the same, and so must be the losses and the scores; that is checked.
+Both have one machine type of ``synthetic``, and what is imported once for a process (torch's Adam imports a compiler)
+does not count. ``python benchmarks/autoencoder.py [threads] [epochs]``.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from own_data import fitting, made
+from timing import tell
+from torch.nn.functional import mse_loss
+from torch.utils.data import DataLoader, Dataset
+
+import asdbench
+from asdbench.core.digests import derive_seed
+from asdbench.extractors.autoencoder import Network
+from asdbench.extractors.base import Context
+from asdbench.extractors.training import reproducible
+
+THREADS, EPOCHS = (int(sys.argv[1]) if sys.argv[1:] else 1), (int(sys.argv[2]) if sys.argv[2:] else 6)
+FRAMES, BATCH, ROUNDS = 5, 256, 5
+Found = tuple[list[float], list[float]]  # mean loss of each epoch, score of each test clip
+
+
+class Stacked(Dataset[np.ndarray]):
+    """Vectors of five frames each, as the official program stacks them."""
+
+    def __init__(self, context: Context, keys: list[str]) -> None:
+        parts = []
+        for key in keys:
+            frames = np.asarray(context.features[key])[0].T
+            count = len(frames) - FRAMES + 1
+            parts.append(np.concatenate([frames[start : start + count] for start in range(FRAMES)], axis=1))
+        self._vectors = np.concatenate(parts)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        return self._vectors[place]
+
+
+def loop(
+    context: Context, keys: list[str], tests: list[str], lap: Callable[[], None]
+) -> tuple[list[float], list[float]]:
+    """Losses and scores, written straightforwardly."""
+    data = Stacked(context, keys)
+    held_out, kept = np.split(
+        np.random.default_rng(derive_seed(0, "held out")).permutation(len(data)), [round(0.1 * len(data))]
+    )
+
+    def shuffled(epoch: int) -> Iterator[torch.Tensor]:
+        order = np.random.default_rng(derive_seed(0, "order", epoch)).permutation(kept)
+        yield from DataLoader(data, BATCH, sampler=order.tolist())
+
+    with reproducible(0):
+        network = Network(FRAMES * 128, 128, 4, 8)
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
+        losses = []
+        for epoch in range(EPOCHS):
+            network.train()
+            values = []
+            for batch in shuffled(epoch):
+                loss = mse_loss(network(batch), batch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                values.append(loss.item())
+            losses.append(sum(values) / len(values))
+            network.eval()
+            with torch.no_grad():
+                for batch in DataLoader(data, BATCH, sampler=held_out.tolist()):
+                    mse_loss(network(batch), batch).item()
+    lap()
+    scores = []
+    for key in tests:
+        with torch.no_grad():
+            batch = torch.from_numpy(Stacked(context, [key])._vectors)
+            scores.append(mse_loss(network(batch), batch).item())
+    lap()
+    return losses, scores
+
+
+with tempfile.TemporaryDirectory() as place:
+    table = made(Path(place), machines=["fan"])
+    context = replace(fitting(table, Path(place)), training=None)
+    clips, blind = table.training_view(), table.select(split="test").blind_view()
+    keys, tests = sorted(clip.key for clip in clips), [clip.key for clip in blind]
+    torch.set_num_threads(THREADS)
+
+    def ours(lap: Callable[[], None]) -> Found:
+        """Losses and scores of the extractor."""
+        extractor = asdbench.build("autoencoder", epochs=EPOCHS, batch_size=BATCH)
+        extractor.fit(clips, context)
+        lap()
+        scores = extractor.embed(blind, context)[:, 0].tolist()
+        lap()
+        return list(extractor.curves["loss"]), scores
+
+    def timed(function: Callable[[Callable[[], None]], Found]) -> list[float]:
+        """Seconds for the training, for the scoring and for both."""
+        laps = [time.perf_counter()]
+        results.append(function(lambda: laps.append(time.perf_counter())))
+        return [laps[1] - laps[0], laps[2] - laps[1], laps[2] - laps[0]]
+
+    results: list[Found] = []
+    rounds = [(timed(ours), timed(lambda lap: loop(context, keys, tests, lap))) for _ in range(ROUNDS + 1)][
+        1:
+    ]  # the first is to warm up
+    for losses, scores in results:
+        assert losses == results[0][0] or THREADS != 1, "the losses are those of the loop"
+        np.testing.assert_allclose(scores, results[0][1], rtol=1e-6 if THREADS == 1 else 1e-3)
+    what = f"{EPOCHS} epochs on {len(keys)} clips, {THREADS} thread(s)"
+    for part, name in enumerate(("training", f"{len(tests)} test clips", "both")):
+        pairs = [(one[part], other[part]) for one, other in rounds]
+        first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+        tell(
+            f"the autoencoder against a plain loop, {name}, {what}",
+            first,
+            second,
+            statistics.median(a / b for a, b in pairs),
+            at_most=1 / 3 if name == "both" else None,
+        )

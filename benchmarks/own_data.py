@@ -1,0 +1,37 @@
+"""Clips and a context as the harness gives them to an extractor, of synthetic recordings in a folder of one's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import asdbench
+from asdbench.core.progress import Silent
+from asdbench.datasets import ClipTable, read_folder
+from asdbench.extractors.base import Context, Training
+from asdbench.frontends import FeatureStore
+from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.registry import load_catalog
+
+
+def made(folder: Path, **params: object) -> ClipTable:
+    """The recordings of the card ``synthetic``, made in a folder."""
+    asdbench.build("synthetic", **params).make(folder / "recordings", 2, Silent())
+    return read_folder(folder / "recordings")
+
+
+def fitting(table: ClipTable, folder: Path, after_epoch: Callable[[int, int], None] | None = None) -> Context:
+    """What a fit is given on a CPU: features from the store, augmented views kept in the folder."""
+    component = load_catalog().component("frontends", "log-mel", {})
+    frontend = component.build()
+    augmentations = {name: asdbench.build(name) for name in ("pitch-shift", "gaussian-noise", "time-mask")}
+    augmentations["time-mask"].rate_hz = frontend.frame_rate_hz
+    training = Training(
+        waveforms=TrainingWaveforms({clip.key: clip.path for clip in table.select(split="train")}, frontend),
+        frontend=frontend,
+        augmentations=augmentations,
+        identity="benchmark",
+        views=folder / "views",
+        checkpoints=folder / "checkpoints",
+        after_epoch=after_epoch,
+    )
+    features = FeatureStore(folder / "features", 2, Silent()).read(table, component)
+    return Context(0, "cpu", 2, Silent(), features, frontend.frame_rate_hz, training)
