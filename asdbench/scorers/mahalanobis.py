@@ -10,6 +10,8 @@ import numpy as np
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores, require_clips
 
+BLOCK = 2048  # rows at a time
+
 
 class Mahalanobis(FittedScorer):
     """``sqrt((x - mean)^T C^+ (x - mean))`` with C estimated from the training embeddings.
@@ -44,7 +46,11 @@ class Mahalanobis(FittedScorer):
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Distance of each row, float64 (n,)."""
-        squared = np.asarray(self._model.mahalanobis(np.asarray(embeddings, np.float64)), np.float64)
+        precision = self._model.get_precision()
+        squared = np.empty(len(embeddings))
+        for first in range(0, len(embeddings), BLOCK):  # the library's own takes ten times as long as the product
+            offset = embeddings[first : first + BLOCK] - self._model.location_
+            squared[first : first + BLOCK] = np.einsum("ij,ij->i", offset @ precision, offset)
         return np.sqrt(np.maximum(squared, 0.0))
 
 

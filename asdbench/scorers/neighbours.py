@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, FittedScorer, Scores, require_clips
+from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores, require_clips
 
 _REDUCE: dict[str, Callable[[NDArray[np.float64]], Scores]] = {
     "largest": lambda distances: distances[:, -1],
@@ -28,20 +28,39 @@ class NearestNeighbours(FittedScorer):
         self._metric = metric
 
     def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Keep the training clips."""
-        from sklearn.neighbors import NearestNeighbors
+        """Keep the training clips.
 
+        Raises:
+            ScorerError: fewer clips than neighbours, or embeddings that are not finite.
+        """
         count = len(embeddings)
         require_clips("knn", count, self._k + 1, "knn.n_neighbors", count - 1)
-        self._model = NearestNeighbors(n_neighbors=self._k, metric=self._metric).fit(np.asarray(embeddings, float))
+        if self._metric == "euclidean":
+            from asdbench.scorers.nearest import NearestRows
+
+            self._model = NearestRows(_finite(embeddings))
+        else:
+            from sklearn.neighbors import NearestNeighbors as Neighbours
+
+            self._model = Neighbours(n_neighbors=self._k, metric=self._metric).fit(np.asarray(embeddings, float))
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Distance of each row, float64 (n,)."""
+        if self._metric == "euclidean":
+            return self._reduce(self._model.distances(_finite(embeddings), self._k))
         return self._reduce(self._model.kneighbors(np.asarray(embeddings, float))[0])
 
     def training_scores(self) -> Scores | None:
         """Distances to the other training clips."""
+        if self._metric == "euclidean":
+            return self._reduce(self._model.distances_within(self._k))
         return self._reduce(self._model.kneighbors()[0])
+
+
+def _finite(embeddings: Embeddings) -> Embeddings:
+    if not np.isfinite(embeddings).all():
+        raise ScorerError("knn was given embeddings that are not numbers (NaN or infinite).")
+    return embeddings
 
 
 class LocalOutlierFactor(FittedScorer):

@@ -88,6 +88,21 @@ def test_knn_scores_as_pyods(method):
     assert np.allclose(scored("pyod:KNN", method=method)[1], scores)
 
 
+@pytest.mark.parametrize("metric", ["manhattan", "cosine"])
+def test_knn_by_other_metrics_scores_as_pyods(metric):
+    theirs = KNN(n_neighbors=5, metric=metric).fit(TRAIN.astype(float))
+    scorer, scores = scored("knn", metric=metric)
+    assert np.allclose(scores, theirs.decision_function(TEST.astype(float)))
+    assert np.allclose(scorer.training_scores(), theirs.decision_scores_)
+
+
+def test_knn_refuses_what_is_not_a_number():
+    spoilt = TEST.copy()
+    spoilt[3, 1] = np.nan
+    with pytest.raises(ScorerError, match="not numbers"):
+        scored("knn", test=spoilt)
+
+
 def test_lof_scores_as_pyods():
     theirs = LOF(n_neighbors=20, metric="euclidean").fit(TRAIN.astype(float))
     scorer, scores = scored("lof")
