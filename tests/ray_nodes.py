@@ -49,7 +49,7 @@ class Node:
 class Nodes:
     """The cluster: a head, and others that join and go."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self._folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.2", 0))
@@ -62,14 +62,14 @@ class Nodes:
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         words = ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'r'}")
-        self.all = [Node("127.0.0.2", folder / "head.log", self.environment, *words)]
+        self.all = [Node("127.0.0.2", folder / "head.log", self.environment | environment, *words)]
         self.all[0].wait()
 
-    def add(self) -> Node:
+    def add(self, **environment: str) -> Node:
         """One more node, which has joined."""
         number = len(self.all) + 2
         log = self._folder / f"{number}.log"
-        node = Node(f"127.0.0.{number}", log, self.environment, f"--address={self.address}")
+        node = Node(f"127.0.0.{number}", log, self.environment | environment, f"--address={self.address}")
         self.all.append(node)
         node.wait()
         return node

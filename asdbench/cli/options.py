@@ -55,6 +55,14 @@ Engine = Annotated[
         help="Processes of this machine, or the Ray cluster at $RAY_ADDRESS. [default: local]",
     ),
 ]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        "--artifacts",
+        metavar="URL",
+        help="With --engine ray, where nodes share no folder: an address (s3://...) for what they hand to each other.",
+    ),
+]
 GpusPerTask = Annotated[
     float | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import (
+    Artifacts,
     AsJson,
     Augmentation,
     DataRoot,
@@ -88,6 +89,7 @@ def run(
     ] = None,
     threads: Threads = None,
     engine: Engine = None,
+    artifacts: Artifacts = None,
     gpus_per_task: GpusPerTask = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
@@ -136,6 +138,7 @@ def run(
         "jobs": jobs,
         "threads": threads,
         "engine": engine,
+        "artifacts": artifacts,
         "gpus_per_task": gpus_per_task,
         "fresh": fresh or None,
         "retry_failed": retry_failed or None,

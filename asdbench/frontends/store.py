@@ -45,8 +45,7 @@ class FeatureStore:
         Raises:
             DataError: recordings that cannot be used; all of them are listed.
         """
-        parts = [table.select(machines=[machine], split=split) for machine in table.machines for split in SPLITS]
-        packs = [(part, self._pack(part, frontend)) for part in parts if len(part)]
+        packs = self._parts(table, frontend)
         missing = [(part, pack) for part, pack in packs if not pack.exists]
         problems: list[str] = []
         if missing:
@@ -61,6 +60,14 @@ class FeatureStore:
                 "Repair or remove them; nothing is left out silently.",
             )
         return FeatureReader([pack for _, pack in packs])
+
+    def packs(self, table: ClipTable, frontend: Component) -> list[Pack]:
+        """Where the features of the table lie, or will."""
+        return [pack for _, pack in self._parts(table, frontend)]
+
+    def _parts(self, table: ClipTable, frontend: Component) -> list[tuple[ClipTable, Pack]]:
+        parts = [table.select(machines=[machine], split=split) for machine in table.machines for split in SPLITS]
+        return [(part, self._pack(part, frontend)) for part in parts if len(part)]
 
     def _pack(self, table: ClipTable, frontend: Component) -> Pack:
         keys = sorted({clip.key for clip in table})

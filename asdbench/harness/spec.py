@@ -33,6 +33,7 @@ class RunSpec(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["local", "ray"] = "local"
     jobs: int = Field(default_factory=lambda told: 0 if told.get("engine") == "ray" else 1, ge=0)
+    artifacts: str | None = None
     gpus_per_task: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, ge=1)
     out: Path = Path("runs")
@@ -78,7 +79,7 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
         given["tracking"] = tracking_by_default()
     merged = data | {key: value for key, value in given.items() if value is not None} | {"params": params}
     try:
-        return RunSpec.model_validate(merged)
+        return _consistent(RunSpec.model_validate(merged))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = str(first["loc"][0])
@@ -90,6 +91,14 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
         option = f"--{key.replace('_', '-')}"
         where = option if given.get(key) is not None else f"--config {config}: {key}"
         raise UsageError(f"{where}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
+
+
+def _consistent(spec: RunSpec) -> RunSpec:
+    if spec.artifacts is not None and spec.engine != "ray":
+        raise UsageError("--artifacts goes with --engine ray: processes of one machine share its cache.")
+    if spec.gpus_per_task > 1 and spec.gpus_per_task % 1:
+        raise UsageError(f"--gpus-per-task {spec.gpus_per_task:g}: a part of one GPU (0.25), or whole ones.")
+    return spec
 
 
 def tracking_by_default() -> str:

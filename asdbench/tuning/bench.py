@@ -17,7 +17,7 @@ from asdbench.registry import load_catalog
 from asdbench.tuning.space import KINDS, Space, make_space
 
 # No part of what is tuned.
-OF_ONE_COMMAND = ("engine", "jobs", "gpus_per_task", "fresh", "retry_failed", "out", "tracking", "params")
+OF_ONE_COMMAND = ("engine", "jobs", "gpus_per_task", "artifacts", "fresh", "retry_failed", "out", "tracking", "params")
 
 
 class Bench:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdbench.core.errors import AsdbenchError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.harness.child import Relay
 from asdbench.harness.cluster.calls import Call, LostError, call, listen
@@ -40,18 +40,23 @@ def work_on_ray(
     Args:
         tuning: the study.
         study: opened by this process.
-        progress: where stages of the workers are shown.
+        progress: where stages of the workers are shown; what concerns the cluster goes to the study's own.
         tell: given the record of each trial as it ends.
         deadline: of ``time.time``, after which no trial is begun.
 
     Raises:
+        UsageError: they are to share no folder.
         RequirementError: the cluster cannot be joined, or a node cannot do trials.
         AsdbenchError: what would meet every trial, or workers that are lost whatever they do.
     """
+    if tuning.asked.run.artifacts is not None:
+        raise UsageError(
+            "--artifacts is for asdbench run: workers of a study share a folder, ASDBENCH_CACHE=DIR and --out DIR."
+        )
     if Claims(study, tuning.trials).complete:
         return
     with ExitStack() as stack:
-        stack.enter_context(joined(progress))
+        stack.enter_context(joined(tuning.progress))
         crew = stack.enter_context(_Crew(tuning, study, progress, deadline))
         crew.run(tell)
 
@@ -83,7 +88,7 @@ class _Crew:
     def __enter__(self) -> "_Crew":
         with ExitStack() as stack:
             self._places: Places = stack.enter_context(shown(self._tuning.bench.opened, *_files(self._tuning)))
-            require_alike(self._request, self._places, self._env, self._progress)
+            require_alike(self._request, self._places, self._env, self._tuning.progress)
             self._stack = stack.pop_all()
         wanted = self._tuning.asked.run.jobs or max(1, slots(self._request))
         for _ in range(min(wanted, self._tuning.trials)):
@@ -139,7 +144,7 @@ class _Crew:
                 f"Workers are lost without ending a trial: {cause}\n"
                 "Finished trials are kept. The same command goes on; --engine local shows more of the cause."
             )
-        self._progress.note(told)
+        self._tuning.progress.note(told)
         self._start()
 
     def _lose(self, one: Call) -> None:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asdbench.core.errors import AsdbenchError
@@ -12,10 +12,12 @@ from asdbench.core.places import CACHE_VARIABLE
 from asdbench.core.progress import Progress
 from asdbench.harness.child import Relay
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
+from asdbench.harness.cluster.depot import Depot, unpack_folder
 from asdbench.harness.cluster.joining import joined
 from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
 from asdbench.harness.cluster.places import shown
 from asdbench.harness.cluster.remote import do_task
+from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import FitTask, Result, Task
 
@@ -42,9 +44,13 @@ class RayCrew:
             self._fit = fit_request(self._plan)
             self._score = Request(1)
             self._env = environment_of(self._plan)
+            self._depot = None
+            if self._plan.spec.artifacts is not None:
+                self._depot = Depot(self._plan.spec.artifacts, self._plan.cache)
+                self._depot.require_writable()
             self._places = stack.enter_context(shown(self._plan))
             require_alike(self._fit, self._places, self._env, self._progress)
-            self._box = [ray.put(self._plan)]
+            self._box = [ray.put(_travelling(self._plan))]
             self._slots = slots(self._fit)
             self._stack = stack.pop_all()
         return self
@@ -69,6 +75,8 @@ class RayCrew:
 
     def start(self, task: Task, *, wait: bool) -> None:
         """Hand a task over."""
+        if self._depot is not None and isinstance(task, FitTask):
+            self._send(self._depot, task)
         self._begin(_Assignment(task, wait, Relay(self._progress)))
 
     def results(self) -> Iterator[Result]:
@@ -106,9 +114,21 @@ class RayCrew:
         for kind, *content in messages:
             if kind == "result":
                 (assignment.result,) = content
+            elif kind == "run":
+                run_id, folder = content
+                unpack_folder(folder, self._plan.spec.out / run_id)
             else:
                 assignment.relay.take(kind, *content)
         return None
+
+    def _send(self, depot: Depot, task: FitTask) -> None:
+        """Put what a fit needs where a node finds it: the fit itself, if it is in the cache here, or its features."""
+        cell = self._plan.cells[task.cell]
+        kept = KeptFit(self._plan, cell, task.machines)
+        if not kept.is_embedded:
+            depot.put_features(self._plan, cell, task.machines, self._progress)
+        elif not depot.has_fit(kept):
+            depot.put_fit(kept)
 
     def _end(self, one: Call, result: Result) -> Result:
         self._at_work.pop(one).relay.close()
@@ -138,6 +158,14 @@ class _Assignment:
     result: Result | None = None
 
 
+def _travelling(plan: Plan) -> Plan:
+    """The plan as nodes get it, whose own folder tells them nothing."""
+    if plan.spec.artifacts is None:
+        return plan
+    plugins = [folder.absolute() for folder in plan.spec.plugin_path]
+    return replace(plan, spec=plan.spec.model_copy(update={"plugin_path": plugins}))
+
+
 def fit_request(plan: Plan) -> Request:
     """What a fit needs of a node."""
     threads = plan.spec.threads
@@ -152,8 +180,9 @@ def environment_of(plan: Plan) -> dict[str, str]:
     env = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
     if plan.device == "cuda":
         env["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # repeatable matrix products
+    if plan.spec.artifacts is None:  # else each node has a cache of its own
+        env[CACHE_VARIABLE] = str(plan.cache.absolute())
     return env | {
-        CACHE_VARIABLE: str(plan.cache.absolute()),
         "OMP_NUM_THREADS": str(plan.spec.threads),
         "ASDBENCH_TRACKING": "none",
         "PYDANTIC_DISABLE_PLUGINS": "1",

@@ -95,7 +95,8 @@ def require_fit(name: str, code: str, unseen: list[str]) -> None:
         raise RequirementError(
             f"The node {name} does not see:\n"
             + "".join(f"  {line}\n" for line in unseen)
-            + "They must be folders that all nodes share under the same names: ASDBENCH_CACHE=DIR, --out DIR."
+            + "They must be folders that all nodes share under the same names: ASDBENCH_CACHE=DIR, --out DIR. "
+            "Where there is none, --artifacts URL takes what nodes hand to each other."
         )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from asdbench.harness.cluster.depot import needs_recordings
 from asdbench.harness.plan import Plan
 
 PATIENCE_S = 40.0  # until a network folder shows what another machine has just made
@@ -18,7 +19,7 @@ class Places:
     """What a node must see.
 
     Attributes:
-        cwd: working folder of the command, which relative names start from.
+        cwd: working folder of the command, which relative names start from; empty where none do.
         signs: what a folder is for, and a file in it.
     """
 
@@ -31,7 +32,7 @@ class Places:
         A file in a folder that is there is waited for.
         """
         try:
-            os.chdir(self.cwd)
+            os.chdir(self.cwd or os.curdir)
         except OSError:
             return [f"the working folder: {self.cwd}"]
         until = time.monotonic() + PATIENCE_S
@@ -54,7 +55,10 @@ def shown(plan: Plan, *more: tuple[str, str]) -> Iterator[Places]:
         more: what other files are for, and where they are.
     """
     mark = f".asdbench-{uuid.uuid4().hex[:12]}"
+    apart = plan.spec.artifacts is not None
     written = {"the cache (ASDBENCH_CACHE)": plan.cache.absolute(), "the runs (--out)": plan.spec.out.absolute()}
+    if apart:
+        written = {}
     signs = list(more)
     made = [place for place in written.values() if not place.exists()]
     try:
@@ -62,11 +66,12 @@ def shown(plan: Plan, *more: tuple[str, str]) -> Iterator[Places]:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / mark).touch()
             signs.append((what, str(folder / mark)))
-        for data in plan.recordings:
+        for data in plan.recordings if not apart or needs_recordings(plan) else ():
             first = {clip.machine: clip.path.absolute() for clip in data.table}
             signs += [(f"recordings of {data.table.name}", str(path)) for path in first.values()]
-        signs += [("--plugin-path", str(next(iter(folder.glob("*")), folder))) for folder in plan.spec.plugin_path]
-        yield Places(str(Path.cwd()), tuple(signs))
+        plugins = [folder.absolute() for folder in plan.spec.plugin_path]
+        signs += [("--plugin-path", str(next(iter(folder.glob("*")), folder))) for folder in plugins]
+        yield Places("" if apart else str(Path.cwd()), tuple(signs))
     finally:
         for folder in written.values():
             with suppress(OSError):

@@ -1,13 +1,19 @@
 """The other side: what a process of a node does."""
 
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from asdbench.core.places import cache_root
+from asdbench.harness.cluster.depot import Depot, pack_folder
 from asdbench.harness.cluster.nodes import require_fit
 from asdbench.harness.cluster.places import Places
 from asdbench.harness.cluster.versions import own_code
+from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Plan
-from asdbench.harness.tasks import Task, perform
+from asdbench.harness.tasks import FitTask, Task, perform
 from asdbench.harness.worker import RemoteProgress
 from asdbench.registry import load_catalog
 
@@ -29,7 +35,10 @@ def do_task(line: Any, box: list[Any], places: Places, task: Task, wait: bool, c
     require_places(places)
     plan = _plan(box[0])
     progress = RemoteProgress(line)
-    progress.send("result", perform(plan, task, progress, jobs=cores, wait=wait))
+    if plan.spec.artifacts is None:
+        progress.send("result", perform(plan, task, progress, jobs=cores, wait=wait))
+    else:
+        do_task_apart(plan, Depot(plan.spec.artifacts, plan.cache), task, progress, wait, cores)
 
 
 @cache
@@ -50,4 +59,36 @@ def _plan(reference: Any) -> Plan:
 
     plan: Plan = ray.get(reference)
     load_catalog(plan.spec.plugin_path)  # modules of plugins can be imported from now on
+    if plan.spec.artifacts is not None:
+        plan = replace(plan, cache=cache_root())
+        plan.cache.mkdir(parents=True, exist_ok=True)
     return plan
+
+
+def do_task_apart(plan: Plan, depot: Depot, task: Task, progress: RemoteProgress, wait: bool, cores: int) -> None:
+    """Do a task on a node whose cache is its own: fetch what it needs before, put what it has made after."""
+    cell = plan.cells[task.cell]
+    if isinstance(task, FitTask):
+        kept = KeptFit(plan, cell, task.machines)
+        if plan.spec.fresh:
+            kept.forget()
+        elif not kept.is_embedded:
+            depot.fetch_fit(kept)
+        known = kept.is_embedded and depot.has_fit(kept)
+        if not kept.is_embedded:
+            depot.fetch_features(plan, cell, task.machines, progress)
+        result = perform(plan, task, progress, jobs=cores, wait=wait)
+        if not known and not result.busy and result.error is None:
+            depot.put_fit(kept)
+        progress.send("result", result)
+        return
+    for group in cell.groups:
+        kept = KeptFit(plan, cell, group)
+        if not kept.is_embedded:
+            depot.fetch_fit(kept)
+    with TemporaryDirectory(prefix="asdbench-") as place:
+        plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(place)}))
+        result = perform(plan, task, progress, jobs=cores, wait=wait)
+        if result.record is not None:
+            progress.send("run", cell.run_id, pack_folder(Path(place) / cell.run_id))
+        progress.send("result", result)

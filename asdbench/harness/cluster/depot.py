@@ -1,0 +1,194 @@
+"""A store that all nodes reach by its address, for caches that lie on their own disks."""
+
+import tarfile
+import tempfile
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from asdbench.core.digests import digest
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.files import clear_disk_full, whole_file, whole_folder
+from asdbench.core.progress import Progress
+from asdbench.core.uris import without_credentials
+from asdbench.frontends.store import FeatureStore
+from asdbench.harness.kept import SAVED, KeptFit
+from asdbench.harness.plan import Cell, Plan
+
+CHUNK = 2**22
+
+
+class Depot:
+    """Holds fits with their embeddings, and features; one object (a tar file) for each.
+
+    An object takes its name when it is whole.
+
+    Args:
+        url: a folder of any file system that fsspec knows: ``s3://bucket/asdbench``, ``file:///mnt/x``.
+        cache: of this machine.
+
+    Raises:
+        UsageError: fsspec knows no such address.
+        RequirementError: its package is not installed here, or nobody answers.
+    """
+
+    def __init__(self, url: str, cache: Path) -> None:
+        import fsspec
+
+        self._cache = cache
+        self._shown = without_credentials(url)
+        if "://" not in url:
+            raise UsageError(f"--artifacts {url}: expected an address: s3://BUCKET/FOLDER, gs://..., file:///FOLDER.")
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except ValueError as error:
+            raise UsageError(f"--artifacts {self._shown}: {error}") from error
+        except ImportError as error:
+            raise RequirementError(
+                f"--artifacts {self._shown}: {error}\nEvery node needs the package, and this machine too."
+            ) from error
+
+    def require_writable(self) -> None:
+        """Try it.
+
+        Raises:
+            RequirementError: it does not work.
+        """
+        name = f"{self._root}/.asdbench-{uuid.uuid4().hex}"
+        try:
+            self._files.makedirs(self._root, exist_ok=True)
+            self._files.pipe_file(name, b"asdbench")
+            self._files.rm_file(name)
+        except Exception as error:  # each file system has its own
+            raise RequirementError(
+                f"--artifacts {self._shown} cannot be written: {type(error).__name__}: {error}\n"
+                "Check the address, and that this machine and every node may write there."
+            ) from error
+
+    def put_fit(self, kept: KeptFit) -> None:
+        """Put a fit and the embeddings that are there."""
+        there = [path for path in kept.paths if path.exists()]
+        if there:
+            self._put(self._name(kept), there)
+
+    def fetch_fit(self, kept: KeptFit) -> bool:
+        """Fetch a fit and its embeddings into the cache; whether they were there."""
+        return self._fetch(self._name(kept))
+
+    def has_fit(self, kept: KeptFit) -> bool:
+        """Whether it was put."""
+        return bool(self._files.exists(f"{self._root}/{self._name(kept)}"))
+
+    def put_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
+        """Put what a fit reads, as far as it is not there; each pack has an object of its own."""
+        packs = self._packs(plan, cell, machines, progress)
+        missing = [path for path in packs if not self._files.exists(f"{self._root}/{_features(path)}")]
+        if not missing:
+            return
+        with progress.stage("sending features", len(missing)) as stage:
+            for path in missing:
+                self._put(_features(path), [path.with_suffix(".bin"), path.with_suffix(".json")])
+                stage.advance(1)
+
+    def fetch_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
+        """Fetch what a fit reads, as far as it is not here."""
+        for path in self._packs(plan, cell, machines, progress):
+            if not path.with_suffix(".json").is_file():
+                self._fetch(_features(path))
+
+    def _packs(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> list[Path]:
+        kept = KeptFit(plan, cell, machines)
+        store = FeatureStore(plan.cache / "features", 1, progress)
+        tables = [cell.data.table.select(machines=list(machines))]
+        if len(kept.others):
+            tables.append(cell.data.table.select(machines=[*machines, *kept.others.machines], split="train"))
+        packs = [pack for table in tables for pack in store.packs(table, cell.pipeline.frontend)]
+        return list(dict.fromkeys(pack.path for pack in packs))
+
+    def _name(self, kept: KeptFit) -> str:
+        return f"fits/{kept.trained.name}-{digest(sorted(path.name for path in kept.files.values()), 12)}.tar"
+
+    def _put(self, name: str, paths: Sequence[Path]) -> None:
+        target = f"{self._root}/{name}"
+        part = f"{target}.{uuid.uuid4().hex}.partial"
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        try:
+            with self._files.open(part, "wb") as file, tarfile.open(fileobj=file, mode="w|") as tar:
+                for path in paths:
+                    tar.add(path, path.relative_to(self._cache).as_posix())
+            self._files.mv(part, target)
+        except BaseException:
+            with suppress(Exception):
+                self._files.rm_file(part)
+            raise
+
+    def _fetch(self, name: str) -> bool:
+        with clear_disk_full(self._cache), tempfile.TemporaryFile(dir=self._cache) as here:
+            try:
+                with self._files.open(f"{self._root}/{name}", "rb") as there:
+                    while chunk := there.read(CHUNK):
+                        here.write(chunk)
+            except FileNotFoundError:
+                return False
+            here.seek(0)
+            unpack(here, self._cache)
+        return True
+
+
+def pack_folder(folder: Path) -> bytes:
+    """A folder as the bytes of a tar file, its own name left out."""
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            tar.add(folder, ".")
+        file.seek(0)
+        return file.read()
+
+
+def unpack_folder(content: bytes, folder: Path) -> None:
+    """Lay a folder that was packed where it belongs, whole."""
+    with tempfile.TemporaryFile() as file, whole_folder(folder) as whole:
+        file.write(content)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as tar:
+            tar.extractall(whole, filter="data")
+
+
+def unpack(file: IO[bytes], cache: Path) -> None:
+    """Lay files and folders of the cache where they belong, each whole; what says that a thing is there comes last."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetched-") as place, tarfile.open(fileobj=file) as tar:
+        tar.extractall(place, filter="data")
+        for kind in Path(place).iterdir():
+            for entry in sorted(kind.iterdir(), key=_comes_last):
+                target = cache / kind.name / entry.name
+                if entry.is_dir():
+                    _replace_folder(entry, target)
+                else:
+                    with whole_file(target) as whole, entry.open("rb") as source:
+                        while chunk := source.read(CHUNK):
+                            whole.write(chunk)
+
+
+def _comes_last(entry: Path) -> tuple[bool, str]:
+    """Of a pack the .json, of embeddings the .npy says that all is there."""
+    features = entry.parent.name == "features"
+    return entry.suffix == (".json" if features else ".npy"), entry.name
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    if (target / SAVED).is_file():
+        return
+    with whole_folder(target) as whole:
+        for entry in source.iterdir():
+            entry.rename(whole / entry.name)
+
+
+def _features(path: Path) -> str:
+    return f"features/{path.name}.tar"
+
+
+def needs_recordings(plan: Plan) -> bool:
+    """Whether fits decode recordings themselves, to change their waveforms; features are not enough for them then."""
+    parts: dict[str, Any] = {part.name: part for cell in plan.cells for part in cell.pipeline.augmentations}
+    return any(part.build().works_on == "waveform" for part in parts.values())

@@ -1,0 +1,83 @@
+"""Commands for a Ray cluster, and an extractor that waits for the test."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+WITHIN_S = 100
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+
+PATIENT = """
+import os, time
+from pathlib import Path
+from asdbench.extractors.raw_mel import RawMel
+
+class Patient(RawMel):
+    def __init__(self, *, weight):
+        super().__init__(poolings=["mean", "std"])
+        self._weight = weight
+
+    def fit(self, clips, context):
+        import ray
+        folder = os.environ.get("ASDBENCH_DATA")
+        if folder and ray.is_initialized():
+            sign = f"{ray.util.get_node_ip_address()}-{clips[0].machine}-{self._weight}"
+            (Path(folder) / sign).write_text(str(os.getpid()))
+            until = time.monotonic() + 60
+            while not (Path(folder) / "go").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+
+    def embed(self, clips, context):
+        return self._weight * super().embed(clips, context)
+"""
+CARD = """
+summary = "Waits until it is told to go on."
+target = "patient_extractor:Patient"
+version = 1
+fit_on = "machine"
+[params.weight]
+default = 1.0
+range = [0.0, 9.0]
+tune = { low = 1.0, high = 2.0 }
+help = "Of everything."
+"""
+
+
+def write_patient(tmp_path):
+    """A plugin's folder with the extractor."""
+    folder = tmp_path / "mine"
+    (folder / "registry" / "extractors").mkdir(parents=True)
+    (folder / "patient_extractor.py").write_text(PATIENT)
+    (folder / "registry" / "extractors" / "patient.toml").write_text(CARD)
+    return folder
+
+
+def until(look):
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to this")
+
+
+def start(*words, cache, **environment):
+    """The command as a process of its own."""
+    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, words)]
+    environment = {**os.environ, "ASDBENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1", **environment}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, start_new_session=True)
+
+
+def comparable(folder):
+    """A run without its times: the record, and the bytes of every score file."""
+    record = json.loads((folder / "run.json").read_text())
+    for key in ("seconds", "finished_at"):
+        del record[key]
+    return record, {path.name: path.read_bytes() for path in sorted(folder.glob("scores/*"))}
