@@ -100,5 +100,5 @@ def _modules(spec: RunSpec) -> list[str]:
         return []
     found = {part.card.target.partition(":")[0] for part in parts if part.home is None}
     if any("epochs" in part.params for part in parts):
-        found.add("torch._dynamo")  # which torch's optimisers import at their first step
+        found.add("torch._dynamo")  # which counting a network's operations imports
     return sorted(found)
