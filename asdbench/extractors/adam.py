@@ -1,4 +1,4 @@
-"""Adam over a network's parameters, those of a small network as one row of numbers."""
+"""Adam over a network's parameters, those of a small network in few long rows of numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-SMALL = 1_000_000  # numbers of a network that is stepped as one row; more would not stay in a core's cache
+SMALL = 1_000_000  # numbers of a network that is stepped in rows; a larger one's parameters are long themselves
+ROW = 65_536  # numbers; the several passes over a row find it in a core's cache
 ALIGNED = 16  # numbers; each parameter begins where the processor's caches and vector units like it
 
 
@@ -17,7 +18,7 @@ class Adam:
     through the parameters one by one, which takes a small network as long as a third of its gradients do.
 
     Args:
-        network: on its device already; the parameters of a small one become views of one row.
+        network: on its device already; the parameters of a small one become views of rows.
         rate: learning rate, to be set before any step.
     """
 
@@ -25,7 +26,7 @@ class Adam:
         self.rate = rate
         parameters: Sequence[Tensor] = list(network.parameters())
         self._joined = sum(parameter.numel() for parameter in parameters) <= SMALL
-        self._parameters = [_one_row(parameters)] if self._joined else parameters
+        self._parameters = _rows(parameters) if self._joined else parameters
         self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._steps = [torch.tensor(0.0) for _ in self._parameters]
@@ -70,15 +71,17 @@ class Adam:
             value.copy_(state[name])
 
 
-def _one_row(parameters: Sequence[Tensor]) -> Tensor:
-    """A row that the parameters and their gradients become views of; shapes and memory layouts stay."""
+def _rows(parameters: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Rows that the parameters and their gradients become views of; shapes and memory layouts stay."""
     starts, length = [], 0
     for parameter in parameters:
         starts.append(length)
         length += -(-parameter.numel() // ALIGNED) * ALIGNED
-    row = torch.zeros(length, device=parameters[0].device)
-    row.grad = torch.zeros_like(row)
+    values, gradients = (torch.zeros(length, device=parameters[0].device) for _ in range(2))
     for parameter, start in zip(parameters, starts, strict=True):
-        parts = [whole[start:].as_strided(parameter.shape, parameter.stride()) for whole in (row, row.grad)]
+        parts = [whole[start:].as_strided(parameter.shape, parameter.stride()) for whole in (values, gradients)]
         parameter.data, parameter.grad = parts[0].copy_(parameter.data), parts[1]
-    return row
+    rows: Sequence[Tensor] = values.split(ROW)
+    for row, gradient in zip(rows, gradients.split(ROW), strict=True):
+        row.grad = gradient
+    return rows

@@ -30,14 +30,16 @@ def set_ours(optimizer):
     return lambda rate: setattr(optimizer, "rate", rate)
 
 
-@pytest.fixture(params=["as one row", "one by one"])
-def either_way(request, monkeypatch):
+@pytest.fixture(params=["as one row", "in rows", "one by one"])
+def every_way(request, monkeypatch):
+    if request.param == "in rows":
+        monkeypatch.setattr("asdbench.extractors.adam.ROW", 48)
     if request.param == "one by one":
         monkeypatch.setattr("asdbench.extractors.adam.SMALL", 0)
 
 
-@pytest.mark.usefixtures("either_way")
-def test_it_is_torchs_own(monkeypatch):
+@pytest.mark.usefixtures("every_way")
+def test_it_is_torchs_own():
     ours, theirs = network(), network()
     optimizer = torch.optim.Adam(theirs.parameters(), lr=0.05)
     steps(theirs, optimizer, range(6), lambda rate: optimizer.param_groups[0].update(lr=rate))
@@ -50,7 +52,7 @@ def test_it_is_torchs_own(monkeypatch):
     assert not torch.equal(ours[0].weight, network()[0].weight)
 
 
-@pytest.mark.usefixtures("either_way")
+@pytest.mark.usefixtures("every_way")
 def test_it_goes_on_from_a_state():
     whole, part = network(), network()
     one = Adam(whole, 0.05)
@@ -67,7 +69,7 @@ def test_it_goes_on_from_a_state():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-@pytest.mark.usefixtures("either_way")
+@pytest.mark.usefixtures("every_way")
 def test_a_parameter_that_the_loss_does_not_use_stays():
     net = nn.ModuleList([nn.Linear(3, 1), nn.Linear(3, 1)])
     before = copy.deepcopy(net.state_dict())
