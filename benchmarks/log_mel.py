@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the processes that run librosa import this file, and need n
 RATE_HZ = 16_000
 SECONDS = 10
 N_MELS = 128
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 HOP = 512
 
 
@@ -124,6 +125,7 @@ def main() -> None:
                 at_most=1.0,
             )
             if librosa_is_here:
+                os.environ.update(ONE_THREAD)  # for the processes, which would get in each other's way
                 with multiprocessing.get_context("spawn").Pool(cores) as pool:
                     work = [(path, n_fft) for path in paths]
                     compare(

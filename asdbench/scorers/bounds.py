@@ -27,7 +27,7 @@ class Centre:
 
     def __init__(self, rows: Rows) -> None:
         self.mean: Doubles = rows.mean(axis=0, dtype=np.float64)
-        longest = max(float(np.linalg.norm(block - self.mean, axis=1).max()) for block in blocks(rows))
+        longest = max(float(_squared(block - self.mean).max()) for block in blocks(rows)) ** 0.5
         self.scale = 2.0 ** -np.ceil(np.log2(longest)) if longest else 1.0
 
     def __call__(self, rows: Rows) -> Doubles:
@@ -39,6 +39,11 @@ class Centre:
 def blocks(rows: Rows) -> list[Rows]:
     """The rows, ``BLOCK`` at a time."""
     return [rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK)]
+
+
+def _squared(rows: Doubles) -> Doubles:
+    lengths: Doubles = np.einsum("ij,ij->i", rows, rows)
+    return lengths
 
 
 class Bounds:
@@ -103,9 +108,9 @@ class Bounds:
     def _parts(self, rows: Rows) -> tuple[Doubles, Doubles, Doubles]:
         """Leading part, length of the rest, squared length of the whole."""
         centred = self._centre(rows)
-        squared = np.einsum("ij,ij->i", centred, centred)
+        squared = _squared(centred)
         if self._directions is None:
             return centred, np.zeros(len(rows)), squared
         leading = centred @ self._directions
-        rest = squared - np.einsum("ij,ij->i", leading, leading)
+        rest = squared - _squared(leading)
         return leading, np.sqrt(np.maximum(rest, 0.0) + 1e-12 * squared), squared
