@@ -76,8 +76,13 @@ def start(*words, cache, **environment):
 
 
 def comparable(folder):
-    """A run without its times: the record, and the bytes of every score file."""
+    """A run without its times: the record, and the bytes of every score file.
+
+    Somebody may commit to the checkout between two runs, so its state is left out as well.
+    """
     record = json.loads((folder / "run.json").read_text())
     for key in ("seconds", "finished_at"):
         del record[key]
+    for key in ("git_commit", "git_dirty"):
+        del record["environment"][key]
     return record, {path.name: path.read_bytes() for path in sorted(folder.glob("scores/*"))}

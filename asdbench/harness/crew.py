@@ -49,12 +49,21 @@ def hire(plan: Plan, most: int, progress: Progress) -> Iterator[Crew]:
         with RayCrew(plan, progress) as cluster:
             yield cluster
         return
-    count = min(plan.spec.jobs or plan.cores, most)
+    count = min(most_at_once(plan), most)
     if count > 1:
         with Workers(plan, count, progress) as workers:
             yield workers
     else:
         yield Alone(plan, progress)
+
+
+def most_at_once(plan: Plan) -> int:
+    """Tasks that the engine does at a time, where there are as many."""
+    if plan.spec.jobs or plan.spec.engine == "local":
+        return plan.spec.jobs or plan.cores
+    from asdbench.harness.cluster.crew import slots_of
+
+    return slots_of(plan)
 
 
 class Alone:

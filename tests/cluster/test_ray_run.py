@@ -3,37 +3,12 @@
 import json
 import os
 import signal
-import tempfile
 from pathlib import Path
 
 import pytest
-from ray_commands import WITHIN_S, comparable, needs_ray, start, until, write_patient
-from ray_nodes import Nodes
+from ray_commands import WITHIN_S, comparable, needs_ray, start, until
 
 from asdbench.core.errors import RequirementError
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:  # sockets want short names
-        cluster = Nodes(Path(folder))
-        try:
-            yield cluster
-        finally:
-            cluster.end()
-
-
-@pytest.fixture
-def plugin(tmp_path):
-    return write_patient(tmp_path)
-
-
-@pytest.fixture
-def signs(tmp_path):
-    """Where the patient extractor says that it has begun, and is told to go on."""
-    folder = tmp_path / "signs"
-    folder.mkdir()
-    return folder
 
 
 @needs_ray

@@ -4,41 +4,32 @@ import json
 import os
 import signal
 import sqlite3
-import tempfile
-from pathlib import Path
 
 import pytest
-from ray_commands import needs_ray, start, until, write_patient
-from ray_nodes import Nodes
+from ray_commands import WITHIN_S, needs_ray, start, until
 
 
 @needs_ray
 @pytest.mark.slow
 def test_a_lost_worker_costs_no_trial_and_the_values_are_those_of_one_machine(
-    small_dataset, cli, tmp_path, monkeypatch
+    nodes, plugin, signs, small_dataset, cli, tmp_path, monkeypatch
 ):
-    plugin, signs = write_patient(tmp_path), tmp_path / "signs"
-    signs.mkdir()
     words = [
         "tune", "--plugin-path", plugin, "--dataset", small_dataset, "--machine", "fan", "--tracking", "none",
         "--extractor", "patient", "--scorer", "knn", "--only", "patient", "--sampler", "grid",
         "--space", "patient.weight=1,2,3", "--json",
     ]  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
-        nodes = Nodes(Path(folder))
-        try:
-            nodes.add()
-            command = start(
-                *words, "--engine", "ray", "--out", tmp_path / "far", "--storage", f"sqlite:///{tmp_path}/far.db",
-                cache=tmp_path / "shared", ASDBENCH_DATA=str(signs), **nodes.environment,
-            )  # fmt: skip
-            begun = until(lambda: command.poll() is not None or sorted(signs.glob("127*")))
-            assert begun is not True, command.communicate()
-            os.kill(int(begun[0].read_text()), signal.SIGKILL)
-            (signs / "go").touch()
-            _, err = command.communicate(timeout=100)
-        finally:
-            nodes.end()
+    other = nodes.add()
+    command = start(
+        *words, "--engine", "ray", "--out", tmp_path / "far", "--storage", f"sqlite:///{tmp_path}/far.db",
+        cache=tmp_path / "shared", ASDBENCH_DATA=str(signs), **nodes.environment,
+    )  # fmt: skip
+    begun = until(lambda: command.poll() is not None or sorted(signs.glob("127*")))
+    assert begun is not True, command.communicate()
+    os.kill(int(begun[0].read_text()), signal.SIGKILL)
+    (signs / "go").touch()
+    _, err = command.communicate(timeout=WITHIN_S)
+    other.kill()
     assert command.returncode == 0, err
     assert "another one does its trial" in err, err
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "own"))

@@ -9,11 +9,11 @@ from typing import Any
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.places import CACHE_VARIABLE
-from asdbench.core.progress import Progress
+from asdbench.core.progress import Progress, Silent
 from asdbench.harness.child import Relay
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
 from asdbench.harness.cluster.depot import Depot, unpack_folder
-from asdbench.harness.cluster.joining import joined
+from asdbench.harness.cluster.joining import ADDRESS, joined
 from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
 from asdbench.harness.cluster.places import shown
 from asdbench.harness.cluster.remote import do_task
@@ -173,6 +173,14 @@ def fit_request(plan: Plan) -> Request:
         return Request(threads)
     gpus = plan.spec.gpus_per_task
     return Request(cpus_beside_gpu(threads, gpus), gpus)
+
+
+def slots_of(plan: Plan) -> int:
+    """Fits that the cluster does at a time; none is started to tell it."""
+    if not os.environ.get(ADDRESS):
+        return max(1, plan.cores // plan.spec.threads)
+    with joined(Silent()):
+        return max(1, slots(fit_request(plan)))
 
 
 def environment_of(plan: Plan) -> dict[str, str]:

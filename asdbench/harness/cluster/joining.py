@@ -59,8 +59,10 @@ def cluster_device(asked: str, progress: Progress) -> str:
     """Settle the device by what the cluster's nodes have; this machine may have no GPU where they do.
 
     Raises:
-        RequirementError: CUDA was asked for and no node has a GPU.
+        RequirementError: CUDA was asked for and no node has a GPU; Ray is not installed, or nobody answers.
     """
+    require_ray()
+    _named_address()
     if asked == "cpu":
         return "cpu"
     if not os.environ.get(ADDRESS):  # a cluster of this machine
@@ -79,17 +81,8 @@ def cluster_device(asked: str, progress: Progress) -> str:
 
 def _join(ray: Any) -> str:
     """Connect; what was connected to, in words."""
-    asked = os.environ.get(ADDRESS, "")
-    if "://" in asked:
-        raise RequirementError(
-            f"{ADDRESS}={asked}: the command itself must run on a node of the cluster; a client from outside is not "
-            "enough.\nGive the head's HOST:PORT there, or hand the command over: ray job submit -- asdbench run ..."
-        )
-    address = asked or "auto"
-    if address == "auto":
-        address = _running_here()
-    elif address != "local":
-        _require_answer(address)
+    asked = _named_address()
+    address = _running_here() if asked in ("", "auto") else asked
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     if address == "local":
         options |= {"num_cpus": available_cores(), "include_dashboard": False, "object_store_memory": OBJECTS_BYTES}
@@ -104,6 +97,23 @@ def _join(ray: Any) -> str:
         return f"Ray: no cluster is named by {ADDRESS} and none runs here, so one of this machine alone was started."
     nodes = sum(node["Alive"] for node in ray.nodes())
     return f"Ray: the cluster at {address} with {nodes} node{'s' * (nodes != 1)}."
+
+
+def _named_address() -> str:
+    """What the environment names, asked whether it answers: Ray takes a minute for that and fills the screen."""
+    asked = os.environ.get(ADDRESS, "")
+    if "://" in asked:
+        raise RequirementError(
+            f"{ADDRESS}={asked}: the command itself must run on a node of the cluster; a client from outside is not "
+            "enough.\nGive the head's HOST:PORT there, or hand the command over: ray job submit -- asdbench run ..."
+        )
+    error = _answer(asked) if asked not in ("", "auto", "local") else None
+    if error is not None:
+        raise RequirementError(
+            f"{ADDRESS}={asked}: no Ray cluster answers there ({error}).\n"
+            "Start one: ray start --head --port=6379 on one machine, ray start --address=HOST:6379 on the others."
+        ) from error
+    return asked
 
 
 def _give_token() -> None:
@@ -121,16 +131,6 @@ def _running_here() -> str:
     except (ImportError, TypeError):  # Ray's own and not for others, so it may change
         return "local"
     return known if known and _answer(known) is None else "local"
-
-
-def _require_answer(address: str) -> None:
-    """Ask before Ray does, which takes a minute and fills the screen."""
-    error = _answer(address)
-    if error is not None:
-        raise RequirementError(
-            f"{ADDRESS}={address}: no Ray cluster answers there ({error}).\n"
-            "Start one: ray start --head --port=6379 on one machine, ray start --address=HOST:6379 on the others."
-        ) from error
 
 
 def _answer(address: str) -> Exception | None:
