@@ -116,7 +116,9 @@ def listen(calls: Collection[Call], timeout_s: float) -> list[Call]:
     by_generator = {one.generator: one for one in calls}
     if not by_generator:
         return []
-    ready, _ = ray.wait(list(by_generator), num_returns=1, timeout=timeout_s, fetch_local=False)
+    ready, others = ray.wait(list(by_generator), num_returns=1, timeout=timeout_s, fetch_local=False)
+    if others:
+        ready += ray.wait(others, num_returns=len(others), timeout=0, fetch_local=False)[0]
     return [by_generator[generator] for generator in ready]
 
 

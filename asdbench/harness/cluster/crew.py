@@ -51,7 +51,7 @@ class RayCrew:
             self._places = stack.enter_context(shown(self._plan))
             require_alike(self._fit, self._places, self._env, self._progress)
             self._box = [ray.put(_travelling(self._plan))]
-            self._slots = slots(self._fit)
+            self._slots, self._looked = slots(self._fit), time.monotonic()
             self._stack = stack.pop_all()
         return self
 
@@ -83,7 +83,9 @@ class RayCrew:
         """Relay what tasks report until some have ended, or nodes have joined that can do more."""
         while self._at_work:
             ended = [result for one in listen(self._at_work, LOOK_S) if (result := self._hear(one)) is not None]
-            free, self._slots = self.free, slots(self._fit)
+            free = self.free
+            if time.monotonic() - self._looked > LOOK_S:
+                self._slots, self._looked = slots(self._fit), time.monotonic()
             if ended or self.free > free:
                 yield from ended
                 return
