@@ -30,6 +30,7 @@ boards-check: $(READY) ## fail when a board is not what its records give
 	$(BIN)/asdbench leaderboard check
 
 bench: $(READY)  ## every benchmark, and a table of ratios (about an hour)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/all.py
 
 test: $(READY)   ## all tests, in two processes of one thread each
