@@ -21,7 +21,8 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
-from asdbench.extractors.training import Recipe, one_thread, reproducible, train
+from asdbench.extractors.training import Recipe, reproducible, train
+from asdbench.frontends.threads import one_thread
 
 Places = NDArray[np.int64]
 AT_ONCE = 4096  # vectors in a batch where nothing is learned

@@ -143,20 +143,6 @@ def _finite(number: float, recipe: Recipe, epoch: int) -> float:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread, for small networks and for work that is parallel already.
-
-    They gain little from more threads, and suffer much from other work on the machine.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextmanager
 def reproducible(seed: int) -> Iterator[None]:
     """Seed torch and ask for deterministic algorithms; what was set before is restored."""
     memory: Any = torch.utils.deterministic

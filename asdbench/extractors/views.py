@@ -11,8 +11,8 @@ from asdbench.core.digests import derive_seed, digest
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
-from asdbench.extractors.training import one_thread
 from asdbench.frontends.pack import Pack, write_pack
+from asdbench.frontends.threads import one_thread
 
 
 def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context) -> Pack:

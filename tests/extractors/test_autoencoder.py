@@ -12,7 +12,8 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.extractors.autoencoder import Network, Vectors
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
-from asdbench.extractors.training import one_thread, reproducible
+from asdbench.extractors.training import reproducible
+from asdbench.frontends.threads import one_thread
 
 QUICK = {"epochs": 2, "hidden_layers": 1, "hidden_dim": 16}
 
