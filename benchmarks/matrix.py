@@ -1,8 +1,8 @@
 """A matrix of 7 machine types x 10 scorers on embeddings that are there, of the size of a full challenge set.
 
 1,000 training and 200 test clips for each machine type. Against the imports that such a command needs; and its own
-seconds, of which 60 are the limit. The elliptic envelope is not among the ten: scikit-learn's search for it inverts some
-700 covariances of 256 dimensions for each machine type, and takes longer than the ten together.
+seconds, of which 60 are the limit. The elliptic envelope is not among the ten: scikit-learn's search for it inverts
+some 700 covariances of 256 dimensions for each machine type, and takes longer than the ten together.
 """
 
 import itertools

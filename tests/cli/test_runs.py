@@ -82,7 +82,8 @@ def test_all_parameters_of_a_run_are_shown(cli, out):
     record = json.loads((out / name / "run.json").read_text())
     shown = cli("runs", "show", name, "--out", out).out.splitlines()
     for role, part in (("extractor", "extractor"), ("front end", "frontend"), ("scorer", "scorer")):
-        (line,) = [line for line in shown if line.startswith(f"{role} {record[part]['name']}, version {record[part]['version']}: ")]
+        head = f"{role} {record[part]['name']}, version {record[part]['version']}: "
+        (line,) = [line for line in shown if line.startswith(head)]
         for param in record[part]["params"]:
             assert f"{param}=" in line
     assert "asked by hand: no parameters" in shown
