@@ -5,11 +5,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
-WITHIN_S = 100
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 
 PATIENT = """
@@ -55,16 +53,6 @@ def write_patient(tmp_path):
     (folder / "patient_extractor.py").write_text(PATIENT)
     (folder / "registry" / "extractors" / "patient.toml").write_text(CARD)
     return folder
-
-
-def until(look):
-    deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come to this")
 
 
 def start(*words, cache, **environment):

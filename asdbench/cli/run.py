@@ -147,7 +147,7 @@ def run(
     }
     progress = ConsoleProgress(quiet)
     spec = read_spec(config, given)
-    if spec.engine == "local" and spec.jobs != 1 and not dry_run:
+    if not dry_run:
         prepare(spec)
     plan = make_plan(spec, progress)
     if dry_run:

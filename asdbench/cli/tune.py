@@ -168,8 +168,7 @@ def tune(
     }
     progress = ConsoleProgress(quiet)
     run = read_spec(config, given)
-    if run.engine == "local" and run.jobs != 1:
-        prepare(run, NEEDED)
+    prepare(run, NEEDED)
     asked = TuneSpec(
         run=run,
         spaces=space or [],

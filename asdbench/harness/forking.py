@@ -24,13 +24,13 @@ NEEDED = ("asdbench.cli.app", "asdbench.harness.run", "asdbench.harness.worker",
 
 
 def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
-    """Start the server, so that all is imported when the first child is wanted.
+    """Start the server, so that all is imported when the first child is wanted; nothing where none will be.
 
     Args:
         spec: what will be done.
         needed: modules, besides those of the spec's components.
     """
-    if METHOD == "forkserver":
+    if METHOD == "forkserver" and spec.engine == "local" and spec.jobs != 1:
         forkserver.set_forkserver_preload([*NEEDED, *needed, *_modules(spec)])
         _Server.serves(spec.threads)
 

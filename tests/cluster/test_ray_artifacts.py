@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from ray_commands import WITHIN_S, comparable, needs_ray, start
+from ray_commands import comparable, needs_ray, start
+from waiting import WITHIN_S
 
 
 @needs_ray

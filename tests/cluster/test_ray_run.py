@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from ray_commands import WITHIN_S, comparable, needs_ray, start, until
+from ray_commands import comparable, needs_ray, start
+from waiting import WITHIN_S, until
 
 from asdbench.core.errors import RequirementError
 

@@ -6,7 +6,8 @@ import signal
 import sqlite3
 
 import pytest
-from ray_commands import WITHIN_S, needs_ray, start, until
+from ray_commands import needs_ray, start
+from waiting import WITHIN_S, until
 
 
 @needs_ray

@@ -14,6 +14,7 @@ import optuna
 import postgres
 import pytest
 from optuna.trial import TrialState
+from waiting import WITHIN_S, until
 
 from asdbench.core.progress import Silent
 from asdbench.tuning import drive, work
@@ -23,7 +24,6 @@ from asdbench.tuning.storage import open_storage, quiet_optuna
 from asdbench.tuning.work import Worker
 
 TRIALS = 6
-WITHIN_S = 120
 NAME = "shared"
 
 SLOW = """
@@ -65,17 +65,6 @@ def trials_in(uri):
         return _load(uri).get_trials(deepcopy=False)
     except KeyError:
         return []
-
-
-def until(look):
-    """What ``look`` finds, as soon as it finds something."""
-    deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not come to this")
 
 
 def running(uri):
