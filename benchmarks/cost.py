@@ -1,21 +1,29 @@
-"""How cost grows: wall time and peak memory of a run by machine types, training clips and system; a Markdown table.
+"""How cost grows: wall time and peak memory of a run by machine types, training clips and processes; a Markdown table.
 
-``python benchmarks/cost.py [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200 test clips a machine
-type) are made before; features, fits and scores come from an empty cache. What the same pair of recordings costs grows
-with what is done, so the seconds stand beside those of decoding and scoring alone.
+``python benchmarks/cost.py [--ray] [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200 test clips a
+machine type) are made before; features, fits and scores come from an empty cache. With ``--ray`` the workers are those
+of a Ray node started for this, and memory is that of its largest worker; otherwise they are processes of the command.
 """
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ASDBENCH = str(Path(sys.executable).with_name("asdbench"))
+ASDBENCH, RAY = (str(Path(sys.executable).with_name(name)) for name in ("asdbench", "ray"))
 MACHINES = ("fan", "gearbox", "bearing", "slider", "valve", "pump", "motor")
-SIZES = sys.argv[1:] or [f"{machines}x{clips}" for clips in (100, 300, 1000) for machines in (1, 2, 4, 7)]
+ON_RAY = "--ray" in sys.argv
+SIZES = [word for word in sys.argv[1:] if word != "--ray"] or [
+    f"{machines}x{clips}" for clips in (100, 300, 1000) for machines in (1, 2, 4, 7)
+]
+WORKERS = (1, 2, 4) if ON_RAY else (1, 2)
 SYSTEMS = {
     "raw-mel": ("--extractor", "raw-mel", "--scorer", "mahalanobis-ml"),
     "autoencoder, 5 epochs": ("--extractor", "autoencoder", "--scorer", "identity", "-p", "autoencoder.epochs=5"),
@@ -23,35 +31,71 @@ SYSTEMS = {
 KEPT = ("datasets", "digests")  # of the cache
 
 
+@contextmanager
+def cluster(place: str) -> Iterator[None]:
+    """A Ray node with room for every number of workers."""
+    if not ON_RAY:
+        yield
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ.update(RAY_ADDRESS=f"127.0.0.1:{port}", RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
+    words = ("--head", f"--port={port}", f"--num-cpus={max(WORKERS)}", "--node-ip-address=127.0.0.1", "--block")
+    less = ("--include-dashboard=false", "--object-store-memory=200000000", f"--temp-dir={place}/ray")
+    node = subprocess.Popen([RAY, "start", *words, *less], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(15)
+    try:
+        yield
+    finally:
+        node.terminate()
+        node.wait()
+
+
+def watch_workers(ended: threading.Event, peaks: list[float]) -> None:
+    """Add the peak resident sizes (MiB) of Ray's workers for as long as a command runs."""
+    while not ended.wait(0.3):
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "cmdline").read_bytes().startswith(b"ray::"):
+                    lines = (process / "status").read_text().splitlines()
+                    peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+
+
 def measured(words: list[str]) -> tuple[float, float]:
-    """Seconds, and peak resident size of the largest process (MiB)."""
+    """Seconds, and peak resident size of the largest process, or worker of Ray (MiB)."""
+    ended, peaks = threading.Event(), [0.0]
+    watch = threading.Thread(target=watch_workers, args=(ended, peaks))
+    if ON_RAY:
+        watch.start()
     started = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    ended.set()
     if status:
         sys.exit(f"{' '.join(words)} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return seconds, max(peaks) if ON_RAY else usage.ru_maxrss / 1024
 
 
-with tempfile.TemporaryDirectory() as place:
+with tempfile.TemporaryDirectory() as place, cluster(place):
     cache = Path(place) / "cache"
     os.environ.update(ASDBENCH_CACHE=str(cache), ASDBENCH_TRACKING="none")
-    print("| machine types | training clips each | system | jobs | seconds | peak memory (MiB) |")
+    print(f"| machine types | training clips each | system | {'Ray workers' if ON_RAY else 'jobs'} | seconds | MiB |")
     print("| ---: | ---: | --- | ---: | ---: | ---: |")
-    for number, size in enumerate(SIZES):
+    for size in SIZES:
         machines, clips = map(int, size.split("x"))
         made = (f"train_source={clips - 10}", "train_target=10", "test=200", "clip_s=10")
         values = (*made, f"machines={','.join(MACHINES[:machines])}")
         data = [word for value in values for word in ("-p", f"synthetic.{value}")]
         for name, system in SYSTEMS.items():
-            for jobs in (1, 2):
+            for workers in WORKERS:
                 shutil.rmtree(Path(place) / "runs", ignore_errors=True)
-                words = [ASDBENCH, "run", *system, *data, "--jobs", str(jobs), "--out", f"{place}/runs"]
+                where = ["--jobs", str(workers), *(["--engine", "ray"] if ON_RAY else [])]
+                words = [ASDBENCH, "run", *system, *data, *where, "--out", f"{place}/runs"]
                 subprocess.run([ASDBENCH, "run", "--dry-run", *words[2:]], check=True, stdout=subprocess.DEVNULL)
                 for kind in cache.iterdir() if cache.is_dir() else ():
                     if kind.name not in KEPT:
                         shutil.rmtree(kind)
                 seconds, mib = measured(words)
-                print(f"| {machines} | {clips} | {name} | {jobs} | {seconds:.1f} | {mib:.0f} |", flush=True)
-        if number == 0:
-            sys.stderr.write("Times are of this machine today; compare rows of one table only.\n")
+                print(f"| {machines} | {clips} | {name} | {workers} | {seconds:.1f} | {mib:.0f} |", flush=True)

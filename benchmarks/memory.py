@@ -1,9 +1,11 @@
 """Peak memory of a run: of a process that has imported what it needs, of one machine type, and of several.
 
 It must not grow with the number of machine types: features are memory-mapped, and one machine type is fitted at a time.
-``python benchmarks/memory.py [training clips of each machine type]``
+``python benchmarks/memory.py [--clips N] [--machines N] [--tests N] [SYSTEM ...]``; ``synthetic-large`` has 7 machine
+types of 1000 training and 200 test clips.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -14,9 +16,19 @@ from timing import tell
 
 PYTHON = sys.executable
 ASDBENCH = str(Path(PYTHON).with_name("asdbench"))
-CLIPS = int(sys.argv[1]) if sys.argv[1:] else 200
 MACHINES = ("fan", "gearbox", "bearing", "slider", "valve", "pump", "motor")
 GROWS = 1.1  # what allocators leave lying about may differ
+SYSTEMS = {
+    "raw-mel": ("--extractor raw-mel --scorer mahalanobis-ml",),
+    "autoencoder": ("--extractor autoencoder --scorer identity", "autoencoder.epochs=1"),
+    "simclr": ("--extractor simclr --scorer mahalanobis-ml", "simclr.steps=2"),
+}
+options = argparse.ArgumentParser(description=__doc__)
+options.add_argument("--clips", type=int, default=200)
+options.add_argument("--machines", type=int, default=4)
+options.add_argument("--tests", type=int, default=20)
+options.add_argument("systems", nargs="*", choices=[*SYSTEMS, []])
+chosen = options.parse_args()
 
 
 def peak_mib(*words: str) -> float:
@@ -33,19 +45,16 @@ with tempfile.TemporaryDirectory() as place:
 
     def run(machines: int, system: str, *params: str) -> float:
         """Peak of a run on so many machine types (MiB)."""
-        made = (f"train_source={CLIPS - 10}", "train_target=10", "test=20", "clip_s=10")
+        made = (f"train_source={chosen.clips - 10}", "train_target=10", f"test={chosen.tests}", "clip_s=10")
         words = [ASDBENCH, "run", *system.split(), "--out", f"{place}/{machines}-{len(list(Path(place).iterdir()))}"]
         for value in (*made, f"machines={','.join(MACHINES[:machines])}"):
             words += ["-p", f"synthetic.{value}"]
         return peak_mib(*words, *(word for value in params for word in ("-p", value)))
 
     imported = peak_mib(PYTHON, "-c", "import torch, torchaudio, sklearn.metrics, scipy.stats, pandas")
-    systems = {
-        "raw-mel": ("--extractor raw-mel --scorer mahalanobis-ml",),
-        "autoencoder": ("--extractor autoencoder --scorer identity", "autoencoder.epochs=1"),
-        "simclr": ("--extractor simclr --scorer mahalanobis-ml", "simclr.steps=2"),
-    }
-    for name, (words, *params) in systems.items():
-        one, several = run(1, words, *params), run(4, words, *params)
-        tell(f"{name}: peak with 1 machine type, against imports", one, imported, one / imported, "MiB")
-        tell(f"{name}: peak with 4 machine types, against 1", several, one, several / one, "MiB", GROWS)
+    for name in chosen.systems or SYSTEMS:
+        words, *params = SYSTEMS[name]
+        one, several = run(1, words, *params), run(chosen.machines, words, *params)
+        first = f"{name}: peak with 1 machine type of {chosen.clips} clips, against imports"
+        tell(first, one, imported, one / imported, "MiB")
+        tell(f"the same with {chosen.machines} machine types, against 1", several, one, several / one, "MiB", GROWS)

@@ -49,17 +49,18 @@ def compare(
     reference: Callable[[], object],
     rounds: int = 5,
     at_most: float | None = None,
+    warm_up: bool = True,
 ) -> None:
     """Run both in turn, once to warm up and then ``rounds`` times; tell medians and the median of the ratios."""
     times: list[tuple[float, float]] = []
-    for _ in range(rounds + 1):
+    for _ in range(rounds + warm_up):
         pair = []
         for function in (measured, reference):
             started = time.perf_counter()
             function()
             pair.append(time.perf_counter() - started)
         times.append((pair[0], pair[1]))
-    counted = times[1:]
+    counted = times[warm_up:]
     first, second = (statistics.median(column) for column in zip(*counted, strict=True))
     ratio = statistics.median(a / b for a, b in counted)
     tell(name, first, second, ratio, at_most=at_most)
