@@ -50,7 +50,8 @@ class Param(Model):
     """One parameter: default, what it may be, and one line of help.
 
     One that ``replaces`` another is back at the card's default when only the other is set by hand. One that affects
-    "embed" only says how a fitted extractor is read: setting it needs no new fit.
+    "embed" only says how a fitted extractor is read: setting it needs no new fit. The value of a ``file`` is a path,
+    or several: the file has to be there, and counts by its content.
     """
 
     default: Value = None
@@ -60,6 +61,7 @@ class Param(Model):
     tune: Tune | None = None
     replaces: str | None = None
     affects: Literal["fit", "embed"] = "fit"
+    file: bool = False
     help: str = ""
 
     @model_validator(mode="before")
@@ -72,6 +74,8 @@ class Param(Model):
     @model_validator(mode="after")
     def _default_is_allowed(self) -> "Param":
         self.check(self.default)
+        if self.file and self.type not in ("str", "strings"):
+            raise ValueError(f"a file is a text or a list of texts, not {self.default!r}")
         if self.tune is not None:
             for value in self.tune.choices or (self.tune.low, self.tune.high):
                 self.check(self.tunable(value))
@@ -98,6 +102,8 @@ class Param(Model):
             "strings": "a comma-separated list",
             "any": "a value",
         }
+        if self.file:
+            return "a file" if self.type == "str" else "a comma-separated list of files"
         limits = f" from {self.range[0]:g} to {self.range[1]:g}" if self.range else ""
         return names[self.type] + limits
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
+from asdbench.registry import file_params
 
 if TYPE_CHECKING:
     from asdbench.registry.cards import Card, Param, Value
@@ -41,6 +42,8 @@ class Component:
             param = self.card.params[key]
             try:
                 params[key] = param.check(parse(param, value) if isinstance(value, str) else value)  # type: ignore[arg-type]
+                if param.file:
+                    params[key] = file_params.found(params[key])
             except ValueError as error:
                 raise UsageError(f"{self.name}.{key} {error}. See: asdbench show {self.name}") from error
         for key, param in self.card.params.items():
@@ -52,10 +55,13 @@ class Component:
         """All that decides what the component computes up to a stage; part of every cache key.
 
         Parameters that affect the embedding only are no part of what a fit depends on. A third party's code counts
-        by its content, because its author changes it without raising the version.
+        by its content, because its author changes it without raising the version; so does a file that a parameter names.
+
+        Raises:
+            UsageError: a file that a parameter names cannot be read.
         """
         counted = {
-            name: value
+            name: file_params.contents(value) if self.card.params[name].file else value
             for name, value in self.params.items()
             if stage == "embed" or self.card.params[name].affects == "fit"
         }
