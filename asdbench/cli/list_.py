@@ -12,21 +12,24 @@ if TYPE_CHECKING:
     from asdbench.registry import Entry
 
 
-PREFIXED = [
+FORMS = [
     ("pyod:NAME", "Any detector of PyOD, for example pyod:IForest."),
     ("sklearn:NAME", "Any outlier detector of scikit-learn, for example sklearn:svm.OneClassSVM."),
+    ("STEP+SCORER", "Steps in front of a scorer, for example whiten+knn or by-domain+mahalanobis-lw."),
 ]
 
 
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="systems, extractors, scorers, augmentations, frontends or datasets; all when left out."),
+        typer.Argument(
+            help="systems, extractors, scorers, steps, augmentations, frontends, datasets; all if left out."
+        ),
     ] = None,
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """List what can be named: systems, extractors, scorers, augmentations, front ends, data sets."""
+    """List what can be named: systems, extractors, scorers, steps before them, augmentations, front ends, data sets."""
     import json
 
     from asdbench.core.errors import UsageError, did_you_mean
@@ -58,7 +61,7 @@ def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
     for kind, found in found_by_kind.items():
         typer.secho(kind, fg="cyan", bold=True)
         rows = [(entry.name, entry.summary + _origin(entry)) for entry in found]
-        for name, summary in rows + (PREFIXED if kind == "scorers" else []):
+        for name, summary in rows + (FORMS if kind == "scorers" else []):
             lines = textwrap.wrap(summary, max(30, width - indent))
             typer.echo(typer.style(f"  {name:<{indent - 3}} ", bold=True) + f"\n{' ' * indent}".join(lines))
         typer.echo()

@@ -1,6 +1,6 @@
 """From the names and ``-p`` values of a command to components with settled parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component
 from asdbench.registry.cards import ExtractorCard
+from asdbench.registry.chains import parts_of, setting
 
 QUICK = "quick"
 QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
@@ -99,8 +100,9 @@ def _stages(
 class Scopes:
     """Hands the parameters given as ``component.param`` to the components that they name.
 
-    A component is named by its name, or by its kind ("extractor", "scorer", "frontend", "dataset") where the
-    command holds one of that kind only; ``system.component.param`` means the component in that system alone.
+    A component is named by its name, also where it is a part of a chain (``whiten+knn``), or by its kind ("extractor",
+    "scorer", "frontend", "dataset") where the command holds one of that kind only; ``system.component.param`` means the
+    component in that system alone.
 
     Raises:
         UsageError: a parameter names a component that is not part of the command, or a profile does not exist.
@@ -119,7 +121,19 @@ class Scopes:
         self._values: list[tuple[str | None, str, str, Any]] = []  # system, component, parameter, value
         for key, value in spec.params.items():  # those of the command line come last and win
             scope, _, param = key.rpartition(".")
-            self._values.append((*self._place_of(scope, param), param, value))
+            in_chains = list(self._in_chains(scope, param))
+            self._values += [(*place, value) for place in in_chains]
+            if not in_chains or any(scope in wanted.scorers for wanted in stages):
+                self._values.append((*self._place_of(scope, param), param, value))
+
+    def _in_chains(self, scope: str, param: str) -> Iterator[tuple[str | None, str, str]]:
+        """System, chain and parameter for each chain that a step or scorer of that name is part of."""
+        for wanted in self._stages:
+            inner = scope.removeprefix(f"{wanted.system}.") if wanted.system else scope
+            for name in wanted.scorers:
+                parts = parts_of(name)
+                if len(parts) > 1 and inner in parts:
+                    yield wanted.system if inner != scope else None, name, setting(name, inner, param)
 
     def _place_of(self, scope: str, param: str) -> tuple[str | None, str]:
         """The system, or None for all of them, and the one component that a scope means."""

@@ -1,6 +1,6 @@
 """Stage: fit the scorer on training embeddings, score test embeddings, set thresholds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,9 +13,8 @@ from asdbench.datasets import BlindClip, ClipTable, TrainingClip
 from asdbench.protocols import Threshold, fit_threshold
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
-
-FOLDS = 5
+from asdbench.scorers.base import Embeddings, Scorer, Scores
+from asdbench.scorers.out_of_fold import out_of_fold
 
 
 @dataclass(frozen=True)
@@ -90,33 +89,6 @@ def fitted_scorer(
     scorer.seed = derive_seed(seed, "scorer", *names)
     scorer.fit(rows, clips)
     return scorer
-
-
-def out_of_fold(
-    rows: Embeddings,
-    clips: Sequence[TrainingClip],
-    fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
-) -> Scores:
-    """Score every training clip by a scorer that has not seen it.
-
-    In-sample scores flatter the training clips (a Mahalanobis distance with as many clips as dimensions is the same
-    for all of them), and a threshold from them calls every test clip anomalous. Folds are spread over the domains.
-    With fewer than two clips a fold, or where the scorer cannot be fitted to four folds, the scores are in-sample.
-    """
-    order = sorted(range(len(clips)), key=lambda index: (clips[index].domain or "", index))
-    fold = np.empty(len(clips), int)
-    fold[order] = np.arange(len(clips)) % min(FOLDS, len(clips))
-    if len(clips) < 2 * FOLDS:
-        return fitted(rows, clips).score(rows)
-    scores = np.empty(len(clips), np.float64)
-    for number in range(FOLDS):
-        seen = fold != number
-        try:
-            scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
-        except ScorerError:  # four folds are too few for it where all five were enough
-            return fitted(rows, clips).score(rows)
-        scores[~seen] = scorer.score(rows[~seen])
-    return scores
 
 
 def checked(scores: Scores, clips: int, component: Component) -> Scores:

@@ -25,6 +25,7 @@ from asdbench.harness.scoring import SectionOutcome
 from asdbench.protocols import Evaluation, Intervals
 from asdbench.protocols.results import MachineResult
 from asdbench.registry import Component
+from asdbench.registry.chains import parts_of
 from asdbench.score_files import write_score_files
 
 Outcomes = dict[str, dict[str, SectionOutcome]]
@@ -112,7 +113,8 @@ def _given(plan: Plan, cell: Cell) -> dict[str, Any]:
     """The parameters given by hand that concern this run, among those of the whole command."""
     pipeline = cell.pipeline
     parts = (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer)
-    own = {"extractor", "frontend", "augmentation", "scorer", *(part.name for part in parts)}
+    own = {"extractor", "frontend", "augmentation", "scorer", *parts_of(cell.scorer.name)}
+    own |= {part.name for part in parts}
     own |= {cell.data.asked} | ({"dataset"} if len(plan.recordings) == 1 else set())
     found = {}
     for key, value in plan.spec.params.items():

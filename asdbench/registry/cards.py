@@ -50,8 +50,9 @@ class Param(Model):
     """One parameter: default, what it may be, and one line of help.
 
     One that ``replaces`` another is back at the card's default when only the other is set by hand. One that affects
-    "embed" only says how a fitted extractor is read: setting it needs no new fit. The value of a ``file`` is a path,
-    or several: the file has to be there, and counts by its content.
+    "embed" only says how a fitted extractor is read: setting it needs no new fit. ``neutral`` is the value of a
+    parameter that came later at which all is as it was without it: there it is no part of the identity.
+    The value of a ``file`` is a path, or several: the file has to be there, and counts by its content.
     """
 
     default: Value = None
@@ -61,6 +62,7 @@ class Param(Model):
     tune: Tune | None = None
     replaces: str | None = None
     affects: Literal["fit", "embed"] = "fit"
+    neutral: Value = None
     file: bool = False
     help: str = ""
 
@@ -76,10 +78,16 @@ class Param(Model):
         self.check(self.default)
         if self.file and self.type not in ("str", "strings"):
             raise ValueError(f"a file is a text or a list of texts, not {self.default!r}")
+        if self.neutral is not None:
+            self.check(self.neutral)
         if self.tune is not None:
             for value in self.tune.choices or (self.tune.low, self.tune.high):
                 self.check(self.tunable(value))
         return self
+
+    def is_neutral(self, value: Value) -> bool:
+        """Whether all is as without the parameter."""
+        return self.neutral is not None and value == self.neutral
 
     def tunable(self, value: Any) -> Value:
         """A value of the search space in the parameter's type: lists are tuned over as comma-separated texts."""
@@ -202,6 +210,10 @@ class ScorerCard(Card):
     """An anomaly scorer. ``fit_on`` says on whose training clips one is fitted."""
 
     fit_on: Literal["machine", "section"] = "section"
+
+
+class StepCard(Card):
+    """A step around a scorer: changes the embeddings that it sees, or how it is fitted and its scores are read."""
 
 
 class Published(Model):

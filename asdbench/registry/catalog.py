@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.registry.chains import MARK, Chain, chained_card, parts_of, setting
 from asdbench.registry.components import Component
 from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
 from asdbench.registry.toml import CardError, read_toml
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from asdbench.registry.cards import AnyCard, Card, SystemCard
     from asdbench.registry.challenge_card import ChallengeCard
 
-KINDS = ("systems", "extractors", "scorers", "augmentations", "frontends", "datasets")
+KINDS = ("systems", "extractors", "scorers", "steps", "augmentations", "frontends", "datasets")
 
 # Names with a prefix need no card: a function makes one from the library's own signature.
 PREFIXES: Mapping[str, Mapping[str, str]] = {
@@ -106,6 +107,9 @@ class Catalog:
         """
         if name in self.entries[kind]:
             return self.entries[kind][name]
+        if kind == "scorers" and MARK in name:
+            card = chained_card({part: entry.card for part, entry in self._chain(name).items()})  # type: ignore[misc]
+            return Entry(kind, name, card.summary, OWN, made=card)
         prefix, colon, rest = name.partition(":")
         if colon and prefix in PREFIXES.get(kind, {}):
             module, _, function = PREFIXES[kind][prefix].partition(":")
@@ -121,12 +125,25 @@ class Catalog:
             UsageError: there is none.
         """
         kinds = [kind for kind in KINDS if name in self.entries[kind]]
-        if not kinds and name.partition(":")[0] in PREFIXES["scorers"] and ":" in name:
+        if not kinds and (MARK in name or (name.partition(":")[0] in PREFIXES["scorers"] and ":" in name)):
             kinds = ["scorers"]
         if not kinds:
             hint = did_you_mean(name, (known for kind in KINDS for known in self.entries[kind]))
             raise UsageError(f"Nothing is named '{name}'.{hint} See: asdbench list")
         return [self.find(kind, name) for kind in kinds]
+
+    def _chain(self, name: str) -> dict[str, Entry]:
+        """The steps and the scorer of a chain, by their names.
+
+        Raises:
+            UsageError: one of them does not exist, or a step is named twice.
+        """
+        *steps, scorer = parts_of(name)
+        if len(set(steps)) < len(steps):
+            raise UsageError(f"'{name}' takes a step twice. A step stands once in front of a scorer.")
+        if scorer not in self.entries["scorers"] and scorer in self.entries["steps"]:
+            raise UsageError(f"'{name}' ends in a step; the scorer comes last: {name}{MARK}knn")
+        return {step: self.find("steps", step) for step in steps} | {scorer: self.find("scorers", scorer)}
 
     def component(
         self, kind: str, name: str, values: Mapping[str, object] | None = None, profile: str | None = None
@@ -142,6 +159,11 @@ class Catalog:
                 f"'{name}' is the data set of a challenge: it is downloaded, not made, and takes no parameters.\n"
                 f"See: asdbench data download --help, or asdbench show {name}"
             )
+        if kind == "scorers" and MARK in name:
+            chain = self._chain(name)
+            parts = tuple(self.component(one.kind, part) for part, one in chain.items())
+            defaults = {setting(name, part.name, key): value for part in parts for key, value in part.params.items()}
+            return Chain(kind, name, entry.card, defaults, None, parts).altered(values or {})
         home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
         return Component(kind, name, entry.card, entry.defaults(profile), home).altered(values or {})
 

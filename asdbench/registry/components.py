@@ -54,8 +54,9 @@ class Component:
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """All that decides what the component computes up to a stage; part of every cache key.
 
-        Parameters that affect the embedding only are no part of what a fit depends on. A third party's code counts
-        by its content, because its author changes it without raising the version; so does a file that a parameter names.
+        Parameters that affect the embedding only are no part of what a fit depends on, and those at their neutral
+        value no part of anything, so that one may be added to a card and caches stay. A third party's code counts by
+        its content, because its author changes it without raising the version; so does a file that a parameter names.
 
         Raises:
             UsageError: a file that a parameter names cannot be read.
@@ -63,7 +64,8 @@ class Component:
         counted = {
             name: file_params.contents(value) if self.card.params[name].file else value
             for name, value in self.params.items()
-            if stage == "embed" or self.card.params[name].affects == "fit"
+            if (stage == "embed" or self.card.params[name].affects == "fit")
+            and not self.card.params[name].is_neutral(value)
         }
         known: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": counted}
         if self.home is not None:

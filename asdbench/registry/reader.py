@@ -16,6 +16,7 @@ from asdbench.registry.cards import (
     Param,
     Published,
     ScorerCard,
+    StepCard,
     SystemCard,
     SystemVariant,
     Tune,
@@ -29,6 +30,7 @@ MODELS: dict[str, type[AnyCard]] = {
     "augmentations": AugmentationCard,
     "extractors": ExtractorCard,
     "scorers": ScorerCard,
+    "steps": StepCard,
     "systems": SystemCard,
 }
 

@@ -14,7 +14,7 @@ PYTHON = [sys.executable, "-c", "from asdbench.cli.app import main; main()"]
 
 def test_list_and_show_as_json(cli):
     listed = cli("list", "--json").json
-    assert set(listed) == {"systems", "datasets", "frontends", "augmentations", "extractors", "scorers"}
+    assert set(listed) == {"systems", "datasets", "frontends", "augmentations", "extractors", "scorers", "steps"}
     assert "mahalanobis-ml" in [entry["name"] for entry in listed["scorers"]]
     shown = cli("show", "simclr-resnet50", "--json").json
     assert shown["params"]["backbone"]["default"] == "resnet50"

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
 from asdbench.extractors.checkpoints import FILE
 from asdbench.harness import RunSpec, execute, make_plan
-from asdbench.harness.record import read_record
+from asdbench.harness.record import load_record, read_record
 
 SMALL = {
     "simclr.backbone": "resnet10t",
@@ -301,3 +302,16 @@ def test_a_run_file_gives_way_to_the_command_line_for_one_system_too(small_datas
 def test_a_damaged_record_is_no_record(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     assert read_record(tmp_path) is None
+
+
+def test_a_chain_is_run_recorded_and_named_by_its_parts(cli, small_dataset, tmp_path):
+    words = ("--extractor", "raw-mel", "--scorer", "knn", "--scorer", "whiten+knn", "-p", "whiten.variance=0.7")
+    ran = cli("run", "--dataset", str(small_dataset), *words, "-p", "knn.n_neighbors=1", "--out", tmp_path, "--json")
+    assert ran.code == 0, ran.err
+    found = [load_record(Path(one["record"]).parent) for one in ran.json["runs"]]
+    records = {record.scorer.name: record for record in found}
+    assert records["knn"].scorer.params["n_neighbors"] == records["whiten+knn"].scorer.params["n_neighbors"] == 1
+    assert records["whiten+knn"].scorer.params["whiten.variance"] == 0.7
+    assert records["whiten+knn"].asked.params == {"whiten.variance": "0.7", "knn.n_neighbors": "1"}
+    assert records["knn"].asked.params == {"knn.n_neighbors": "1"}
+    assert "whiten.knn" in records["whiten+knn"].run_id

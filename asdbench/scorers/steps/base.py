@@ -1,0 +1,50 @@
+"""The contract of a step, and what steps that change embeddings share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from asdbench.datasets.clips import TrainingClip
+from asdbench.scorers.base import Embeddings, Scorer, Scores
+
+Make = Callable[[], Scorer]
+
+
+class Step(ABC):
+    """Puts something between the embeddings and a scorer. Arguments are the card's parameters."""
+
+    @abstractmethod
+    def around(self, make: Make) -> Scorer:
+        """A scorer in place of what ``make`` gives, which is unfitted and may be asked for several times."""
+
+
+class Changed(Scorer):
+    """A scorer that is shown changed embeddings.
+
+    Its training scores are out of fold, since the change has seen the training clips too.
+
+    Args:
+        inner: the scorer.
+    """
+
+    def __init__(self, inner: Scorer) -> None:
+        super().__init__()
+        self._inner = inner
+
+    @abstractmethod
+    def learn(self, embeddings: Embeddings) -> None:
+        """Learn the change from training embeddings (n, dim)."""
+
+    @abstractmethod
+    def change(self, embeddings: Embeddings) -> Embeddings:
+        """Changed embeddings, float32 (n, any dim)."""
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Learn the change, and fit the scorer to changed embeddings."""
+        self.learn(embeddings)
+        self._inner.seed = self.seed
+        self._inner.fit(self.change(embeddings), clips)
+        self.notes += self._inner.notes
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """The scorer's scores of changed embeddings, float64 (n,)."""
+        return self._inner.score(self.change(embeddings))

@@ -1,0 +1,85 @@
+"""A scorer for each domain."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from asdbench.datasets.clips import TrainingClip
+from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
+from asdbench.scorers.out_of_fold import out_of_fold
+from asdbench.scorers.steps.base import Make, Step
+
+
+class ByDomain(Step):
+    """Fits a scorer to each domain and takes the smaller score, each in units of its own domain's training scores.
+
+    ``min_d (score_d(x) - mean_d) / deviation_d``, with mean and deviation of the scores that training clips of domain
+    d have under scorers which have not seen them. Without the units the domain with fewer clips, whose scores are
+    larger, would never be the nearer one (Wilkinghoff et al., 2025). Where a scorer cannot be fitted to a domain, it is
+    left out, and noted.
+
+    Args:
+        standardise: whether scores are brought to these units; otherwise the smaller one is taken as it is.
+    """
+
+    def __init__(self, *, standardise: bool) -> None:
+        self._standardise = standardise
+
+    def around(self, make: Make) -> Scorer:
+        """The scorer of all domains."""
+        return OfDomains(make, self._standardise)
+
+
+class OfDomains(Scorer):
+    """See ``ByDomain``."""
+
+    def __init__(self, make: Make, standardise: bool) -> None:
+        super().__init__()
+        self._make = make
+        self._standardise = standardise
+        self._fitted: list[tuple[Scorer, float, float]] = []  # with mean and deviation of its domain's scores
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Fit a scorer to each domain.
+
+        Raises:
+            ScorerError: it cannot be fitted to any.
+        """
+        names = [clip.domain or "" for clip in clips]
+        refused = None
+        for name in sorted(set(names)):
+            own = [place for place, known in enumerate(names) if known == name]
+            rows, known = embeddings[own], [clips[place] for place in own]
+            try:
+                scorer = self._one(rows, known)
+                mean, deviation = self._units(scorer, rows, known)
+            except ScorerError as error:
+                self.notes.append(f"the {name or 'only'} domain is left out by by-domain: {error}")
+                refused = error
+                continue
+            self._fitted.append((scorer, mean, deviation))
+            self.notes += [note for note in scorer.notes if note not in self.notes]
+        if not self._fitted:
+            raise ScorerError(f"by-domain could fit no domain. {refused}")
+
+    def _one(self, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scorer:
+        scorer = self._make()
+        scorer.seed = self.seed
+        scorer.fit(rows, clips)
+        return scorer
+
+    def _units(self, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> tuple[float, float]:
+        if not self._standardise:
+            return 0.0, 1.0
+        known = scorer.training_scores()
+        scores = out_of_fold(rows, clips, self._one) if known is None else known
+        deviation = float(np.std(scores))
+        if not deviation > 0.0:
+            raise ScorerError(f"the scores of its {len(rows)} training clips are all the same.")
+        return float(np.mean(scores)), deviation
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """The smallest over the domains, float64 (n,)."""
+        found = [(scorer.score(embeddings) - mean) / deviation for scorer, mean, deviation in self._fitted]
+        smallest: Scores = np.min(found, axis=0)
+        return smallest

@@ -1,0 +1,104 @@
+"""Steps against scikit-learn and against their formulas."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
+
+import asdbench
+from asdbench.datasets.clips import TrainingClip
+from asdbench.scorers.base import ScorerError
+
+RANDOM = np.random.default_rng(0)
+MIXED = RANDOM.standard_normal((6, 6)) * np.array([5, 3, 2, 1, 0.5, 0.2])[:, None]
+TRAIN = (RANDOM.standard_normal((60, 6)) @ MIXED + 4).astype(np.float32)
+TEST = (RANDOM.standard_normal((25, 6)) @ MIXED + 4).astype(np.float32)
+
+
+def clips_of(domains):
+    return [TrainingClip(str(n), "fan", "00", domain, ()) for n, domain in enumerate(domains)]
+
+
+def scores(name, train, test, clips=None, **params):
+    scorer = asdbench.build(name, kind="scorers", **params)
+    scorer.fit(train, clips or clips_of(["source"] * len(train)))
+    return scorer.score(test)
+
+
+@pytest.mark.parametrize("variance", [0.8, 0.95])
+def test_whitening_is_that_of_scikit_learn(variance):
+    pca = PCA(n_components=variance, whiten=True).fit(TRAIN.astype(float))
+    nearest = np.sort(cdist(pca.transform(TEST.astype(float)), pca.transform(TRAIN.astype(float))), axis=1)[:, 4]
+    np.testing.assert_allclose(scores("whiten+knn", TRAIN, TEST, **{"whiten.variance": variance}), nearest, rtol=1e-5)
+
+
+def test_distances_of_whitened_embeddings_are_mahalanobis_distances():
+    covariance = np.cov(TRAIN.astype(float), rowvar=False)
+    expected = np.sort(cdist(TEST, TRAIN, "mahalanobis", VI=np.linalg.inv(covariance)), axis=1)[:, 4]
+    np.testing.assert_allclose(scores("whiten+knn", TRAIN, TEST, **{"whiten.variance": 1.0}), expected, rtol=1e-4)
+
+
+def test_with_fewer_clips_than_dimensions_only_what_they_span_is_kept():
+    rows = RANDOM.standard_normal((8, 20)).astype(np.float32)
+    found = scores("whiten+knn", rows, rows, **{"whiten.variance": 1.0, "n_neighbors": 2})
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, np.sqrt(2 * 7), rtol=1e-4)  # whitened points of a simplex are equally far apart
+
+
+def test_unit_length_leaves_directions():
+    cosine = np.sort(cdist(TEST, TRAIN, "cosine"), axis=1)[:, 4]
+    found = scores("unit-length+knn", TRAIN, TEST)
+    np.testing.assert_allclose(found, np.sqrt(2 * cosine), rtol=1e-4)
+    np.testing.assert_allclose(scores("unit-length+knn", TRAIN, 7 * TEST), found, rtol=1e-5)
+    assert np.isfinite(scores("unit-length+knn", TRAIN, np.zeros((1, 6), np.float32))).all()
+
+
+def by_hand(train, test, domains, k, standardise=True):
+    """The smaller of both domains' distances to the k-th nearest, in units of leave-one-out training distances."""
+    found = []
+    for domain in sorted(set(domains)):
+        own = train[np.array(domains) == domain]
+        within = np.sort(cdist(own, own), axis=1)[:, k]  # the nearest is the row itself
+        mean, deviation = (within.mean(), within.std()) if standardise else (0.0, 1.0)
+        found.append((np.sort(cdist(test, own), axis=1)[:, k - 1] - mean) / deviation)
+    return np.min(found, axis=0)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_a_scorer_for_each_domain(standardise):
+    domains = ["source"] * 50 + ["target"] * 10
+    given = {"n_neighbors": 2, "by-domain.standardise": standardise}
+    found = scores("by-domain+knn", TRAIN, TEST, clips_of(domains), **given)
+    np.testing.assert_allclose(found, by_hand(TRAIN, TEST, domains, 2, standardise), rtol=1e-5)
+
+
+def test_of_one_domain_the_order_stays():
+    alone = scores("knn", TRAIN, TEST)
+    for domains in (["source"] * 60, [None] * 60):
+        np.testing.assert_array_equal(
+            np.argsort(scores("by-domain+knn", TRAIN, TEST, clips_of(domains))), np.argsort(alone)
+        )
+
+
+def test_a_domain_with_too_few_clips_is_left_out_and_noted():
+    clips = clips_of(["source"] * 57 + ["target"] * 3)
+    scorer = asdbench.build("by-domain+knn", kind="scorers")
+    scorer.fit(TRAIN, clips)
+    assert any("target domain is left out" in note for note in scorer.notes)
+    with pytest.raises(ScorerError, match="by-domain could fit no domain"):
+        asdbench.build("by-domain+knn", kind="scorers").fit(TRAIN[:4], clips_of(["source"] * 2 + ["target"] * 2))
+
+
+def test_seed_reaches_the_scorer_and_its_notes_come_out():
+    wide = RANDOM.standard_normal((20, 40)).astype(np.float32)
+    scorer = asdbench.build("unit-length+mahalanobis-ml", kind="scorers")
+    scorer.fit(wide, clips_of(["source"] * 20))
+    assert any("singular" in note for note in scorer.notes)
+    found = []
+    for seed in (1, 1, 2):
+        scorer = asdbench.build("whiten+by-domain+pyod:IForest", kind="scorers")
+        scorer.seed = seed
+        scorer.fit(TRAIN, clips_of(["source"] * 40 + ["target"] * 20))
+        found.append(scorer.score(TEST))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
