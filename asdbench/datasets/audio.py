@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from asdbench.datasets.far_cancellation import near_minus_far
+
 if TYPE_CHECKING:
     import soundfile
 
@@ -32,7 +34,7 @@ def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.floa
     Args:
         path: .wav or .flac file.
         sample_rate_hz: recordings at another rate are resampled to it (windowed sinc, torchaudio).
-        channel: "mean" of all channels, or the number of one ("0").
+        channel: as for ``one_channel_at``.
 
     Raises:
         BadRecording: not audio, truncated, empty, not finite, silent, or without that channel.
@@ -48,13 +50,16 @@ def one_channel_at(
 
     Args:
         sample_rate_hz: wanted; another rate is resampled (windowed sinc, torchaudio).
-        channel: "mean" of all channels, or the number of one ("0").
+        channel: "mean" of all channels, the number of one ("0"), or "0-1": channel 0 less what channel 1 explains of
+            it, where 0 is near the machine and 1 far from it.
         samples: float32, in [-1, 1].
         rate_hz: of ``samples``.
 
     Raises:
         BadRecording: empty, not finite, silent, or without that channel.
     """
+    if "-" in channel:
+        return _near_minus_far(sample_rate_hz, channel, samples, rate_hz)
     mono = _one_channel(samples, channel)
     refuse_unusable(mono)
     return mono if rate_hz == sample_rate_hz else _resample(mono, rate_hz, sample_rate_hz)
@@ -120,6 +125,26 @@ def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float
     if int(channel) >= samples.shape[1]:
         raise BadRecording(f"has {samples.shape[1]} channel(s), no channel {channel}")
     return np.ascontiguousarray(samples[:, int(channel)])
+
+
+def _near_minus_far(
+    sample_rate_hz: int, channel: str, samples: NDArray[np.float32], rate_hz: int
+) -> NDArray[np.float32]:
+    if samples.shape[1] <= max(map(int, channel.split("-"))):
+        raise BadRecording(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
+    near, far = (np.ascontiguousarray(samples[:, int(number)]) for number in channel.split("-"))
+    refuse_unusable(near)
+    if not np.isfinite(far).all():
+        raise BadRecording("holds samples that are not numbers (NaN or infinite)")
+    silent = np.ptp(far) < SILENCE
+    if rate_hz != sample_rate_hz:
+        near, far = (_resample(one, rate_hz, sample_rate_hz) for one in (near, far))
+    if silent:  # there is nothing to take off
+        return near
+    residual = near_minus_far(near, far, sample_rate_hz)
+    if np.ptp(residual) < SILENCE:
+        raise BadRecording(f"nothing is left of channel {channel[0]} less channel {channel[-1]}: both hold the same")
+    return residual
 
 
 def _resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
