@@ -29,6 +29,7 @@ def plugin(folder, card=CARD, name="their-scorer"):
     [
         (("summary", "sumary"), "unknown key 'sumary'. Did you mean 'summary'?"),
         (("default = 2.0", "default = 9.0"), "takes a number from 0.5 to 4, not 9.0"),
+        (("range", "neutral = 5.0\nrange"), "takes a number from 0.5 to 4, not 5.0"),
         (("range", "rnge"), "unknown key 'params.power.rnge'. Did you mean 'range'?"),
         (('target = "their_scorer:TheirScorer"', ""), "the key 'target' is missing"),
         (("version = 1", "version = [1"), "not a TOML file"),
@@ -173,3 +174,20 @@ def test_prefixes_reach_any_detector():
         catalog.find("scorers", "pyod:IForst")
     with pytest.raises(UsageError, match=r"Did you mean 'svm\.OneClassSVM'"):
         catalog.find("scorers", "sklearn:svm.OneClasSVM")
+
+
+def test_a_parameter_that_came_later_counts_only_away_from_its_neutral_value(tmp_path, clean_modules):
+    folder = scorer_module(tmp_path / "mine", "pass")
+    before = load_catalog([folder]).component("scorers", "their-scorer").identity()
+    plugin(folder, CARD + '[params.root]\ndefault = true\nneutral = false\nhelp = "Take the root."\n')
+    catalog = load_catalog([folder])
+    assert catalog.component("scorers", "their-scorer", {"root": False}).identity() == before
+    rooted = catalog.component("scorers", "their-scorer").identity()
+    assert rooted["params"] == {**before["params"], "root": True}
+
+
+def test_recordings_of_one_microphone_are_made_once_though_two_can_be_asked_for():
+    component = load_catalog().component("datasets", "synthetic")
+    assert component.params["microphones"] == 1
+    assert "microphones" not in component.identity()["params"]
+    assert load_catalog().component("datasets", "synthetic-stereo").identity()["params"]["microphones"] == 2

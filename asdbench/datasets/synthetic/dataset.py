@@ -13,8 +13,9 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
 from asdbench.datasets.synthetic import bearing, environment, fan, gearbox, motor, pump, slider, valve
+from asdbench.datasets.synthetic.hall import Hall, Heard
 from asdbench.datasets.synthetic.machine import HEALTHY, Fault, Machine, Operation
-from asdbench.datasets.synthetic.signals import RATE_HZ
+from asdbench.datasets.synthetic.signals import RATE_HZ, Rng, Signal
 
 MACHINES: dict[str, Machine] = {
     module.MACHINE.name: module.MACHINE for module in (fan, gearbox, bearing, slider, valve, pump, motor)
@@ -32,12 +33,35 @@ class ClipPlan:
     number: int
 
 
+@dataclass(frozen=True)
+class Running:
+    """A machine at work during one clip, before it is recorded.
+
+    Attributes:
+        name: of the file.
+        sound: of the machine, unit RMS.
+        noise: of the factory.
+        microphone: in use.
+        snr_db: of the machine over the noise.
+        rng: of the clip, for what is still to be drawn.
+    """
+
+    name: str
+    sound: Signal
+    noise: str
+    microphone: str
+    snr_db: float
+    rng: Rng
+
+
 class SyntheticDataset:
     """Seeded generator of machine recordings with faults and domain shift.
 
     Every clip draws speed, load, noise type and microphone from its domain's values, and speed jitter, noise level
     and gain at random; anomalous clips cycle through the machine's fault modes at random severity. A clip depends
     on the seed and its own place alone, so more machines or clips change no other clip.
+
+    With two microphones the same machines run under the same conditions in a hall; channel 0 is near, 1 far.
     """
 
     def __init__(
@@ -48,12 +72,14 @@ class SyntheticDataset:
         train_source: int,
         train_target: int,
         test: int,
+        microphones: int,
         seed: int,
     ) -> None:
         self.machines = [MACHINES[name] for name in machines]
         self.clip_s = clip_s
         self.train = {"source": train_source, "target": train_target}
         self.test = test
+        self.microphones = microphones
         self.seed = seed
 
     def make(self, folder: Path, jobs: int, progress: Progress) -> None:
@@ -69,7 +95,13 @@ class SyntheticDataset:
                     stage.advance()
             finally:
                 pool.shutdown(cancel_futures=True)
-            about = {"machines": [m.name for m in self.machines], "clip_s": self.clip_s, "seed": self.seed}
+            about: dict[str, object] = {
+                "machines": [m.name for m in self.machines],
+                "clip_s": self.clip_s,
+                "seed": self.seed,
+            }
+            if self.microphones == 2:
+                about["microphones"] = 2
             (place / "synthetic.json").write_text(json.dumps(about) + "\n")
 
     def plans(self) -> Iterator[ClipPlan]:
@@ -82,8 +114,21 @@ class SyntheticDataset:
                     for number in range(self.test // 4):
                         yield ClipPlan(machine, domain, "test", label, number)
 
-    def render(self, plan: ClipPlan) -> tuple[str, "np.ndarray[tuple[int], np.dtype[np.float64]]"]:
-        """File name and samples in [-1, 1] of one clip."""
+    def render(self, plan: ClipPlan) -> tuple[str, "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"]:
+        """File name and samples in [-1, 1] of one clip: (samples,), or (samples, 2) of two microphones."""
+        if self.microphones == 2:
+            name, heard = self.parts(plan)
+            return name, heard.recording
+        run = self._running(plan)
+        return run.name, environment.record(run.sound, run.rng, run.noise, run.microphone, run.snr_db)
+
+    def parts(self, plan: ClipPlan) -> tuple[str, Heard]:
+        """File name of one clip of two microphones, and what of the machine and what of the noise is in it."""
+        run = self._running(plan)
+        hall = Hall(np.random.default_rng(derive_seed(self.seed, "synthetic", "hall", plan.machine.name)))
+        return run.name, hall.record(run.sound, run.rng, run.noise, run.microphone, run.snr_db)
+
+    def _running(self, plan: ClipPlan) -> Running:
         place = (plan.machine.name, plan.domain, plan.split, plan.label, plan.number)
         rng = np.random.default_rng(derive_seed(self.seed, "synthetic", *place))
         machine = plan.machine
@@ -94,13 +139,12 @@ class SyntheticDataset:
         if plan.label == "anomaly":
             fault = Fault(machine.faults[plan.number % len(machine.faults)], float(rng.uniform(*machine.severity)))
         operation = Operation(round(self.clip_s * RATE_HZ), speed * rng.normal(1, 0.01), load + rng.normal(0, 0.04))
-        signal = machine.sound(operation, fault, rng)
-        samples = environment.record(signal, rng, noise, microphone, float(rng.uniform(*machine.snr_db)))
         name = (
             f"section_00_{plan.domain}_{plan.split}_{plan.label}_{plan.number:04d}"
             f"_speed_{speed:g}_load_{load:g}_noise_{noise}_mic_{microphone}.wav"
         )
-        return name, samples
+        signal = machine.sound(operation, fault, rng)
+        return Running(name, signal, noise, microphone, float(rng.uniform(*machine.snr_db)), rng)
 
     def _write(self, plan: ClipPlan, place: Path) -> None:
         import soundfile

@@ -95,11 +95,24 @@ def record(machine: Signal, rng: Rng, noise: str, microphone: str, snr_db: float
     The machine is brought to a fixed level first, so ``snr_db`` is relative to this clip's machine sound; the gain
     of the recorder varies by about 1 dB from clip to clip.
     """
-    samples = len(machine)
-    background = unit_rms(NOISES[noise](rng, samples)) * from_db(-snr_db)
-    length = next_fast_len(samples, real=True)
-    spectrum = rfft(machine + background, length)
+    background = unit_rms(NOISES[noise](rng, len(machine))) * from_db(-snr_db)
+    heard = through(microphone, machine + background) + self_noise(rng, len(machine))
+    return np.clip(heard * recorder_gain(rng), -1.0, 1.0)
+
+
+def through(microphone: str, signal: Signal) -> Signal:
+    """What the microphone makes of the sound before it."""
+    length = next_fast_len(len(signal), real=True)
     response = MICROPHONES[microphone](np.maximum(rfftfreq(length, 1 / RATE_HZ), 1.0))
-    heard = irfft(spectrum * response, length)[:samples] + 0.003 * rng.standard_normal(samples)
-    gain = 0.05 * from_db(rng.normal(0, 1.0))
-    return np.clip(heard * gain, -1.0, 1.0)
+    result: Signal = irfft(rfft(signal, length) * response, length)[: len(signal)]
+    return result
+
+
+def self_noise(rng: Rng, samples: int) -> Signal:
+    """Of a microphone, relative to a machine of unit RMS."""
+    return 0.003 * rng.standard_normal(samples)
+
+
+def recorder_gain(rng: Rng) -> float:
+    """From a machine of unit RMS to its level in the recording."""
+    return 0.05 * from_db(rng.normal(0, 1.0))
