@@ -1,0 +1,163 @@
+"""How good a configuration is, told from normal clips alone.
+
+Normal clips are held out in turn, and the scorer is fitted to the others. Held-out clips are told from outliers that
+are made of held-out clips; the areas under the curve are those of the official score, so a configuration gains nothing
+by scoring everything alike, or by scoring one domain higher than the other. Only ranks within a fold count: the
+criterion is the same for any monotonic change of the scores, and may be compared between embeddings and scorers.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.errors import AsdbenchError
+from asdbench.datasets.clips import TrainingClip
+
+Embeddings = NDArray[np.float32]
+FOLDS = 5
+MAX_FPR = 0.1
+COPIES = 2
+SPAN = (0.125, 0.5)
+
+
+class SelectionError(AsdbenchError):
+    """Training clips that nothing can be chosen by."""
+
+
+class Detector(Protocol):
+    """What scores embeddings (n, dim): float64 (n,), higher is more anomalous."""
+
+    def score(self, embeddings: Embeddings) -> NDArray[np.float64]:
+        """Anomaly score of each row."""
+
+
+Fitted = Callable[[Embeddings, Sequence[TrainingClip]], Detector]
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """Embeddings of clips that are not quite normal.
+
+    Attributes:
+        rows: (m, dim).
+        made_of: int (m,), the training clip that each was made of, by its place.
+    """
+
+    rows: Embeddings
+    made_of: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Areas under the curve of held-out normal clips against outliers, the mean over folds; chance is 0.5.
+
+    Attributes:
+        auc: normal clips of a domain against all outliers, by domain.
+        pauc: all normal clips, false-positive rates up to 0.1, standardised by McClish.
+    """
+
+    auc: dict[str, float]
+    pauc: float
+
+    @property
+    def merit(self) -> float:
+        """Harmonic mean of the areas, as the official score is."""
+        areas = np.maximum([*self.auc.values(), self.pauc], np.finfo(float).eps)
+        return float(len(areas) / np.sum(1.0 / areas))
+
+
+def criterion(
+    rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None
+) -> float:
+    """Merit of embeddings and scorer in (0, 1], told from normal clips alone; higher is better.
+
+    Args:
+        rows: embeddings (n, dim) of the training clips of one machine type or section.
+        clips: what is known of them.
+        fitted: gives a scorer fitted to some of the rows and their clips.
+        outliers: embeddings of pseudo-anomalous recordings (``cut_paste``), the same recordings for all that is
+            compared. Without them outliers are made of the rows themselves (``mixed``), which shows how well the
+            scorer knows what belongs together, and nothing of what the embedding hears.
+
+    Raises:
+        SelectionError: fewer than two clips a fold, or no outliers.
+        AsdbenchError: the scorer cannot be fitted to four folds.
+    """
+    return judge(rows, clips, fitted, outliers).merit
+
+
+def judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None) -> Verdict:
+    """The areas that the criterion is made of; see there."""
+    require_enough(clips)
+    outliers = mixed(rows) if outliers is None else outliers
+    domains = np.array([clip.domain or "source" for clip in clips])
+    fold = folds(clips)
+    areas: dict[str, list[float]] = {domain: [] for domain in sorted(set(domains))}
+    partial: list[float] = []
+    for number in range(FOLDS):
+        seen = fold != number
+        scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
+        normal = scorer.score(rows[~seen])
+        anomalous = outliers.rows[fold[outliers.made_of] == number]
+        if not len(anomalous):
+            raise SelectionError(f"No outliers are made of the {np.sum(~seen)} clips of fold {number + 1}.")
+        found = scorer.score(anomalous)
+        partial.append(_area(normal, found, MAX_FPR))
+        for domain, of_domain in areas.items():
+            own = normal[domains[~seen] == domain]
+            if len(own):
+                of_domain.append(_area(own, found))
+    return Verdict({domain: float(np.mean(of_domain)) for domain, of_domain in areas.items()}, float(np.mean(partial)))
+
+
+def require_enough(clips: Sequence[TrainingClip]) -> None:
+    """Refuse to choose by fewer than two clips a fold.
+
+    Raises:
+        SelectionError: fewer.
+    """
+    if len(clips) < 2 * FOLDS:
+        raise SelectionError(
+            f"Choosing by training clips alone takes at least {2 * FOLDS} of a section; there are {len(clips)}. "
+            "Give the value itself."
+        )
+
+
+def folds(clips: Sequence[TrainingClip]) -> NDArray[np.int64]:
+    """Fold of each clip (n,), domains, sections and attributes spread over all of them."""
+
+    def kind(place: int) -> tuple[str, str, tuple[tuple[str, str], ...], int]:
+        clip = clips[place]
+        return clip.domain or "", clip.section, clip.attributes, place
+
+    fold = np.empty(len(clips), np.int64)
+    fold[sorted(range(len(clips)), key=kind)] = np.arange(len(clips)) % FOLDS
+    return fold
+
+
+def mixed(rows: Embeddings) -> Outliers:
+    """Outliers made of embeddings: a stretch of neighbouring dimensions is another clip's.
+
+    An eighth to a half of the dimensions, two outliers for each clip; always the same for the same number of clips
+    and dimensions.
+    """
+    count, dim = rows.shape
+    drawn = np.random.default_rng(0)
+    made_of = np.repeat(np.arange(count), COPIES)
+    result = rows[made_of].copy()
+    for row, host in zip(result, made_of, strict=True):
+        other = (host + int(drawn.integers(1, count))) % count
+        length = max(1, round(float(drawn.uniform(*SPAN)) * dim))
+        places = (int(drawn.integers(dim)) + np.arange(length)) % dim
+        row[places] = rows[other, places]
+    return Outliers(result, made_of)
+
+
+def _area(normal: NDArray[np.float64], anomalous: NDArray[np.float64], max_fpr: float | None = None) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    labels = np.repeat([0, 1], [len(normal), len(anomalous)])
+    return float(roc_auc_score(labels, np.concatenate([normal, anomalous]), max_fpr=max_fpr))
