@@ -7,9 +7,10 @@ from scipy.signal import istft, stft
 Waveform = NDArray[np.float32]
 
 AREA = (0.02, 0.15)  # of the time-frequency plane, and sides of the patch: those of the paper
-ASPECT = (0.3, 1 / 0.3)
+ASPECT = 1 / 0.3  # of the longer side to the shorter, at most
 GAIN_DB = (-6.0, 6.0)  # level of the patch against what it replaces
 WINDOW = 1024
+SILENCE = 1e-30  # power that a silent patch counts as
 
 
 def cut_paste(waveform: Waveform, donor: Waveform, generator: np.random.Generator) -> Waveform:
@@ -28,14 +29,14 @@ def cut_paste(waveform: Waveform, donor: Waveform, generator: np.random.Generato
         float32, as long as ``waveform``.
     """
     host, other = _spectrum(waveform), _spectrum(donor)
-    aspect = float(np.exp(generator.uniform(*np.log(ASPECT))))
+    aspect = ASPECT ** float(generator.uniform(-1.0, 1.0))
     area = float(generator.uniform(*AREA))
     bins = _length((area * aspect) ** 0.5, host.shape[0], other.shape[0])
     frames = _length((area / aspect) ** 0.5, host.shape[1], other.shape[1])
     patch = other[_somewhere(bins, other.shape[0], generator), _somewhere(frames, other.shape[1], generator)]
     place = _somewhere(bins, host.shape[0], generator), _somewhere(frames, host.shape[1], generator)
-    gain = 10.0 ** (generator.uniform(*GAIN_DB) / 20.0)
-    host[place] = patch * gain * np.sqrt(_power(host[place]) / max(_power(patch), np.finfo(np.float32).tiny))
+    gain = 10.0 ** (float(generator.uniform(*GAIN_DB)) / 20.0)
+    host[place] = patch * gain * (_power(host[place]) / max(_power(patch), SILENCE)) ** 0.5
     samples = istft(host, nperseg=WINDOW)[1][: len(waveform)]
     return np.asarray(np.pad(samples, (0, len(waveform) - len(samples))), np.float32)
 
