@@ -130,9 +130,10 @@ def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float
 def _near_minus_far(
     sample_rate_hz: int, channel: str, samples: NDArray[np.float32], rate_hz: int
 ) -> NDArray[np.float32]:
-    if samples.shape[1] <= max(map(int, channel.split("-"))):
+    numbers = [int(number) for number in channel.split("-")]
+    if samples.shape[1] <= max(numbers):
         raise BadRecording(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
-    near, far = (np.ascontiguousarray(samples[:, int(number)]) for number in channel.split("-"))
+    near, far = (np.ascontiguousarray(samples[:, number]) for number in numbers)
     refuse_unusable(near)
     if not np.isfinite(far).all():
         raise BadRecording("holds samples that are not numbers (NaN or infinite)")
@@ -143,7 +144,7 @@ def _near_minus_far(
         return near
     residual = near_minus_far(near, far, sample_rate_hz)
     if np.ptp(residual) < SILENCE:
-        raise BadRecording(f"nothing is left of channel {channel[0]} less channel {channel[-1]}: both hold the same")
+        raise BadRecording(f"nothing is left of channel {numbers[0]} less channel {numbers[1]}: both hold the same")
     return residual
 
 
