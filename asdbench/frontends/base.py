@@ -1,6 +1,11 @@
 """The contract of a front end."""
 
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,3 +25,38 @@ class Frontend(Protocol):
 
     def __call__(self, waveform: "Tensor") -> "Tensor":
         """Float32 (batch, samples) -> float32 (batch, channels, bins, frames)."""
+
+
+class Place(NamedTuple):
+    """Where a recording lies in its data set, and the digest of its bytes."""
+
+    machine: str
+    split: str
+    name: str
+    key: str
+
+
+class NamedFeatures(ABC):
+    """A front end that has features of recordings by their names, in the place of making them.
+
+    Names tell labels and domains. They are known to the feature store, which asks; what comes after it is given
+    features by key, as from every other front end. The attributes of ``Frontend`` are those of a recording that is
+    decoded for something else, a picture for instance.
+    """
+
+    sample_rate_hz: int
+    channel: str
+    frame_rate_hz: float
+    min_samples: int
+
+    @abstractmethod
+    def require(self, places: Sequence[Place]) -> str:
+        """Make sure that all of these are there; what the user should know, or ''.
+
+        Raises:
+            DataError: something is missing.
+        """
+
+    @abstractmethod
+    def look_up(self, place: Place) -> NDArray[np.floating[Any]]:
+        """Features (channels, bins, frames) of one recording."""

@@ -1,5 +1,6 @@
 """Features of a data set, computed once and kept on disk."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip, ClipTable, Split
+from asdbench.frontends.base import NamedFeatures, Place
 from asdbench.frontends.pack import FeatureReader, Pack, write_pack
-from asdbench.frontends.waveforms import features_of_all
+from asdbench.frontends.waveforms import Features, features_of_all
 from asdbench.registry import Component
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ class FeatureStore:
         problems: list[str] = []
         if missing:
             built = frontend.build()
+            if isinstance(built, NamedFeatures):
+                note = built.require([_place(clip) for part, _ in packs for clip in part])
+                if note:
+                    self._progress.note(f"{frontend.name}: {note}")
             with self._progress.stage("features", sum(len(part) for part, _ in missing)) as stage:
                 for part, pack in missing:
                     problems += self._compute(part, built, pack, stage)
@@ -86,7 +92,7 @@ class FeatureStore:
         pack.sweep()
         try:
             with write_pack(pack.path) as writer:
-                found = features_of_all([clip.path for clip in clips], frontend, self._jobs)
+                found = _features(clips, frontend, self._jobs)
                 for clip, features in zip(clips, found, strict=True):
                     stage.advance()
                     if isinstance(features, BadRecording):
@@ -98,3 +104,15 @@ class FeatureStore:
         except _BadRecordingsError:
             pass
         return problems
+
+
+def _place(clip: Clip) -> Place:
+    return Place(clip.machine, clip.split, clip.name, clip.key)
+
+
+def _features(
+    clips: Sequence[Clip], frontend: "Frontend | NamedFeatures", jobs: int
+) -> Iterator[Features | BadRecording]:
+    if isinstance(frontend, NamedFeatures):
+        return (frontend.look_up(_place(clip)) for clip in clips)
+    return features_of_all([clip.path for clip in clips], frontend, jobs)

@@ -1,0 +1,208 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import asdbench
+from asdbench.core.errors import DataError, UsageError
+from asdbench.core.progress import Silent
+from asdbench.datasets import read_folder
+from asdbench.frontends import FeatureStore
+from asdbench.registry import load_catalog
+
+DIM = 5
+
+
+@pytest.fixture
+def table(small_dataset):
+    return read_folder(small_dataset)
+
+
+@pytest.fixture
+def vectors(table):
+    """An embedding for each clip, by machine/split/name."""
+    rng = np.random.default_rng(0)
+    return {f"{clip.machine}/{clip.split}/{clip.name}": rng.normal(size=DIM).astype(np.float32) for clip in table}
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.heard = []
+
+    def note(self, text):
+        self.heard.append(text)
+
+
+def read(path, table, tmp_path, progress=None):
+    front_end = load_catalog().component("frontends", "embedding-file", {"file": str(path)})
+    return FeatureStore(tmp_path / "cache", 2, progress or Silent()).read(table, front_end)
+
+
+def agrees(features, table, vectors):
+    return all(
+        np.array_equal(features[clip.key][0, :, 0], vectors[f"{clip.machine}/{clip.split}/{clip.name}"])
+        for clip in table
+    )
+
+
+def write(form, path, vectors):
+    names, rows = list(vectors), np.stack(list(vectors.values()))
+    frame = pd.DataFrame(rows, columns=[f"dim{number}" for number in range(DIM)])
+    match form:
+        case "a key each":
+            np.savez(path.with_suffix(".npz"), **vectors)
+        case "names and embeddings":
+            np.savez(path.with_suffix(".npz"), names=[f"/data/dev/{name}" for name in names], embeddings=rows)
+        case "lists":
+            pd.DataFrame({"file": names, "embedding": list(rows), "label": 0}).to_parquet(path.with_suffix(".parquet"))
+        case "columns":
+            frame.insert(0, "file_name", [name.replace("/", "\\") for name in names])
+            frame.to_parquet(path.with_suffix(".parquet"))
+        case "pandas index":
+            frame.set_index(pd.Index(names)).to_parquet(path.with_suffix(".parquet"))
+        case "folders in columns":
+            parts = pd.DataFrame([name.split("/") for name in names], columns=["machine", "split", "name"])
+            pd.concat([frame, parts], axis=1).to_parquet(path.with_suffix(".parquet"))
+    return next(path.parent.glob(f"{path.name}.*"))
+
+
+@pytest.mark.parametrize(
+    "form", ["a key each", "names and embeddings", "lists", "columns", "pandas index", "folders in columns"]
+)
+def test_every_form_gives_each_clip_its_own(form, table, vectors, tmp_path):
+    shuffled = dict(sorted(vectors.items(), key=lambda item: hash(item[1].tobytes())))
+    assert agrees(read(write(form, tmp_path / "vectors", shuffled), table, tmp_path), table, vectors)
+
+
+def test_names_alone_where_they_are_unique(table, vectors, tmp_path):
+    fans = table.select(machines=["fan"])
+    np.savez(tmp_path / "fan.npz", **{name.rpartition("/")[2]: row for name, row in vectors.items() if "fan/" in name})
+    assert agrees(read(tmp_path / "fan.npz", fans, tmp_path), fans, vectors)
+
+
+def test_names_alone_that_two_machine_types_share_are_refused(make_folder, dcase2023_names, tmp_path):
+    table = read_folder(make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()}))
+    np.savez(tmp_path / "all.npz", **{clip.name: np.zeros(DIM) for clip in table})
+    count = len(table)
+    with pytest.raises(DataError, match=rf"names {count} of {count} clips by names that several(.|\n)*machine/train"):
+        read(tmp_path / "all.npz", table, tmp_path)
+    np.savez(tmp_path / "some.npz", **{f"{clip.machine}/{clip.name}": np.zeros(DIM) for clip in table})
+    assert len(read(tmp_path / "some.npz", table, tmp_path)) == len({clip.key for clip in table})
+
+
+def test_a_name_that_stands_twice_is_no_name(table, vectors, tmp_path):
+    first = next(iter(vectors))
+    names = [*vectors, f"elsewhere/{first}"]
+    np.savez(tmp_path / "twice.npz", names=names, embeddings=np.zeros((len(names), DIM)))
+    with pytest.raises(DataError, match=rf"names 1 of {len(vectors)} clips(.|\n)*{first}"):
+        read(tmp_path / "twice.npz", table, tmp_path)
+
+
+def test_missing_ones_are_counted_and_the_first_few_named(table, vectors, tmp_path):
+    gone = list(vectors)[3:10]
+    np.savez(tmp_path / "some.npz", **{name: row for name, row in vectors.items() if name not in gone})
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "some.npz", table, tmp_path)
+    assert f"no embedding of 7 of {len(vectors)} clips" in str(caught.value)
+    assert list(caught.value.problems) == [*gone[:5], "..."]
+    assert not list((tmp_path / "cache").glob("**/*.bin"))
+
+
+def test_those_of_no_clip_are_left_with_a_note(table, vectors, tmp_path):
+    more = {**vectors, "pump/train/other.wav": np.zeros(DIM), "x.wav": np.zeros(DIM)}
+    np.savez(tmp_path / "more.npz", **more)
+    notes = Notes()
+    assert agrees(read(tmp_path / "more.npz", table, tmp_path, notes), table, vectors)
+    assert [note for note in notes.heard if f"2 of {len(more)} embeddings" in note] == notes.heard
+    assert len(notes.heard) == 1
+
+
+def test_frames_are_kept_and_another_content_is_another_pack(table, vectors, tmp_path):
+    frames = {name: np.outer(np.arange(1, 4), row).astype(np.float32) for name, row in vectors.items()}
+    np.savez(tmp_path / "frames.npz", **frames)
+    features = read(tmp_path / "frames.npz", table, tmp_path)
+    clip = table.clips[0]
+    assert np.array_equal(features[clip.key][0], frames[f"{clip.machine}/{clip.split}/{clip.name}"].T)
+    np.savez(tmp_path / "frames.npz", **vectors)
+    assert agrees(read(tmp_path / "frames.npz", table, tmp_path), table, vectors)
+
+
+def test_what_follows_knows_digests_and_no_names(table, vectors, tmp_path):
+    np.savez(tmp_path / "vectors.npz", **vectors)
+    features = read(tmp_path / "vectors.npz", table, tmp_path)
+    kept = [json.loads(path.read_text()) for path in (tmp_path / "cache").glob("*.json")]
+    assert {key for one in kept for key in one["shapes"]} == {clip.key for clip in table}
+    assert vars(features).keys() == {"_home"}
+    assert "normal" not in repr(kept)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"a": np.zeros(3), "b": np.zeros(4)}, "differing numbers of dimensions: 3 to 4"),
+        ({"a": np.array([1.0, np.nan])}, "1 of 1 embeddings are not finite, 'a' first"),
+        ({"a": np.zeros((2, 2, 2))}, r"'a' is neither \(dim,\) nor \(frames, dim\)"),
+        ({"a": np.array([{}], dtype=object)}, "cannot be used"),
+        ({"names": np.array(["a"]), "embeddings": np.zeros((2, 3))}, "1 names and 2 embeddings"),
+        ({}, "0 names and 0 embeddings"),
+    ],
+)
+def test_arrays_that_cannot_be_used(content, reason, table, tmp_path):
+    np.savez(tmp_path / "bad.npz", **content)
+    with pytest.raises(DataError, match=reason):
+        read(tmp_path / "bad.npz", table, tmp_path)
+
+
+def test_tables_that_cannot_be_used(table, tmp_path):
+    path = tmp_path / "bad.parquet"
+    pd.DataFrame({"name": ["a"], "x": [1.0], "is_anomaly": [1]}).to_parquet(path)
+    with pytest.raises(DataError, match="the column 'is_anomaly' is no dimension of an embedding"):
+        read(path, table, tmp_path)
+    pd.DataFrame({"clip": ["a"], "x": [1.0]}).to_parquet(path)
+    with pytest.raises(DataError, match="no column of file names; it has clip, x"):
+        read(path, table, tmp_path)
+    path.write_text("no table")
+    with pytest.raises(DataError, match=r"bad\.parquet cannot be used as a file of embeddings"):
+        read(path, table, tmp_path)
+    (tmp_path / "bad.csv").write_text("name,x\n")
+    with pytest.raises(DataError, match=r"its name ends in '\.csv'"):
+        read(tmp_path / "bad.csv", table, tmp_path)
+
+
+def test_it_hears_nothing_new(tmp_path):
+    with pytest.raises(UsageError, match="has no file"):
+        asdbench.build("embedding-file")
+    (tmp_path / "a.npz").touch()
+    with pytest.raises(UsageError, match="new ones cannot be embedded"):
+        asdbench.build("embedding-file", file=str(tmp_path / "a.npz"))(np.zeros((1, 9)))
+
+
+def test_precomputed_embeddings_are_ranked_as_those_of_the_extractor_that_made_them(
+    small_dataset, table, cli, own_cache, tmp_path
+):
+    log_mel = load_catalog().component("frontends", "log-mel")
+    features = FeatureStore(own_cache / "features", 2, Silent()).read(table, log_mel)
+    rows = asdbench.build("raw-mel").embed(list(table), SimpleNamespace(features=features))
+    names = [f"{clip.machine}/{clip.split}/{clip.name}" for clip in table]
+    np.savez(tmp_path / "made.npz", names=names, embeddings=rows)
+    common = ["--dataset", small_dataset, "--scorer", "knn", "--out", tmp_path / "runs", "--json"]
+    theirs = cli("run", "--extractor", "precomputed", "-p", f"frontend.file={tmp_path / 'made.npz'}", *common)
+    ours = cli("run", "--extractor", "raw-mel", *common)
+    assert (theirs.code, ours.code) == (0, 0), theirs.err
+    (run,), (own,) = theirs.json["runs"], ours.json["runs"]
+    assert run["machines"].keys() == {"fan", "valve"}
+    assert run["machines"] == own["machines"]
+    assert run["official_score"] == own["official_score"]
+
+
+def test_a_missing_clip_ends_the_command_with_its_name(small_dataset, vectors, cli, tmp_path):
+    name, _ = vectors.popitem()
+    np.savez(tmp_path / "some.npz", **vectors)
+    outcome = cli(
+        "run", "--dataset", small_dataset, "--extractor", "precomputed", "--scorer", "knn", "--out", tmp_path / "runs",
+        "-p", f"embedding-file.file={tmp_path / 'some.npz'}",
+    )  # fmt: skip
+    assert outcome.code == 3
+    assert name in outcome.err.replace("\n", "")
