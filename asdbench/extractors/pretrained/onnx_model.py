@@ -46,7 +46,7 @@ class OnnxModel(Frozen):
     ) -> None:
         super().__init__(poolings)
         if not models:
-            raise UsageError(f"{NAME} has no model. Name its file: -p {NAME}.models=FILE.onnx")
+            raise UsageError(f"{NAME} has no model. Name its file: -p extractor.models=FILE.onnx")
         for name, values in (("layouts", layouts), ("axes", axes)):
             if len(values) not in (1, len(models)):
                 raise UsageError(

@@ -49,8 +49,10 @@ class OnnxSession:
         able = onnxruntime.get_available_providers()
         wanted = (["CUDAExecutionProvider"] if device == "cuda" else []) + ["CPUExecutionProvider"]
         try:
+            # By its bytes, not its path: numbers that lie in a file beside it would be no part of the cache's keys.
+            model = Path(path).read_bytes()
             self._session = onnxruntime.InferenceSession(
-                path, options, providers=[one for one in wanted if one in able]
+                model, options, providers=[one for one in wanted if one in able]
             )
         except Exception as error:  # onnxruntime's errors have no common base
             reason = str(error).strip().splitlines()[0]
@@ -101,7 +103,7 @@ class OnnxSession:
             raise UsageError(
                 f"{NAME}: {self._file} takes {self._shape}, and there are {windows.shape[1]} frames of "
                 f"{windows.shape[2]} bins: {which}.\n"
-                f"Set -p {NAME}.layouts=..., -p {NAME}.window=FRAMES or another front end. See: asdbench show {NAME}"
+                f"Set -p extractor.layouts=..., -p extractor.window=FRAMES or another front end. See: asdbench show {NAME}"
             )
         return LAYOUTS[next(iter(fitting.values()))](windows)
 
