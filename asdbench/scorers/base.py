@@ -73,3 +73,18 @@ def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest
     there = "there is 1" if clips == 1 else f"there are {clips}"
     mend = f"Fewer are enough with -p {setting}={largest}" if setting and largest >= smallest else "Give it more"
     raise ScorerError(f"{name} needs at least {wanted} training clips; {there}. {mend}.")
+
+
+def require_finite(name: str, embeddings: Embeddings) -> Embeddings:
+    """The embeddings, when all of them are finite.
+
+    Args:
+        name: of the scorer.
+        embeddings: (n, dim).
+
+    Raises:
+        ScorerError: some are NaN or infinite.
+    """
+    if not np.isfinite(embeddings).all():
+        raise ScorerError(f"{name} was given embeddings that are not numbers (NaN or infinite).")
+    return embeddings
