@@ -1,0 +1,71 @@
+"""How far a clip lies outside the subspace that normal clips vary in."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from asdbench.datasets.clips import TrainingClip
+from asdbench.scorers.bank import Distances
+from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores, require_clips, require_finite
+
+
+class ResidualSubspace(Scorer):
+    """``|x - P P^T x|`` of the centred embedding x, P the first principal components of the training clips.
+
+    The Q statistic of process monitoring, but for the square (Jackson and Mudholkar, 1979).
+
+    Args:
+        n_components: in P; 0 takes as many as ``explained_variance`` asks for.
+        explained_variance: part of the training clips' variance that P holds at least.
+        scale: "none", or "deviation": each dimension divided by the training clips' deviation first.
+    """
+
+    def __init__(self, *, n_components: int, explained_variance: float, scale: str) -> None:
+        super().__init__()
+        self._n_components = n_components
+        self._explained_variance = explained_variance
+        self._scale = scale == "deviation"
+        self._mean: Distances = np.empty(0)
+        self._divisor: Distances = np.empty(0)
+        self._components: Distances = np.empty((0, 0))
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Find the components.
+
+        Raises:
+            ScorerError: fewer than two clips, embeddings that are not finite or all the same, or components that
+                leave no dimension to measure in.
+        """
+        require_clips("residual-subspace", len(embeddings), 2)
+        rows = np.asarray(require_finite("residual-subspace", embeddings), np.float64)
+        if not np.ptp(rows, axis=0).any():
+            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so there is no subspace.")
+        self._mean = rows.mean(axis=0)
+        varies = np.ptp(rows, axis=0) > 0
+        self._divisor = np.where(varies, rows.std(axis=0), 1.0) if self._scale else np.ones(rows.shape[1])
+        _, singular, axes = np.linalg.svd((rows - self._mean) / self._divisor, full_matrices=False)
+        rank = int(np.sum(singular > singular[0] * max(rows.shape) * np.finfo(np.float64).eps))
+        dimensions = rows.shape[1]
+        if max(self._n_components, 1) >= dimensions:
+            fewer = f"Fewer are taken with -p residual-subspace.n_components={dimensions - 1}"
+            raise ScorerError(
+                f"residual-subspace finds nothing outside {max(self._n_components, 1)} components of embeddings with "
+                f"{dimensions} dimensions. {fewer if dimensions > 1 else 'It needs two dimensions at least'}."
+            )
+        count = min(self._n_components or self._enough(singular[:rank]), rank, dimensions - 1)
+        if count < self._n_components:
+            self.notes.append(
+                f"{len(rows)} training clips span {count} directions, fewer than the components asked for"
+            )
+        self._components = axes[:count]
+
+    def _enough(self, singular: Distances) -> int:
+        """As many components as hold the part of the variance that is asked for."""
+        held = np.cumsum(singular**2) / np.sum(singular**2)
+        return int(np.searchsorted(held, self._explained_variance * (1 - 1e-12))) + 1
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """Distance of each row from the subspace, float64 (n,)."""
+        rows = (require_finite("residual-subspace", embeddings) - self._mean) / self._divisor
+        outside = rows - (rows @ self._components.T) @ self._components
+        return np.asarray(np.linalg.norm(outside, axis=1))
