@@ -103,7 +103,7 @@ class OnnxSession:
             raise UsageError(
                 f"{NAME}: {self._file} takes {self._shape}, and there are {windows.shape[1]} frames of "
                 f"{windows.shape[2]} bins: {which}.\n"
-                f"Set -p extractor.layouts=..., -p extractor.window=FRAMES or another front end. See: asdbench show {NAME}"
+                f"Set -p extractor.layouts=, extractor.window= or another --frontend. See: asdbench show {NAME}"
             )
         return LAYOUTS[next(iter(fitting.values()))](windows)
 
