@@ -1,0 +1,230 @@
+"""Classifier of machine types, sections, attributes and domains; its embedding is what the classes are told by."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize, one_hot
+
+from asdbench.core.digests import derive_seed
+from asdbench.core.errors import TrainingError
+from asdbench.datasets.clips import BlindClip, TrainingClip
+from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
+from asdbench.extractors.classification.margin_losses import margin_loss
+from asdbench.extractors.classification.mixing import exchange_features, mixup
+from asdbench.extractors.classification.pseudo_labels import labelled
+from asdbench.extractors.prefetch import prefetched, to_device
+from asdbench.extractors.training import Recipe, reproducible, train
+
+Batch = tuple[Tensor, Tensor, torch.Generator]  # waveforms, labels, what mixing is drawn from
+EMBEDDED_S = 160.0  # of sound at once while embedding, so that long clips need no more memory than short ones
+
+
+class Embedder(nn.Module):
+    """The branches side by side."""
+
+    def __init__(self, branches: Sequence[nn.Module], by_branch: bool) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self._by_branch = by_branch
+
+    def parts(self, waveforms: Tensor) -> list[Tensor]:
+        """(batch, samples) -> a (batch, dim) of each branch."""
+        return [branch(waveforms) for branch in self.branches]
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """(batch, dim x branches) of length one; each branch of the same length, or as long as it is."""
+        rows = [normalize(part.float(), dim=1) for part in parts] if self._by_branch else [p.float() for p in parts]
+        return normalize(torch.cat(rows, dim=1), dim=1)
+
+
+class Classifier(nn.Module):
+    """What is trained: the branches, and the centres of the loss and of feature exchange where those are."""
+
+    def __init__(self, embedder: Embedder, loss: nn.Module, exchanged: nn.Module | None) -> None:
+        super().__init__()
+        self.embedder = embedder
+        self.loss = loss
+        self.exchanged = exchanged
+
+
+class AttributeClassifier(Extractor):
+    """One network for all machine types, trained to tell classes apart: machine type, section, attributes, domain.
+
+    Wilkinghoff (2023, 2024), Fujimura et al. (2025). Training clips are cut at a random place to the shortest one's
+    length, or to ``crop_s``. Embeddings are of whole clips and have length one.
+    """
+
+    embeds_in_training = True
+
+    def __init__(
+        self,
+        *,
+        branches: Sequence[str],
+        dim: int,
+        min_hz: float,
+        remove_mean: bool,
+        squeeze: bool,
+        normalise: str,
+        loss: str,
+        sub_clusters: int,
+        subspace_dim: int,
+        margin: float,
+        scale: float,
+        trainable_centres: bool,
+        mixup: float,
+        featex: float,
+        pseudo_classes: int,
+        crop_s: float,
+        batch_size: int,
+        epochs: int,
+        steps: int,
+        learning_rate: float,
+    ) -> None:
+        self._branches = checked(branches)
+        self._dim = dim
+        self._reading = (min_hz, remove_mean, squeeze)
+        self._by_branch = normalise == "branches"
+        self._loss_name = loss
+        self._loss_params = {
+            "sub_clusters": sub_clusters,
+            "subspace_dim": subspace_dim,
+            "margin": margin,
+            "scale": scale,
+        }
+        self._trainable = trainable_centres
+        self._mixup = mixup
+        self._featex = featex
+        self._pseudo_classes = pseudo_classes
+        self._crop_s = crop_s
+        self._batch_size = batch_size
+        self._epochs = epochs
+        self._steps = steps
+        self._learning_rate = learning_rate
+        self._facts: dict[str, float] = {}
+        self._network: Embedder | None = None
+
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Train on the clips of all machine types at once.
+
+        Raises:
+            TrainingError: there are no two classes, fewer than two clips, or a loss that is no longer finite.
+        """
+        classes, notes = labelled(clips, self._pseudo_classes, context)
+        names = sorted(set(classes.values()))
+        if len(names) < 2:
+            raise TrainingError(
+                "attribute-classifier tells classes apart - machine types, sections, attributes, domains - and the "
+                f"{len(clips)} training clips are of one class.\nGive more machine types (no --machine), or let it "
+                "part the clips into clusters: -p attribute-classifier.pseudo_classes=4"
+            )
+        labels = {key: names.index(name) for key, name in classes.items()}
+        keys = sorted(labels)
+        rate_hz = context.frame_rate_hz
+        samples = min(context.features.shape(key)[-1] for key in keys)
+        if self._crop_s:
+            samples = min(samples, max(1, round(self._crop_s * rate_hz)))
+        batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
+        epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
+        with reproducible(context.seed):
+            self._facts = {"samples": samples, "rate_hz": rate_hz}
+            self._network = self._make()
+            network = Classifier(self._network, *self._losses(len(names)))
+            network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.curves = train(
+                network,
+                lambda epoch: prefetched(self._batches(epoch, keys, labels, samples, context)),
+                batches,
+                lambda batch: self._loss(network, batch),
+                Recipe("attribute-classifier", epochs, self._learning_rate),
+                context,
+            )
+        self.parameter_count = count_parameters(self._network)
+        self.notes = [f"{len(names)} classes", *notes]
+
+    def _make(self) -> Embedder:
+        """The network for the length and sample rate that it is, or was, trained on."""
+        samples, rate_hz = int(self._facts["samples"]), self._facts["rate_hz"]
+        min_hz, remove_mean, squeeze = self._reading
+        branches = [
+            SpectrumBranch(samples, squeeze, self._dim)
+            if name == "spectrum"
+            else SpectrogramBranch(int(name[5:]), rate_hz, min_hz, remove_mean, squeeze, self._dim)
+            for name in self._branches
+        ]
+        return Embedder(branches, self._by_branch)
+
+    def _losses(self, classes: int) -> tuple[nn.Module, nn.Module | None]:
+        """The loss, and that of exchanged features, whose centres are trained always."""
+        dim = self._dim * len(self._branches)
+        loss = margin_loss(self._loss_name, dim, classes, trainable=self._trainable, **self._loss_params)  # type: ignore[arg-type]
+        if not self._featex:
+            return loss, None
+        more = classes * (len(self._branches) + 1)
+        return loss, margin_loss(self._loss_name, dim, more, trainable=True, **self._loss_params)  # type: ignore[arg-type]
+
+    def _loss(self, network: Classifier, batch: Batch) -> Tensor:
+        waveforms, labels, generator = batch
+        if self._mixup:
+            waveforms, labels = mixup(waveforms, labels, self._mixup, generator)
+        embedder = network.embedder
+        parts = embedder.parts(waveforms)
+        loss: Tensor = network.loss(embedder.joined(parts), labels)
+        if network.exchanged is not None:
+            mixed, more = exchange_features(parts, labels, self._featex, generator)
+            loss = loss + network.exchanged(embedder.joined(mixed), more)
+        return loss
+
+    def _batches(
+        self, epoch: int, keys: list[str], labels: dict[str, int], samples: int, context: Context
+    ) -> Iterator[Batch]:
+        rng = np.random.default_rng(derive_seed(context.seed, "batches", epoch))
+        classes = max(labels.values()) + 1
+        order = rng.permutation(len(keys))
+        for start in range(0, len(keys), self._batch_size):
+            chosen = [keys[index] for index in order[start : start + self._batch_size]]
+            if len(chosen) < 2:  # batch normalisation needs two
+                continue
+            waveforms = np.empty((len(chosen), 1, 1, samples), np.float32)
+            for position, key in enumerate(chosen):
+                waveform = context.features[key]
+                place = int(rng.integers(waveform.shape[-1] - samples + 1))
+                waveforms[position] = waveform[..., place : place + samples]
+            wanted = one_hot(torch.tensor([labels[key] for key in chosen]), classes).float().to(context.device)
+            generator = torch.Generator().manual_seed(derive_seed(context.seed, "mixing", epoch, start))
+            yield to_device(waveforms, context.device)[:, 0, 0].contiguous(), wanted, generator
+
+    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
+        """(n_clips, dim x branches), rows of length one."""
+        assert self._network is not None, "fit or load first"
+        network = self._network.to(context.device).eval()
+        result = np.empty((len(clips), self._dim * len(self._branches)), np.float32)
+        keys = [clip.key for clip in clips]
+        longest = max(context.features.shape(key)[-1] for key in keys) / context.frame_rate_hz
+        size = max(1, min(self._batch_size, int(EMBEDDED_S / longest)))
+        with torch.inference_mode(), context.progress.stage("embed attribute-classifier", len(clips)) as stage:
+            for positions, features in prefetched(context.features.batches(keys, size)):
+                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
+                    parts = network.parts(to_device(features, context.device)[:, 0, 0].contiguous())
+                result[positions] = network.joined(parts).cpu().numpy()
+                stage.advance(len(positions))
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, the length of clip and the sample rate that they were trained for."""
+        assert self._network is not None, "fit first"
+        save_weights(self._network, folder / "network.safetensors")
+        (folder / "attribute-classifier.json").write_text(json.dumps(self._facts))
+
+    def load(self, folder: Path) -> None:
+        """Read what ``save`` wrote."""
+        self._facts = json.loads((folder / "attribute-classifier.json").read_text())
+        self._network = self._make()
+        load_weights(self._network, folder / "network.safetensors")
+        self._network.to(memory_format=torch.channels_last)

@@ -1,0 +1,156 @@
+"""Losses that part classes by angles: ArcFace, AdaCos, sub-cluster AdaCos, AdaProj.
+
+All take embeddings (batch, dim) of any length and labels (batch, classes) whose rows sum to one; a row of mixup has two
+entries or more. The centres, and AdaProj's bases, are drawn at random, and trained or left as they are.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+NEARLY_ONE = 1.0 - 1e-6  # arc cosines beyond it have no finite derivative in single precision
+
+
+class MarginLoss(nn.Module):
+    """What the losses share: random directions, trained or fixed. Subclasses give each class a similarity."""
+
+    directions: Tensor
+
+    def __init__(self, shape: tuple[int, ...], trainable: bool) -> None:
+        super().__init__()
+        start = normalize(torch.randn(shape), dim=-1)
+        if trainable:
+            self.directions = nn.Parameter(start)
+        else:
+            self.register_buffer("directions", start)
+
+
+class ArcFace(MarginLoss):
+    """Deng et al. (2019), equation (3): the angle to the clip's own class is made larger by the margin.
+
+    Where angle and margin together pass half a turn, cos(angle) - margin sin(margin) keeps the loss monotonic, as in
+    the authors' program. Mixed labels weigh the losses of their classes.
+    """
+
+    def __init__(self, dim: int, classes: int, margin: float, scale: float, trainable: bool) -> None:
+        super().__init__((classes, dim), trainable)
+        self._margin = margin
+        self._scale = scale
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss, scalar."""
+        cosines = normalize(embeddings.float(), dim=1) @ normalize(self.directions, dim=1).T
+        rows, own = labels.nonzero(as_tuple=True)
+        cosine = cosines[rows, own]
+        angle = torch.acos(cosine.clamp(-NEARLY_ONE, NEARLY_ONE))
+        moved = torch.where(
+            angle <= math.pi - self._margin,
+            torch.cos(angle + self._margin),
+            cosine - self._margin * math.sin(self._margin),
+        )
+        logits = cosines[rows].scatter(1, own[:, None], moved[:, None])
+        losses = cross_entropy(self._scale * logits, own, reduction="none")
+        return (labels[rows, own] * losses).sum() / len(labels)
+
+
+class AdaptiveScale(MarginLoss):
+    """AdaCos's scale (Zhang et al., 2019): begins at sqrt(2) log(n - 1) for n directions and follows the angles.
+
+    Equation (14) with the logarithm kept from overflowing: log B / cos(min(pi / 4, median angle to the own class)), B
+    the mean over clips of the sum of exp(scale x cosine) over the classes that are not theirs.
+    """
+
+    scale: Tensor
+
+    def __init__(self, shape: tuple[int, ...], count: int, trainable: bool) -> None:
+        super().__init__(shape, trainable)
+        self.register_buffer("scale", torch.tensor(math.sqrt(2.0) * math.log(max(2, count - 1))))
+
+    @torch.no_grad()
+    def follow(self, cosines: Tensor, angles: Tensor, counted: Tensor) -> None:
+        """Set the scale by the cosines (batch, n) that are counted (batch, n) and each clip's own angle (batch,)."""
+        exponents = (self.scale * cosines).masked_fill(~counted, -torch.inf)
+        logarithm = torch.logsumexp(exponents.flatten(), 0) - math.log(len(cosines))
+        self.scale.copy_(logarithm / torch.cos(angles.median().clamp(max=math.pi / 4)))
+
+
+class AdaCos(AdaptiveScale):
+    """Zhang et al. (2019): softmax cross entropy of cosines times the adaptive scale, without a margin."""
+
+    def __init__(self, dim: int, classes: int, trainable: bool) -> None:
+        super().__init__((classes, dim), classes, trainable)
+
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """(batch, dim) -> (batch, classes)."""
+        return normalize(embeddings.float(), dim=1) @ normalize(self.directions, dim=1).T
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss, scalar; moves the scale in training."""
+        cosines = self.cosines(embeddings)
+        if self.training:
+            angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE))
+            self.follow(cosines, (labels * angles).sum(1), labels == 0)
+        return cross_entropy(self.scale * cosines, labels)
+
+
+class SubClusterAdaCos(AdaptiveScale):
+    """Wilkinghoff (2021): each class has several centres, and its probability is the sum of theirs.
+
+    As clips are mixed, all centres count for the scale. The angle to the own class is the mean one of its centres; the
+    author's program takes the sum, and both lie above pi / 4, where the scale no longer asks, as long as the centres
+    of a class are apart.
+    """
+
+    def __init__(self, dim: int, classes: int, sub_clusters: int, trainable: bool) -> None:
+        super().__init__((classes, sub_clusters, dim), classes * sub_clusters, trainable)
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss, scalar; moves the scale in training."""
+        cosines = torch.einsum("bd,csd->bcs", normalize(embeddings.float(), dim=1), normalize(self.directions, dim=2))
+        if self.training:
+            angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE)).mean(2)
+            everything = torch.ones_like(cosines, dtype=torch.bool).flatten(1)
+            self.follow(cosines.flatten(1), (labels * angles).sum(1), everything)
+        return cross_entropy(torch.logsumexp(self.scale * cosines, 2), labels)
+
+
+class AdaProj(AdaCos):
+    """Wilkinghoff (2024): the cosine of a clip with its projection onto the class's subspace, for AdaCos's scale.
+
+    The projection is the sum over the subspace's directions of <x, c> c, as in the paper; random directions are nearly
+    orthogonal, so none are made orthogonal.
+    """
+
+    def __init__(self, dim: int, classes: int, subspace_dim: int, trainable: bool) -> None:
+        AdaptiveScale.__init__(self, (classes, subspace_dim, dim), classes, trainable)
+
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """(batch, dim) -> (batch, classes)."""
+        bases = normalize(self.directions, dim=2)
+        parts = torch.einsum("bd,csd->bcs", normalize(embeddings.float(), dim=1), bases)
+        gram = bases @ bases.transpose(1, 2)  # the projection's length needs no vector of dim numbers
+        length = torch.einsum("bcs,cst,bct->bc", parts, gram, parts).clamp_min(1e-12).sqrt()
+        return parts.square().sum(2) / length
+
+
+def margin_loss(
+    name: str,
+    dim: int,
+    classes: int,
+    *,
+    trainable: bool,
+    sub_clusters: int,
+    subspace_dim: int,
+    margin: float,
+    scale: float,
+) -> MarginLoss:
+    """The loss "arcface", "adacos", "scac" or "adaproj"; each takes of the rest what it has."""
+    if name == "arcface":
+        return ArcFace(dim, classes, margin, scale, trainable)
+    if name == "adacos":
+        return AdaCos(dim, classes, trainable)
+    if name == "scac":
+        return SubClusterAdaCos(dim, classes, sub_clusters, trainable)
+    return AdaProj(dim, classes, subspace_dim, trainable)

@@ -1,0 +1,143 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import asdbench
+from asdbench.core.errors import TrainingError
+from asdbench.frontends.held import HeldFeatures
+
+QUICK = {"branches": ["stft-1024", "spectrum"], "epochs": 2, "crop_s": 0.25, "batch_size": 16, "dim": 16}
+
+
+@pytest.fixture
+def context(make_context):
+    return make_context(frontend="waveform")
+
+
+def fitted(table, context, **params):
+    extractor = asdbench.build("attribute-classifier", **{**QUICK, **params})
+    extractor.fit(table.training_view(), context)
+    return extractor
+
+
+def test_seed_decides_and_save_keeps_all(table, make_context, tmp_path):
+    blind = make_context(frontend="waveform", training=False)
+    contexts = [
+        make_context(seed, frontend="waveform", checkpoints=tmp_path / str(number))
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    params = {"featex": 0.5, "mixup": 0.5}
+    first, again, other = (fitted(table, context, **params) for context in contexts)
+    rows = first.embed(table.blind_view(), blind)
+    assert rows.shape == (len(table.blind_view()), 32)
+    assert rows.dtype == np.float32
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(rows)), rel=1e-5)
+    assert len(first.curves["loss"]) == 2
+    assert first.parameter_count == sum(weight.numel() for weight in first._network.parameters())
+    assert np.array_equal(again.embed(table.blind_view(), blind), rows)
+    assert not np.allclose(other.embed(table.blind_view(), blind), rows)
+    (tmp_path / "saved").mkdir()
+    first.save(tmp_path / "saved")
+    loaded = asdbench.build("attribute-classifier", **{**QUICK, **params})
+    loaded.load(tmp_path / "saved")
+    assert np.array_equal(loaded.embed(table.blind_view(), blind), rows)
+    assert {path.suffix for path in (tmp_path / "saved").iterdir()} == {".safetensors", ".json"}
+    assert json.loads((tmp_path / "saved" / "attribute-classifier.json").read_text())["samples"] == 4000
+
+
+@pytest.mark.parametrize("loss", ["arcface", "adacos", "scac", "adaproj"])
+def test_every_loss_learns_the_classes(table, context, loss):
+    """Without mixup the loss must fall, though the machines of the small data set are easily told apart."""
+    extractor = fitted(
+        table, context, loss=loss, epochs=5, mixup=0.0, branches=["stft-256"], trainable_centres=True, scale=10.0
+    )
+    losses = extractor.curves["loss"]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_training_that_was_cut_off_goes_on_to_the_same_network(table, make_context, tmp_path, monkeypatch):
+    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
+    params = {"branches": ["stft-256"], "featex": 0.5, "loss": "scac", "trainable_centres": True, "epochs": 3}
+    blind = make_context(frontend="waveform", training=False)
+    whole = fitted(table, make_context(frontend="waveform", checkpoints=tmp_path / "whole"), **params)
+
+    def stop(done, epochs):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    cut = make_context(frontend="waveform", checkpoints=tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        fitted(table, replace(cut, training=replace(cut.training, after_epoch=stop)), **params)
+    resumed = fitted(table, cut, **params)
+    assert resumed.curves == whole.curves
+    rows = [extractor.embed(table.blind_view(), blind) for extractor in (whole, resumed)]
+    assert np.array_equal(*rows)
+
+
+def test_a_batch_holds_cuts_of_its_clips_and_their_classes(table, context):
+    extractor = asdbench.build("attribute-classifier", **QUICK)
+    keys = [clip.key for clip in table.training_view()]
+    labels = {key: number % 3 for number, key in enumerate(keys)}
+    seen = set()
+    for waveforms, wanted, _ in extractor._batches(2, keys, labels, 3000, context):
+        assert wanted.sum(1).tolist() == [1.0] * len(wanted)
+        for waveform, label in zip(waveforms.numpy(), wanted.argmax(1).tolist(), strict=True):
+            ((key, _),) = [
+                (key, start)
+                for key in keys
+                for start in np.flatnonzero(context.features[key][0, 0, : -3000 + 1] == waveform[0])
+                if np.array_equal(context.features[key][0, 0, start : start + 3000], waveform)
+            ]
+            assert labels[key] == label
+            seen.add(key)
+    assert seen == set(keys)
+
+
+def test_clips_of_differing_length_train_and_embed_together(table, context):
+    arrays = {}
+    for number, clip in enumerate(table.blind_view()):
+        arrays[clip.key] = context.features[clip.key][..., : 8000 - 500 * (number % 4)]
+    uneven = replace(context, features=HeldFeatures(arrays))
+    extractor = fitted(table, uneven, crop_s=0.0)
+    assert extractor._facts["samples"] == 6500
+    assert np.isfinite(extractor.embed(table.blind_view(), replace(uneven, training=None))).all()
+
+
+def test_a_branchs_share_is_equal_where_asked_for(table, context):
+    rows = fitted(table, context, normalise="branches").embed(table.blind_view(), context)
+    assert np.square(rows[:, :16]).sum(1) == pytest.approx(np.full(len(rows), 0.5), rel=1e-4)
+
+
+def test_one_class_cannot_be_told_apart(table, context):
+    clips = [replace(clip, machine="fan", domain="source", attributes=()) for clip in table.training_view()]
+    with pytest.raises(TrainingError, match="pseudo_classes=4"):
+        asdbench.build("attribute-classifier", **QUICK, pseudo_classes=1).fit(clips, context)
+
+
+def test_a_lone_clip_in_the_last_batch_is_left_out(table, context):
+    keys = [clip.key for clip in table.training_view()][:9]
+    extractor = asdbench.build("attribute-classifier", **{**QUICK, "batch_size": 4})
+    sizes = [len(batch[0]) for batch in extractor._batches(0, keys, dict.fromkeys(keys, 0), 1000, context)]
+    assert sizes == [4, 4]
+
+
+def test_fixed_centres_stay_and_trained_ones_move(table, context, monkeypatch):
+    found = []
+    real = torch.nn.Module.train
+
+    from asdbench.extractors import attribute_classifier as module
+
+    class Kept(module.Classifier):
+        def __init__(self, *parts):
+            super().__init__(*parts)
+            found.append((self, self.loss.directions.detach().clone(), self.exchanged.directions.detach().clone()))
+
+    monkeypatch.setattr(module, "Classifier", Kept)
+    fitted(table, context, featex=0.5, branches=["stft-256", "spectrum"], epochs=1)
+    ((network, loss, exchanged),) = found
+    assert real is torch.nn.Module.train
+    assert torch.equal(network.loss.directions, loss)
+    assert not torch.equal(network.exchanged.directions, exchanged)
