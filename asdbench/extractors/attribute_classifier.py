@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from asdbench.core.digests import derive_seed
-from asdbench.core.errors import TrainingError
+from asdbench.core.errors import TrainingError, UsageError
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
@@ -59,6 +59,9 @@ class AttributeClassifier(Extractor):
 
     Wilkinghoff (2023, 2024), Fujimura et al. (2025). Training clips are cut at a random place to the shortest one's
     length, or to ``crop_s``. Embeddings are of whole clips and have length one.
+
+    Raises:
+        UsageError: a branch that there is none of, or a subspace as large as the embedding.
     """
 
     embeds_in_training = True
@@ -88,6 +91,12 @@ class AttributeClassifier(Extractor):
         learning_rate: float,
     ) -> None:
         self._branches = checked(branches)
+        width = dim * len(branches)
+        if loss == "adaproj" and subspace_dim >= width:
+            raise UsageError(
+                f"attribute-classifier.subspace_dim: for adaproj it must lie below the embedding's {width} dimensions, "
+                f"and it is {subspace_dim}: each class's subspace would be everything."
+            )
         self._dim = dim
         self._reading = (min_hz, remove_mean, squeeze)
         self._by_branch = normalise == "branches"

@@ -40,7 +40,7 @@ def test_arcface_of_mixed_labels_weighs_the_losses_of_both():
     embeddings, _, labels = batch()
     loss = ArcFace(DIM, CLASSES, 0.5, 30.0, trainable=True)
     apart = 0.3 * loss(embeddings, labels) + 0.7 * loss(embeddings, labels.roll(1, 0))
-    assert float(loss(embeddings, mixed(labels))) == pytest.approx(float(apart), rel=1e-5)
+    assert loss(embeddings, mixed(labels)).item() == pytest.approx(apart.item(), rel=1e-5)
 
 
 def test_adacos_begins_and_follows_as_in_its_paper():
@@ -51,7 +51,7 @@ def test_adacos_begins_and_follows_as_in_its_paper():
     assert float(loss.scale) == pytest.approx(scale)
     cosines = unit(embeddings) @ unit(loss.directions).T
     for _ in range(3):
-        value = float(loss(embeddings, labels))
+        value = loss(embeddings, labels).item()
         others = [sum(math.exp(scale * cosines[i, k]) for k in range(CLASSES) if k != own[i]) for i in range(BATCH)]
         median = sorted(math.acos(cosines[i, own[i]]) for i in range(BATCH))[BATCH // 2]
         scale = math.log(sum(others) / BATCH) / math.cos(min(math.pi / 4, median))
@@ -83,7 +83,7 @@ def test_sub_cluster_adacos_as_in_its_paper(trainable):
     assert float(loss.scale) == pytest.approx(scale)
     cosines = np.einsum("bd,csd->bcs", unit(embeddings), unit(loss.directions))
     for _ in range(3):
-        value = float(loss(embeddings, labels))
+        value = loss(embeddings, labels).item()
         sums = np.exp(scale * cosines).sum((1, 2))
         angle = np.median((labels.numpy() * np.arccos(cosines).mean(2)).sum(1))
         scale = math.log(sums.mean()) / math.cos(min(math.pi / 4, angle))
@@ -113,7 +113,7 @@ def test_adaproj_as_in_its_paper():
             cosines[i, k] = x[i] @ projection / np.linalg.norm(projection)
     assert loss.cosines(embeddings).detach().numpy() == pytest.approx(cosines, abs=1e-5)
     before = math.sqrt(2) * math.log(CLASSES - 1)
-    value = float(loss(embeddings, labels))
+    value = loss(embeddings, labels).item()
     others = [sum(math.exp(before * cosines[i, k]) for k in range(CLASSES) if k != own[i]) for i in range(BATCH)]
     median = np.median(np.arccos(cosines[range(BATCH), own]))
     scale = math.log(np.mean(others)) / math.cos(min(math.pi / 4, median))

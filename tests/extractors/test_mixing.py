@@ -45,7 +45,8 @@ def test_exchanged_features_carry_the_labels_of_the_clips_they_are_of(branches):
             assert torch.equal(plain[row], labels[row])
             assert all(torch.equal(rows[row], labels[row]) for rows in embeddings)
         else:
-            assert all(torch.allclose(part[row] * branches, rows[row]) for part, rows in zip(parts, embeddings))
+            for part, rows in zip(parts, embeddings, strict=True):
+                assert torch.allclose(part[row] * branches, rows[row])
     assert torch.equal(embeddings[0], labels), "the first branch stays the clip's own"
     assert not torch.equal(embeddings[1], labels)
 
