@@ -17,7 +17,7 @@ CHOSEN = "r.json"
 
 
 def ranked_pooling(features: NDArray[np.float32], rs: Sequence[float]) -> NDArray[np.float32]:
-    """Global weighted ranking pooling over the last axis (Kolesnikov and Lampert, 2016; Guan et al., 2023, eq. 2).
+    """Global weighted ranking pooling over the last axis (Kolesnikov and Lampert, 2016; Guan et al., 2023).
 
     Frames in descending order, the i-th weighted by r^i, divided by the sum of the weights: r = 0 is the maximum,
     r = 1 the mean.

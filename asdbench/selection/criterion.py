@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.clips import TrainingClip
@@ -90,8 +91,15 @@ def criterion(
 
 
 def judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None) -> Verdict:
-    """The areas that the criterion is made of; see there."""
+    """The areas that the criterion is made of; see there. BLAS takes one thread, so cores decide nothing."""
+    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
+
     require_enough(clips)
+    with threadpool_limits(limits=1):
+        return _judge(rows, clips, fitted, outliers)
+
+
+def _judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None) -> Verdict:
     outliers = mixed(rows) if outliers is None else outliers
     domains = np.array([clip.domain or "source" for clip in clips])
     fold = folds(clips)
