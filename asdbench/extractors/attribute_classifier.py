@@ -80,6 +80,7 @@ class AttributeClassifier(Extractor):
         subspace_dim: int,
         margin: float,
         scale: float,
+        adaptive_scale: bool,
         trainable_centres: bool,
         mixup: float,
         featex: float,
@@ -102,6 +103,7 @@ class AttributeClassifier(Extractor):
         self._by_branch = normalise == "branches"
         self._loss_name = loss
         self._loss_params = {
+            "adaptive": adaptive_scale,
             "sub_clusters": sub_clusters,
             "subspace_dim": subspace_dim,
             "margin": margin,

@@ -132,7 +132,9 @@ def test_an_orthonormal_subspace_gives_the_length_of_the_projection():
 @pytest.mark.parametrize("trainable", [True, False])
 def test_fixed_centres_are_no_parameters_and_every_loss_has_a_finite_gradient(name, trainable):
     embeddings, _, labels = batch()
-    loss = margin_loss(name, DIM, CLASSES, trainable=trainable, sub_clusters=3, subspace_dim=2, margin=0.5, scale=30.0)
+    loss = margin_loss(
+        name, DIM, CLASSES, trainable=trainable, adaptive=True, sub_clusters=3, subspace_dim=2, margin=0.5, scale=30.0
+    )
     assert [n for n, _ in loss.named_parameters()] == (["directions"] if trainable else [])
     assert "directions" in loss.state_dict()
     embeddings[0] = 0.0  # a dead clip
@@ -142,9 +144,13 @@ def test_fixed_centres_are_no_parameters_and_every_loss_has_a_finite_gradient(na
     assert embeddings.grad[1:].abs().sum(1).min() > 0
 
 
-def test_the_scale_stays_in_evaluation():
+def test_the_scale_stays_in_evaluation_and_where_it_is_not_adaptive():
     embeddings, _, labels = batch()
     loss = SubClusterAdaCos(DIM, CLASSES, 2, trainable=True).eval()
     before = float(loss.scale)
+    loss(embeddings, labels)
+    assert float(loss.scale) == before
+    loss.train()
+    loss.adaptive = False
     loss(embeddings, labels)
     assert float(loss.scale) == before

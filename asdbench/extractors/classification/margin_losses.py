@@ -59,8 +59,11 @@ class AdaptiveScale(MarginLoss):
     """AdaCos's scale (Zhang et al., 2019): begins at sqrt(2) log(n - 1) for n directions and follows the angles.
 
     Equation (14) with the logarithm kept from overflowing: log B / cos(min(pi / 4, median angle to the own class)), B
-    the mean over clips of the sum of exp(scale x cosine) over the classes that are not theirs.
+    the mean over clips of the sum of exp(scale x cosine) over the classes that are not theirs. ``adaptive`` may be set
+    to false; then the scale stays where it begins.
     """
+
+    adaptive = True
 
     scale: Tensor
 
@@ -71,6 +74,8 @@ class AdaptiveScale(MarginLoss):
     @torch.no_grad()
     def follow(self, cosines: Tensor, angles: Tensor, counted: Tensor) -> None:
         """Set the scale by the cosines (batch, n) that are counted (batch, n) and each clip's own angle (batch,)."""
+        if not self.adaptive:
+            return
         exponents = (self.scale * cosines).masked_fill(~counted, -torch.inf)
         logarithm = torch.logsumexp(exponents.flatten(), 0) - math.log(len(cosines))
         self.scale.copy_(logarithm / torch.cos(angles.median().clamp(max=math.pi / 4)))
@@ -141,6 +146,7 @@ def margin_loss(
     classes: int,
     *,
     trainable: bool,
+    adaptive: bool,
     sub_clusters: int,
     subspace_dim: int,
     margin: float,
@@ -149,8 +155,12 @@ def margin_loss(
     """The loss "arcface", "adacos", "scac" or "adaproj"; each takes of the rest what it has."""
     if name == "arcface":
         return ArcFace(dim, classes, margin, scale, trainable)
+    loss: AdaptiveScale
     if name == "adacos":
-        return AdaCos(dim, classes, trainable)
-    if name == "scac":
-        return SubClusterAdaCos(dim, classes, sub_clusters, trainable)
-    return AdaProj(dim, classes, subspace_dim, trainable)
+        loss = AdaCos(dim, classes, trainable)
+    elif name == "scac":
+        loss = SubClusterAdaCos(dim, classes, sub_clusters, trainable)
+    else:
+        loss = AdaProj(dim, classes, subspace_dim, trainable)
+    loss.adaptive = adaptive
+    return loss
