@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import digest
 from asdbench.core.files import sweep
@@ -115,12 +114,7 @@ def outcome_of(cell: Cell, rows: Embeddings, machine: str) -> dict[str, SectionO
     Raises:
         AsdbenchError: the scorer gives scores that are not finite or not one a clip; a plugin may raise anything.
     """
-    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
-
-    # One thread: the matrices are small, so threads gain nothing and suffer much from other work on the machine, and
-    # sums do not depend on the number of cores.
-    with threadpool_limits(limits=1):
-        return score_machine(cell.data.table, rows, cell.scorer, cell.seed, machine)
+    return score_machine(cell.data.table, rows, cell.scorer, cell.seed, machine)
 
 
 def _score(plan: Plan, cell: Cell, embedded: Embedded, progress: Progress, scored: Outcomes) -> RunRecord:

@@ -28,6 +28,7 @@ from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import Abandoned, recorded
 from asdbench.harness.kept import SAVED, Embedded, KeptFit
 from asdbench.harness.machine import torch_threads
+from asdbench.harness.members import Members
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure
 
@@ -73,7 +74,8 @@ class EmbeddingStage:
 
     def prepare_features(self) -> None:
         """Decode every recording, so that bad ones are told before anything is trained, and all together."""
-        self._store.read(self._table, self._pipeline.frontend)
+        for frontend in self._pipeline.frontends:
+            self._store.read(self._table, frontend)
 
     def compute(self, machines: Sequence[str], *, wait: bool = True) -> list[Failure]:
         """Fit and embed machine types that share a fit; what is in the cache is left as it is.
@@ -130,11 +132,25 @@ class EmbeddingStage:
         self._progress.note(f"{name}, seed {self._cell.seed}: another process is training the same; waiting for it.")
 
     def _fit_and_embed(self, kept: KeptFit, failures: list[Failure]) -> None:
+        if self._pipeline.members:
+            self._score_members(kept, failures)
+            return
         extractor = self._fitted(kept)
         for machine, path in kept.files.items():
             if not path.is_file():
                 with recorded(failures, "embed", machine):
                     self._embed(extractor, machine, path, kept.seed)
+
+    def _score_members(self, kept: KeptFit, failures: list[Failure]) -> None:
+        """Embeddings of an ensemble: what its members make of each clip."""
+        members = Members(self._cell, lambda cell: EmbeddingStage(self._plan, cell, self._progress, self._jobs))
+        for machine, path in kept.files.items():
+            started = time.perf_counter()
+            with recorded(failures, "embed", machine):
+                rows = members.scores(machine)
+                self._write_rows(rows, path, {"embed": time.perf_counter() - started, "macs": None})
+        with whole_folder(kept.trained) as folder:
+            write_json(folder / SAVED, {"seconds": 0.0, "parameters": 0, "curves": {}, "notes": members.notes})
 
     def _fitted(self, kept: KeptFit) -> Extractor:
         extractor: Extractor = self._pipeline.extractor.build()
@@ -227,9 +243,12 @@ class EmbeddingStage:
         trained_on = {clip.key for clip in table.training_view()}
         if extractor.curves:
             self._refuse_collapsed(rows[[clip.key in trained_on for clip in clips]], machine)
+        macs = multiply_accumulates(extractor, clips, context) if extractor.curves else None
+        self._write_rows(rows, path, {"embed": seconds, "macs": macs})
+
+    def _write_rows(self, rows: NDArray[np.float32], path: Path, measured: dict[str, Any]) -> None:
         with whole_file(path.with_suffix(".json")) as file:
-            macs = multiply_accumulates(extractor, clips, context) if extractor.curves else None
-            file.write(json.dumps({"embed": seconds, "macs": macs}).encode())
+            file.write(json.dumps(measured).encode())
         with whole_file(path) as file:
             content = BytesIO()  # NumPy's own writing to a file does not say that the disk is full
             np.save(content, rows, allow_pickle=False)

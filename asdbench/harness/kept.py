@@ -80,7 +80,7 @@ class KeptFit:
     @cached_property
     def files(self) -> dict[str, Path]:
         """Embeddings by machine type; what was measured lies beside each, ending in .json."""
-        read = self._pipeline.extractor.identity()["params"]  # with those that affect the embedding alone
+        read = self._pipeline.extractor.identity().get("params")  # with those that affect the embedding alone
         found = {}
         for machine in self.machines:
             clips = [[clip.section, clip.key] for clip in self.table.select(machines=[machine]).blind_view()]

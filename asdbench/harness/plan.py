@@ -19,6 +19,7 @@ from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.cards import ExtractorCard
+from asdbench.registry.ensembles import Ensemble
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,17 @@ class Pipeline:
         """Whether the fit for one machine type may use the training clips of the others."""
         assert isinstance(self.extractor.card, ExtractorCard)
         return self.extractor.card.fit_on == "machine-among-others"
+
+    @property
+    def members(self) -> list[tuple["Pipeline", Component]]:
+        """Of an ensemble the pipeline and the scorer of each member; empty for any other extractor."""
+        members = self.extractor.members if isinstance(self.extractor, Ensemble) else []
+        return [(Pipeline(one.extractor, one.frontend, one.augmentations, self.profile), one.scorer) for one in members]
+
+    @property
+    def frontends(self) -> list[Component]:
+        """Front ends whose features are wanted."""
+        return [member.frontend for member, _ in self.members] or [self.frontend]
 
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """All that decides a fit, or the embeddings, besides clips, seed and device."""

@@ -45,6 +45,9 @@ class UsedComponent(Model):
     target: str = Field(description="Python object that implements it.")
     version: int = Field(description="Version of the card.")
     params: dict[str, Any] = Field(description="All parameters.")
+    files: dict[str, str | list[str]] = Field(
+        default_factory=dict, description="Digests of the files that parameters name, by parameter."
+    )
 
 
 class UsedDataset(Model):

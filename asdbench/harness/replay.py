@@ -138,4 +138,11 @@ def settled_component(kind: str, used: UsedComponent, catalog: Catalog) -> Compo
             f"{used.name} has changed since the run: version {component.card.version} of {component.card.target} now, "
             f"version {used.version} of {used.target} then."
         )
+    if component.files != used.files:
+        changed = next(
+            name for name in component.files | used.files if component.files.get(name) != used.files.get(name)
+        )
+        raise RequirementError(
+            f"{used.name}.{changed} names {component.params[changed]}, whose content is not that of the run any more."
+        )
     return component

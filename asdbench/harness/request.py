@@ -8,7 +8,8 @@ from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component
 from asdbench.registry.cards import ExtractorCard
-from asdbench.registry.chains import parts_of, setting
+from asdbench.registry.composites import Composite
+from asdbench.registry.ensembles import AND
 
 QUICK = "quick"
 QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
@@ -93,6 +94,8 @@ def _stages(
     """Fill in what the extractor's card says where nothing else is asked for."""
     card = catalog.find("extractors", extractor).card
     assert isinstance(card, ExtractorCard)
+    if frontend and AND in extractor:
+        raise UsageError(f"--frontend {frontend}: members of an ensemble ({extractor}) have front ends of their own.")
     chosen = tuple(card.augmentations if augmentations is None else augmentations) if card.augmentations else ()
     return Stages(system, extractor, frontend or card.frontend, chosen, scorers, params)
 
@@ -100,9 +103,9 @@ def _stages(
 class Scopes:
     """Hands the parameters given as ``component.param`` to the components that they name.
 
-    A component is named by its name, also where it is a part of a chain (``whiten+knn``), or by its kind ("extractor",
-    "scorer", "frontend", "dataset") where the command holds one of that kind only; ``system.component.param`` means the
-    component in that system alone.
+    A component is named by its name, also where it is a part of a chain (``whiten+knn``) or of an ensemble, or by its
+    kind ("extractor", "scorer", "frontend", "dataset") where the command holds one of that kind only;
+    ``system.component.param`` means the component in that system alone.
 
     Raises:
         UsageError: a parameter names a component that is not part of the command, or a profile does not exist.
@@ -121,19 +124,21 @@ class Scopes:
         self._values: list[tuple[str | None, str, str, Any]] = []  # system, component, parameter, value
         for key, value in spec.params.items():  # those of the command line come last and win
             scope, _, param = key.rpartition(".")
-            in_chains = list(self._in_chains(scope, param))
-            self._values += [(*place, value) for place in in_chains]
-            if not in_chains or any(scope in wanted.scorers for wanted in stages):
+            within = list(dict.fromkeys(self._in_composites(scope, param)))
+            self._values += [(*place, value) for place in within]
+            plain = {name for wanted in stages for names in wanted.parts().values() for name in names}
+            if not within or scope in plain:
                 self._values.append((*self._place_of(scope, param), param, value))
 
-    def _in_chains(self, scope: str, param: str) -> Iterator[tuple[str | None, str, str]]:
-        """System, chain and parameter for each chain that a step or scorer of that name is part of."""
+    def _in_composites(self, scope: str, param: str) -> Iterator[tuple[str | None, str, str]]:
+        """System, component and parameter for each chain or ensemble that has a part of that name."""
         for wanted in self._stages:
             inner = scope.removeprefix(f"{wanted.system}.") if wanted.system else scope
-            for name in wanted.scorers:
-                parts = parts_of(name)
-                if len(parts) > 1 and inner in parts:
-                    yield wanted.system if inner != scope else None, name, setting(name, inner, param)
+            for kind, names in (("extractors", (wanted.extractor,)), ("scorers", wanted.scorers)):
+                for name in names:
+                    component = self._catalog.component(kind, name)
+                    for key in component.settings(inner, param) if isinstance(component, Composite) else ():
+                        yield wanted.system if inner != scope else None, name, key
 
     def _place_of(self, scope: str, param: str) -> tuple[str | None, str]:
         """The system, or None for all of them, and the one component that a scope means."""

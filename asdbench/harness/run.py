@@ -88,7 +88,7 @@ def _prepare_features(
     found = {}
     for number, tasks in needs.items():
         cell = plan.cells[number]
-        key = (id(cell.data), repr(cell.pipeline.frontend.identity()))
+        key = (id(cell.data), repr([frontend.identity() for frontend in cell.pipeline.frontends]))
         if key[0] in reasons:
             broken[number] = reasons[key[0]]
         elif key not in taken and not all(KeptFit(plan, cell, task.machines).is_embedded for task in tasks):

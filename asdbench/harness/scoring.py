@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import AsdbenchError
@@ -19,19 +20,34 @@ from asdbench.scorers.out_of_fold import out_of_fold
 
 @dataclass(frozen=True)
 class SectionOutcome:
-    """Scores of one section's test clips, in the order of ``clips``."""
+    """Scores of one section's test clips, in the order of ``clips``.
+
+    Attributes:
+        clips: test clips.
+        scores: of them.
+        decisions: 1 where the score lies above the threshold.
+        threshold: from the training scores.
+        notes: what the scorer noted.
+        training: training clips that the scorer was fitted on.
+        training_scores: of them, by scorers that have not seen them where that can be had.
+    """
 
     clips: Sequence[BlindClip]
     scores: Scores
     decisions: NDArray[np.int64]
     threshold: Threshold
     notes: tuple[str, ...]
+    training: Sequence[TrainingClip]
+    training_scores: Scores
 
 
 def score_machine(
     table: ClipTable, rows: Embeddings, component: Component, seed: int, machine: str
 ) -> dict[str, SectionOutcome]:
-    """Score one machine type's test clips, section by section.
+    """Score one machine type's test clips, section by section, on one thread.
+
+    The matrices are small, so threads gain nothing and suffer much from other work on the machine, and sums do not
+    depend on the number of cores.
 
     Args:
         table: the data set.
@@ -46,6 +62,15 @@ def score_machine(
     Raises:
         AsdbenchError: the scorer gives scores that are not finite or not one a clip.
     """
+    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
+
+    with threadpool_limits(limits=1):
+        return _scored(table, rows, component, seed, machine)
+
+
+def _scored(
+    table: ClipTable, rows: Embeddings, component: Component, seed: int, machine: str
+) -> dict[str, SectionOutcome]:
     assert isinstance(component.card, ScorerCard)
     own = table.select(machines=[machine])
     place = {(clip.key, clip.section): row for row, clip in enumerate(own.blind_view())}
@@ -59,13 +84,16 @@ def score_machine(
         scorer = fitted(train_rows, training)
         scores = checked(scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component)
         known = scorer.training_scores()
-        threshold = fit_threshold(known if known is not None else out_of_fold(train_rows, training, fitted))
+        training_scores = known if known is not None else out_of_fold(train_rows, training, fitted)
+        threshold = fit_threshold(training_scores)
         outcomes[section] = SectionOutcome(
             clips=test,
             scores=scores,
             decisions=(scores > threshold.value).astype(np.int64),
             threshold=threshold,
             notes=tuple(scorer.notes),
+            training=training,
+            training_scores=training_scores,
         )
     return outcomes
 

@@ -25,7 +25,7 @@ from asdbench.harness.scoring import SectionOutcome
 from asdbench.protocols import Evaluation, Intervals
 from asdbench.protocols.results import MachineResult
 from asdbench.registry import Component
-from asdbench.registry.chains import parts_of
+from asdbench.registry.composites import Composite
 from asdbench.score_files import write_score_files
 
 Outcomes = dict[str, dict[str, SectionOutcome]]
@@ -113,8 +113,7 @@ def _given(plan: Plan, cell: Cell) -> dict[str, Any]:
     """The parameters given by hand that concern this run, among those of the whole command."""
     pipeline = cell.pipeline
     parts = (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer)
-    own = {"extractor", "frontend", "augmentation", "scorer", *parts_of(cell.scorer.name)}
-    own |= {part.name for part in parts}
+    own = {"extractor", "frontend", "augmentation", "scorer", *(name for part in parts for name in _names(part))}
     own |= {cell.data.asked} | ({"dataset"} if len(plan.recordings) == 1 else set())
     found = {}
     for key, value in plan.spec.params.items():
@@ -124,12 +123,19 @@ def _given(plan: Plan, cell: Cell) -> dict[str, Any]:
     return found
 
 
+def _names(component: Component) -> list[str]:
+    """Of the component and all its parts."""
+    parts = component.parts if isinstance(component, Composite) else ()
+    return [component.name, *(name for part in parts for name in _names(part))]
+
+
 def _used(component: Component) -> UsedComponent:
     return UsedComponent(
         name=component.name,
         target=component.card.target,
         version=component.card.version,
         params=component.params,
+        files=component.files,
     )
 
 

@@ -1,15 +1,17 @@
 """All cards, by kind and name."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.registry.chains import MARK, Chain, chained_card, parts_of, setting
+from asdbench.registry.chains import MARK, Chain, chained_card, parts_of
 from asdbench.registry.components import Component
+from asdbench.registry.composites import Composite
+from asdbench.registry.ensembles import AND, Ensemble, ensemble_card, pairs_of
 from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
 from asdbench.registry.toml import CardError, read_toml
 
@@ -107,8 +109,8 @@ class Catalog:
         """
         if name in self.entries[kind]:
             return self.entries[kind][name]
-        if kind == "scorers" and MARK in name:
-            card = chained_card({part: entry.card for part, entry in self._chain(name).items()})  # type: ignore[misc]
+        if _is_composed(kind, name):
+            card = self._composed(kind, name).card
             return Entry(kind, name, card.summary, OWN, made=card)
         prefix, colon, rest = name.partition(":")
         if colon and prefix in PREFIXES.get(kind, {}):
@@ -125,25 +127,40 @@ class Catalog:
             UsageError: there is none.
         """
         kinds = [kind for kind in KINDS if name in self.entries[kind]]
-        if not kinds and (MARK in name or (name.partition(":")[0] in PREFIXES["scorers"] and ":" in name)):
+        if not kinds:
+            kinds = [kind for kind in ("extractors", "scorers") if _is_composed(kind, name)]
+        if not kinds and name.partition(":")[0] in PREFIXES["scorers"] and ":" in name:
             kinds = ["scorers"]
         if not kinds:
             hint = did_you_mean(name, (known for kind in KINDS for known in self.entries[kind]))
             raise UsageError(f"Nothing is named '{name}'.{hint} See: asdbench list")
         return [self.find(kind, name) for kind in kinds]
 
-    def _chain(self, name: str) -> dict[str, Entry]:
-        """The steps and the scorer of a chain, by their names.
+    def _composed(self, kind: str, name: str) -> Composite:
+        """A chain of steps and a scorer, or the members of an ensemble.
 
         Raises:
-            UsageError: one of them does not exist, or a step is named twice.
+            UsageError: a part of it does not exist, or the name is none.
         """
-        *steps, scorer = parts_of(name)
-        if len(set(steps)) < len(steps):
-            raise UsageError(f"'{name}' takes a step twice. A step stands once in front of a scorer.")
-        if scorer not in self.entries["scorers"] and scorer in self.entries["steps"]:
-            raise UsageError(f"'{name}' ends in a step; the scorer comes last: {name}{MARK}knn")
-        return {step: self.find("steps", step) for step in steps} | {scorer: self.find("scorers", scorer)}
+        if kind == "scorers":
+            *steps, scorer = parts_of(name)
+            if scorer not in self.entries["scorers"] and scorer in self.entries["steps"]:
+                raise UsageError(f"'{name}' ends in a step; the scorer comes last: {name}{MARK}knn")
+            parts = [*(self.component("steps", step) for step in steps), self.component("scorers", scorer)]
+            return Chain.of(kind, name, chained_card(parts), tuple(parts))
+        layout, found = [], {}
+        for extractor, scorer in pairs_of(name):
+            card = self.find("extractors", extractor).card
+            names = (card.frontend, tuple(card.augmentations))  # type: ignore[attr-defined]
+            layout.append((extractor, *names, scorer))
+            wanted = [("extractors", extractor), ("frontends", names[0]), ("scorers", scorer)]
+            for one in [*wanted, *(("augmentations", augmentation) for augmentation in names[1])]:
+                found[one] = self.component(*one)
+        shared = [part for kind, part in found if sum(part == other for _, other in found) > 1]
+        if shared:
+            raise UsageError(f"--extractor {name}: '{shared[0]}' names parts of two kinds, so -p could not tell them.")
+        whole = Ensemble.of(kind, name, ensemble_card(name, list(found.values())), tuple(found.values()))
+        return replace(whole, layout=tuple(layout))  # type: ignore[call-arg]
 
     def component(
         self, kind: str, name: str, values: Mapping[str, object] | None = None, profile: str | None = None
@@ -159,11 +176,9 @@ class Catalog:
                 f"'{name}' is the data set of a challenge: it is downloaded, not made, and takes no parameters.\n"
                 f"See: asdbench data download --help, or asdbench show {name}"
             )
-        if kind == "scorers" and MARK in name:
-            chain = self._chain(name)
-            parts = tuple(self.component(one.kind, part) for part, one in chain.items())
-            defaults = {setting(name, part.name, key): value for part in parts for key, value in part.params.items()}
-            return Chain(kind, name, entry.card, defaults, None, parts).altered(values or {})
+        if _is_composed(kind, name):
+            composed = self._composed(kind, name)
+            return composed.altered(composed.card.profiles.get(profile or "", {})).altered(values or {})
         home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
         return Component(kind, name, entry.card, entry.defaults(profile), home).altered(values or {})
 
@@ -189,6 +204,10 @@ class Catalog:
                 f"Two {entry.kind} are named '{entry.name}': that of {known.origin} ({known.path}) is used, "
                 f"that of {entry.origin} ({entry.path}) is not. Rename one."
             )
+
+
+def _is_composed(kind: str, name: str) -> bool:
+    return {"scorers": MARK, "extractors": AND}.get(kind, "\0") in name
 
 
 def _entries(kind: str, path: Path, origin: str) -> list[Entry]:

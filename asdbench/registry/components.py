@@ -72,6 +72,16 @@ class Component:
             known["code"] = file_digest(self._module_file())
         return known
 
+    @property
+    def files(self) -> dict[str, Any]:
+        """Digests of the files that parameters name, by parameter.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        named = {name: self.params[name] for name, param in self.card.params.items() if param.file}
+        return {name: file_params.contents(value) for name, value in named.items() if value}
+
     def build(self) -> Any:
         """Import the target and call it with the parameters.
 

@@ -1,0 +1,73 @@
+"""One score of several."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from asdbench.datasets.clips import TrainingClip
+from asdbench.scorers.base import Embeddings, Scorer, Scores, require_clips
+
+COMBINE: dict[str, Callable[[Any], Scores]] = {
+    "mean": lambda scores: np.mean(scores, axis=1),
+    "minimum": lambda scores: np.min(scores, axis=1),
+    "maximum": lambda scores: np.max(scores, axis=1),
+}
+
+
+class Ensemble(Scorer):
+    """Combines the scores of an ensemble's members, each normalised by its own training scores.
+
+    "z-score" takes off the mean of the training scores and divides by their deviation; "rank" takes the part of the
+    training scores that lie below (half of those that are equal); "none" leaves scores as they are. The training
+    scores are those of clips that a member's scorer had not seen.
+
+    Args:
+        normalise: "z-score", "rank" or "none".
+        combine: "mean", "minimum" or "maximum" over the members.
+    """
+
+    def __init__(self, *, normalise: str, combine: str) -> None:
+        super().__init__()
+        self._normalise = normalise
+        self._combine = COMBINE[combine]
+        self._training: Scores = np.empty((0, 0))
+
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        """Keep the members' training scores (n, members).
+
+        Raises:
+            ScorerError: fewer than two clips.
+        """
+        require_clips("ensemble", len(embeddings), 2)
+        self._training = np.asarray(embeddings, np.float64)
+        same = [str(column + 1) for column in np.flatnonzero(np.ptp(self._training, axis=0) == 0.0)]
+        if same and self._normalise == "z-score":
+            self.notes.append(
+                f"member {', '.join(same)}: its training scores are all the same; only their mean is taken off"
+            )
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """Combined score of each row, float64 (n,)."""
+        return self._combined(np.asarray(embeddings, np.float64))
+
+    def _combined(self, scores: Scores) -> Scores:
+        if self._normalise == "z-score":
+            deviation = self._training.std(axis=0)
+            scores = (scores - self._training.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)
+        elif self._normalise == "rank":
+            scores = np.stack([_part_below(*pair) for pair in zip(scores.T, self._training.T, strict=True)], axis=1)
+        return self._combine(scores)
+
+    def training_scores(self) -> Scores | None:
+        """Of the training clips, whose members' scores are not flattered already."""
+        return self._combined(self._training)
+
+
+def _part_below(scores: Scores, training: Scores) -> Scores:
+    """Part of the training scores below each score; beyond them it goes on with the distance, so that no two tie."""
+    both = rankdata(np.concatenate([training, scores]))[len(training) :] - rankdata(scores)
+    beyond = np.maximum(scores - training.max(), 0.0)
+    part: Scores = both / len(training) + beyond / (1.0 + beyond) / len(training)
+    return part
