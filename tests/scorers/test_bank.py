@@ -84,3 +84,10 @@ def test_what_a_small_bank_lacks_is_the_largest_ones(how):
     found, (note,) = standards({"unknown": np.array([5.0, 5.0])}, how)
     assert found["unknown"] == Standard(5.0, 1.0)
     assert "not scaled" in note
+
+
+def test_of_several_banks_the_largest_one_lends():
+    within = {"source": np.array([1.0, 3.0]), "target": np.array([np.inf]), "unknown": np.array([2.0, 4.0, 9.0])}
+    found, _ = standards(within, "z-score")
+    assert found["target"] == found["unknown"] == Standard(5.0, np.std([2, 4, 9]))
+    assert found["source"] == Standard(2.0, 1.0)
