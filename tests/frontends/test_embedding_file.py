@@ -1,3 +1,4 @@
+import hashlib
 import json
 from types import SimpleNamespace
 
@@ -6,10 +7,12 @@ import pandas as pd
 import pytest
 
 import asdbench
-from asdbench.core.errors import DataError, UsageError
+from asdbench.core.errors import DataError, RequirementError, UsageError
 from asdbench.core.progress import Silent
 from asdbench.datasets import read_folder
 from asdbench.frontends import FeatureStore
+from asdbench.harness.record import load_record
+from asdbench.harness.replay import reopen
 from asdbench.registry import load_catalog
 
 DIM = 5
@@ -206,3 +209,19 @@ def test_a_missing_clip_ends_the_command_with_its_name(small_dataset, vectors, c
     )  # fmt: skip
     assert outcome.code == 3
     assert name in outcome.err.replace("\n", "")
+
+
+def test_a_record_tells_the_content_and_holds_to_it(small_dataset, vectors, cli, tmp_path):
+    path = tmp_path / "vectors.npz"
+    np.savez(path, **vectors)
+    cli(
+        "run", "--dataset", small_dataset, "--extractor", "precomputed", "--scorer", "knn", "--out", tmp_path / "runs",
+        "-p", f"frontend.file={path}",
+    )  # fmt: skip
+    record = load_record(next((tmp_path / "runs").iterdir()))
+    assert record.frontend.files == {"file": hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}
+    assert record.extractor.files == {}
+    reopen(record)
+    np.savez(path, **{name: row + 1 for name, row in vectors.items()})
+    with pytest.raises(RequirementError, match=r"embedding-file\.file names .*, whose content is not that of the run"):
+        reopen(record)
