@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -10,19 +11,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asdbench.cli.choices import print_choices
 from asdbench.cli.console import table_console, width_of
 from asdbench.cli.tracking import tracking_of
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.plan import Recordings
 from asdbench.harness.record import FILE
+from asdbench.harness.selecting import Choice
 
 System = tuple[str | None, str, str]  # card, extractor, scorer
 
 
-def results_as_json(records: dict[str, RunRecord], plan: Plan) -> str:
+def results_as_json(records: dict[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> str:
     """The JSON object of ``asdbench run``; scores are fractions."""
     runs = [_run_as_json(records[cell.run_id], plan) for cell in plan.cells if cell.run_id in records]
-    return json.dumps({"runs": runs}, indent=2)
+    chosen = {"choices": [asdict(choice) for choice in choices]} if plan.spec.select else {}
+    return json.dumps({"runs": runs, **chosen}, indent=2)
 
 
 def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
     }
 
 
-def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
+def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> None:
     """A table for each data set (rows: systems, columns: machine types and the official score); the next command."""
     console = table_console()
     for data in plan.recordings:
@@ -61,6 +65,8 @@ def print_results(records: dict[str, RunRecord], plan: Plan) -> None:
                 systems.setdefault(key, []).append(record)
         console.print()
         _print_table(console, systems, data, plan)
+    if choices:
+        print_choices(console, choices, plan)
     failed = [records[cell.run_id] for cell in plan.cells if records[cell.run_id].status == "failed"]
     for record in failed:
         for failure in record.failures:

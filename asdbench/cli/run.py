@@ -98,6 +98,14 @@ def run(
     report: Annotated[
         bool, typer.Option("--report", help="Leave report.html, the pictures of a run, in each run's folder.")
     ] = False,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select",
+            metavar="normal-only",
+            help="Say which of the runs to take, chosen by training clips alone, and what the choice is worth.",
+        ),
+    ] = None,
     tracking: Tracking = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is there, what is to be done and how long it takes; and leave.")
@@ -118,6 +126,7 @@ def run(
     from asdbench.harness import execute, make_plan
     from asdbench.harness.forecast import forecast
     from asdbench.harness.forking import prepare
+    from asdbench.harness.selecting import choose
     from asdbench.harness.spec import read_spec
 
     given = {
@@ -142,6 +151,7 @@ def run(
         "gpus_per_task": gpus_per_task,
         "fresh": fresh or None,
         "retry_failed": retry_failed or None,
+        "select": select,
         "tracking": tracking,
         "plugin_path": plugin_path or None,
     }
@@ -171,10 +181,11 @@ def run(
             without_report = _write_reports(plan, progress)
             for run_id in records:
                 send.run(plan.spec.out / run_id, partial(trained_of, plan, run_id))
+    choices = choose(plan, records, progress) if plan.spec.select else []
     if as_json:
-        typer.echo(results_as_json(records, plan))
+        typer.echo(results_as_json(records, plan, choices))
     else:
-        print_results(records, plan)
+        print_results(records, plan, choices)
     if without_report or any(record.status != "done" for record in records.values()):
         raise typer.Exit(1)
 

@@ -18,7 +18,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import sweep, whole_file, whole_folder, write_json
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
-from asdbench.datasets import ClipTable
+from asdbench.datasets import BlindClip, ClipTable
 from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
@@ -126,6 +126,20 @@ class EmbeddingStage:
                 return
         reason = "Its embeddings are removed from the cache as soon as they are there."
         done.failures += [Failure(stage="embed", machine=machine, reason=reason) for machine in sound]
+
+    def embed_held(self, clips: Sequence[BlindClip], features: FeatureReader, machine: str) -> NDArray[np.float32]:
+        """Embeddings (n, dim) of recordings that are in no data set, by the trained extractor that is in the cache.
+
+        Raises:
+            StageError: they are not finite, or not one a clip.
+        """
+        kept = KeptFit(self._plan, self._cell, next(group for group in self._cell.groups if machine in group))
+        extractor: Extractor = self._pipeline.extractor.build()
+        extractor.load(kept.trained)
+        with torch_threads(self._plan.spec.threads):
+            rows = np.asarray(extractor.embed(clips, self._context(features, kept.seed, None)))
+        self._refuse_unusable(rows, len(clips), machine)
+        return rows
 
     def _tell_wait(self) -> None:
         name = self._pipeline.extractor.name

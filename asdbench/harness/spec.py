@@ -40,6 +40,7 @@ class RunSpec(BaseModel):
     plugin_path: list[Path] = Field(default_factory=list)
     fresh: bool = False
     retry_failed: bool = False
+    select: Literal["normal-only"] | None = None
     tracking: Literal["mlflow", "none"] = "mlflow"
 
     @field_validator("dataset", mode="before")
