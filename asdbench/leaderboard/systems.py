@@ -147,7 +147,8 @@ def _settings(record: RunRecord) -> Settings:
     for role, part in parts:
         settings[role] = part.name
         settings[f"{part.name} version"] = part.version
-        settings.update({f"{part.name}.{name}": value for name, value in part.params.items()})
+        # A file counts by its content, wherever it lies.
+        settings.update({f"{part.name}.{name}": part.files.get(name, value) for name, value in part.params.items()})
     settings["device"] = record.environment.device
     settings["threads"] = record.environment.threads  # the sums of a training depend on it
     settings["trained on"] = sorted(record.dataset.train_clips)

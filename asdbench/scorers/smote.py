@@ -63,7 +63,7 @@ class SmoteNeighbours(Scorer):
                 f"{len(target)} target clips to {len(source)} source clips are enough for the ratio; SMOTE adds none"
             )
             return target
-        from imblearn.over_sampling import SMOTE  # type: ignore[import-untyped]
+        from imblearn.over_sampling import SMOTE
 
         neighbours = min(self._smote_neighbors, len(target) - 1)
         if neighbours < self._smote_neighbors:
