@@ -54,8 +54,10 @@ def test_every_card_that_the_documents_name_exists():
     from asdbench.registry import load_catalog
 
     catalog = load_catalog()
-    texts = (ROOT / "README.md").read_text() + (ROOT / "docs" / "synthetic.md").read_text()
-    for kind, pattern in (("extractors", r"--extractor ([\w:.-]+)"), ("scorers", r"--scorer ([\w:.-]+)")):
+    texts = (ROOT / "README.md").read_text() + "".join(
+        (ROOT / "docs" / name).read_text() for name in ("synthetic.md", "choosing.md")
+    )
+    for kind, pattern in (("extractors", r"--extractor ([\w:.,+-]*\w)"), ("scorers", r"--scorer ([\w:.+-]*\w)")):
         for name in re.findall(pattern, texts):
             catalog.find(kind, name)
 
