@@ -56,3 +56,8 @@ def test_a_gradient_reaches_every_weight():
 def test_wrong_branches_are_refused(names):
     with pytest.raises(UsageError, match=r"-p attribute-classifier\.branches="):
         checked(names)
+
+
+def test_a_lowest_frequency_above_all_is_refused():
+    with pytest.raises(UsageError, match=r"9000 Hz leaves nothing of recordings at 16000 Hz"):
+        SpectrogramBranch(1024, RATE, 9000.0, True, False, 8)

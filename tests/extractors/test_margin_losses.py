@@ -98,7 +98,7 @@ def test_one_sub_cluster_is_adacos_but_for_what_its_scale_counts():
     embeddings, _, labels = batch()
     one, plain = SubClusterAdaCos(DIM, CLASSES, 1, trainable=True), AdaCos(DIM, CLASSES, trainable=True)
     plain.directions.data.copy_(one.directions.detach()[:, 0])
-    assert float(one.eval()(embeddings, labels)) == pytest.approx(float(plain.eval()(embeddings, labels)), rel=1e-5)
+    assert one.eval()(embeddings, labels).item() == pytest.approx(plain.eval()(embeddings, labels).item(), rel=1e-5)
 
 
 def test_adaproj_as_in_its_paper():
@@ -154,3 +154,13 @@ def test_the_scale_stays_in_evaluation_and_where_it_is_not_adaptive():
     loss.adaptive = False
     loss(embeddings, labels)
     assert float(loss.scale) == before
+
+
+@pytest.mark.parametrize("name", ["arcface", "adacos", "scac", "adaproj"])
+def test_half_precision_around_it_does_not_reach_it(name):
+    embeddings, _, labels = batch()
+    parts = {"trainable": True, "adaptive": False, "sub_clusters": 3, "subspace_dim": 2, "margin": 0.5, "scale": 30.0}
+    loss = margin_loss(name, DIM, CLASSES, **parts)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = loss(embeddings, labels)
+    assert torch.equal(inside, loss(embeddings, labels))

@@ -62,9 +62,11 @@ class SpectrogramBranch(nn.Module):
         remove_mean: take each bin's mean over the clip off first.
         squeeze: squeeze and excitation in every residual block.
         dim: width of the output.
+
+    Raises:
+        UsageError: ``min_hz`` leaves nothing.
     """
 
-    mean: Tensor
     window: Tensor
 
     def __init__(self, n_fft: int, rate_hz: float, min_hz: float, remove_mean: bool, squeeze: bool, dim: int) -> None:
@@ -74,6 +76,11 @@ class SpectrogramBranch(nn.Module):
         self._remove_mean = remove_mean
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         bins = n_fft // 2 + 1 - self._lowest
+        if bins < 1:
+            raise UsageError(
+                f"attribute-classifier.min_hz: {min_hz:g} Hz leaves nothing of recordings at {rate_hz:g} Hz, which "
+                f"reach to {rate_hz / 2:g} Hz. Take less: -p attribute-classifier.min_hz=200"
+            )
         self.bins = Normalise(bins)
         self.stem = Stem(STAGES[0][0])
         blocks, before = [], STAGES[0][0]

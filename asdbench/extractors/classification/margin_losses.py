@@ -26,6 +26,15 @@ class MarginLoss(nn.Module):
         else:
             self.register_buffer("directions", start)
 
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss, scalar, in single precision whatever is around it; may move a scale in training."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return self.value(embeddings.float(), labels)
+
+    def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The loss itself."""
+        raise NotImplementedError
+
 
 class ArcFace(MarginLoss):
     """Deng et al. (2019), equation (3): the angle to the clip's own class is made larger by the margin.
@@ -39,9 +48,9 @@ class ArcFace(MarginLoss):
         self._margin = margin
         self._scale = scale
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss, scalar."""
-        cosines = normalize(embeddings.float(), dim=1) @ normalize(self.directions, dim=1).T
+    def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss."""
+        cosines = normalize(embeddings, dim=1) @ normalize(self.directions, dim=1).T
         rows, own = labels.nonzero(as_tuple=True)
         cosine = cosines[rows, own]
         angle = torch.acos(cosine.clamp(-NEARLY_ONE, NEARLY_ONE))
@@ -89,10 +98,10 @@ class AdaCos(AdaptiveScale):
 
     def cosines(self, embeddings: Tensor) -> Tensor:
         """(batch, dim) -> (batch, classes)."""
-        return normalize(embeddings.float(), dim=1) @ normalize(self.directions, dim=1).T
+        return normalize(embeddings, dim=1) @ normalize(self.directions, dim=1).T
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss, scalar; moves the scale in training."""
+    def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss; moves the scale in training."""
         cosines = self.cosines(embeddings)
         if self.training:
             angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE))
@@ -111,9 +120,9 @@ class SubClusterAdaCos(AdaptiveScale):
     def __init__(self, dim: int, classes: int, sub_clusters: int, trainable: bool) -> None:
         super().__init__((classes, sub_clusters, dim), classes * sub_clusters, trainable)
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Mean loss, scalar; moves the scale in training."""
-        cosines = torch.einsum("bd,csd->bcs", normalize(embeddings.float(), dim=1), normalize(self.directions, dim=2))
+    def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss; moves the scale in training."""
+        cosines = torch.einsum("bd,csd->bcs", normalize(embeddings, dim=1), normalize(self.directions, dim=2))
         if self.training:
             angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE)).mean(2)
             everything = torch.ones_like(cosines, dtype=torch.bool).flatten(1)
@@ -134,7 +143,7 @@ class AdaProj(AdaCos):
     def cosines(self, embeddings: Tensor) -> Tensor:
         """(batch, dim) -> (batch, classes)."""
         bases = normalize(self.directions, dim=2)
-        parts = torch.einsum("bd,csd->bcs", normalize(embeddings.float(), dim=1), bases)
+        parts = torch.einsum("bd,csd->bcs", normalize(embeddings, dim=1), bases)
         gram = bases @ bases.transpose(1, 2)  # the projection's length needs no vector of dim numbers
         length = torch.einsum("bcs,cst,bct->bc", parts, gram, parts).clamp_min(1e-12).sqrt()
         return parts.square().sum(2) / length
