@@ -124,21 +124,30 @@ class Scopes:
         self._values: list[tuple[str | None, str, str, Any]] = []  # system, component, parameter, value
         for key, value in spec.params.items():  # those of the command line come last and win
             scope, _, param = key.rpartition(".")
-            within = list(dict.fromkeys(self._in_composites(scope, param)))
+            within = list(dict.fromkeys(self._in_composites(key)))
             self._values += [(*place, value) for place in within]
             plain = {name for wanted in stages for names in wanted.parts().values() for name in names}
             if not within or scope in plain:
                 self._values.append((*self._place_of(scope, param), param, value))
 
-    def _in_composites(self, scope: str, param: str) -> Iterator[tuple[str | None, str, str]]:
-        """System, component and parameter for each chain or ensemble that has a part of that name."""
+    def _in_composites(self, key: str) -> Iterator[tuple[str | None, str, str]]:
+        """System, component and parameter for each chain or ensemble of the command that the key sets something of.
+
+        The key names a part (``whiten.variance``), or the whole and its parameter (``whiten+knn.whiten.variance``).
+        """
         for wanted in self._stages:
-            inner = scope.removeprefix(f"{wanted.system}.") if wanted.system else scope
+            inner = key.removeprefix(f"{wanted.system}.") if wanted.system else key
+            system = wanted.system if inner != key else None
+            scope, _, param = inner.rpartition(".")
             for kind, names in (("extractors", (wanted.extractor,)), ("scorers", wanted.scorers)):
                 for name in names:
                     component = self._catalog.component(kind, name)
-                    for key in component.settings(inner, param) if isinstance(component, Composite) else ():
-                        yield wanted.system if inner != scope else None, name, key
+                    if isinstance(component, Composite):
+                        word = kind[:-1] if len(names) == 1 else name  # "scorer", where there is one
+                        whole = inner.removeprefix(f"{name}.").removeprefix(f"{word}.")
+                        found = [whole] if whole != inner and whole in component.params else []
+                        for setting in found or component.settings(scope, param):
+                            yield system, name, setting
 
     def _place_of(self, scope: str, param: str) -> tuple[str | None, str]:
         """The system, or None for all of them, and the one component that a scope means."""

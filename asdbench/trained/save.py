@@ -11,6 +11,7 @@ from asdbench.harness.kept import KeptFit
 from asdbench.harness.record import RunRecord, write_record
 from asdbench.harness.replay import Replay, reopen, settled_component
 from asdbench.registry import Component, load_catalog
+from asdbench.registry.ensembles import AND
 from asdbench.trained.folder import Fit, Part, SystemFile, extractor_folder, write_system_file, write_training
 
 
@@ -37,11 +38,17 @@ def save_system(
         The folder.
 
     Raises:
-        RequirementError: the recordings, a component or the trained extractor are not there any more.
+        RequirementError: the recordings, a component or the trained extractor are not there any more, or the run is
+            of an ensemble.
         UsageError: the folder is there already.
     """
     if folder.exists():
         raise UsageError(f"{folder} is there already, and nothing is replaced. Remove it, or give another folder.")
+    if AND in record.extractor.name:
+        raise RequirementError(
+            f"{record.run_id} is an ensemble, which is not kept as one trained system.\n"
+            f"Save the runs of its members: {record.extractor.name.replace(AND, ' and ')}"
+        )
     machines = [machine for machine, sections in record.thresholds.items() if sections]
     if not machines:
         raise RequirementError(

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from asdbench.core.errors import RequirementError
 from asdbench.harness.record import load_record
+from asdbench.trained.save import save_system
 
 NAME = "raw-mel:knn,raw-mel:by-domain+mahalanobis-lw"
 
@@ -38,6 +40,8 @@ def test_members_score_as_in_runs_of_their_own(cli, small_dataset, tmp_path):
     assert record.extractor.params["knn.n_neighbors"] == 2
     assert record.extractor.params["log-mel.n_mels"] == 32
     assert set(record.asked.params) >= {"knn.n_neighbors", "log-mel.n_mels", "ensemble.combine"}
+    with pytest.raises(RequirementError, match="Save the runs of its members"):
+        save_system(record, tmp_path / "saved")
 
 
 def test_z_scores_are_those_of_training_clips_that_were_not_seen(cli, small_dataset, tmp_path):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from asdbench.core.errors import UsageError
+from asdbench.harness.request import Scopes, asked_stages
+from asdbench.harness.spec import RunSpec
 from asdbench.registry import load_catalog
 
 CATALOG = load_catalog()
@@ -78,3 +80,13 @@ def test_steps_are_shown_and_listed(cli):
     assert "STEP+SCORER" in cli("list", "scorers").out
     assert "whiten.variance" in cli("show", "whiten+knn").out
     assert "explain" in cli("show", "whiten").out
+
+
+@pytest.mark.parametrize("key", ["whiten.variance", "whiten+knn.whiten.variance", "scorer.whiten.variance"])
+def test_a_step_is_set_by_its_name_and_by_that_of_the_whole(key):
+    spec = RunSpec(extractor=["raw-mel"], scorer=["whiten+knn"], params={key: "0.5"})
+    stages = asked_stages(spec, CATALOG)
+    assert Scopes(spec, CATALOG, stages, []).component("scorers", "whiten+knn", stages[0]).params == {
+        **CATALOG.component("scorers", "whiten+knn").params,
+        "whiten.variance": 0.5,
+    }
