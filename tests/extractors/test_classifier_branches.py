@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torchaudio
+from torch.nn import functional
 
 from asdbench.core.errors import UsageError
 from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
@@ -61,3 +62,39 @@ def test_wrong_branches_are_refused(names):
 def test_a_lowest_frequency_above_all_is_refused():
     with pytest.raises(UsageError, match=r"9000 Hz leaves nothing of recordings at 16000 Hz"):
         SpectrogramBranch(1024, RATE, 9000.0, True, False, 8)
+
+
+def plainly(branch, waveforms, n_fft, lowest):
+    """What a spectrogram branch computes, by torch's functions one after the other."""
+
+    def normalised(values):
+        return functional.batch_norm(values, None, None, training=True)
+
+    spectra = torch.stft(
+        waveforms, n_fft, n_fft // 2, window=torch.hann_window(n_fft), center=False, return_complex=True
+    )
+    magnitudes = spectra.abs()[:, lowest:]
+    magnitudes = normalised(magnitudes - magnitudes.mean(2, keepdim=True))
+    images = functional.conv2d(magnitudes.transpose(1, 2)[:, None], branch.stem.weight, stride=2, padding=3)
+    images = functional.max_pool2d(functional.relu(normalised(images)), 3, 2, 1)
+    for number, block in enumerate(branch.blocks):
+        stride = 2 if number in (2, 4, 6) else 1
+        first = normalised(images)
+        rest = functional.conv2d(functional.relu(first), block.convolution.weight, stride=stride, padding=1)
+        rest = functional.conv2d(functional.relu(normalised(rest)), block.last[0].weight, padding=1)
+        images = rest + (
+            first if stride == 1 else functional.conv2d(functional.max_pool2d(first, 3, 2, 1), block.skip.weight)
+        )
+    return normalised(images.amax(2).flatten(1)) @ branch.dense.weight.T
+
+
+def test_a_branch_is_what_torchs_layers_compute_with_the_same_gradients():
+    torch.manual_seed(0)
+    branch = SpectrogramBranch(256, RATE, 200.0, True, False, 8).to(memory_format=torch.channels_last)
+    first, second = branch(clips(6)), plainly(branch, clips(6), 256, 4)
+    assert torch.allclose(first, second, rtol=1e-3, atol=1e-4)
+    towards = torch.randn(6, 8)
+    weights = list(branch.parameters())
+    ours, theirs = (torch.autograd.grad((rows * towards).sum(), weights) for rows in (first, second))
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.linalg.vector_norm(one - other) <= 0.01 * torch.linalg.vector_norm(other)
