@@ -19,7 +19,7 @@ app.command("verify")(verify)
 @app.command()
 def make(
     name: Annotated[
-        str, typer.Argument(help="Card of a synthetic data set: synthetic or synthetic-large.")
+        str, typer.Argument(help="Card of a synthetic data set: synthetic, synthetic-large or synthetic-stereo.")
     ] = "synthetic",
     to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Where to; the cache when left out.")] = None,
     params: Annotated[
