@@ -22,7 +22,8 @@ PYTHON_TYPES = {
 
 def test_there_are_cards_and_no_warnings():
     assert {entry.name for entry in ENTRIES} >= {
-        "synthetic", "synthetic-large", "synthetic-stereo", "log-mel", "raw-mel", "simclr", "pitch-shift", "gaussian-noise", "time-mask",
+        "synthetic", "synthetic-large", "synthetic-stereo",
+        "log-mel", "raw-mel", "simclr", "pitch-shift", "gaussian-noise", "time-mask",
         "siamese", "autoencoder", "mel-image",
         "mahalanobis-ml", "mahalanobis-lw", "elliptic-envelope", "knn", "lof", "gmm", "identity", "random",
     }  # fmt: skip
