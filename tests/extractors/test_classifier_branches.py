@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torchaudio
@@ -98,3 +100,17 @@ def test_a_branch_is_what_torchs_layers_compute_with_the_same_gradients():
     ours, theirs = (torch.autograd.grad((rows * towards).sum(), weights) for rows in (first, second))
     for one, other in zip(ours, theirs, strict=True):
         assert torch.linalg.vector_norm(one - other) <= 0.01 * torch.linalg.vector_norm(other)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_layers_that_a_gpu_takes_compute_the_same(monkeypatch, training):
+    torch.manual_seed(0)
+    branch = SpectrogramBranch(256, RATE, 200.0, True, True, 8).to(memory_format=torch.channels_last)
+    branch(clips(6))
+    other = copy.deepcopy(branch)
+    ours = branch.train(training)(clips(6))
+    for module in ("layers", "stem"):
+        monkeypatch.setattr(f"asdbench.extractors.classification.{module}.by_torch", lambda images: True)
+    assert torch.allclose(ours, other.train(training)(clips(6)), rtol=1e-3, atol=1e-4)
+    for name, value in branch.state_dict().items():
+        assert torch.allclose(value, other.state_dict()[name], rtol=1e-3, atol=1e-5), name

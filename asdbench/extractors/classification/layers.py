@@ -14,6 +14,11 @@ MOMENTUM = 0.1
 EPS = 1e-5
 
 
+def by_torch(images: Tensor) -> bool:
+    """Whether torch's own layers are the better ones."""
+    return images.is_cuda
+
+
 class Normalise(nn.Module):
     """Batch normalisation without learned scale and shift: (batch, channels, height, width) -> the same shape."""
 
@@ -27,7 +32,7 @@ class Normalise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Standardised by the batch's mean and variance in training, by their running means otherwise."""
-        if images.is_cuda or not self.training:
+        if by_torch(images) or not self.training:
             return batch_norm(images, self.mean, self.variance, training=self.training, momentum=MOMENTUM, eps=EPS)
         output: Tensor
         output, mean, variance = _Normalise.apply(images)
@@ -72,7 +77,7 @@ class ReluConv(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, inputs, height, width) -> (batch, outputs, ceil(height / stride), ceil(width / stride))."""
-        if images.is_cuda:
+        if by_torch(images):
             return conv2d(relu(images), self.weight, stride=self._stride, padding=self.weight.shape[-1] // 2)
         output: Tensor = _ReluConv.apply(images, self.weight, self._stride)
         return output

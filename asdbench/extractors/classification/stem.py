@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, pad, relu
 
-from asdbench.extractors.classification.layers import EPS, MOMENTUM, keep_moments
+from asdbench.extractors.classification.layers import EPS, MOMENTUM, by_torch, keep_moments
 
 CLIPS = 2  # in a piece
 TAPS = 8  # of 7, one more for the even number of phases
@@ -34,7 +34,7 @@ class Stem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, height, width) -> (batch, channels, ceil(height / 4), ceil(width / 4)), channels last."""
-        if images.is_cuda:
+        if by_torch(images):
             values = conv2d(images[:, None], self.weight, stride=2, padding=3)
             values = batch_norm(values, self.mean, self.variance, training=self.training, momentum=MOMENTUM, eps=EPS)
             return max_pool2d(relu(values), 3, 2, 1)
