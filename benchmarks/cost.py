@@ -1,10 +1,11 @@
 """How cost grows: wall time and peak memory of a run by machine types, training clips and processes; a Markdown table.
 
-``python benchmarks/cost.py [--ray] [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200 test clips a
-machine type) are made before; features, fits and scores come from an empty cache. With ``--ray`` the workers are those
+``python benchmarks/cost.py [--ray] [--keep DIR] [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200
+test clips a machine type) are made before, and stay in the folder that ``--keep`` names; features, fits and scores come from an empty cache. With ``--ray`` the workers are those
 of a Ray node started for this, and memory is that of its largest worker; otherwise they are processes of the command.
 """
 
+import argparse
 import os
 import shutil
 import socket
@@ -19,10 +20,13 @@ from pathlib import Path
 
 ASDBENCH, RAY = (str(Path(sys.executable).with_name(name)) for name in ("asdbench", "ray"))
 MACHINES = ("fan", "gearbox", "bearing", "slider", "valve", "pump", "motor")
-ON_RAY = "--ray" in sys.argv
-SIZES = [word for word in sys.argv[1:] if word != "--ray"] or [
-    f"{machines}x{clips}" for clips in (100, 300, 1000) for machines in (1, 2, 4, 7)
-]
+options = argparse.ArgumentParser(description=__doc__)
+options.add_argument("--ray", action="store_true")
+options.add_argument("--keep", type=Path)
+options.add_argument("sizes", nargs="*")
+chosen = options.parse_args()
+ON_RAY = chosen.ray
+SIZES = chosen.sizes or [f"{machines}x{clips}" for clips in (100, 300, 1000) for machines in (1, 2, 4, 7)]
 WORKERS = (1, 2, 4) if ON_RAY else (1, 2)
 SYSTEMS = {
     "raw-mel": ("--extractor", "raw-mel", "--scorer", "mahalanobis-ml"),
@@ -79,7 +83,7 @@ def measured(words: list[str]) -> tuple[float, float]:
 
 
 with tempfile.TemporaryDirectory() as place, cluster(place):
-    cache = Path(place) / "cache"
+    cache = (chosen.keep or Path(place)) / "cost"
     os.environ.update(ASDBENCH_CACHE=str(cache), ASDBENCH_TRACKING="none")
     print(f"| machine types | training clips each | system | {'Ray workers' if ON_RAY else 'jobs'} | seconds | MiB |")
     print("| ---: | ---: | --- | ---: | ---: | ---: |")
