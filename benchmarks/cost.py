@@ -1,8 +1,9 @@
 """How cost grows: wall time and peak memory of a run by machine types, training clips and processes; a Markdown table.
 
 ``python benchmarks/cost.py [--ray] [--keep DIR] [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200
-test clips a machine type) are made before, and stay in the folder that ``--keep`` names; features, fits and scores come from an empty cache. With ``--ray`` the workers are those
-of a Ray node started for this, and memory is that of its largest worker; otherwise they are processes of the command.
+test clips a machine type) are made before, and stay in the folder that ``--keep`` names; features, fits and scores come
+from an empty cache. With ``--ray`` the workers are those of a Ray node started for this, and memory is that of its
+largest worker; otherwise they are processes of the command.
 """
 
 import argparse
