@@ -24,7 +24,8 @@ def test_there_are_cards_and_no_warnings():
     assert {entry.name for entry in ENTRIES} >= {
         "synthetic", "synthetic-large", "synthetic-stereo",
         "log-mel", "raw-mel", "simclr", "pitch-shift", "gaussian-noise", "time-mask",
-        "siamese", "autoencoder", "mel-image",
+        "siamese", "autoencoder", "mel-image", "attribute-classifier", "twfr", "psd", "precomputed", "waveform",
+        "pretrained-timm", "pretrained-torchaudio", "pretrained-onnx", "whiten", "unit-length", "by-domain",
         "mahalanobis-ml", "mahalanobis-lw", "elliptic-envelope", "knn", "lof", "gmm", "identity", "random",
     }  # fmt: skip
     assert not CATALOG.warnings

@@ -30,6 +30,7 @@ def test_the_published_systems_are_there():
         "germinario2022-siamese-knn", "germinario2022-siamese-gmm", "germinario2022-siamese-lof", "shin2023-simclr-ml",
         "shin2023-simclr-elliptic", "shin2023-simclr-ml-resnet50", "dcase2023-baseline-mse",
         "dcase2023-baseline-mahala", "dcase2023-baseline-mahala-paper",
+        "guan2023-twfr-gmm", "wilkinghoff2023-design-choices", "wilkinghoff2024-ssl4asd", "asdkit2025-multires",
     }  # fmt: skip
 
 
