@@ -5,6 +5,7 @@ written last, so its presence says that the pack is whole.
 """
 
 import json
+import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from asdbench.core.files import sweep, whole_file, write_text
 
 Array = NDArray[np.floating[Any]]
+HELD = 2**27  # bytes; what a process has mapped of a pack stays near this, however large the pack
 
 
 class PackWriter:
@@ -78,7 +80,20 @@ class Pack:
 
     def __getitem__(self, key: str) -> Array:
         offset, shape = self._index[key]
-        return self._numbers[offset : offset + int(np.prod(shape))].reshape(shape)
+        found = self._numbers[offset : offset + int(np.prod(shape))].reshape(shape)
+        self._let_go_after(found.nbytes)
+        return found
+
+    def _let_go_after(self, size: int) -> None:
+        """Give pages back once many were read; arrays that are in use find them in the page cache again."""
+        self._read[0] += size
+        if self._read[0] > HELD:
+            self._read[0] = 0
+            self._numbers._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+    @cached_property
+    def _read(self) -> list[int]:
+        return [0]  # bytes since pages were given back
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of one array, without reading it."""

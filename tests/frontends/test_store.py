@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.datasets import read_folder
 from asdbench.frontends import FeatureStore
+from asdbench.frontends import pack as pack_module
 from asdbench.frontends.pack import Pack, write_pack
 from asdbench.registry import Component, load_catalog
 
@@ -73,3 +76,24 @@ def test_features_are_the_same_bits_whatever_the_number_of_threads(make_folder, 
     one, three = (FeatureStore(tmp_path / f"{jobs}", jobs, Silent()).read(table, log_mel) for jobs in (1, 3))
     assert all(np.array_equal(one[clip.key], three[clip.key]) for clip in table)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident pages are read from /proc")
+def test_a_large_pack_does_not_stay_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack_module, "HELD", 2**20)
+    rows = np.random.default_rng(0).standard_normal((160, 1, 64, 1024)).astype(np.float32)  # 40 MiB
+    with write_pack(tmp_path / "large") as writer:
+        for number, row in enumerate(rows):
+            writer.add(str(number), row)
+    pack = Pack(tmp_path / "large")
+
+    def mapped_mib():
+        [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile")]
+        return int(line.split()[1]) / 1024
+
+    first = pack["0"]
+    before = mapped_mib()
+    for _ in range(2):
+        assert all((pack[str(number)] == row).all() for number, row in enumerate(rows))
+    assert mapped_mib() - before < 8
+    np.testing.assert_array_equal(first, rows[0])  # also what was handed out before pages were given back
