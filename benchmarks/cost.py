@@ -2,8 +2,8 @@
 
 ``python benchmarks/cost.py [--ray] [--keep DIR] [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200
 test clips a machine type) are made before, and stay in the folder that ``--keep`` names; features, fits and scores come
-from an empty cache. With ``--ray`` the workers are those of a Ray node started for this, and memory is that of its
-largest worker; otherwise they are processes of the command.
+from an empty cache. With ``--ray`` the workers are those of a Ray node started for this; otherwise they are processes of
+the command. Memory is that of the largest of them.
 """
 
 import argparse
@@ -57,30 +57,45 @@ def cluster(place: str) -> Iterator[None]:
         node.wait()
 
 
-def watch_workers(ended: threading.Event, peaks: list[float]) -> None:
-    """Add the peak resident sizes (MiB) of Ray's workers for as long as a command runs."""
-    while not ended.wait(0.3):
+def workers_of(command: int) -> Iterator[Path]:
+    """The processes that compute: Ray's workers, or the command and all that it has begun."""
+    if ON_RAY:
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if (process / "cmdline").read_bytes().startswith(b"ray::"):
-                    lines = (process / "status").read_text().splitlines()
-                    peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+                    yield process
+        return
+    family = [command]
+    for one in family:
+        yield Path(f"/proc/{one}")
+        with suppress(OSError):
+            for task in Path(f"/proc/{one}/task").iterdir():
+                family += [int(child) for child in (task / "children").read_text().split()]
+
+
+def watch_workers(command: int, ended: threading.Event, peaks: list[float]) -> None:
+    """Add the peak resident sizes (MiB) of the workers for as long as a command runs."""
+    while not ended.wait(0.3):
+        for process in workers_of(command):
+            with suppress(OSError):
+                lines = (process / "status").read_text().splitlines()
+                peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
 
 
 def measured(words: list[str]) -> tuple[float, float]:
-    """Seconds, and peak resident size of the largest process, or worker of Ray (MiB)."""
+    """Seconds, and peak resident size of the largest worker (MiB)."""
     ended, peaks = threading.Event(), [0.0]
-    watch = threading.Thread(target=watch_workers, args=(ended, peaks))
-    if ON_RAY:
-        watch.start()
     started = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    watch = threading.Thread(target=watch_workers, args=(process.pid, ended, peaks))
+    watch.start()
+    failed = process.wait()
     seconds = time.perf_counter() - started
     ended.set()
-    if status:
+    watch.join()
+    if failed:
         sys.exit(f"{' '.join(words)} failed")
-    return seconds, max(peaks) if ON_RAY else usage.ru_maxrss / 1024
+    return seconds, max(peaks)
 
 
 with tempfile.TemporaryDirectory() as place, cluster(place):
