@@ -2,8 +2,8 @@
 
 ``python benchmarks/cost.py [--ray] [--keep DIR] [MACHINESxCLIPS ...]``, e.g. ``1x100 7x1000``. Recordings (10 s, 200
 test clips a machine type) are made before, and stay in the folder that ``--keep`` names; features, fits and scores come
-from an empty cache. With ``--ray`` the workers are those of a Ray node started for this; otherwise they are processes of
-the command. Memory is that of the largest of them.
+from an empty cache. With ``--ray`` the workers are those of a Ray node started for this; otherwise they are processes
+of the command. Memory is that of the largest of them.
 """
 
 import argparse
