@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from asdbench.registry import Entry
 
 
-FORMS = [
-    ("pyod:NAME", "Any detector of PyOD, for example pyod:IForest."),
-    ("sklearn:NAME", "Any outlier detector of scikit-learn, for example sklearn:svm.OneClassSVM."),
-    ("STEP+SCORER", "Steps in front of a scorer, for example whiten+knn or by-domain+mahalanobis-lw."),
-]
+FORMS = {
+    "extractors": [
+        ("NAME:SCORER,NAME:SCORER", "The scores of several systems, for the scorer ensemble: raw-mel:knn,psd:gmm."),
+    ],
+    "scorers": [
+        ("pyod:NAME", "Any detector of PyOD, for example pyod:IForest."),
+        ("sklearn:NAME", "Any outlier detector of scikit-learn, for example sklearn:svm.OneClassSVM."),
+        ("STEP+SCORER", "Steps in front of a scorer, for example whiten+knn or by-domain+mahalanobis-lw."),
+    ],
+}
 
 
 def list_(
@@ -61,7 +66,7 @@ def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
     for kind, found in found_by_kind.items():
         typer.secho(kind, fg="cyan", bold=True)
         rows = [(entry.name, entry.summary + _origin(entry)) for entry in found]
-        for name, summary in rows + (FORMS if kind == "scorers" else []):
+        for name, summary in rows + FORMS.get(kind, []):
             lines = textwrap.wrap(summary, max(30, width - indent))
             typer.echo(typer.style(f"  {name:<{indent - 3}} ", bold=True) + f"\n{' ' * indent}".join(lines))
         typer.echo()
