@@ -61,7 +61,8 @@ def list_(
 def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
     # Not by rich: importing it would take a third of the time that the command may take.
     width = min(120, shutil.get_terminal_size((120, 24)).columns)
-    longest = max((len(entry.name) for entries in found_by_kind.values() for entry in entries), default=0)
+    named = [entry.name for entries in found_by_kind.values() for entry in entries]
+    longest = max(map(len, [*named, *(form for kind in found_by_kind for form, _ in FORMS.get(kind, []))]), default=0)
     indent = max(24, longest + 4)
     for kind, found in found_by_kind.items():
         typer.secho(kind, fg="cyan", bold=True)
