@@ -123,12 +123,14 @@ class Scopes:
             raise UsageError(f"No profile '{spec.profile}'.{hint} Accepted: {', '.join(sorted(offered))}.")
         self._values: list[tuple[str | None, str, str, Any]] = []  # system, component, parameter, value
         for key, value in spec.params.items():  # those of the command line come last and win
-            scope, _, param = key.rpartition(".")
-            within = list(dict.fromkeys(self._in_composites(key)))
-            self._values += [(*place, value) for place in within]
-            plain = {name for wanted in stages for names in wanted.parts().values() for name in names}
-            if not within or scope in plain:
-                self._values.append((*self._place_of(scope, param), param, value))
+            self._values += [(*place, value) for place in self._places_of(key)]
+
+    def _places_of(self, key: str, option: str = "-p") -> list[tuple[str | None, str, str]]:
+        """System (None for all of them), component and parameter of everything that a key means."""
+        scope, _, param = key.rpartition(".")
+        within = list(dict.fromkeys(self._in_composites(key)))
+        plain = {name for wanted in self._stages for names in wanted.parts().values() for name in names}
+        return [*within, *([(*self._place_of(scope, param, option), param)] if not within or scope in plain else [])]
 
     def _in_composites(self, key: str) -> Iterator[tuple[str | None, str, str]]:
         """System, component and parameter for each chain or ensemble of the command that the key sets something of.
@@ -149,24 +151,24 @@ class Scopes:
                         for setting in found or component.settings(scope, param):
                             yield system, name, setting
 
-    def _place_of(self, scope: str, param: str) -> tuple[str | None, str]:
+    def _place_of(self, scope: str, param: str, option: str) -> tuple[str | None, str]:
         """The system, or None for all of them, and the one component that a scope means."""
         for wanted in self._stages:
             if wanted.system and scope.startswith(f"{wanted.system}."):
                 inner = scope.removeprefix(f"{wanted.system}.")
-                return wanted.system, self._component_of(inner, f"{scope}.{param}", [wanted])
-        return None, self._component_of(scope, f"{scope}.{param}", self._stages)
+                return wanted.system, self._component_of(inner, f"{scope}.{param}", [wanted], option)
+        return None, self._component_of(scope, f"{scope}.{param}", self._stages, option)
 
     @property
     def given(self) -> list[tuple[str | None, str, str, Any]]:
         """System (None for all), component, parameter and value of every parameter given by hand; the last one wins."""
         return self._values
 
-    def component_of(self, scope: str, param: str, option: str) -> str:
-        """The one component of the command that a scope means, for an option other than ``-p``."""
-        return self._component_of(scope, f"{scope}.{param}", self._stages, option)
+    def meant(self, key: str, option: str) -> list[tuple[str, str]]:
+        """Component and parameter of everything that ``component.param`` means, for an option other than ``-p``."""
+        return list(dict.fromkeys((component, param) for _, component, param in self._places_of(key, option)))
 
-    def _component_of(self, scope: str, asked: str, stages: Sequence[Stages], option: str = "-p") -> str:
+    def _component_of(self, scope: str, asked: str, stages: Sequence[Stages], option: str) -> str:
         members: dict[str, list[str]] = {"dataset": list(self._datasets)}
         for wanted in stages:
             for kind, names in wanted.parts().items():

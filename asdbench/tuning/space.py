@@ -201,16 +201,16 @@ def make_space(
     by_hand: dict[tuple[str, str], str] = {}
     for text in asked:
         key, equals, words = text.partition("=")
-        scope, _, param = key.strip().rpartition(".")
+        scope, _, _ = key.strip().rpartition(".")
         if not equals or not scope:
             raise UsageError(
                 f"--space {text}: expected COMPONENT.PARAM=LOW:HIGH[:log|:STEP] or COMPONENT.PARAM=A,B,C, for example "
                 "--space knn.n_neighbors=1:50"
             )
-        place = (scopes.component_of(scope, param, "--space"), param)
-        if place in given:
-            raise UsageError(f"--space {key} and -p {key}: -p fixes what --space tunes. Leave one out.")
-        by_hand[place] = words.strip()
+        for place in scopes.meant(key.strip(), "--space"):
+            if place in given:
+                raise UsageError(f"--space {key} and -p {key}: -p fixes what --space tunes. Leave one out.")
+            by_hand[place] = words.strip()
     dimensions: dict[str, Dimension] = {}
     for component, rank in _components(scopes, stages, training_clips):
         own = {param: words for (name, param), words in by_hand.items() if name == component.name}
@@ -285,11 +285,11 @@ def _only(
     kept: dict[str, Dimension] = {}
     for text in only:
         names = {text}
-        scope, _, param = text.rpartition(".")
+        scope, _, _ = text.rpartition(".")
         owners = {name for one in stages for name in (one.parts().get(text) or ([text] if not scope else []))}
         names |= {name for name, one in dimensions.items() if one.component in owners}
-        if scope and not names & dimensions.keys():
-            names.add(f"{scopes.component_of(scope, param, '--only')}.{param}")
+        if scope:
+            names |= {f"{component}.{param}" for component, param in scopes.meant(text, "--only")}
         found = {name: dimensions[name] for name in names if name in dimensions}
         if not found:
             hint = did_you_mean(text, dimensions)
