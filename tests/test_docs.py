@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 OF_OTHERS = {
     "--env-manager",  # MLflow
+    "--ray",  # benchmarks/cost.py
     *("--head", "--port", "--address", "--num-cpus", "--num-gpus", "--min-nodes", "--generate"),  # Ray
     *("--nodes", "--ntasks-per-node", "--cpus-per-task", "--gpus-per-node", "--exclusive"),  # Slurm
 }
