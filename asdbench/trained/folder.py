@@ -3,6 +3,7 @@
 - ``system.json``, written last: this file's schema.
 - ``run.json``: the record of the run.
 - ``extractors/<number>/``: what each fit saved.
+- ``files/<digest>/<name>``: copies of files that parameters name, weights for instance.
 - ``training/<machine>.npy``: embeddings of the machine type's training clips, float32 (n, dim).
 - ``training/<machine>.json``: what is known of these clips, in the same order.
 
@@ -37,6 +38,9 @@ class Part(Model):
 
     identity: dict[str, Any] = Field(description="Target, version, parameters; the digest of a third party's code.")
     plugin: str | None = Field(description="Folder of the third party's code when it was saved; None: asdbench's own.")
+    files: dict[str, str | list[str]] = Field(
+        default_factory=dict, description="Copies of the files that parameters name, within this folder, by parameter."
+    )
 
 
 class Fit(Model):

@@ -7,11 +7,14 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.replay import settled_component
 from asdbench.registry import Catalog, Component, load_catalog
+from asdbench.trained.files import with_copies
 from asdbench.trained.folder import Part, SystemFile
 
 
-def found_again(record: RunRecord, content: SystemFile, plugin_path: Sequence[Path]) -> dict[str, Component]:
-    """Extractor, front end and scorer, by kind.
+def found_again(
+    folder: Path, record: RunRecord, content: SystemFile, plugin_path: Sequence[Path]
+) -> dict[str, Component]:
+    """Extractor, front end and scorer, by kind; the folder's copies of files are taken, wherever it lies by now.
 
     Code of third parties is not in a saved system, and is never taken from a folder that a file names: the user
     names it.
@@ -21,7 +24,10 @@ def found_again(record: RunRecord, content: SystemFile, plugin_path: Sequence[Pa
     """
     catalog = load_catalog(plugin_path)
     used = {"extractors": record.extractor, "frontends": record.frontend, "scorers": record.scorer}
-    return {kind: _found(kind, used[kind], part, catalog) for kind, part in content.parts.items()}
+    return {
+        kind: _found(kind, with_copies(used[kind], part.files, folder), part, catalog)
+        for kind, part in content.parts.items()
+    }
 
 
 def _found(kind: str, used: UsedComponent, part: Part, catalog: Catalog) -> Component:

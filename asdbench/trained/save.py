@@ -7,11 +7,13 @@ from pathlib import Path
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
+from asdbench.frontends.base import NamedFeatures
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.record import RunRecord, write_record
 from asdbench.harness.replay import Replay, reopen, settled_component
 from asdbench.registry import Component, load_catalog
 from asdbench.registry.ensembles import AND
+from asdbench.trained.files import copy_files
 from asdbench.trained.folder import Fit, Part, SystemFile, extractor_folder, write_system_file, write_training
 
 
@@ -39,7 +41,7 @@ def save_system(
 
     Raises:
         RequirementError: the recordings, a component or the trained extractor are not there any more, or the run is
-            of an ensemble.
+            of an ensemble or of embeddings from elsewhere.
         UsageError: the folder is there already.
     """
     if folder.exists():
@@ -57,7 +59,12 @@ def save_system(
         )
     catalog = load_catalog(plugin_path)
     used = {"extractors": record.extractor, "frontends": record.frontend, "scorers": record.scorer}
-    parts = {kind: _part(settled_component(kind, part, catalog)) for kind, part in used.items()}
+    components = {kind: settled_component(kind, part, catalog) for kind, part in used.items()}
+    if isinstance(components["frontends"].build(), NamedFeatures):
+        raise RequirementError(
+            f"{record.run_id} looks its embeddings up by the recordings' names, so it has none of new recordings and "
+            "cannot be saved as a system."
+        )
     replay = reopen(record, data_root=data_root, plugin_path=plugin_path, progress=progress)
     fits = {machine: replay.fit(machine) for machine in machines}  # all there, before anything is written
     numbers = {place: number for number, place in enumerate(dict.fromkeys(fit.trained for fit in fits.values()))}
@@ -66,14 +73,15 @@ def save_system(
             shutil.copytree(place, extractor_folder(inside, number))
         for machine in machines:
             _write_training(inside, machine, replay)
+        parts = {kind: _part(component, copy_files(used[kind], inside)) for kind, component in components.items()}
         write_record(inside, record)
         write_system_file(inside, SystemFile(parts=parts, machines=_machines(fits, numbers)))  # type: ignore[arg-type]
     return folder
 
 
-def _part(component: Component) -> Part:
+def _part(component: Component, files: dict[str, str | list[str]]) -> Part:
     plugin = str(component.home.resolve()) if component.home is not None else None
-    return Part(identity=component.identity(), plugin=plugin)
+    return Part(identity=component.identity(), plugin=plugin, files=files)
 
 
 def _machines(fits: dict[str, KeptFit], numbers: dict[Path, int]) -> dict[str, Fit]:

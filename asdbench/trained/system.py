@@ -220,6 +220,6 @@ def load_system(folder: Path, *, plugin_path: Sequence[Path] = (), device: str |
     """
     content = read_system_file(folder)
     record = load_record(folder)
-    parts = found_again(record, content, plugin_path)
+    parts = found_again(folder, record, content, plugin_path)
     asked: Any = device or ("auto" if record.environment.device == "cuda" else "cpu")
     return TrainedSystem(folder, record, content, parts, resolve_device(asked))

@@ -3,7 +3,10 @@ import shutil
 
 import numpy as np
 import pytest
+import timm
+import torch
 from pydantic import TypeAdapter
+from safetensors.torch import save_file
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.datasets import TrainingClip, read_folder
@@ -77,6 +80,42 @@ def test_a_damaged_folder_is_told(message, trained_run, small_dataset, tmp_path)
     DAMAGES[message](folder)
     with pytest.raises(RequirementError, match=message):
         load_system(folder).score([next((small_dataset / "fan" / "test").iterdir())], "fan")
+
+
+def test_weights_travel_with_the_system(trained_run, small_dataset, tmp_path):
+    weights = tmp_path / "elsewhere" / "weights.safetensors"
+    weights.parent.mkdir()
+    torch.manual_seed(1)
+    save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), weights)
+    params = {"pretrained-timm.backbone": "test_resnet", "pretrained-timm.weights": str(weights)}
+    record = trained_run("pretrained-timm", "knn", params=params, out=tmp_path / "runs")
+    save_system(record, tmp_path / "system")
+    weights.unlink()
+    folder = (tmp_path / "system").rename(tmp_path / "carried")
+    clips = sorted((small_dataset / "fan" / "test").iterdir())
+    lines = (tmp_path / "runs" / record.run_id / "scores" / "anomaly_score_fan_section_00_test.csv").read_text().split()
+    of_run = {name: float(score) for name, score in (line.split(",") for line in lines)}
+    found = load_system(folder).score(clips, "fan").scores
+    assert np.allclose(found, [of_run[clip.name] for clip in clips], rtol=1e-5)
+    assert np.ptp(found) > 0
+    (copy,) = (folder / "files").rglob("weights.safetensors")
+    content = copy.read_bytes()
+    copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(RequirementError, match="whose content is not that of the run"):
+        load_system(folder)
+    copy.unlink()
+    with pytest.raises(RequirementError, match="lacks files/"):
+        load_system(folder)
+
+
+def test_embeddings_from_elsewhere_are_no_system(trained_run, small_dataset, tmp_path):
+    clips = sorted(path.relative_to(small_dataset) for path in small_dataset.rglob("*.wav"))
+    rows = np.random.default_rng(0).normal(size=(len(clips), 3))
+    np.savez(tmp_path / "rows.npz", **{str(clip): row for clip, row in zip(clips, rows, strict=True)})
+    record = trained_run("precomputed", "knn", params={"frontend.file": str(tmp_path / "rows.npz")})
+    with pytest.raises(RequirementError, match="cannot be saved as a system"):
+        save_system(record, tmp_path / "system")
+    assert not (tmp_path / "system").exists()
 
 
 def test_code_of_third_parties_is_named_by_the_user_and_has_to_be_the_same(trained_run, small_dataset, tmp_path):
