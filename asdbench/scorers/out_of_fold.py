@@ -8,30 +8,42 @@ from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
 
 FOLDS = 5
+Fitted = Callable[[Embeddings, Sequence[TrainingClip]], Scorer]
 
 
-def out_of_fold(
-    rows: Embeddings,
-    clips: Sequence[TrainingClip],
-    fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
-) -> Scores:
+def out_of_fold(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted) -> Scores:
     """Score every training clip by a scorer that has not seen it.
 
     In-sample scores flatter the training clips (a Mahalanobis distance with as many clips as dimensions is the same
-    for all of them), and a threshold from them calls every test clip anomalous. Folds are spread over the domains.
-    With fewer than two clips a fold, or where the scorer cannot be fitted to four folds, the scores are in-sample.
+    for all of them), and a threshold from them calls every test clip anomalous. With fewer than two clips a fold, or
+    where the scorer cannot be fitted to four folds, the scores are in-sample.
+    """
+    if len(clips) >= 2 * FOLDS:
+        try:
+            return held_out(rows, clips, fitted, FOLDS)
+        except ScorerError:  # four folds are too few for it where all five were enough
+            pass
+    return fitted(rows, clips).score(rows)
+
+
+def held_out(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, folds: int) -> Scores:
+    """Score the clips of each fold by a scorer that is fitted to the others.
+
+    Args:
+        rows: embeddings (n, dim).
+        clips: what is known of them.
+        fitted: gives a scorer fitted to some of the rows and their clips.
+        folds: spread over the domains; n of them leave out one clip at a time.
+
+    Raises:
+        ScorerError: the scorer cannot be fitted to what is left.
     """
     order = sorted(range(len(clips)), key=lambda index: (clips[index].domain or "", index))
     fold = np.empty(len(clips), int)
-    fold[order] = np.arange(len(clips)) % min(FOLDS, len(clips))
-    if len(clips) < 2 * FOLDS:
-        return fitted(rows, clips).score(rows)
+    fold[order] = np.arange(len(clips)) % folds
     scores = np.empty(len(clips), np.float64)
-    for number in range(FOLDS):
+    for number in range(folds):
         seen = fold != number
-        try:
-            scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
-        except ScorerError:  # four folds are too few for it where all five were enough
-            return fitted(rows, clips).score(rows)
+        scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
         scores[~seen] = scorer.score(rows[~seen])
     return scores

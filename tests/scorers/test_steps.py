@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 
 import asdbench
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import ScorerError
+from asdbench.scorers.out_of_fold import out_of_fold
 
 RANDOM = np.random.default_rng(0)
 MIXED = RANDOM.standard_normal((6, 6)) * np.array([5, 3, 2, 1, 0.5, 0.2])[:, None]
@@ -87,6 +89,61 @@ def test_a_domain_with_too_few_clips_is_left_out_and_noted():
     assert any("target domain is left out" in note for note in scorer.notes)
     with pytest.raises(ScorerError, match="by-domain could fit no domain"):
         asdbench.build("by-domain+knn", kind="scorers").fit(TRAIN[:4], clips_of(["source"] * 2 + ["target"] * 2))
+
+
+def distances_unseen(rows, groups):
+    """Of each row by Ledoit and Wolf's covariance of the rows of other groups."""
+    found = np.empty(len(rows))
+    for group in set(groups):
+        inside = np.array(groups) == group
+        found[inside] = np.sqrt(LedoitWolf().fit(rows[~inside]).mahalanobis(rows[inside]))
+    return found
+
+
+@pytest.mark.parametrize("targets", [10, 8, 3])
+def test_units_are_scores_of_clips_that_were_not_seen(targets):
+    """Of five folds; of one clip at a time where there are fewer than two a fold."""
+    rows = RANDOM.standard_normal((30 + targets, 20)).astype(np.float32)
+    test = RANDOM.standard_normal((9, 20)).astype(np.float32)
+    expected = []
+    for own in (rows[:30].astype(float), rows[30:].astype(float)):
+        groups = np.arange(len(own)) % (5 if len(own) >= 10 else len(own))
+        unseen = distances_unseen(own, groups)
+        score = np.sqrt(LedoitWolf().fit(own).mahalanobis(test.astype(float)))
+        expected.append((score - unseen.mean()) / unseen.std())
+    clips = clips_of(["source"] * 30 + ["target"] * targets)
+    np.testing.assert_allclose(
+        scores("by-domain+mahalanobis-lw", rows, test, clips), np.min(expected, axis=0), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["mahalanobis-lw", "mahalanobis-ml", "gmm", "residual-subspace", "whiten+knn"])
+def test_ten_target_clips_give_training_scores_like_those_of_new_clips(name):
+    """Folds hold eight of them: units from eight clips' in-sample scores would be of another kind altogether."""
+    random = np.random.default_rng(1)
+
+    def drawn():
+        return np.concatenate(
+            [random.standard_normal((90, 30)), 1.5 * random.standard_normal((10, 30)) + 1], dtype=np.float32
+        )
+
+    def fitted(rows, clips):
+        scorer = asdbench.build(f"by-domain+{name}", kind="scorers")
+        scorer.fit(rows, clips)
+        return scorer
+
+    rows, clips = drawn(), clips_of(["source"] * 90 + ["target"] * 10)
+    own, fresh = out_of_fold(rows, clips, fitted), fitted(rows, clips).score(drawn())
+    assert 0.35 < np.mean(own[:, None] < fresh) < 0.65
+    assert np.ptp(own) < 3 * np.ptp(fresh)
+
+
+def test_scores_that_differ_by_rounding_only_are_no_unit():
+    rows = RANDOM.standard_normal((22, 30)).astype(np.float32)
+    scorer = asdbench.build("by-domain+mahalanobis-ml", kind="scorers")
+    scorer.fit(rows, clips_of(["source"] * 20 + ["target"] * 2))
+    assert any("units of the target domain are scores of clips that the scorer has seen" in one for one in scorer.notes)
+    assert any("target domain is left out" in note and "all the same" in note for note in scorer.notes)
 
 
 def test_seed_reaches_the_scorer_and_its_notes_come_out():

@@ -6,17 +6,20 @@ import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
-from asdbench.scorers.out_of_fold import out_of_fold
+from asdbench.scorers.out_of_fold import FOLDS, held_out
 from asdbench.scorers.steps.base import Make, Step
+
+SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (embeddings are single precision)
 
 
 class ByDomain(Step):
     """Fits a scorer to each domain and takes the smaller score, each in units of its own domain's training scores.
 
     ``min_d (score_d(x) - mean_d) / deviation_d``, with mean and deviation of the scores that training clips of domain
-    d have under scorers which have not seen them. Without the units the domain with fewer clips, whose scores are
-    larger, would never be the nearer one (Wilkinghoff et al., 2025). Where a scorer cannot be fitted to a domain, it is
-    left out, and noted.
+    d have under scorers which have not seen them: the scorer's own training scores where it has such, else those of
+    five folds, or of leaving out one clip at a time where there are fewer than ten. Without the units the domain with
+    fewer clips, whose scores are larger, would never be the nearer one (Wilkinghoff et al., 2025). Where a scorer
+    cannot be fitted to a domain, or scores all of it alike, the domain is left out, and noted.
 
     Args:
         standardise: whether scores are brought to these units; otherwise the smaller one is taken as it is.
@@ -52,7 +55,7 @@ class OfDomains(Scorer):
             rows, known = embeddings[own], [clips[place] for place in own]
             try:
                 scorer = self._one(rows, known)
-                mean, deviation = self._units(scorer, rows, known)
+                mean, deviation = self._units(name, scorer, rows, known)
             except ScorerError as error:
                 self.notes.append(f"the {name or 'only'} domain is left out by by-domain: {error}")
                 refused = error
@@ -68,15 +71,25 @@ class OfDomains(Scorer):
         scorer.fit(rows, clips)
         return scorer
 
-    def _units(self, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> tuple[float, float]:
+    def _units(self, name: str, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> tuple[float, float]:
         if not self._standardise:
             return 0.0, 1.0
         known = scorer.training_scores()
-        scores = out_of_fold(rows, clips, self._one) if known is None else known
+        scores = self._held_out(name, scorer, rows, clips) if known is None else known
         deviation = float(np.std(scores))
-        if not deviation > 0.0:
+        if not deviation > SPREAD * float(np.abs(scores).max()):
             raise ScorerError(f"the scores of its {len(rows)} training clips are all the same.")
         return float(np.mean(scores)), deviation
+
+    def _held_out(self, name: str, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scores:
+        """Never in-sample when it can be helped: few clips in many dimensions are all as far from their own centre."""
+        try:
+            return held_out(rows, clips, self._one, FOLDS if len(clips) >= 2 * FOLDS else len(clips))
+        except ScorerError as error:
+            self.notes.append(
+                f"the units of the {name or 'only'} domain are scores of clips that the scorer has seen: {error}"
+            )
+            return scorer.score(rows)
 
     def score(self, embeddings: Embeddings) -> Scores:
         """The smallest over the domains, float64 (n,)."""
