@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import Embeddings, Scorer, Scores, require_clips
 
+SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (members' scores are single precision)
 COMBINE: dict[str, Callable[[Any], Scores]] = {
     "mean": lambda scores: np.mean(scores, axis=1),
     "minimum": lambda scores: np.min(scores, axis=1),
@@ -20,8 +21,9 @@ class Ensemble(Scorer):
     """Combines the scores of an ensemble's members, each normalised by its own training scores.
 
     "z-score" takes off the mean of the training scores and divides by their deviation; "rank" takes the part of the
-    training scores that lie below (half of those that are equal); "none" leaves scores as they are. The training
-    scores are those of clips that a member's scorer had not seen.
+    training scores that lie below (half of those that are equal), and goes on above the largest by less than one
+    rank; "none" leaves scores as they are. But for "none" a member's unit does not matter. The training scores are
+    those of clips that a member's scorer had not seen.
 
     Args:
         normalise: "z-score", "rank" or "none".
@@ -42,7 +44,7 @@ class Ensemble(Scorer):
         """
         require_clips("ensemble", len(embeddings), 2)
         self._training = np.asarray(embeddings, np.float64)
-        same = [str(column + 1) for column in np.flatnonzero(np.ptp(self._training, axis=0) == 0.0)]
+        same = [str(column + 1) for column in np.flatnonzero(_deviations(self._training) == 0.0)]
         if same and self._normalise == "z-score":
             self.notes.append(
                 f"member {', '.join(same)}: its training scores are all the same; only their mean is taken off"
@@ -54,7 +56,7 @@ class Ensemble(Scorer):
 
     def _combined(self, scores: Scores) -> Scores:
         if self._normalise == "z-score":
-            deviation = self._training.std(axis=0)
+            deviation = _deviations(self._training)
             scores = (scores - self._training.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)
         elif self._normalise == "rank":
             scores = np.stack([_part_below(*pair) for pair in zip(scores.T, self._training.T, strict=True)], axis=1)
@@ -65,9 +67,15 @@ class Ensemble(Scorer):
         return self._combined(self._training)
 
 
+def _deviations(training: Scores) -> Scores:
+    """Deviation of each column, (members,); 0 where it is rounding only."""
+    found: Scores = training.std(axis=0)
+    return np.where(found > SPREAD * np.abs(training).max(axis=0), found, 0.0)
+
+
 def _part_below(scores: Scores, training: Scores) -> Scores:
-    """Part of the training scores below each score; beyond them it goes on with the distance, so that no two tie."""
+    """Part of the training scores below each score; above them it goes on with the distance, so that no two tie."""
     both = rankdata(np.concatenate([training, scores]))[len(training) :] - rankdata(scores)
-    beyond = np.maximum(scores - training.max(), 0.0)
+    beyond = np.maximum(scores - training.max(), 0.0) / (float(training.std()) or 1.0)
     part: Scores = both / len(training) + beyond / (1.0 + beyond) / len(training)
     return part

@@ -42,6 +42,15 @@ def test_ranks_tell_scores_beyond_all_training_scores_apart():
     assert (np.diff(found) > 0).all()
 
 
+def test_the_unit_of_a_member_does_not_matter_to_ranks():
+    beyond = (TRAIN.max(axis=0) + np.array([[1, 30, 1], [2, 1, 500], [3, 2, 9]])).astype(np.float32)
+    found, _ = scores(TRAIN, beyond, normalise="rank")
+    moved, _ = scores(*(np.float32([1, 64, 1 / 64]) * rows for rows in (TRAIN, beyond)), normalise="rank")
+    np.testing.assert_allclose(moved, found, rtol=1e-6)
+    assert (found > 1).all()
+    assert (found < 1 + 1 / len(TRAIN)).all()
+
+
 def test_training_scores_are_combined_in_the_same_way():
     found, scorer = scores(TRAIN, TRAIN, combine="maximum")
     np.testing.assert_array_equal(scorer.training_scores(), found)
@@ -53,3 +62,12 @@ def test_a_member_whose_training_scores_are_all_the_same_is_noted():
     found, scorer = scores(train, TEST)
     assert np.isfinite(found).all()
     assert "member 2" in scorer.notes[0]
+
+
+def test_training_scores_that_differ_by_rounding_only_have_no_deviation():
+    train = TRAIN.copy()
+    train[:, 1] = np.float32(7)
+    train[::2, 1] = np.nextafter(np.float32(7), np.float32(8))
+    found, scorer = scores(train, TEST)
+    assert "member 2" in scorer.notes[0]
+    np.testing.assert_allclose(found, scores(np.where([0, 1, 0], np.float32(7), train), TEST)[0], atol=1e-5)
