@@ -17,7 +17,7 @@ from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
 from asdbench.extractors.classification.margin_losses import margin_loss
-from asdbench.extractors.classification.mixing import exchange_features, mixup
+from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
 from asdbench.extractors.classification.pseudo_labels import labelled
 from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.training import Recipe, reproducible, train
@@ -34,9 +34,12 @@ class Embedder(nn.Module):
         self.branches = nn.ModuleList(branches)
         self._by_branch = by_branch
 
-    def parts(self, waveforms: Tensor) -> list[Tensor]:
-        """(batch, samples) -> a (batch, dim) of each branch."""
-        return [branch(waveforms) for branch in self.branches]
+    def parts(self, waveforms: Tensor, exchange: StatisticsExchange | None = None) -> list[Tensor]:
+        """(batch, samples) -> a (batch, dim) of each branch; spectrograms, if any, have their statistics exchanged."""
+        return [
+            branch(waveforms, exchange) if isinstance(branch, SpectrogramBranch) else branch(waveforms)
+            for branch in self.branches
+        ]
 
     def joined(self, parts: Sequence[Tensor]) -> Tensor:
         """(batch, dim x branches) of length one; each branch of the same length, or as long as it is."""
@@ -45,7 +48,7 @@ class Embedder(nn.Module):
 
 
 class Classifier(nn.Module):
-    """What is trained: the branches, and the centres of the loss and of feature exchange where those are."""
+    """What is trained: the branches, and the centres of the loss and of the exchanges' classes where those are."""
 
     def __init__(self, embedder: Embedder, loss: nn.Module, exchanged: nn.Module | None) -> None:
         super().__init__()
@@ -61,7 +64,8 @@ class AttributeClassifier(Extractor):
     length, or to ``crop_s``. Embeddings are of whole clips and have length one.
 
     Raises:
-        UsageError: a branch that there is none of, or a subspace as large as the embedding.
+        UsageError: a branch that there is none of, a subspace as large as the embedding, or an exchange of the
+            statistics of spectrograms where no branch reads one.
     """
 
     embeds_in_training = True
@@ -84,6 +88,8 @@ class AttributeClassifier(Extractor):
         trainable_centres: bool,
         mixup: float,
         featex: float,
+        statex: float,
+        statex_over: str,
         pseudo_classes: int,
         crop_s: float,
         batch_size: int,
@@ -97,6 +103,11 @@ class AttributeClassifier(Extractor):
             raise UsageError(
                 f"attribute-classifier.subspace_dim: for adaproj it must lie below the embedding's {width} dimensions, "
                 f"and it is {subspace_dim}: each class's subspace would be everything."
+            )
+        if statex and set(branches) == {"spectrum"}:
+            raise UsageError(
+                "attribute-classifier.statex exchanges statistics of spectrograms, and the only branch is 'spectrum'. "
+                "Add a spectrogram: -p attribute-classifier.branches=stft-1024,spectrum"
             )
         self._dim = dim
         self._reading = (min_hz, remove_mean, squeeze)
@@ -112,6 +123,8 @@ class AttributeClassifier(Extractor):
         self._trainable = trainable_centres
         self._mixup = mixup
         self._featex = featex
+        self._statex = statex
+        self._statex_axis = 1 if statex_over == "time" else 2
         self._pseudo_classes = pseudo_classes
         self._crop_s = crop_s
         self._batch_size = batch_size
@@ -172,24 +185,30 @@ class AttributeClassifier(Extractor):
         return Embedder(branches, self._by_branch)
 
     def _losses(self, classes: int) -> tuple[nn.Module, nn.Module | None]:
-        """The loss, and that of exchanged features, whose centres are trained always."""
+        """The loss, and that of what is exchanged, whose centres are trained always."""
         dim = self._dim * len(self._branches)
         loss = margin_loss(self._loss_name, dim, classes, trainable=self._trainable, **self._loss_params)  # type: ignore[arg-type]
-        if not self._featex:
+        more = classes * (3 if self._statex else 1) * (len(self._branches) + 1 if self._featex else 1)
+        if more == classes:
             return loss, None
-        more = classes * (len(self._branches) + 1)
         return loss, margin_loss(self._loss_name, dim, more, trainable=True, **self._loss_params)  # type: ignore[arg-type]
 
     def _loss(self, network: Classifier, batch: Batch) -> Tensor:
         waveforms, labels, generator = batch
         if self._mixup:
             waveforms, labels = mixup(waveforms, labels, self._mixup, generator)
+        exchange = None
+        if self._statex:
+            count, axis = len(waveforms), self._statex_axis
+            exchange = StatisticsExchange.drawn(count, self._statex, axis, generator, waveforms.device)
         embedder = network.embedder
-        parts = embedder.parts(waveforms)
+        parts = embedder.parts(waveforms, exchange)
         loss: Tensor = network.loss(embedder.joined(parts), labels)
         if network.exchanged is not None:
-            mixed, more = exchange_features(parts, labels, self._featex, generator)
-            loss = loss + network.exchanged(embedder.joined(mixed), more)
+            more = labels if exchange is None else exchange.labels(labels)
+            if self._featex:
+                parts, more = exchange_features(parts, more, self._featex, generator)
+            loss = loss + network.exchanged(embedder.joined(parts), more)
         return loss
 
     def _batches(

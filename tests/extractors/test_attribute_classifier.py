@@ -7,7 +7,10 @@ import torch
 
 import asdbench
 from asdbench.core.errors import TrainingError, UsageError
+from asdbench.extractors import attribute_classifier
+from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
 from asdbench.frontends.held import HeldFeatures
+from asdbench.registry import load_catalog
 
 QUICK = {"branches": ["stft-1024", "spectrum"], "epochs": 2, "crop_s": 0.25, "batch_size": 16, "dim": 16}
 
@@ -152,3 +155,65 @@ def test_fixed_centres_stay_and_trained_ones_move(table, context, monkeypatch):
     ((network, loss, exchanged),) = found
     assert torch.equal(network.loss.directions, loss)
     assert not torch.equal(network.exchanged.directions, exchanged)
+
+
+@pytest.mark.parametrize(("featex", "statex", "times"), [(0.0, 0.0, None), (0.5, 0.0, 3), (0.0, 0.5, 3), (0.5, 0.5, 9)])
+def test_the_loss_is_that_of_the_classes_and_that_of_the_exchanges(featex, statex, times):
+    """Wilkinghoff (2024), written out: mixed clips, exchanged statistics, both heads on what comes of them."""
+    extractor = asdbench.build("attribute-classifier", **{**QUICK, "featex": featex, "statex": statex, "mixup": 0.5})
+    extractor._facts = {"samples": 3000, "rate_hz": 16000.0}
+    torch.manual_seed(0)
+    network = attribute_classifier.Classifier(extractor._make(), *extractor._losses(4)).eval()
+    waveforms, labels = torch.randn(8, 3000), torch.eye(4).repeat(2, 1)
+    found = extractor._loss(network, (waveforms, labels, torch.Generator().manual_seed(5)))
+
+    generator = torch.Generator().manual_seed(5)
+    mixed, wanted = mixup(waveforms, labels, 0.5, generator)
+    exchange = StatisticsExchange.drawn(8, statex, 1, generator, mixed.device) if statex else None
+    spectrogram, spectrum = network.embedder.branches
+    parts = [spectrogram(mixed, exchange), spectrum(mixed)]
+    expected = network.loss(torch.cat(parts, 1), wanted)
+    assert network.loss.directions.shape[0] == 4
+    if times is None:
+        assert network.exchanged is None
+    else:
+        more = exchange.labels(wanted) if statex else wanted
+        if featex:
+            parts, more = exchange_features(parts, more, featex, generator)
+        assert network.exchanged.directions.shape[0] == more.shape[1] == 4 * times
+        assert network.exchanged.directions.requires_grad
+        expected = expected + network.exchanged(torch.cat(parts, 1), more)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+    found.backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad.abs().sum() > 0, name
+
+
+def test_training_with_exchanged_statistics_is_repeatable_and_another_one(table, make_context, tmp_path):
+    blind = make_context(frontend="waveform", training=False)
+    rows = []
+    of_frames = {"statex": 0.5, "statex_over": "frequency"}
+    for number, params in enumerate(({"statex": 0.5}, {"statex": 0.5}, of_frames, {})):
+        context = make_context(frontend="waveform", checkpoints=tmp_path / str(number))
+        extractor = fitted(table, context, branches=["stft-256"], epochs=1, **params)
+        rows.append(extractor.embed(table.blind_view(), blind))
+    assert np.array_equal(rows[0], rows[1])
+    for one, other in ((0, 2), (0, 3), (2, 3)):
+        assert not np.allclose(rows[one], rows[other])
+
+
+def test_no_exchange_of_statistics_keeps_the_identity():
+    """Records and caches of before hold neither parameter."""
+    catalog = load_catalog()
+    plain, off, on = (
+        catalog.component("extractors", "attribute-classifier", {"statex": value}).identity()
+        for value in (0.0, "0", 0.5)
+    )
+    assert plain == off
+    assert not {"statex", "statex_over"} & set(plain["params"])
+    assert on["params"]["statex"] == 0.5
+
+
+def test_statistics_of_spectrograms_need_a_spectrogram():
+    with pytest.raises(UsageError, match=r"attribute-classifier\.branches=stft-1024,spectrum"):
+        asdbench.build("attribute-classifier", **{**QUICK, "branches": ["spectrum"]}, statex=0.5)

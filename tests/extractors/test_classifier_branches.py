@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from asdbench.core.errors import UsageError
 from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
+from asdbench.extractors.classification.mixing import StatisticsExchange
 
 RATE = 16000
 
@@ -53,6 +54,30 @@ def test_a_gradient_reaches_every_weight():
         branch(clips(6)).square().sum().backward()
         for name, weight in branch.named_parameters():
             assert weight.grad.abs().sum() > 0, name
+
+
+EXCHANGE = StatisticsExchange(torch.tensor([1, 2, 0]), torch.tensor([True, False, True]), 1)
+
+
+def test_statistics_are_exchanged_before_the_mean_is_taken_off():
+    """Of each bin the partner's deviation is left: its mean goes with the clip's own."""
+    whole, less = (SpectrogramBranch(256, RATE, 200.0, off, False, 8) for off in (False, True))
+    loud = clips() * torch.tensor([1.0, 2.0, 3.0])[:, None]
+    magnitudes, exchanged = whole.spectrogram(loud), whole.spectrogram(loud, EXCHANGE)
+    for row, partner in ((0, 1), (1, 1), (2, 0)):
+        for statistic in (torch.mean, torch.std):
+            expected = statistic(magnitudes[partner], 0)
+            assert torch.allclose(statistic(exchanged[row], 0), expected, rtol=1e-3)
+    assert torch.equal(less.spectrogram(loud, EXCHANGE), exchanged - exchanged.mean(1, keepdim=True))
+
+
+def test_a_gradient_reaches_every_weight_through_exchanged_statistics():
+    branch = SpectrogramBranch(256, RATE, 200.0, True, False, 8)
+    rows, plain = branch(clips(), EXCHANGE), branch(clips())
+    assert not torch.allclose(rows, plain)
+    rows.square().sum().backward()
+    for name, weight in branch.named_parameters():
+        assert weight.grad.abs().sum() > 0, name
 
 
 @pytest.mark.parametrize("names", [["stft"], ["stft-12"], ["stft-1024", "stft-1024"], [], ["mel"]])

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from asdbench.extractors.classification.mixing import exchange_features, mixup
+from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
 
 
 def seeded(seed=0):
@@ -67,3 +68,58 @@ def test_the_generator_decides():
     first, again, other = (mixup(clips, torch.eye(8), 0.5, seeded(seed))[0] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def moments(values, axis):
+    """Mean and deviation by numpy, in double precision."""
+    return values.double().numpy().mean(axis), values.double().numpy().std(axis)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_clip_takes_the_statistics_of_its_partner_and_keeps_its_shape(axis):
+    """Chen et al. (2023): (x - mean) / deviation x deviation' + mean', along time or along frequency."""
+    values = torch.rand(10, 30, 7, generator=seeded(1)) * torch.arange(1.0, 11.0)[:, None, None]
+    exchange = StatisticsExchange.drawn(10, 0.5, axis, seeded(2), values.device)
+    assert 2 <= int(exchange.exchanged.sum()) <= 8
+    assert sorted(exchange.partner.tolist()) == list(range(10))
+    results = exchange.spectrograms(values)
+    for row, partner in enumerate(exchange.partner.tolist()):
+        if not exchange.exchanged[row]:
+            assert torch.equal(results[row], values[row])
+            continue
+        for one, other in zip(moments(results[row], axis - 1), moments(values[partner], axis - 1), strict=True):
+            assert one == pytest.approx(other, rel=1e-4)
+        mean, deviation = moments(values[row], axis - 1)
+        new_mean, new_deviation = moments(results[row], axis - 1)
+        shape = (values[row].numpy() - np.expand_dims(mean, axis - 1)) / np.expand_dims(deviation, axis - 1)
+        new = (results[row].numpy() - np.expand_dims(new_mean, axis - 1)) / np.expand_dims(new_deviation, axis - 1)
+        assert new == pytest.approx(shape, abs=1e-3)
+
+
+def test_a_silent_bin_takes_the_mean_alone():
+    values = torch.rand(2, 20, 3, generator=seeded())
+    values[0, :, 1] = 0.0
+    exchange = StatisticsExchange(torch.tensor([1, 0]), torch.tensor([True, True]), 1)
+    results = exchange.spectrograms(values)
+    assert results[0, :, 1] == pytest.approx(values[1, :, 1].mean().expand(20))
+    assert torch.equal(results[1, :, 1], torch.zeros(20))
+
+
+def test_the_labels_of_exchanged_statistics_and_of_both_exchanges():
+    """Wilkinghoff (2024): [y, 0, 0] or [0, y / 2, y' / 2]; feature exchange then makes nine times the classes of it."""
+    labels = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
+    exchange = StatisticsExchange(torch.tensor([1, 0]), torch.tensor([True, False]), 1)
+    more = exchange.labels(labels)
+    assert more.tolist() == [[0, 0, 0.5, 0, 0.125, 0.375], [0.25, 0.75, 0, 0, 0, 0]]
+    rows = [torch.arange(2.0)[:, None]] * 2
+    mixed, both = exchange_features(rows, more, 1.0, seeded())
+    partner = mixed[1][:, 0].long()
+    assert both.tolist() == torch.cat([torch.zeros(2, 6), more / 2, more[partner] / 2], 1).tolist()
+    assert both.shape == (2, 9 * 2)
+
+
+def test_statistics_are_exchanged_with_the_probability_asked_for():
+    drawn = StatisticsExchange.drawn(4000, 0.2, 1, seeded(), torch.device("cpu"))
+    assert drawn.exchanged.float().mean() == pytest.approx(0.2, abs=0.03)
+    assert not StatisticsExchange.drawn(50, 0.0, 1, seeded(), torch.device("cpu")).exchanged.any()
+    assert StatisticsExchange.drawn(50, 1.0, 1, seeded(), torch.device("cpu")).exchanged.all()

@@ -14,6 +14,7 @@ from torch.nn.functional import max_pool2d, relu
 
 from asdbench.core.errors import UsageError
 from asdbench.extractors.classification.layers import Normalise, ReluConv
+from asdbench.extractors.classification.mixing import StatisticsExchange
 from asdbench.extractors.classification.stem import Stem
 
 STAGES = ((16, 1), (32, 2), (64, 2), (128, 2))  # channels and stride of each pair of residual blocks
@@ -92,18 +93,23 @@ class SpectrogramBranch(nn.Module):
         self.normalise = Normalise(before * left)
         self.dense = nn.Linear(before * left, dim, bias=False)
 
-    def spectrogram(self, waveforms: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, frames, bins), magnitudes; a clip shorter than a window is repeated."""
+    def spectrogram(self, waveforms: Tensor, exchange: StatisticsExchange | None = None) -> Tensor:
+        """(batch, samples) -> (batch, frames, bins), magnitudes; a clip shorter than a window is repeated.
+
+        Statistics are exchanged before the mean is taken off.
+        """
         if waveforms.shape[1] < self._n_fft:
             waveforms = waveforms.repeat(1, -(-self._n_fft // waveforms.shape[1]))[:, : self._n_fft]
         frames = waveforms.unfold(1, self._n_fft, self._n_fft // 2) * self.window
         magnitudes: Tensor = torch.fft.rfft(frames)[..., self._lowest :].abs()
+        if exchange is not None:
+            magnitudes = exchange.spectrograms(magnitudes)
         return magnitudes - magnitudes.mean(1, keepdim=True) if self._remove_mean else magnitudes
 
-    def forward(self, waveforms: Tensor) -> Tensor:
+    def forward(self, waveforms: Tensor, exchange: StatisticsExchange | None = None) -> Tensor:
         """(batch, samples) -> (batch, dim)."""
         with torch.no_grad(), torch.autocast(waveforms.device.type, enabled=False):
-            images = self.spectrogram(waveforms)
+            images = self.spectrogram(waveforms, exchange)
             images = self.bins(images.permute(0, 2, 1)[..., None])[..., 0].permute(0, 2, 1).contiguous()
         values = self.blocks(self.stem(images)).amax(2)
         rows: Tensor = self.dense(self.normalise(values.flatten(1)[..., None, None])[..., 0, 0])

@@ -1,4 +1,6 @@
-"""Mixup of waveforms, and feature exchange between the branches' embeddings; both change the labels alike."""
+"""Mixup of waveforms, exchange of spectrograms' statistics and of branches' embeddings; all change the labels alike."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,6 +21,46 @@ def mixup(waveforms: Tensor, labels: Tensor, probability: float, generator: torc
     own = torch.where(kept, torch.ones(()), own).to(waveforms.device)
     partner = partner.to(waveforms.device)
     return torch.lerp(waveforms[partner], waveforms, own), torch.lerp(labels[partner], labels, own)
+
+
+@dataclass(frozen=True)
+class StatisticsExchange:
+    """StatEx (Chen et al., 2023) with the labels of Wilkinghoff (2024): who takes whose mean and deviation.
+
+    Attributes:
+        partner: (batch,), the clip whose statistics a clip would take.
+        exchanged: (batch,), whether it does.
+        axis: of (batch, frames, bins) along which statistics are taken: 1, over time, one of each bin; 2, over
+            frequency, one of each frame.
+    """
+
+    partner: Tensor
+    exchanged: Tensor
+    axis: int
+
+    @classmethod
+    def drawn(
+        cls, count: int, probability: float, axis: int, generator: torch.Generator, device: torch.device
+    ) -> "StatisticsExchange":
+        """Each of ``count`` clips exchanges with this probability; the generator, on the CPU, decides everything."""
+        exchanged = torch.rand(count, generator=generator) < probability
+        return cls(torch.randperm(count, generator=generator).to(device), exchanged.to(device), axis)
+
+    def spectrograms(self, values: Tensor) -> Tensor:
+        """(batch, frames, bins) -> the same shape: (x - mean) / deviation x deviation' + mean', where exchanged."""
+        mean = values.mean(self.axis, keepdim=True)
+        centred = values - mean
+        deviation = centred.square().mean(self.axis, keepdim=True).sqrt()
+        # a bin that never changes has nothing to stretch, and 0 / 0 would be no number
+        exchanged = centred * (deviation[self.partner] / deviation.clamp_min(1e-16)) + mean[self.partner]
+        return torch.where(self.exchanged[:, None, None], exchanged, values)
+
+    def labels(self, labels: Tensor) -> Tensor:
+        """(batch, classes) -> (batch, 3 x classes): [y, 0, 0] of an untouched clip, [0, y / 2, y' / 2] of another."""
+        exchanged = self.exchanged[:, None]
+        parts = [torch.where(exchanged, 0.0, labels)]
+        parts += [torch.where(exchanged, part / 2, 0.0) for part in (labels, labels[self.partner])]
+        return torch.cat(parts, dim=1)
 
 
 def exchange_features(
