@@ -84,7 +84,7 @@ def criterion(
             scorer knows what belongs together, and nothing of what the embedding hears.
 
     Raises:
-        SelectionError: fewer than two clips a fold, or no outliers.
+        SelectionError: fewer than two clips a fold, no outliers, or scores that are not finite.
         AsdbenchError: the scorer cannot be fitted to four folds.
     """
     return judge(rows, clips, fitted, outliers).merit
@@ -167,5 +167,8 @@ def mixed(rows: Embeddings) -> Outliers:
 def _area(normal: NDArray[np.float64], anomalous: NDArray[np.float64], max_fpr: float | None = None) -> float:
     from sklearn.metrics import roc_auc_score
 
-    labels = np.repeat([0, 1], [len(normal), len(anomalous)])
-    return float(roc_auc_score(labels, np.concatenate([normal, anomalous]), max_fpr=max_fpr))
+    scores = np.concatenate([normal, anomalous])
+    bad = int(np.sum(~np.isfinite(scores)))
+    if bad:
+        raise SelectionError(f"{bad} of {len(scores)} scores of held-out and pasted clips are not finite.")
+    return float(roc_auc_score(np.repeat([0, 1], [len(normal), len(anomalous)]), scores, max_fpr=max_fpr))

@@ -11,7 +11,7 @@ from asdbench.core.digests import derive_seed
 from asdbench.datasets.clips import TrainingClip
 from asdbench.frontends.base import Frontend
 from asdbench.frontends.threads import one_thread
-from asdbench.selection.criterion import require_enough
+from asdbench.selection.criterion import folds, require_enough
 from asdbench.selection.cut_paste import Waveform, cut_paste
 
 OUTLIERS = 200
@@ -24,12 +24,23 @@ class Waveforms(Protocol):
         """Float32 (samples,)."""
 
 
+def hosts(clips: Sequence[TrainingClip]) -> list[int]:
+    """Place of the clip that each outlier is made of, spread evenly over the clips.
+
+    With more clips than outliers, evenly over the folds of the criterion too: every fifth of a thousand clips may be
+    those of one fold, and the other folds without outliers.
+    """
+    count = len(clips)
+    order = np.arange(count) if count <= OUTLIERS else np.argsort(folds(clips), kind="stable")
+    return [int(place) for place in order[np.arange(OUTLIERS) * count // OUTLIERS]]
+
+
 def outlier_features(
     clips: Sequence[TrainingClip], waveforms: Waveforms, frontend: Frontend, seed: int, jobs: int
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Training clips with a patch of another of them pasted in, as a front end hears them.
 
-    200 outliers, spread evenly over the clips. They depend on the seed and on the clips, not on the number of jobs.
+    200 outliers, spread evenly over the clips (``hosts``). They depend on the seed and on the clips, not on the number of jobs.
     An extractor embeds them like any features (``HeldFeatures``); the embeddings are ``Outliers`` for ``criterion``.
 
     Args:
@@ -49,8 +60,10 @@ def outlier_features(
 
     require_enough(clips)
 
+    made_of = hosts(clips)
+
     def make(number: int) -> tuple[int, NDArray[np.float32]]:
-        host = number * len(clips) // OUTLIERS
+        host = made_of[number]
         drawn = np.random.default_rng(derive_seed(seed, "cut and paste", clips[host].key, number))
         donor = (host + int(drawn.integers(1, len(clips)))) % len(clips)
         pasted = cut_paste(waveforms[clips[host].key], waveforms[clips[donor].key], drawn)

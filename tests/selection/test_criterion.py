@@ -167,3 +167,6 @@ def test_too_little_to_choose_by_is_said():
     rows, clips = made(12, 0)
     with pytest.raises(SelectionError, match="No outliers are made of the 3 clips of fold 1"):
         criterion(rows, clips, distance, Outliers(rows[:1], np.array([3])))
+    rows, clips = made(20, 5)
+    with pytest.raises(SelectionError, match="scores of held-out and pasted clips are not finite"):
+        criterion(rows, clips, lambda some, of: Distance(some.mean(axis=0), lambda scores: scores * np.nan))

@@ -4,6 +4,8 @@ from scipy.signal import stft
 
 from asdbench.datasets import TrainingClip
 from asdbench.selection import cut_paste, outlier_features
+from asdbench.selection.criterion import folds
+from asdbench.selection.pasted import hosts
 
 RATE = 16000
 
@@ -67,3 +69,18 @@ def test_outliers_are_spread_over_the_clips_and_the_same_for_any_number_of_jobs(
     assert all(np.array_equal(first[1], second[1]) for first, second in zip(one, two, strict=True))
     assert not any(np.array_equal(first[1], second[1]) for first, second in zip(one, other, strict=True))
     assert len({features.tobytes() for _, features in one}) == 200
+
+
+@pytest.mark.parametrize("count", [40, 200, 201, 250, 500, 990, 1000, 1500])
+def test_every_fold_has_its_share_of_outliers(count):
+    clips = [
+        TrainingClip(f"{place:04d}", "fan", "00", "source" if place < count - 10 else "target", ())
+        for place in range(count)
+    ]
+    made_of = np.array(hosts(clips))
+    assert len(made_of) == 200
+    assert np.bincount(folds(clips)[made_of], minlength=5).min() >= 38
+    times = np.bincount(made_of, minlength=count)
+    assert times.max() - times.min() <= 1, "no clip much oftener than another"
+    if count <= 200:
+        assert made_of.tolist() == sorted(made_of.tolist())
