@@ -40,8 +40,9 @@ def outlier_features(
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Training clips with a patch of another of them pasted in, as a front end hears them.
 
-    200 outliers, spread evenly over the clips (``hosts``). They depend on the seed and on the clips, not on the number of jobs.
-    An extractor embeds them like any features (``HeldFeatures``); the embeddings are ``Outliers`` for ``criterion``.
+    200 outliers, spread evenly over the clips (``hosts``). They depend on the seed and on the clips, not on the
+    number of jobs. An extractor embeds them like any features (``HeldFeatures``); the embeddings are ``Outliers`` for
+    ``criterion``.
 
     Args:
         clips: of one machine type and section.
