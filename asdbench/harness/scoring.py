@@ -1,6 +1,6 @@
 """Stage: fit the scorer on training embeddings, score test embeddings, set thresholds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -83,8 +83,7 @@ def _scored(
         fitted = partial(fitted_scorer, component, seed, machine, section)
         scorer = fitted(train_rows, training)
         scores = checked(scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component)
-        known = scorer.training_scores()
-        training_scores = known if known is not None else out_of_fold(train_rows, training, fitted)
+        training_scores = scores_of_training(scorer, train_rows, training, fitted)
         threshold = fit_threshold(training_scores)
         outcomes[section] = SectionOutcome(
             clips=test,
@@ -117,6 +116,24 @@ def fitted_scorer(
     scorer.seed = derive_seed(seed, "scorer", *names)
     scorer.fit(rows, clips)
     return scorer
+
+
+def scores_of_training(
+    scorer: Scorer,
+    rows: Embeddings,
+    clips: Sequence[TrainingClip],
+    fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
+) -> Scores:
+    """Scores of training clips, by scorers that have not seen them where that can be had, float64 (n,).
+
+    Args:
+        scorer: fitted to ``rows`` and ``clips``; where it knows such scores, these are taken.
+        rows: embeddings (n, dim).
+        clips: what is known of them.
+        fitted: fits the same scorer to some of them.
+    """
+    known = scorer.training_scores()
+    return known if known is not None else out_of_fold(rows, clips, fitted)
 
 
 def checked(scores: Scores, clips: int, component: Component) -> Scores:

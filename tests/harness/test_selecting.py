@@ -78,12 +78,29 @@ def test_no_label_is_looked_at(cli, many_clips, tmp_path):
     assert before["score"] != after["score"]
 
 
+def test_an_ensemble_is_judged_by_members_that_have_not_seen_the_clips(cli, many_clips, tmp_path):
+    """The smaller of a score and one by chance far above it is the score, so both have the same merit."""
+    words = ("--extractor", "raw-mel:mahalanobis-lw,raw-mel:random", "--scorer", "ensemble", "--machine", "fan")
+    far = ("-p", "ensemble.normalise=none", "-p", "ensemble.combine=minimum")
+    [choice], records = chosen(cli, "--dataset", str(many_clips), *words, *far, "--out", tmp_path)
+    merit = {
+        (record.extractor.name, record.scorer.name): choice["merits"][run]["fan"] for run, record in records.items()
+    }
+    assert len(merit) == 8
+    assert not choice["left_out"]
+    ensemble = merit["raw-mel:mahalanobis-lw,raw-mel:random", "ensemble"]
+    assert ensemble == pytest.approx(merit["raw-mel", "random"], abs=1e-3)
+
+
 def test_runs_that_cannot_be_judged_are_left_out_and_said(cli, many_clips, tmp_path):
-    words = ("--extractor", "raw-mel:knn,raw-mel:mahalanobis-lw", "-p", "knn.n_neighbors=2", "--machine", "fan")
+    names = [str(path.relative_to(many_clips)) for path in many_clips.rglob("*.wav")]
+    rows = np.random.default_rng(0).normal(size=(len(names), 3))
+    np.savez(tmp_path / "rows.npz", **dict(zip(names, rows, strict=True)))
+    words = ("--extractor", "precomputed", "-p", f"embedding-file.file={tmp_path / 'rows.npz'}", "--machine", "fan")
     [choice], records = chosen(cli, "--dataset", str(many_clips), *words, "--out", tmp_path)
-    ensembles = {run for run, record in records.items() if "," in record.extractor.name}
-    assert set(choice["left_out"]) == ensembles
-    assert not set(choice["merits"]) & ensembles
+    elsewhere = {run for run, record in records.items() if record.extractor.name == "precomputed"}
+    assert set(choice["left_out"]) == elsewhere
+    assert not set(choice["merits"]) & elsewhere
     assert np.isfinite(list(choice["merits"][choice["chosen"]].values())).all()
 
 
