@@ -57,7 +57,7 @@ class Members:
         self._note(cell, done.notes)
         clips = self._table.select(machines=[machine]).blind_view()
         place = {(clip.key, clip.section): row for row, clip in enumerate(clips)}
-        column = np.empty(len(clips), np.float32)
+        column = np.zeros(len(clips), np.float32)  # which stays where a section has no test clips: nothing reads it
         try:
             outcomes = score_machine(self._table, done.rows[machine], cell.scorer, cell.seed, machine)
         except AsdbenchError as error:

@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import cdist
+from sklearn.covariance import LedoitWolf
 
+import asdbench
 from asdbench.core.errors import RequirementError
+from asdbench.datasets import read_folder
+from asdbench.datasets.audio import read_audio
+from asdbench.harness import members
 from asdbench.harness.record import load_record
+from asdbench.protocols import fit_threshold
 from asdbench.trained.save import save_system
 
 NAME = "raw-mel:knn,raw-mel:by-domain+mahalanobis-lw"
@@ -44,19 +51,101 @@ def test_members_score_as_in_runs_of_their_own(cli, small_dataset, tmp_path):
         save_system(record, tmp_path / "saved")
 
 
-def test_z_scores_are_those_of_training_clips_that_were_not_seen(cli, small_dataset, tmp_path):
-    """The threshold of an ensemble of one scorer twice is that scorer's, in units of its training scores."""
-    words = ("--dataset", str(small_dataset), "--machine", "fan", "--out", tmp_path)
-    alone = runs_of(cli, "--extractor", "raw-mel", "--scorer", "knn", *words)
-    pair = "raw-mel:knn,raw-mel:pyod:KNN"  # the same scores by two names
-    together = runs_of(cli, "--extractor", pair, "--scorer", "ensemble", "-p", "pyod:KNN.n_neighbors=5", *words)
-    one, both = (scores_of(next(iter(found.values()))) for found in (alone, together))
-    slope, offset = np.polyfit(one["score"], both["score"], 1)
-    np.testing.assert_allclose(both["score"], slope * one["score"] + offset, atol=1e-4)
-    thresholds = [load_record(next(iter(found.values()))).thresholds["fan"]["00"].value for found in (alone, together)]
-    decided = [(found["score"] > limit).to_numpy() for found, limit in zip((one, both), thresholds, strict=True)]
-    assert 1 / slope == pytest.approx(one["score"].std() / both["score"].std(), rel=1e-3)
-    assert (decided[0] == decided[1]).mean() > 0.8  # thresholds are a gamma's percentile, fitted to both
+@pytest.fixture
+def columns(monkeypatch):
+    """What the members of ensembles gave, by names of extractor and scorer and machine type, in the order of clips."""
+    seen = {}
+    real = members.Members._column
+
+    def column(self, cell, machine):
+        seen[cell.pipeline.extractor.name, cell.scorer.name, machine] = found = real(self, cell, machine)
+        return found
+
+    monkeypatch.setattr(members.Members, "_column", column)
+    return seen
+
+
+@pytest.mark.parametrize("seed", ["0", "7"])
+def test_each_member_scores_as_in_a_run_of_its_own(cli, columns, make_folder, dcase2023_names, tmp_path, seed):
+    """To the last bit of single precision, in two sections, with a scorer that depends on the seed."""
+    names = dcase2023_names(train=10)
+    both = {split: [one.replace("_00_", f"_0{n}_") for n in (0, 1) for one in names[split]] for split in names}
+    folder = make_folder({"pump": both})
+    words = ("--dataset", str(folder), "--seed", seed, "--out", tmp_path, "--fresh")
+    alone = runs_of(cli, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "knn-smote", *words)
+    alone |= runs_of(cli, "--extractor", "twfr", "--scorer", "mahalanobis-lw", *words)
+    together = ",".join(f"{extractor}:{scorer}" for extractor, scorer in alone)
+    runs_of(cli, "--extractor", together, "--scorer", "ensemble", *words)
+    table = read_folder(folder)
+    place = {(clip.key, clip.section): row for row, clip in enumerate(table.blind_view())}
+    rows = {clip.name: place[clip.key, clip.section] for clip in table if clip.split == "test"}
+    assert len(columns) == len(alone) == 3
+    for pair, run in alone.items():
+        own = scores_of(run)
+        assert len(own) == len(rows) == 24
+        found = columns[*pair, "pump"][[rows[name] for name in own["clip"]]]
+        np.testing.assert_array_equal(found, own["score"].to_numpy(np.float32))
+
+
+def pooled(path, frontend):
+    """Mean and deviation of every mel bin over the frames."""
+    import torch
+
+    waveform = read_audio(path, frontend.sample_rate_hz, frontend.channel)
+    features = frontend(torch.from_numpy(waveform[None]))[0].numpy()
+    return np.concatenate([features.mean(axis=-1).ravel(), features.std(axis=-1).ravel()])
+
+
+def test_the_whole_of_an_ensemble_written_out(cli, small_dataset, tmp_path):
+    """Scores by leave-one-out distances and by folds, their units, their mean, and the threshold with its decisions."""
+    words = ("--dataset", str(small_dataset), "--machine", "fan", "--out", tmp_path, "-p", "knn.n_neighbors=2")
+    [folder] = runs_of(
+        cli, "--extractor", "raw-mel:knn,raw-mel:mahalanobis-lw", "--scorer", "ensemble", *words
+    ).values()
+    frontend = asdbench.build("log-mel")
+    clips = [clip for clip in read_folder(small_dataset) if clip.machine == "fan"]
+    training = sorted((clip for clip in clips if clip.split == "train"), key=lambda clip: clip.key)
+    test = {clip.name: clip for clip in clips if clip.split == "test"}
+    told = scores_of(folder)
+    rows = np.stack([pooled(clip.path, frontend) for clip in training]).astype(float)
+    queries = np.stack([pooled(test[name].path, frontend) for name in told["clip"]]).astype(float)
+    fold = np.empty(len(rows), int)
+    fold[sorted(range(len(rows)), key=lambda row: (training[row].domain, row))] = np.arange(len(rows)) % 5
+    unseen = np.empty(len(rows))
+    for number in range(5):
+        model = LedoitWolf().fit(rows[fold != number])
+        unseen[fold == number] = np.sqrt(model.mahalanobis(rows[fold == number]))
+    own = np.stack([np.sort(cdist(rows, rows), axis=1)[:, 2], unseen], axis=1)
+    found = np.stack(
+        [np.sort(cdist(queries, rows), axis=1)[:, 1], np.sqrt(LedoitWolf().fit(rows).mahalanobis(queries))], axis=1
+    )
+    expected = ((found - own.mean(axis=0)) / own.std(axis=0)).mean(axis=1)
+    np.testing.assert_allclose(told["score"], expected, rtol=1e-4, atol=1e-5)
+    limit = fit_threshold(((own - own.mean(axis=0)) / own.std(axis=0)).mean(axis=1)).value
+    assert load_record(folder).thresholds["fan"]["00"].value == pytest.approx(limit, abs=1e-4)
+    [path] = folder.glob("scores/decision_result_*")
+    decided = pd.read_csv(path, header=None, names=["clip", "decision"]).set_index("clip")["decision"]
+    assert np.abs(expected - limit).min() > 1e-4, "no clip lies so near the threshold that rounding decides"
+    assert decided[told["clip"]].tolist() == (expected > limit).astype(int).tolist()
+    assert 0 < decided.sum() < len(decided)
+
+
+def test_training_clips_of_a_section_without_test_clips_do_no_harm(
+    cli, columns, make_folder, dcase2023_names, tmp_path
+):
+    """No scorer of a section sees them; what stands in their place is not whatever lay in memory."""
+    names = dcase2023_names(train=10)
+    names["train"] += [name.replace("_00_", "_01_") for name in names["train"]]
+    folder = make_folder({"pump": names})
+    [run] = runs_of(
+        cli, "--extractor", "raw-mel:knn,twfr:knn", "--scorer", "ensemble", "--dataset", str(folder), "--out", tmp_path
+    ).values()
+    assert len(scores_of(run)) == 12
+    unscored = [clip.section == "01" for clip in read_folder(folder).blind_view()]
+    assert sum(unscored) == 12
+    for column in columns.values():
+        assert (column[unscored] == 0).all()
+        assert (column[~np.array(unscored)] != 0).all()
 
 
 def test_an_ensemble_is_the_same_whatever_the_number_of_jobs(cli, small_dataset, tmp_path):
