@@ -89,7 +89,8 @@ class Pack:
         self._read[0] += size
         if self._read[0] > HELD:
             self._read[0] = 0
-            self._numbers._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+            if hasattr(mmap, "MADV_DONTNEED"):  # Windows has none
+                self._numbers._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     @cached_property
     def _read(self) -> list[int]:
