@@ -18,6 +18,10 @@ class BadRecording(ValueError):  # noqa: N818  # it describes the recording
     """Why a recording cannot be used."""
 
 
+class NoSuchChannel(BadRecording):
+    """A sound recording that does not have the channel, or the two channels, that were asked for."""
+
+
 def channel_count(path: Path) -> int | None:
     """Channels of a recording, from its header; None when it has none that can be read."""
     import soundfile
@@ -37,7 +41,7 @@ def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.floa
         channel: as for ``one_channel_at``.
 
     Raises:
-        BadRecording: not audio, truncated, empty, not finite, silent, or without that channel.
+        BadRecording: not audio, truncated, empty, not finite, silent, or (``NoSuchChannel``) without that channel.
     """
     samples, rate = decode(path)
     return one_channel_at(sample_rate_hz, channel, samples, rate)
@@ -56,7 +60,7 @@ def one_channel_at(
         rate_hz: of ``samples``.
 
     Raises:
-        BadRecording: empty, not finite, silent, or without that channel.
+        BadRecording: empty, not finite, silent, or (``NoSuchChannel``) without that channel.
     """
     if "-" in channel:
         return _near_minus_far(sample_rate_hz, channel, samples, rate_hz)
@@ -123,7 +127,7 @@ def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float
     if channel == "mean":
         return np.asarray(samples.mean(axis=1), np.float32)
     if int(channel) >= samples.shape[1]:
-        raise BadRecording(f"has {samples.shape[1]} channel(s), no channel {channel}")
+        raise NoSuchChannel(f"has {samples.shape[1]} channel(s), no channel {channel}")
     return np.ascontiguousarray(samples[:, int(channel)])
 
 
@@ -132,7 +136,7 @@ def _near_minus_far(
 ) -> NDArray[np.float32]:
     numbers = [int(number) for number in channel.split("-")]
     if samples.shape[1] <= max(numbers):
-        raise BadRecording(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
+        raise NoSuchChannel(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
     near, far = (np.ascontiguousarray(samples[:, number]) for number in numbers)
     refuse_unusable(near)
     if not np.isfinite(far).all():
@@ -144,7 +148,7 @@ def _near_minus_far(
         return near
     residual = near_minus_far(near, far, sample_rate_hz)
     if np.ptp(residual) < SILENCE:
-        raise BadRecording(f"nothing is left of channel {numbers[0]} less channel {numbers[1]}: both hold the same")
+        raise NoSuchChannel(f"nothing is left of channel {numbers[0]} less channel {numbers[1]}: both hold the same")
     return residual
 
 

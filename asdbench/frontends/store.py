@@ -8,7 +8,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import DataError
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress, Stage
-from asdbench.datasets.audio import BadRecording
+from asdbench.datasets.audio import BadRecording, NoSuchChannel
 from asdbench.datasets.clips import Clip, ClipTable, Split
 from asdbench.frontends.base import NamedFeatures, Place
 from asdbench.frontends.pack import FeatureReader, Pack, write_pack
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from asdbench.frontends.base import Frontend
 
 SPLITS: tuple[Split, ...] = ("train", "test")
+Problem = tuple[Path, BadRecording]
 
 
 class _BadRecordingsError(Exception):
@@ -49,7 +50,7 @@ class FeatureStore:
         """
         packs = self._parts(table, frontend)
         missing = [(part, pack) for part, pack in packs if not pack.exists]
-        problems: list[str] = []
+        problems: list[Problem] = []
         if missing:
             built = frontend.build()
             if isinstance(built, NamedFeatures):
@@ -62,8 +63,8 @@ class FeatureStore:
         if problems:
             raise DataError(
                 f"{len(problems)} recording(s) of {table.name} cannot be used:",
-                problems,
-                "Repair or remove them; nothing is left out silently.",
+                [f"{path}: {reason}" for path, reason in problems],
+                _advice([reason for _, reason in problems], frontend.name),
             )
         return FeatureReader([pack for _, pack in packs])
 
@@ -79,7 +80,7 @@ class FeatureStore:
         keys = sorted({clip.key for clip in table})
         return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}))
 
-    def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[str]:
+    def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
         clips = sorted({clip.key: clip for clip in table}.values(), key=lambda clip: clip.key)
         with exclusive(lock_of(pack.path)):
             if pack.exists:  # another process has made it in the meantime
@@ -87,8 +88,10 @@ class FeatureStore:
                 return []
             return self._write(table, clips, frontend, pack, stage)
 
-    def _write(self, table: ClipTable, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage) -> list[str]:
-        problems: list[str] = []
+    def _write(
+        self, table: ClipTable, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage
+    ) -> list[Problem]:
+        problems: list[Problem] = []
         pack.sweep()
         try:
             with write_pack(pack.path) as writer:
@@ -96,7 +99,7 @@ class FeatureStore:
                 for clip, features in zip(clips, found, strict=True):
                     stage.advance()
                     if isinstance(features, BadRecording):
-                        problems += [f"{same.path}: {features}" for same in table if same.key == clip.key]
+                        problems += [(same.path, features) for same in table if same.key == clip.key]
                     else:
                         writer.add(clip.key, features)
                 if problems:
@@ -104,6 +107,17 @@ class FeatureStore:
         except _BadRecordingsError:
             pass
         return problems
+
+
+def _advice(reasons: Sequence[BadRecording], frontend: str) -> str:
+    """What to do about recordings that cannot be used."""
+    without = sum(isinstance(reason, NoSuchChannel) for reason in reasons)
+    channel = f"take a channel that they have: -p {frontend}.channel=0, or {frontend}.channel=mean for the mean of all"
+    if without == len(reasons):
+        return f"The recordings are sound; {channel}."
+    if without:
+        return f"Repair or remove them, but for those without the channel, which are sound: {channel}."
+    return "Repair or remove them; nothing is left out silently."
 
 
 def _place(clip: Clip) -> Place:

@@ -62,6 +62,28 @@ def test_every_bad_recording_is_listed_and_nothing_is_kept(make_folder, dcase202
     assert not list((tmp_path / "cache").glob("**/*"))
 
 
+def test_what_to_do_fits_the_reason(make_folder, dcase2023_names, log_mel, tmp_path):
+    """Recordings with one channel are sound: nothing is to be repaired."""
+    root = make_folder({"pump": dcase2023_names()})
+    pair = log_mel.altered({"channel": "0-1"})
+    one_channel, channel = "has 1 channel(s); 0-1 takes two", "-p log-mel.channel=0"
+    for component in (pair, log_mel.altered({"channel": "2"})):
+        with pytest.raises(DataError) as caught:
+            FeatureStore(tmp_path / "cache", 2, Silent()).read(read_folder(root), component)
+        assert "The recordings are sound; take a channel that they have: -p log-mel.channel=0" in str(caught.value)
+        assert "Repair" not in str(caught.value)
+    damaged = sorted((root / "pump" / "train").iterdir())[0]
+    damaged.write_bytes(b"")
+    for component, advice in (
+        (pair, ["Repair or remove them", channel, one_channel]),
+        (log_mel, ["Repair or remove them; nothing is left out silently."]),
+    ):
+        with pytest.raises(DataError) as caught:
+            FeatureStore(tmp_path / "cache", 2, Silent()).read(read_folder(root), component)
+        assert all(words in str(caught.value) for words in advice)
+        assert (channel in str(caught.value)) == (component is pair)
+
+
 def test_a_pack_cut_off_while_written_does_not_exist(tmp_path):
     with pytest.raises(KeyboardInterrupt), write_pack(tmp_path / "p") as writer:
         writer.add("a", np.ones((1, 2, 3)))
