@@ -47,12 +47,19 @@ class Bank:
 
     def __init__(self, rows: Rows, k: int, metric: str) -> None:
         self.k = min(k, max(1, len(rows) - 1))
+        self._wanted = k
         self._metric = metric
         self._count = len(rows)
         self._nearest = NearestRows(placed(rows, metric))
 
     def __len__(self) -> int:
         return self._count
+
+    def short_note(self, name: str, what: str = "clips") -> list[str]:
+        """What the user should know of the bank of that name where it has too few rows; else nothing."""
+        if self.k == self._wanted:
+            return []
+        return [f"the {name} bank has {len(self)} {what}; {self.k} neighbours are taken, not {self._wanted}"]
 
     def distances(self, queries: Rows) -> Distances:
         """Mean distance to the k nearest rows, float64 (m,)."""

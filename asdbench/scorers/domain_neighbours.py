@@ -42,8 +42,7 @@ class DomainNeighbours(Scorer):
         for name, own in places.items():
             wanted = self._k_target if name == TARGET else self._k_source
             self._banks[name] = bank = Bank(embeddings[own], wanted, self._metric)
-            if bank.k < wanted:
-                self.notes.append(f"the {name} bank has {len(bank)} clips; {bank.k} neighbours are taken, not {wanted}")
+            self.notes += bank.short_note(name)
         within = {name: bank.distances_within() for name, bank in self._banks.items()}
         self._standards, notes = standards(within, self._how)
         self.notes += notes

@@ -72,6 +72,8 @@ class MemMixup(Scorer):
             within[TARGET] = self._without_their_own(target, source, mixed)
         if len(within) < 2:
             self.notes.append("there is one domain, so nothing is mixed: this is kNN")
+        for name, bank in self._banks.items():
+            self.notes += bank.short_note(name, "rows" if name == TARGET else "clips")
         self._standards, notes = standards(within, self._how)
         self.notes += notes
 

@@ -52,7 +52,13 @@ class ResidualSubspace(Scorer):
                 f"residual-subspace finds nothing outside {max(self._n_components, 1)} components of embeddings with "
                 f"{dimensions} dimensions. {fewer if dimensions > 1 else 'It needs two dimensions at least'}."
             )
-        count = min(self._n_components or self._enough(singular[:rank]), rank, dimensions - 1)
+        wanted = self._n_components or self._enough(singular[:rank])
+        count = min(wanted, rank, dimensions - 1)
+        if not self._n_components and count < wanted:
+            self.notes.append(
+                f"that part of the variance takes all {wanted} dimensions, which leaves nothing outside; "
+                f"{count} components are taken"
+            )
         if count < self._n_components:
             self.notes.append(
                 f"{len(rows)} training clips span {count} directions, fewer than the components asked for"

@@ -47,7 +47,8 @@ class SmoteNeighbours(Scorer):
         self._banks = []
         for name, own in ((SOURCE, source), (TARGET, self.oversampled(source, target))):
             if len(own):
-                self._banks.append(Bank(own, self._k[name], self._metric))
+                self._banks.append(bank := Bank(own, self._k[name], self._metric))
+                self.notes += bank.short_note(name)
 
     def oversampled(self, source: Distances, target: Distances) -> Distances:
         """The target rows, sorted, and what SMOTE adds to them, by the seed."""

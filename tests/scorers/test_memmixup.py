@@ -65,6 +65,13 @@ def test_one_domain_is_knn(domains):
     assert np.allclose(scorer.score(TEST), cdist(TEST, TRAIN).min(axis=1), rtol=1e-6)
 
 
+def test_banks_with_fewer_rows_than_neighbours_are_told():
+    assert fitted(n_mix=3, n_neighbors_source=20, n_neighbors_target=20).notes == [
+        "the source bank has 20 clips; 19 neighbours are taken, not 20",
+        "the target bank has 20 rows; 19 neighbours are taken, not 20",
+    ]
+
+
 def test_one_target_clip_is_standardised_as_the_source():
     scorer = fitted(TRAIN[:21], CLIPS[:21])
     assert "target bank is a single clip" in scorer.notes[0]

@@ -68,4 +68,6 @@ def test_what_leaves_nothing_outside_is_refused():
         fitted(TRAIN[:, :1])
     with pytest.raises(ScorerError, match="all 50 training clips have the same embedding"):
         fitted(np.tile(TRAIN[:1], (50, 1)))
-    assert fitted(explained_variance=1.0).score(TEST).min() > 0
+    scorer = fitted(explained_variance=1.0)
+    assert scorer.score(TEST).min() > 0
+    assert "takes all 8 dimensions, which leaves nothing outside; 7 components are taken" in scorer.notes[0]

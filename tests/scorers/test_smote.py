@@ -63,6 +63,15 @@ def test_too_few_target_clips_leave_knn_and_say_so(count, note):
     assert np.allclose(scorer.score(TEST), cdist(TEST, TRAIN[: 30 + count], "cosine").min(axis=1), rtol=1e-6)
 
 
+def test_banks_with_fewer_rows_than_neighbours_are_told():
+    scorer = fitted(TRAIN[:32], CLIPS[:32], ratio=0.1, n_neighbors_source=40, n_neighbors_target=9)
+    told = [note for note in scorer.notes if "neighbours are taken" in note]
+    assert told == [
+        "the source bank has 30 clips; 29 neighbours are taken, not 40",
+        "the target bank has 3 clips; 2 neighbours are taken, not 9",
+    ]
+
+
 def test_fewer_target_clips_than_neighbours_and_a_ratio_that_is_there_already():
     assert "looks at 1 neighbours, as there are 2" in fitted(TRAIN[:32], CLIPS[:32]).notes[0]
     scorer = fitted(ratio=0.2)

@@ -47,6 +47,15 @@ def test_with_fewer_clips_than_dimensions_only_what_they_span_is_kept():
     np.testing.assert_allclose(found, np.sqrt(2 * 7), rtol=1e-4)  # whitened points of a simplex are equally far apart
 
 
+def test_whitening_refuses_what_is_no_number():
+    spoilt = TRAIN.copy()
+    spoilt[3, 1] = np.nan
+    with pytest.raises(ScorerError, match="whitening was given embeddings that are not numbers"):
+        scores("whiten+knn", spoilt, TEST)
+    with pytest.raises(ScorerError, match="whitening was given embeddings that are not numbers"):
+        scores("whiten+knn", TRAIN, spoilt)
+
+
 def test_unit_length_leaves_directions():
     cosine = np.sort(cdist(TEST, TRAIN, "cosine"), axis=1)[:, 4]
     found = scores("unit-length+knn", TRAIN, TEST)

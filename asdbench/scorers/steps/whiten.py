@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, require_clips
+from asdbench.scorers.base import Embeddings, Scorer, ScorerError, require_clips, require_finite
 from asdbench.scorers.steps.base import Changed, Make, Step
 
 
@@ -38,12 +38,12 @@ class Whitened(Changed):
         """Find the principal components.
 
         Raises:
-            ScorerError: fewer than two clips, or all have the same embedding.
+            ScorerError: fewer than two clips, embeddings that are not finite, or all the same.
         """
         from sklearn.decomposition import PCA
 
         require_clips("whitening", len(embeddings), 2)
-        rows = np.asarray(embeddings, np.float64)
+        rows = np.asarray(require_finite("whitening", embeddings), np.float64)
         if not np.ptp(rows, axis=0).any():
             raise ScorerError(f"all {len(rows)} training clips have the same embedding, so nothing can be whitened.")
         rank = int(np.linalg.matrix_rank(rows - rows.mean(axis=0)))  # beyond it lies rounding only
@@ -54,4 +54,5 @@ class Whitened(Changed):
 
     def change(self, embeddings: Embeddings) -> Embeddings:
         """Whitened components, float32 (n, components)."""
-        return np.asarray(self._components.transform(np.asarray(embeddings, np.float64)), np.float32)
+        rows = np.asarray(require_finite("whitening", embeddings), np.float64)
+        return np.asarray(self._components.transform(rows), np.float32)
