@@ -9,7 +9,7 @@ from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component
 from asdbench.registry.cards import ExtractorCard
 from asdbench.registry.composites import Composite
-from asdbench.registry.ensembles import AND
+from asdbench.registry.ensembles import AND, tidy
 
 QUICK = "quick"
 QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
@@ -55,7 +55,8 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
     for option, names in (("extractor", spec.extractor), ("scorer", spec.scorer)):
         if not names and (spec.extractor or spec.scorer):
             raise UsageError(f"--{option} is missing: extractors meet scorers. See: asdbench list {option}s")
-    for option, names in (("system", spec.system), ("extractor", spec.extractor), ("scorer", spec.scorer)):
+    extractors = [tidy(name) for name in spec.extractor]
+    for option, names in (("system", spec.system), ("extractor", extractors), ("scorer", spec.scorer)):
         if len(set(names)) < len(names):
             raise UsageError(f"--{option} names the same one twice: {', '.join(names)}.")
     wanted = []
@@ -74,7 +75,7 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
         if spec.augmentation is not None and stages.augmentations:
             stages = replace(stages, augmentations=tuple(spec.augmentation))
         wanted.append(stages)
-    for name in spec.extractor:
+    for name in extractors:
         wanted.append(_stages(None, name, tuple(spec.scorer), spec.frontend, spec.augmentation, {}, catalog))
     if spec.augmentation and not any(stages.augmentations for stages in wanted):
         users = ", ".join(dict.fromkeys(stages.extractor for stages in wanted))

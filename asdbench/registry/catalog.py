@@ -117,6 +117,11 @@ class Catalog:
             module, _, function = PREFIXES[kind][prefix].partition(":")
             card = getattr(import_module(module), function)(rest)
             return Entry(kind, name, card.summary, prefix, made=card)
+        if kind == "extractors" and prefix in self.entries[kind] and rest:
+            raise UsageError(
+                f"--extractor {name}: an ensemble has two members at least, with a comma between them. For one "
+                f"extractor with its scorer: --extractor {prefix} --scorer {rest}"
+            )
         hint = did_you_mean(name, self.entries[kind])
         raise UsageError(f"No {kind[:-1]} '{name}'.{hint} See: asdbench list {kind}")
 
@@ -145,7 +150,9 @@ class Catalog:
         if kind == "scorers":
             *steps, scorer = parts_of(name)
             if scorer not in self.entries["scorers"] and scorer in self.entries["steps"]:
-                raise UsageError(f"'{name}' ends in a step; the scorer comes last: {name}{MARK}knn")
+                order = sorted([*steps, scorer], key=lambda part: part not in self.entries["steps"])
+                last = [] if order[-1] in self.entries["scorers"] else ["knn"]
+                raise UsageError(f"'{name}' ends in a step; the scorer comes last: {MARK.join([*order, *last])}")
             parts = [*(self.component("steps", step) for step in steps), self.component("scorers", scorer)]
             return Chain.of(kind, name, chained_card(parts), tuple(parts))
         layout, found = [], {}

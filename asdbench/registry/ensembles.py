@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 AND, WITH = ",", ":"  # between members; between a member's extractor and its scorer
 
 
+def tidy(name: str) -> str:
+    """The name without spaces between members: one ensemble has one name, and its runs one identity."""
+    return AND.join(member.strip() for member in name.split(AND))
+
+
 def pairs_of(name: str) -> list[tuple[str, str]]:
     """Extractor and scorer of each member.
 

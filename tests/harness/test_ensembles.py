@@ -156,6 +156,16 @@ def test_an_ensemble_is_the_same_whatever_the_number_of_jobs(cli, small_dataset,
         assert path.read_bytes() == (second / "scores" / path.name).read_bytes()
 
 
+def test_spaces_between_members_make_no_other_run(cli, small_dataset, tmp_path):
+    words = ("--dataset", str(small_dataset), "--machine", "fan", "--scorer", "ensemble", "--out", tmp_path)
+    [plain] = runs_of(cli, "--extractor", "raw-mel:knn,twfr:knn", "-p", "knn.n_neighbors=2", *words).values()
+    [spaced] = runs_of(cli, "--extractor", " raw-mel:knn, twfr:knn ", "-p", "knn.n_neighbors=2", *words).values()
+    assert plain == spaced
+    ran = cli("run", "--extractor", "raw-mel:knn,twfr:knn", "--extractor", "raw-mel:knn, twfr:knn", *words)
+    assert ran.code == 2
+    assert "names the same one twice" in ran.err
+
+
 def test_a_member_that_fails_is_named(cli, small_dataset, tmp_path):
     words = ("--dataset", str(small_dataset), "--scorer", "ensemble", "--out", tmp_path, "--json")
     ran = cli("run", "--extractor", "raw-mel:knn,raw-mel:gmm", "-p", "knn.n_neighbors=500", *words)
@@ -169,6 +179,7 @@ def test_a_member_that_fails_is_named(cli, small_dataset, tmp_path):
     [
         ("raw-mel:knn,raw-mel", "EXTRACTOR:SCORER"),
         ("raw-mel:knn,raw-mel:knn", "same member is named twice"),
+        ("raw-mel:knn", "--extractor raw-mel --scorer knn"),
         ("raw-mel:knn,raw-mle:gmm", "Did you mean 'raw-mel'"),
         ("raw-mel:knn,raw-mel:gm", "Did you mean 'gmm'"),
     ],

@@ -65,7 +65,8 @@ def test_libraries_scorers_take_steps_too():
     ("name", "words"),
     [
         ("whiten+whiten+knn", "takes a step twice"),
-        ("knn+whiten", "No step 'knn'|ends in a step"),
+        ("knn+whiten", r"'knn\+whiten' ends in a step; the scorer comes last: whiten\+knn$"),
+        ("by-domain+whiten", r"the scorer comes last: by-domain\+whiten\+knn$"),
         ("whiten", "No scorer 'whiten'"),
         ("whitn+knn", "No step 'whitn'. Did you mean 'whiten'"),
         ("whiten+kn", "No scorer 'kn'. Did you mean 'knn'"),
