@@ -118,6 +118,8 @@ def test_what_does_not_fit_is_refused(weights, table, make_context, tmp_path):
     path, _ = weights("test_vit")
     with pytest.raises(UsageError, match="does not hold the weights of timm's 'test_resnet'"):
         fit(backbone="test_resnet", weights=str(path))
+    with pytest.raises(UsageError, match=r"cannot make 'test_resnet\.nosuch' .*Leave its tag out"):
+        fit(backbone="test_resnet.nosuch", weights=str(path))
     (tmp_path / "code.pth").write_bytes(pickle.dumps(print, protocol=2))
     with pytest.raises(UsageError, match=r"code\.pth does not hold"):
         fit(backbone="test_resnet", weights=str(tmp_path / "code.pth"))
@@ -136,11 +138,16 @@ def test_layers_and_sizes_that_are_not_there(weights, settings, table, make_cont
         extractor.embed(table.blind_view()[:1], make_context(training=False))
 
 
-def test_without_a_network_the_way_out_is_told(monkeypatch, table, make_context):
-    def offline(*_, **settings):
-        assert settings["pretrained"]
+def test_without_a_network_the_way_out_is_told(monkeypatch, table, make_context, tmp_path):
+    def offline(backbone, **settings):
+        assert settings["pretrained"] is (backbone == "resnet18")
         raise OSError("no route to host")
 
     monkeypatch.setattr(timm, "create_model", offline)
+    (tmp_path / "some.pth").touch()
+    with pytest.raises(RequirementError, match=r"hub alone.*no route to host.*\n.*pretrained-timm.backbone=resnet18"):
+        asdbench.build("pretrained-timm", backbone="hf-hub:a/b", weights=str(tmp_path / "some.pth")).fit(
+            table.training_view(), make_context()
+        )
     with pytest.raises(RequirementError, match=r"no route to host.*\n.*pretrained-timm.weights=FILE"):
         asdbench.build("pretrained-timm").fit(table.training_view(), make_context())

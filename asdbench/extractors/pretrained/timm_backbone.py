@@ -124,9 +124,22 @@ def _from_file(backbone: str, path: str) -> nn.Module:
     """The network with weights of a .safetensors or .pth file, as timm names them; those of a classifier are left out.
 
     Raises:
-        UsageError: the file cannot be read without running code in it, or holds weights of another network.
+        UsageError: the file cannot be read without running code in it, or holds weights of another network, or timm has
+            no weights of the tag that the backbone is named with.
+        RequirementError: a model of the hub whose description cannot be had.
     """
-    network: nn.Module = timm.create_model(backbone, pretrained=False, in_chans=1, num_classes=0)
+    try:
+        network: nn.Module = timm.create_model(backbone, pretrained=False, in_chans=1, num_classes=0)
+    except Exception as error:  # a download may fail in any way that the hub's libraries know
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        if not backbone.startswith("hf-hub:"):
+            raise UsageError(
+                f"{NAME}.backbone: timm cannot make '{backbone}' ({reason}). Leave its tag out."
+            ) from error
+        raise RequirementError(
+            f"{NAME}: '{backbone}' is described on the hub alone, which cannot be reached ({reason}).\n"
+            f"Without a network name timm's own backbone beside the file: -p {NAME}.backbone=resnet18"
+        ) from error
     try:
         state = load_state_dict(path, weights_only=True)
         for name in _first_convolutions(network):
