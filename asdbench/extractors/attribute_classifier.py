@@ -115,6 +115,7 @@ class AttributeClassifier(Extractor):
         self._loss_name = loss
         self._loss_params = {
             "adaptive": adaptive_scale,
+            "mixed": mixup > 0,
             "sub_clusters": sub_clusters,
             "subspace_dim": subspace_dim,
             "margin": margin,
@@ -122,7 +123,8 @@ class AttributeClassifier(Extractor):
         }
         self._trainable = trainable_centres
         self._mixup = mixup
-        self._featex = featex
+        self._asked_featex = featex
+        self._featex = featex if len(branches) > 1 else 0.0
         self._statex = statex
         self._statex_axis = 1 if statex_over == "time" else 2
         self._pseudo_classes = pseudo_classes
@@ -138,8 +140,15 @@ class AttributeClassifier(Extractor):
         """Train on the clips of all machine types at once.
 
         Raises:
-            TrainingError: there are no two classes, fewer than two clips, or a loss that is no longer finite.
+            TrainingError: the front end gives something else than the waveform, there are no two classes, fewer than
+                two clips, or a loss that is no longer finite.
         """
+        bins = context.features.shape(clips[0].key)[1]
+        if bins != 1:
+            raise TrainingError(
+                "attribute-classifier makes its own spectra and takes the front end 'waveform'; "
+                f"this one gives {bins} bins."
+            )
         classes, notes = labelled(clips, self._pseudo_classes, context)
         names = sorted(set(classes.values()))
         if len(names) < 2:
@@ -171,6 +180,8 @@ class AttributeClassifier(Extractor):
             )
         self.parameter_count = count_parameters(self._network)
         self.notes = [f"{len(names)} classes", *notes]
+        if self._asked_featex and not self._featex:
+            self.notes.append("one branch has no other to exchange features with, so featex is none")
 
     def _make(self) -> Embedder:
         """The network for the length and sample rate that it is, or was, trained on."""

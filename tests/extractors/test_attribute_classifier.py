@@ -217,3 +217,16 @@ def test_no_exchange_of_statistics_keeps_the_identity():
 def test_statistics_of_spectrograms_need_a_spectrogram():
     with pytest.raises(UsageError, match=r"attribute-classifier\.branches=stft-1024,spectrum"):
         asdbench.build("attribute-classifier", **{**QUICK, "branches": ["spectrum"]}, statex=0.5)
+
+
+def test_one_branch_exchanges_no_features(table, context):
+    """Its embedding would be the same with and without, and which class it is of a coin's toss."""
+    extractor = fitted(table, context, branches=["stft-256"], featex=0.5, epochs=1)
+    assert extractor._losses(4)[1] is None
+    assert "featex is none" in extractor.notes[-1]
+    assert not [note for note in fitted(table, context, branches=["stft-256"], epochs=1).notes if "featex" in note]
+
+
+def test_another_front_end_is_refused(table, make_context):
+    with pytest.raises(TrainingError, match="takes the front end 'waveform'; this one gives 128 bins"):
+        fitted(table, make_context())

@@ -6,6 +6,7 @@ import torch
 from pytorch_metric_learning.losses import ArcFaceLoss
 
 from asdbench.extractors.classification.margin_losses import AdaCos, AdaProj, ArcFace, SubClusterAdaCos, margin_loss
+from asdbench.extractors.classification.mixing import mixup
 
 CLASSES, DIM, BATCH = 5, 7, 9
 
@@ -114,7 +115,7 @@ def test_adaproj_as_in_its_paper():
     assert loss.cosines(embeddings).detach().numpy() == pytest.approx(cosines, abs=1e-5)
     before = math.sqrt(2) * math.log(CLASSES - 1)
     value = loss(embeddings, labels).item()
-    others = [sum(math.exp(before * cosines[i, k]) for k in range(CLASSES) if k != own[i]) for i in range(BATCH)]
+    others = [1 + sum(math.exp(before * cosines[i, k]) for k in range(CLASSES) if k != own[i]) for i in range(BATCH)]
     median = np.median(np.arccos(cosines[range(BATCH), own]))
     scale = math.log(np.mean(others)) / math.cos(min(math.pi / 4, median))
     softmax = np.exp(scale * cosines) / np.exp(scale * cosines).sum(1, keepdims=True)
@@ -133,7 +134,16 @@ def test_an_orthonormal_subspace_gives_the_length_of_the_projection():
 def test_fixed_centres_are_no_parameters_and_every_loss_has_a_finite_gradient(name, trainable):
     embeddings, _, labels = batch()
     loss = margin_loss(
-        name, DIM, CLASSES, trainable=trainable, adaptive=True, sub_clusters=3, subspace_dim=2, margin=0.5, scale=30.0
+        name,
+        DIM,
+        CLASSES,
+        trainable=trainable,
+        adaptive=True,
+        mixed=True,
+        sub_clusters=3,
+        subspace_dim=2,
+        margin=0.5,
+        scale=30.0,
     )
     assert [n for n, _ in loss.named_parameters()] == (["directions"] if trainable else [])
     assert "directions" in loss.state_dict()
@@ -159,8 +169,76 @@ def test_the_scale_stays_in_evaluation_and_where_it_is_not_adaptive():
 @pytest.mark.parametrize("name", ["arcface", "adacos", "scac", "adaproj"])
 def test_half_precision_around_it_does_not_reach_it(name):
     embeddings, _, labels = batch()
-    parts = {"trainable": True, "adaptive": False, "sub_clusters": 3, "subspace_dim": 2, "margin": 0.5, "scale": 30.0}
+    parts = {
+        "trainable": True,
+        "adaptive": False,
+        "mixed": True,
+        "sub_clusters": 3,
+        "subspace_dim": 2,
+        "margin": 0.5,
+        "scale": 30.0,
+    }
     loss = margin_loss(name, DIM, CLASSES, **parts)
     with torch.autocast("cpu", torch.bfloat16):
         inside = loss(embeddings, labels)
     assert torch.equal(inside, loss(embeddings, labels))
+
+
+def test_mixed_clips_have_all_classes_count_for_the_scale_of_adacos_and_adaproj():
+    embeddings, _, labels = batch()
+    labels = torch.cat([mixed(labels)[:4], labels[4:]])
+    own = labels.numpy() == 1.0
+    assert not own.any(1)[:3].all()
+    for loss, rest in ((AdaCos(DIM, CLASSES, True), 0.0), (AdaProj(DIM, CLASSES, 3, True), 1.0)):
+        cosines, before = loss.cosines(embeddings).detach().double().numpy(), float(loss.scale)
+        sums = np.where(own, rest, np.exp(before * cosines)).sum(1)
+        angle = np.median((labels.numpy() * np.arccos(cosines)).sum(1))
+        loss(embeddings, labels)
+        assert float(loss.scale) == pytest.approx(math.log(sums.mean()) / math.cos(min(math.pi / 4, angle)), rel=1e-5)
+
+
+def test_the_scale_of_sub_clusters_counts_other_classes_alone_where_nothing_is_mixed():
+    embeddings, own, labels = batch()
+    loss = SubClusterAdaCos(DIM, CLASSES, 4, trainable=True, mixed=False)
+    powers = np.exp(float(loss.scale) * np.einsum("bd,csd->bcs", unit(embeddings), unit(loss.directions)))
+    powers[range(BATCH), own] = 0.0
+    angles = np.arccos(np.einsum("bd,bsd->bs", unit(embeddings), unit(loss.directions)[own])).mean(1)
+    loss(embeddings, labels)
+    expected = math.log(powers.sum((1, 2)).mean()) / math.cos(min(math.pi / 4, np.median(angles)))
+    assert float(loss.scale) == pytest.approx(expected, rel=1e-5)
+
+
+def nearest(loss, embeddings):
+    """The class that each clip is most similar to, by angles alone."""
+    with torch.no_grad():
+        if hasattr(loss, "cosines"):
+            return loss.cosines(embeddings).argmax(1).tolist()
+        found = np.einsum("bd,csd->bcs", unit(embeddings), unit(loss.directions))
+        return found.max(2).argmax(1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("adacos", 0.0), ("adacos", 0.5), ("adaproj", 0.0), ("adaproj", 0.5), ("scac", 0.0)]
+)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_few_classes_are_learned_and_the_scale_stays_between_bounds(name, classes, share):
+    """A scale below zero drives clips away from their class; one that counts the own class grows without end."""
+    torch.manual_seed(0)
+    loss = margin_loss(
+        name, DIM, classes, trainable=True, adaptive=True, mixed=share > 0, sub_clusters=4, subspace_dim=2, margin=0.5,
+        scale=30.0,
+    )  # fmt: skip
+    own = torch.arange(12) % classes
+    labels = torch.nn.functional.one_hot(own, classes).float()
+    embeddings = torch.randn(12, DIM, requires_grad=True)
+    optimiser = torch.optim.Adam([embeddings, *loss.parameters()], 0.05)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(150):
+        rows, wanted = mixup(embeddings, labels, share, generator)
+        optimiser.zero_grad()
+        loss(rows, wanted).backward()
+        optimiser.step()
+        assert 0.0 < float(loss.scale) < 10.0
+    loss.eval()
+    assert loss(embeddings, labels) < loss(embeddings, labels.roll(1, 1)) - 0.1
+    assert own.tolist() == nearest(loss, embeddings)

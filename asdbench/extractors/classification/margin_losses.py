@@ -68,8 +68,9 @@ class AdaptiveScale(MarginLoss):
     """AdaCos's scale (Zhang et al., 2019): begins at sqrt(2) log(n - 1) for n directions and follows the angles.
 
     Equation (14) with the logarithm kept from overflowing: log B / cos(min(pi / 4, median angle to the own class)), B
-    the mean over clips of the sum of exp(scale x cosine) over the classes that are not theirs. ``adaptive`` may be set
-    to false; then the scale stays where it begins.
+    the mean over clips of the sum of exp(scale x cosine) over the classes that are not theirs. Where B is below one,
+    with very few classes, the scale stays: below zero it would drive clips away from their own class. ``adaptive`` may
+    be set to false; then the scale stays where it begins.
     """
 
     adaptive = True
@@ -81,17 +82,27 @@ class AdaptiveScale(MarginLoss):
         self.register_buffer("scale", torch.tensor(math.sqrt(2.0) * math.log(max(2, count - 1))))
 
     @torch.no_grad()
-    def follow(self, cosines: Tensor, angles: Tensor, counted: Tensor) -> None:
-        """Set the scale by the cosines (batch, n) that are counted (batch, n) and each clip's own angle (batch,)."""
+    def follow(self, cosines: Tensor, angles: Tensor, counted: Tensor, others: float = -torch.inf) -> None:
+        """Set the scale by the cosines (batch, n) that are counted (batch, n) and each clip's own angle (batch,).
+
+        Those not counted have ``others`` for their exponent.
+        """
         if not self.adaptive:
             return
-        exponents = (self.scale * cosines).masked_fill(~counted, -torch.inf)
+        exponents = (self.scale * cosines).masked_fill(~counted, others)
         logarithm = torch.logsumexp(exponents.flatten(), 0) - math.log(len(cosines))
-        self.scale.copy_(logarithm / torch.cos(angles.median().clamp(max=math.pi / 4)))
+        found = logarithm / torch.cos(angles.median().clamp(max=math.pi / 4))
+        self.scale.copy_(torch.where(logarithm > 0.0, found, self.scale))
 
 
 class AdaCos(AdaptiveScale):
-    """Zhang et al. (2019): softmax cross entropy of cosines times the adaptive scale, without a margin."""
+    """Zhang et al. (2019): softmax cross entropy of cosines times the adaptive scale, without a margin.
+
+    A mixed clip's own classes count for the scale too. Two classes leave their equation nothing to sum, as its start,
+    sqrt(2) log(2 - 1), tells; the scale then stays where that of three begins.
+    """
+
+    others = -torch.inf
 
     def __init__(self, dim: int, classes: int, trainable: bool) -> None:
         super().__init__((classes, dim), classes, trainable)
@@ -105,28 +116,31 @@ class AdaCos(AdaptiveScale):
         cosines = self.cosines(embeddings)
         if self.training:
             angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE))
-            self.follow(cosines, (labels * angles).sum(1), labels == 0)
+            if cosines.shape[1] > 2 or self.others == 0.0:
+                self.follow(cosines, (labels * angles).sum(1), labels < NEARLY_ONE, self.others)
         return cross_entropy(self.scale * cosines, labels)
 
 
 class SubClusterAdaCos(AdaptiveScale):
     """Wilkinghoff (2021): each class has several centres, and its probability is the sum of theirs.
 
-    As clips are mixed, all centres count for the scale. The angle to the own class is the mean one of its centres; the
+    As clips are mixed, all centres count for the scale; if they never are, those of other classes, or the scale would
+    grow without end. The angle to the own class is the mean one of its centres; the
     author's program takes the sum, and both lie above pi / 4, where the scale no longer asks, as long as the centres
     of a class are apart.
     """
 
-    def __init__(self, dim: int, classes: int, sub_clusters: int, trainable: bool) -> None:
+    def __init__(self, dim: int, classes: int, sub_clusters: int, trainable: bool, mixed: bool = True) -> None:
         super().__init__((classes, sub_clusters, dim), classes * sub_clusters, trainable)
+        self._mixed = mixed
 
     def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Mean loss; moves the scale in training."""
         cosines = torch.einsum("bd,csd->bcs", normalize(embeddings, dim=1), normalize(self.directions, dim=2))
         if self.training:
             angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE)).mean(2)
-            everything = torch.ones_like(cosines, dtype=torch.bool).flatten(1)
-            self.follow(cosines.flatten(1), (labels * angles).sum(1), everything)
+            counted = (labels == 0) | self._mixed
+            self.follow(cosines.flatten(1), (labels * angles).sum(1), counted.repeat_interleave(cosines.shape[2], 1))
         return cross_entropy(torch.logsumexp(self.scale * cosines, 2), labels)
 
 
@@ -134,8 +148,11 @@ class AdaProj(AdaCos):
     """Wilkinghoff (2024): the cosine of a clip with its projection onto the class's subspace, for AdaCos's scale.
 
     The projection is the sum over the subspace's directions of <x, c> c, as in the paper; random directions are nearly
-    orthogonal, so none are made orthogonal.
+    orthogonal, so none are made orthogonal. For the scale, an unmixed clip's own class counts as one orthogonal to it,
+    as in the author's program, so that two classes have a scale.
     """
+
+    others = 0.0
 
     def __init__(self, dim: int, classes: int, subspace_dim: int, trainable: bool) -> None:
         AdaptiveScale.__init__(self, (classes, subspace_dim, dim), classes, trainable)
@@ -156,19 +173,23 @@ def margin_loss(
     *,
     trainable: bool,
     adaptive: bool,
+    mixed: bool,
     sub_clusters: int,
     subspace_dim: int,
     margin: float,
     scale: float,
 ) -> MarginLoss:
-    """The loss "arcface", "adacos", "scac" or "adaproj"; each takes of the rest what it has."""
+    """The loss "arcface", "adacos", "scac" or "adaproj"; each takes of the rest what it has.
+
+    ``mixed`` says whether labels of several classes are to be met at all.
+    """
     if name == "arcface":
         return ArcFace(dim, classes, margin, scale, trainable)
     loss: AdaptiveScale
     if name == "adacos":
         loss = AdaCos(dim, classes, trainable)
     elif name == "scac":
-        loss = SubClusterAdaCos(dim, classes, sub_clusters, trainable)
+        loss = SubClusterAdaCos(dim, classes, sub_clusters, trainable, mixed)
     else:
         loss = AdaProj(dim, classes, subspace_dim, trainable)
     loss.adaptive = adaptive
