@@ -7,7 +7,7 @@ from typing import Any
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component
-from asdbench.registry.cards import ExtractorCard
+from asdbench.registry.cards import ExtractorCard, ScorerCard
 from asdbench.registry.composites import Composite
 from asdbench.registry.ensembles import AND, tidy
 
@@ -97,6 +97,13 @@ def _stages(
     assert isinstance(card, ExtractorCard)
     if frontend and AND in extractor:
         raise UsageError(f"--frontend {frontend}: members of an ensemble ({extractor}) have front ends of their own.")
+    for scorer in scorers if AND not in extractor else ():
+        scorer_card = catalog.find("scorers", scorer).card
+        if isinstance(scorer_card, ScorerCard) and scorer_card.of_members:
+            raise UsageError(
+                f"The scorer '{scorer}' takes the scores of an ensemble's members, and {extractor} is none. Name them: "
+                f"--extractor {extractor}:SCORER,EXTRACTOR:SCORER --scorer {scorer}"
+            )
     chosen = tuple(card.augmentations if augmentations is None else augmentations) if card.augmentations else ()
     return Stages(system, extractor, frontend or card.frontend, chosen, scorers, params)
 

@@ -207,9 +207,14 @@ class ExtractorCard(Card):
 
 
 class ScorerCard(Card):
-    """An anomaly scorer. ``fit_on`` says on whose training clips one is fitted."""
+    """An anomaly scorer.
+
+    ``fit_on`` says on whose training clips one is fitted; ``of_members`` that it makes sense of the scores of an
+    ensemble's members alone, and follows no other extractor.
+    """
 
     fit_on: Literal["machine", "section"] = "section"
+    of_members: bool = False
 
 
 class StepCard(Card):

@@ -188,3 +188,9 @@ def test_what_is_no_ensemble_is_refused(cli, name, words):
     ran = cli("run", "--extractor", name, "--scorer", "ensemble")
     assert ran.code == 2
     assert words in ran.err
+
+
+def test_an_extractor_that_is_no_ensemble_has_no_members_to_combine(cli, small_dataset, tmp_path):
+    ran = cli("run", "--extractor", "raw-mel", "--scorer", "ensemble", "--dataset", small_dataset, "--out", tmp_path)
+    assert ran.code == 2
+    assert "--extractor raw-mel:SCORER,EXTRACTOR:SCORER --scorer ensemble" in ran.err
