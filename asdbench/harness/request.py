@@ -9,7 +9,7 @@ from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component
 from asdbench.registry.cards import ExtractorCard, ScorerCard
 from asdbench.registry.composites import Composite
-from asdbench.registry.ensembles import AND, tidy
+from asdbench.registry.ensembles import AND, pairs_of, tidy
 
 QUICK = "quick"
 QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
@@ -31,12 +31,17 @@ class Stages:
     scorers: tuple[str, ...]
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the extractor is several, which have front ends of their own."""
+        return AND in self.extractor
+
     def parts(self) -> Mapping[str, tuple[str, ...]]:
         """Names by the word that stands for them in ``-p``."""
         return {
             "extractor": (self.extractor,),
             "scorer": self.scorers,
-            "frontend": (self.frontend,),
+            "frontend": () if self.is_ensemble else (self.frontend,),
             "augmentation": self.augmentations,
         }
 
@@ -97,12 +102,13 @@ def _stages(
     assert isinstance(card, ExtractorCard)
     if frontend and AND in extractor:
         raise UsageError(f"--frontend {frontend}: members of an ensemble ({extractor}) have front ends of their own.")
-    for scorer in scorers if AND not in extractor else ():
+    alone = pairs_of(extractor) if AND in extractor else [(extractor, scorer) for scorer in scorers]
+    for name, scorer in alone:
         scorer_card = catalog.find("scorers", scorer).card
         if isinstance(scorer_card, ScorerCard) and scorer_card.of_members:
             raise UsageError(
-                f"The scorer '{scorer}' takes the scores of an ensemble's members, and {extractor} is none. Name them: "
-                f"--extractor {extractor}:SCORER,EXTRACTOR:SCORER --scorer {scorer}"
+                f"The scorer '{scorer}' takes the scores of an ensemble's members, and {name} is none. Name them: "
+                f"--extractor {name}:SCORER,EXTRACTOR:SCORER --scorer {scorer}"
             )
     chosen = tuple(card.augmentations if augmentations is None else augmentations) if card.augmentations else ()
     return Stages(system, extractor, frontend or card.frontend, chosen, scorers, params)
@@ -138,12 +144,14 @@ class Scopes:
         scope, _, param = key.rpartition(".")
         within = list(dict.fromkeys(self._in_composites(key)))
         plain = {name for wanted in self._stages for names in wanted.parts().values() for name in names}
+        plain |= {"frontend"} if any(wanted.parts()["frontend"] for wanted in self._stages) else set()
         return [*within, *([(*self._place_of(scope, param, option), param)] if not within or scope in plain else [])]
 
     def _in_composites(self, key: str) -> Iterator[tuple[str | None, str, str]]:
         """System, component and parameter for each chain or ensemble of the command that the key sets something of.
 
-        The key names a part (``whiten.variance``), or the whole and its parameter (``whiten+knn.whiten.variance``).
+        The key names a part (``whiten.variance``), or the whole and its parameter (``whiten+knn.whiten.variance``);
+        "frontend" means those of all members that have the parameter.
         """
         for wanted in self._stages:
             inner = key.removeprefix(f"{wanted.system}.") if wanted.system else key
@@ -156,7 +164,8 @@ class Scopes:
                         word = kind[:-1] if len(names) == 1 else name  # "scorer", where there is one
                         whole = inner.removeprefix(f"{name}.").removeprefix(f"{word}.")
                         found = [whole] if whole != inner and whole in component.params else []
-                        for setting in found or component.settings(scope, param):
+                        own = component.settings_of_kind("frontends", param) if scope == "frontend" else []
+                        for setting in found or own or component.settings(scope, param):
                             yield system, name, setting
 
     def _place_of(self, scope: str, param: str, option: str) -> tuple[str | None, str]:
@@ -182,6 +191,7 @@ class Scopes:
             for kind, names in wanted.parts().items():
                 members.setdefault(kind, []).extend(name for name in names if name not in members.get(kind, []))
         known = [name for names in members.values() for name in names]
+        within = [part.name for whole in self._composites(stages) for part in whole.parts]
         if scope in known:
             return scope
         param = asked.rpartition(".")[2]
@@ -198,8 +208,26 @@ class Scopes:
                 f"{option} {asked}: say which part of the system, for example {option} {scope}.extractor.{param}=... "
                 f"See: asdbench show {scope}"
             )
-        hint = did_you_mean(scope, [*known, *(kind for kind, names in members.items() if names)])
-        raise UsageError(f"{option} {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(known)}.")
+        here = list(dict.fromkeys([*known, *within]))
+        if scope in here or (scope == "frontend" and within):
+            raise UsageError(f"{option} {asked}: '{scope}' has no parameter '{param}' here. See: asdbench show NAME")
+        hint = did_you_mean(scope, [*here, *(kind for kind, names in members.items() if names)])
+        raise UsageError(f"{option} {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(here)}.")
+
+    def _composites(self, stages: Sequence[Stages]) -> list[Composite]:
+        """Chains and ensembles of the command."""
+        named = [
+            (kind, name)
+            for wanted in stages
+            for kind, names in (("extractors", (wanted.extractor,)), ("scorers", wanted.scorers))
+            for name in names
+        ]
+        found = (self._catalog.component(kind, name) for kind, name in dict.fromkeys(named))
+        return [one for one in found if isinstance(one, Composite)]
+
+    def settings_of(self, name: str) -> list[tuple[str, str]]:
+        """Component and parameter of everything that a part of a chain or ensemble has."""
+        return [(whole.name, key) for whole in self._composites(self._stages) for key in whole.settings_of(name)]
 
     def profile(self, stages: Stages, training_clips: int) -> str | None:
         """The extractor's profile: the one asked for; else "quick" for a small training set.

@@ -26,6 +26,20 @@ class Composite(Component):
                 found += [self.key_of(part, key) for key in part.settings(name, param)]
         return list(dict.fromkeys(found))
 
+    def settings_of(self, name: str) -> list[str]:
+        """What all parameters of the part of that name, or of a part of a part, are called here."""
+        found = []
+        for part in self.parts:
+            if part.name == name:
+                found += [self.key_of(part, key) for key in part.card.params]
+            elif isinstance(part, Composite):
+                found += [self.key_of(part, key) for key in part.settings_of(name)]
+        return list(dict.fromkeys(found))
+
+    def settings_of_kind(self, kind: str, param: str) -> list[str]:
+        """What the parameter is called here, for every part of the kind that has it."""
+        return [self.key_of(part, param) for part in self.parts if part.kind == kind and param in part.card.params]
+
     def settled(self) -> list[Any]:
         """The parts with the parameters of the whole."""
         return [

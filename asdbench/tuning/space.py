@@ -218,6 +218,9 @@ def make_space(
             dimensions.setdefault(dimension.name, dimension)
     choices = {kind: tuple(getattr(spec, kind)) for kind in KINDS if len(getattr(spec, kind)) > 1}
     space = Space(choices, _only(dimensions, only, scopes, stages), tuple(stages))
+    lost = next((f"{name}.{param}" for name, param in by_hand if f"{name}.{param}" not in space.dimensions), None)
+    if lost is not None:
+        raise UsageError(f"--space {lost}: --only names others, so it would not be tuned. Add --only {lost}")
     if not space.dimensions and not space.choices:
         names = ", ".join(dict.fromkeys(name for one in stages for group in one.parts().values() for name in group))
         raise UsageError(
@@ -231,7 +234,8 @@ def make_space(
 def _components(scopes: Scopes, stages: Sequence[Stages], training_clips: int) -> Iterator[tuple[Component, int]]:
     for one in stages:
         profile = scopes.profile(one, training_clips)
-        yield scopes.component("frontends", one.frontend, one), FRONTEND
+        if not one.is_ensemble:
+            yield scopes.component("frontends", one.frontend, one), FRONTEND
         yield scopes.component("extractors", one.extractor, one, profile), FIT
         for name in one.augmentations:
             yield scopes.component("augmentations", name, one), FIT
@@ -288,8 +292,10 @@ def _only(
         scope, _, _ = text.rpartition(".")
         owners = {name for one in stages for name in (one.parts().get(text) or ([text] if not scope else []))}
         names |= {name for name, one in dimensions.items() if one.component in owners}
-        if scope:
-            names |= {f"{component}.{param}" for component, param in scopes.meant(text, "--only")}
+        parts = scopes.settings_of(text)
+        if scope and not parts:
+            parts = scopes.meant(text, "--only")
+        names |= {f"{component}.{param}" for component, param in parts}
         found = {name: dimensions[name] for name in names if name in dimensions}
         if not found:
             hint = did_you_mean(text, dimensions)

@@ -47,7 +47,7 @@ def test_members_score_as_in_runs_of_their_own(cli, small_dataset, tmp_path):
     assert record.extractor.params["knn.n_neighbors"] == 2
     assert record.extractor.params["log-mel.n_mels"] == 32
     assert set(record.asked.params) >= {"knn.n_neighbors", "log-mel.n_mels", "ensemble.combine"}
-    with pytest.raises(RequirementError, match="Save the runs of its members"):
+    with pytest.raises(RequirementError, match="run and save each"):
         save_system(record, tmp_path / "saved")
 
 
@@ -190,7 +190,28 @@ def test_what_is_no_ensemble_is_refused(cli, name, words):
     assert words in ran.err
 
 
-def test_an_extractor_that_is_no_ensemble_has_no_members_to_combine(cli, small_dataset, tmp_path):
-    ran = cli("run", "--extractor", "raw-mel", "--scorer", "ensemble", "--dataset", small_dataset, "--out", tmp_path)
+@pytest.mark.parametrize("extractor", ["raw-mel", "raw-mel:ensemble,psd:knn"])
+def test_an_extractor_that_is_no_ensemble_has_no_members_to_combine(cli, small_dataset, tmp_path, extractor):
+    ran = cli("run", "--extractor", extractor, "--scorer", "ensemble", "--dataset", small_dataset, "--out", tmp_path)
     assert ran.code == 2
     assert "--extractor raw-mel:SCORER,EXTRACTOR:SCORER --scorer ensemble" in ran.err
+
+
+def test_frontend_means_those_of_all_members_that_have_the_parameter(cli, small_dataset, tmp_path):
+    """As named one by one; it is no parameter of a front end that nothing follows."""
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel:knn,psd:knn", "--scorer", "ensemble")
+    words += ("--out", tmp_path)
+
+    def ran(*params):
+        [run] = cli("run", *words, "-q", *(word for param in params for word in ("-p", param)), "--json").json["runs"]
+        return run["run_id"], load_record(Path(run["record"]).parent)
+
+    usual, _ = ran()
+    once, record = ran("frontend.sample_rate_hz=22050")
+    named, _ = ran("log-mel.sample_rate_hz=22050", "waveform.sample_rate_hz=22050")
+    assert once == named != usual
+    assert {record.extractor.params[f"{name}.sample_rate_hz"] for name in ("log-mel", "waveform")} == {22050}
+    assert ran("frontend.n_mels=16")[0] == ran("log-mel.n_mels=16")[0] != usual
+    wrong = cli("run", *words, "-p", "frontend.n_melz=16")
+    assert wrong.code == 2
+    assert "has no parameter 'n_melz'" in wrong.err

@@ -54,6 +54,21 @@ def test_p_fixes_a_parameter_and_only_leaves_the_others_alone():
     assert list(space_of(only=["frontend.hop", "knn"], **words).dimensions) == ["log-mel.hop", "knn.n_neighbors"]
 
 
+def test_only_takes_parts_of_chains_and_ensembles():
+    chain = {"extractor": ["raw-mel"], "scorer": ["whiten+knn"]}
+    assert list(space_of(only=["whiten"], **chain).dimensions) == ["whiten+knn.whiten.variance"]
+    ensemble = {"extractor": ["raw-mel:knn,psd:gmm"], "scorer": ["ensemble"]}
+    assert list(space_of(only=["knn"], **ensemble).dimensions) == ["raw-mel:knn,psd:gmm.knn.n_neighbors"]
+    assert not [name for name in space_of(**ensemble).dimensions if name.startswith("log-mel.")]
+
+
+def test_only_does_not_drop_a_space_that_was_asked_for():
+    with pytest.raises(UsageError, match=r"--space whiten\+knn.whiten.variance: --only names others"):
+        space_of(
+            ["whiten.variance=0.5,0.9"], only=["whiten+knn.n_neighbors"], extractor=["raw-mel"], scorer=["whiten+knn"]
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "described"),
     [
