@@ -13,6 +13,7 @@ from rich.text import Text
 
 from asdbench.cli.choices import print_choices
 from asdbench.cli.console import table_console, width_of
+from asdbench.cli.next_command import next_command
 from asdbench.cli.tracking import tracking_of
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.plan import Recordings
@@ -172,28 +173,3 @@ def _percent(values: list[float]) -> str:
     if len(values) == 1:
         return f"{100 * values[0]:.2f}"
     return f"{100 * fmean(values):.2f} ± {100 * stdev(values):.2f}"
-
-
-def next_command(plan: Plan) -> str:
-    """The command that a user most likely wants next."""
-    system = f"--system {plan.spec.system[0]}" if plan.spec.system else ""
-    if not system:
-        system = f"--extractor {plan.spec.extractor[0]} --scorer {plan.spec.scorer[0]}"
-    if not plan.recordings[0].labelled:
-        return (
-            f"asdbench evaluate {plan.spec.out / plan.cells[0].run_id} --ground-truth DIR   (once the labels are known)"
-        )
-    names = dict.fromkeys(cell.system or f"{cell.pipeline.extractor.name}+{cell.scorer.name}" for cell in plan.cells)
-    if len(names) > 1:
-        out = "" if plan.spec.out == Path("runs") else f" --out {plan.spec.out}"
-        return f"asdbench compare {' '.join(names)}{out}   (which of them the test clips tell apart)"
-    if plan.spec.dataset == ["synthetic"]:
-        return f"asdbench run --dataset FOLDER {system}   (your own recordings: FOLDER/<machine>/train and test)"
-    if len(plan.spec.seed) == 1:
-        spec = plan.spec
-        words = ["asdbench run", *(f"--dataset {name}" for name in spec.dataset)]
-        words += [f"--split {spec.split}"] if spec.split else []
-        words += [f"--data-root {spec.data_root}"] if spec.data_root else []
-        words += [f"--machine {machine}" for machine in spec.machine]
-        return " ".join([*words, system, "--seed 0 --seed 1 --seed 2   (the spread over seeds)"])
-    return "asdbench report RUN   (pictures of one run); asdbench list scorers   (others to compare)"

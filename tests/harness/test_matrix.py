@@ -1,5 +1,9 @@
 """Several data sets, systems and seeds in one command: what is planned and shown."""
 
+import json
+import shlex
+from pathlib import Path
+
 import pytest
 
 from asdbench.core.errors import UsageError
@@ -50,6 +54,19 @@ def test_the_next_command_compares_what_was_run(cli, small_dataset, tmp_path):
     following = told.out.partition("Next: asdbench ")[2].partition("   (")[0].split()
     assert following == ["compare", "raw-mel+knn", "raw-mel+mahalanobis-lw", "--out", str(tmp_path)]
     assert cli(*following, "--replicates", "100").code == 0
+
+
+def test_the_next_command_runs_the_same_with_more_seeds(cli, small_dataset, tmp_path):
+    words = ("--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "whiten+knn", "--out", tmp_path / "a b")
+    told = cli("run", *words, "-p", "knn.n_neighbors=1", "-p", "raw-mel.poolings=mean,max")
+    following = shlex.split(told.out.partition("Next: asdbench ")[2].partition("   (")[0])
+    ran = cli(*following, "--json")
+    assert ran.code == 0
+    records = [json.loads(Path(run["record"]).read_text()) for run in ran.json["runs"]]
+    assert [record["asked"]["seed"] for record in records] == [0, 1, 2]
+    assert {record["scorer"]["params"]["n_neighbors"] for record in records} == {1}
+    assert {tuple(record["extractor"]["params"]["poolings"]) for record in records} == {("mean", "max")}
+    assert len(list((tmp_path / "a b").glob("*/run.json"))) == 3, "seed 0 was there"
 
 
 def test_reports_are_left_when_asked_for(cli, small_dataset, tmp_path):

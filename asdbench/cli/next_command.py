@@ -1,0 +1,46 @@
+"""The command that a user most likely wants after a run."""
+
+from pathlib import Path
+from shlex import quote
+
+from asdbench.harness import Plan
+from asdbench.harness.spec import RunSpec
+
+
+def next_command(plan: Plan) -> str:
+    """The command that a user most likely wants next."""
+    spec = plan.spec
+    if not plan.recordings[0].labelled:
+        return f"asdbench evaluate {spec.out / plan.cells[0].run_id} --ground-truth DIR   (once the labels are known)"
+    names = dict.fromkeys(cell.system or f"{cell.pipeline.extractor.name}+{cell.scorer.name}" for cell in plan.cells)
+    if len(names) > 1:
+        out = "" if spec.out == Path("runs") else f" --out {quote(str(spec.out))}"
+        return f"asdbench compare {' '.join(names)}{out}   (which of them the test clips tell apart)"
+    if spec.dataset == ["synthetic"]:
+        words = ["--dataset", "FOLDER", *_what(spec)]
+        return f"asdbench run {' '.join(words)}   (your own recordings: FOLDER/<machine>/train and test)"
+    if len(spec.seed) == 1:
+        words = [word for name in spec.dataset for word in ("--dataset", quote(name))]
+        words += ["--split", spec.split] if spec.split else []
+        words += ["--data-root", quote(str(spec.data_root))] if spec.data_root else []
+        words += [word for machine in spec.machine for word in ("--machine", quote(machine))]
+        seeds = "--seed 0 --seed 1 --seed 2"
+        return f"asdbench run {' '.join([*words, *_what(spec, data=True)])} {seeds}   (the spread over seeds)"
+    return "asdbench report RUN   (pictures of one run); asdbench list scorers   (others to compare)"
+
+
+def _what(spec: RunSpec, *, data: bool = False) -> list[str]:
+    """The options that say what is run, with its parameters; those of the data set where ``data`` asks for them."""
+    words = [word for name in spec.system for word in ("--system", name)]
+    words += [word for name in spec.extractor for word in ("--extractor", quote(name))]
+    words += [word for name in spec.scorer for word in ("--scorer", quote(name))]
+    words += ["--frontend", spec.frontend] if spec.frontend else []
+    words += [word for name in spec.augmentation or () for word in ("--augmentation", name)]
+    words += ["--profile", spec.profile] if spec.profile != "auto" else []
+    words += [word for folder in spec.plugin_path for word in ("--plugin-path", quote(str(folder)))]
+    for key, value in spec.params.items():
+        if data or key.partition(".")[0] not in ("dataset", *spec.dataset):
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            words += ["-p", quote(f"{key}={text}")]
+    words += ["--out", quote(str(spec.out))] if spec.out != Path("runs") else []
+    return words
