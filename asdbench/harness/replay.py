@@ -18,7 +18,7 @@ from asdbench.harness.data import is_folder, open_card, open_challenge, open_fol
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.kept import Embedded, KeptFit
 from asdbench.harness.machine import available_cores
-from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings
+from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings, run_id
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component, load_catalog
@@ -81,7 +81,8 @@ def reopen(
     """Open what the run of a record worked on.
 
     Raises:
-        RequirementError: the recordings, or a component, are not there any more or have changed since.
+        RequirementError: the recordings, or a component, are not there any more or have changed since; of a third
+            party's component also its code.
         UsageError: a name of the record means nothing here.
     """
     progress = progress or Silent()
@@ -101,10 +102,27 @@ def reopen(
     )
     data = Recordings(record.asked.dataset, record.asked.split, table, record.results is not None)
     scorer = settled_component("scorers", record.scorer, catalog)
+    _refuse_changed_code(record, pipeline, scorer, table)
     cell = Cell(record.asked.system, data, pipeline, scorer, record.asked.seed, record.run_id)
     spec = RunSpec(threads=record.environment.threads or 1)
     plan = Plan(spec, record.environment.device, cores, cache, (data,), (cell,), ())
     return Replay(table, pipeline.frontend, plan, progress)
+
+
+def _refuse_changed_code(record: RunRecord, pipeline: Pipeline, scorer: Component, table: ClipTable) -> None:
+    """The code of third parties counts in a run's name; its authors change it without raising a version."""
+    used = [pipeline.extractor, pipeline.frontend, *pipeline.augmentations, scorer]
+    strange = [part.name for one in used for part in (one, *getattr(one, "parts", ())) if part.home is not None]
+    device, threads = record.environment.device, record.environment.threads
+    if not strange or threads is None:
+        return
+    numerics = [device, threads] if device == "cpu" else [device]
+    now = run_id(record.asked.system, pipeline, scorer, table, record.asked.seed, numerics)
+    if now != record.run_id:
+        raise RequirementError(
+            f"The code of {' or '.join(dict.fromkeys(strange))} has changed since the run, which it would not give "
+            "again.\nPut the old code back, or run again."
+        )
 
 
 def _table(

@@ -12,7 +12,7 @@ from asdbench.harness.kept import KeptFit
 from asdbench.harness.record import RunRecord, write_record
 from asdbench.harness.replay import Replay, reopen, settled_component
 from asdbench.registry import Component, load_catalog
-from asdbench.registry.ensembles import AND
+from asdbench.registry.ensembles import AND, pairs_of
 from asdbench.trained.files import copy_files
 from asdbench.trained.folder import Fit, Part, SystemFile, extractor_folder, write_system_file, write_training
 
@@ -49,7 +49,10 @@ def save_system(
     if AND in record.extractor.name:
         raise RequirementError(
             f"{record.run_id} is an ensemble, which is not kept as one trained system.\n"
-            f"Save the runs of its members: {record.extractor.name.replace(AND, ' and ')}"
+            "Its members are: run and save each. "
+            + "; ".join(
+                "asdbench run --extractor {} --scorer {}".format(*pair) for pair in pairs_of(record.extractor.name)
+            )
         )
     machines = [machine for machine, sections in record.thresholds.items() if sections]
     if not machines:

@@ -207,7 +207,7 @@ class TrainedSystem:
         return fitted_scorer(self._scorer, self.record.asked.seed, machine, section, rows, clips)
 
 
-def load_system(folder: Path, *, plugin_path: Sequence[Path] = (), device: str | None = None) -> TrainedSystem:
+def load_system(folder: Path | str, *, plugin_path: Sequence[Path] = (), device: str | None = None) -> TrainedSystem:
     """Open what ``save_system`` wrote.
 
     Args:
@@ -218,6 +218,7 @@ def load_system(folder: Path, *, plugin_path: Sequence[Path] = (), device: str |
     Raises:
         RequirementError: the folder is damaged, or a component is not there, or is another one now.
     """
+    folder = Path(folder)
     content = read_system_file(folder)
     record = load_record(folder)
     parts = found_again(folder, record, content, plugin_path)

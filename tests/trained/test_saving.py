@@ -126,10 +126,13 @@ def test_code_of_third_parties_is_named_by_the_user_and_has_to_be_the_same(train
     record = trained_run("loudness", "identity", plugin_path=[plugin])
     folder = save_system(record, tmp_path / "system", plugin_path=[plugin])
     clip = next((small_dataset / "fan" / "test").iterdir())
-    assert np.isfinite(load_system(folder, plugin_path=[plugin]).score([clip], "fan").scores).all()
+    assert np.isfinite(load_system(str(folder), plugin_path=[plugin]).score([clip], "fan").scores).all()
     assert json.loads((folder / "system.json").read_text())["parts"]["extractors"]["plugin"] == str(plugin)
     with pytest.raises(RequirementError, match=f"'loudness', which is not there. It was of {plugin}.\nName the folder"):
         load_system(folder)
     (plugin / "loudness_of_tests.py").write_text(PLUGIN_CODE.replace("mean", "max"))
+    with pytest.raises(RequirementError, match="code of loudness has changed since the run"):
+        save_system(record, tmp_path / "other", plugin_path=[plugin])
+    assert not (tmp_path / "other").exists()
     with pytest.raises(RequirementError, match="not the one that was trained"):
         load_system(folder, plugin_path=[plugin])
