@@ -16,17 +16,19 @@ OF_OTHERS = {
 
 def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
     guide = (ROOT / "docs" / "plugins.md").read_text()
-    code, card = (re.search(rf"```{kind}\n(# mine/.*?)```", guide, re.DOTALL)[1] for kind in ("python", "toml"))
-    for text in (code, card):
+    blocks = re.findall(r"```(?:python|toml)\n(# mine/.*?)```", guide, re.DOTALL)
+    assert len(blocks) == 4
+    for text in blocks:
         path = tmp_path / text.partition("\n")[0].removeprefix("# ")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     outcome = cli(
         "run", "--plugin-path", tmp_path / "mine", "--extractor", "raw-mel", "--scorer", "cosine",
+        "--scorer", "clip+cosine",
         "-p", "cosine.centre=false", "--dataset", small_dataset, "--out", tmp_path / "runs", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
-    assert outcome.json["runs"][0]["status"] == "done"
+    assert [run["status"] for run in outcome.json["runs"]] == ["done", "done"]
 
 
 def test_every_option_that_the_documents_name_exists(cli):

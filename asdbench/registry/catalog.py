@@ -122,6 +122,8 @@ class Catalog:
                 f"--extractor {name}: an ensemble has two members at least, with a comma between them. For one "
                 f"extractor with its scorer: --extractor {prefix} --scorer {rest}"
             )
+        if kind == "scorers" and name in self.entries["steps"]:
+            raise UsageError(f"'{name}' is a step and stands in front of a scorer: --scorer {name}+SCORER")
         hint = did_you_mean(name, self.entries[kind])
         raise UsageError(f"No {kind[:-1]} '{name}'.{hint} See: asdbench list {kind}")
 

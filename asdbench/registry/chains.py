@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.core.errors import UsageError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.registry.components import Component
 from asdbench.registry.composites import Composite
 
@@ -43,12 +43,18 @@ class Chain(Composite):
         """The scorer with the steps around it.
 
         Raises:
-            AsdbenchError: a target cannot be imported.
+            AsdbenchError: a target cannot be imported, or is no step.
         """
         *steps, scorer = self.settled()
         make: Callable[[], Any] = scorer.build
         for step in reversed(steps):
-            make = partial(step.build().around, make)
+            built = step.build()
+            if not hasattr(built, "around"):
+                raise AsdbenchError(
+                    f"The card of the step '{step.name}' names {step.card.target}, which has no around(make) and so is "
+                    "no step. See asdbench.scorers.steps.Step."
+                )
+            make = partial(built.around, make)
         return make()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asdbench.core.errors import UsageError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import load_catalog
@@ -67,7 +67,6 @@ def test_libraries_scorers_take_steps_too():
         ("whiten+whiten+knn", "takes a step twice"),
         ("knn+whiten", r"'knn\+whiten' ends in a step; the scorer comes last: whiten\+knn$"),
         ("by-domain+whiten", r"the scorer comes last: by-domain\+whiten\+knn$"),
-        ("whiten", "No scorer 'whiten'"),
         ("whitn+knn", "No step 'whitn'. Did you mean 'whiten'"),
         ("whiten+kn", "No scorer 'kn'. Did you mean 'knn'"),
     ],
@@ -91,3 +90,23 @@ def test_a_step_is_set_by_its_name_and_by_that_of_the_whole(key):
         **CATALOG.component("scorers", "whiten+knn").params,
         "whiten.variance": 0.5,
     }
+
+
+PLUGIN = {
+    "no_step.py": "class Nothing:\n    pass\n",
+    "registry/steps/nothing.toml": 'summary = "Nothing."\ntarget = "no_step:Nothing"\nversion = 1\n',
+}
+
+
+def test_what_is_no_step_is_named(tmp_path):
+    for name, text in PLUGIN.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    chain = load_catalog((tmp_path,)).component("scorers", "nothing+knn")
+    with pytest.raises(AsdbenchError, match=r"'nothing' names no_step:Nothing, which has no around"):
+        chain.build()
+
+
+def test_a_step_alone_is_no_scorer():
+    with pytest.raises(UsageError, match=r"--scorer whiten\+SCORER"):
+        CATALOG.component("scorers", "whiten")

@@ -1,5 +1,5 @@
 """Steps that stand in front of a scorer: ``whiten+knn``."""
 
-from asdbench.scorers.steps.base import Step
+from asdbench.scorers.steps.base import Changed, Step
 
-__all__ = ["Step"]
+__all__ = ["Changed", "Step"]
