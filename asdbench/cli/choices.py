@@ -24,7 +24,8 @@ def print_choices(console: Console, choices: Sequence[Choice], plan: Plan) -> No
     table.add_column("data set", overflow="fold")
     table.add_column("seed", justify="right")
     table.add_column("chosen", overflow="fold")
-    for column in ("its score", "one for each machine type", "mean of all", "best of all"):
+    judged = "those judged" if any(choice.left_out for choice in choices) else "all"
+    for column in ("its score", "one for each machine type", f"mean of {judged}", f"best of {judged}"):
         table.add_column(column, justify="right")
     for choice in choices:
         scores = (choice.score, choice.mixed_score, choice.mean_score, choice.oracle_score)

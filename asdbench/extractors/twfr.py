@@ -82,7 +82,9 @@ class Twfr(Extractor):
         merits /= len(clips)
         self._r = self._candidates[int(np.argmax(merits))]
         told = ", ".join(f"{r:g}: {merit:.3f}" for r, merit in zip(self._candidates, merits, strict=True))
-        self.notes = [f"{clips[0].machine}: r = {self._r:g}, chosen by training clips alone ({told})"]
+        self.notes = [
+            f"{clips[0].machine}: r = {self._r:g}, chosen by training clips alone (merits, chance is 0.5: {told})"
+        ]
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, channels * bins)."""

@@ -16,6 +16,7 @@ from asdbench.frontends.embedding_tables import read_embeddings
 if TYPE_CHECKING:
     from torch import Tensor
 
+AUDIO = (".wav", ".flac")
 SHOWN = 5  # names in an error
 AMBIGUOUS = -1
 
@@ -23,7 +24,8 @@ AMBIGUOUS = -1
 class EmbeddingFile(NamedFeatures):
     """Looks up each clip's embedding by its name: ``machine/split/name.wav``, or the end of it where that is unique.
 
-    Folders before these are overlooked. Features are (1, dim, frames); an embedding of a whole clip has one frame.
+    Folders before these are overlooked, and so is whether a name ends in .wav, .flac or neither. Features are
+    (1, dim, frames); an embedding of a whole clip has one frame.
 
     Raises:
         UsageError: no file is named.
@@ -48,12 +50,13 @@ class EmbeddingFile(NamedFeatures):
         """Row by the last three parts of its name, or AMBIGUOUS."""
         rows: dict[tuple[str, ...], int] = {}
         for row, name in enumerate(self._read[0]):
-            parts = PurePosixPath(name.replace("\\", "/")).parts[-3:]
+            *folders, own = PurePosixPath(name.replace("\\", "/")).parts[-3:] or ("",)
+            parts = (*folders, _bare(own))
             rows[parts] = AMBIGUOUS if parts in rows else row
         return rows
 
     def _row(self, place: Place) -> int | None:
-        machine, split, name = place.machine, place.split, place.name
+        machine, split, name = place.machine, place.split, _bare(place.name)
         spellings = ((machine, split, name), (machine, name), (split, name), (name,))
         return next((self._rows[one] for one in spellings if one in self._rows), None)
 
@@ -101,6 +104,11 @@ class EmbeddingFile(NamedFeatures):
             f"{self._path} has embeddings of known recordings, and new ones cannot be embedded by it. "
             "A system that is to hear new recordings needs an extractor that makes embeddings."
         )
+
+
+def _bare(name: str) -> str:
+    """A file's name without the ending of a recording."""
+    return next((name[: -len(ending)] for ending in AUDIO if name.lower().endswith(ending)), name)
 
 
 def _first(places: Sequence[Place]) -> list[str]:

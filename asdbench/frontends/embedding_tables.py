@@ -17,8 +17,10 @@ Array = NDArray[np.float32]
 NAME_COLUMNS = ("name", "file", "file_name", "filename", "path", "__index_level_0__")  # the last is pandas' own
 # Numbers that are no dimension of an embedding, and would tell what a system must not know.
 NO_DIMENSION = {
-    "label", "labels", "target", "y", "anomaly", "is_anomaly", "is_normal", "anomalous", "normal", "domain", "section",
-    "split", "fold", "machine", "index", "id",
+    "label", "labels", "class", "target", "is_target", "is_source", "y", "y_true", "anomaly", "is_anomaly",
+    "anomaly_score", "score", "is_normal", "anomalous", "normal", "ground_truth", "condition", "domain", "section",
+    "split", "is_train", "is_test", "fold", "machine", "machine_type", "attribute", "attributes", "index", "id",
+    "file_id",
 }  # fmt: skip
 FORMS = (
     "a .npz with an array for each file name, or with 'names' and 'embeddings', or a .parquet with a column 'name' and "

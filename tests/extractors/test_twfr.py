@@ -95,7 +95,7 @@ def test_sections_are_judged_apart(fan, make_context):
     halves = [chosen([clip for clip in two if clip.section == name], context).notes[0] for name in ("00", "01")]
 
     def merits(note):
-        return np.array([float(part.split(": ")[-1].rstrip(")")) for part in note.split("(")[1].split(", ")])
+        return np.array([float(part.split(": ")[-1].rstrip(")")) for part in note.split("0.5: ")[1].split(", ")])
 
     both = merits(chosen(two, context).notes[0])
     assert np.allclose(both, (merits(halves[0]) + merits(halves[1])) / 2, atol=1.1e-3)

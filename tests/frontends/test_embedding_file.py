@@ -85,6 +85,13 @@ def test_names_alone_where_they_are_unique(table, vectors, tmp_path):
     assert agrees(read(tmp_path / "fan.npz", fans, tmp_path), fans, vectors)
 
 
+@pytest.mark.parametrize("ending", ["", ".flac", ".WAV"])
+def test_the_ending_of_a_recording_does_not_matter(ending, table, vectors, tmp_path):
+    renamed = {name.removesuffix(".wav") + ending: row for name, row in vectors.items()}
+    np.savez(tmp_path / "renamed.npz", names=list(renamed), embeddings=np.stack(list(renamed.values())))
+    assert agrees(read(tmp_path / "renamed.npz", table, tmp_path), table, vectors)
+
+
 def test_names_alone_that_two_machine_types_share_are_refused(make_folder, dcase2023_names, tmp_path):
     table = read_folder(make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()}))
     np.savez(tmp_path / "all.npz", **{clip.name: np.zeros(DIM) for clip in table})

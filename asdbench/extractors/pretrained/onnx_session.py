@@ -45,7 +45,7 @@ class OnnxSession:
         self._file = Path(path).name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised, and said once
         able = onnxruntime.get_available_providers()
         wanted = (["CUDAExecutionProvider"] if device == "cuda" else []) + ["CPUExecutionProvider"]
         try:
