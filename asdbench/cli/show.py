@@ -212,4 +212,5 @@ def _print_pairs(console: "Console", facts: list[tuple[str, str]]) -> None:
 
 
 def _assignments(values: dict[str, Any]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in values.items() if key != "summary")
+    told = {key: ",".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}
+    return ", ".join(f"{key} = {value}" for key, value in told.items() if key != "summary")

@@ -69,6 +69,7 @@ def place(
     table: ClipTable,
     views: Sequence[SectionView],
     method: Literal["pca", "umap"],
+    members: Sequence[str] = (),
 ) -> Placed:
     """Project the embeddings of one machine type's training and test clips into a plane.
 
@@ -78,6 +79,7 @@ def place(
         table: the data set, which tells split, domain and label of each clip.
         views: the machine type's test clips as the report shows them; their labels and domains come first.
         method: "pca", of the embeddings as they are (centred, not scaled), or "umap".
+        members: of an ensemble, whose scores the embeddings are; each is divided by its deviation.
     """
     by_place: dict[tuple[str, str], Any] = {}
     for clip in table:
@@ -99,6 +101,11 @@ def place(
         kinds.append("train" if clip.split == "train" else {0: "normal", 1: "anomaly", None: "unlabelled"}[label])
         domains.append(domain)
     values = np.asarray(rows, np.float64)
+    what = f"{values.shape[1]} dimensions"
+    if members:
+        deviations = values.std(axis=0)
+        values = values / np.where(deviations > 0.0, deviations, 1.0)
+        what = f"the anomaly scores of the members ({', '.join(members)}), each in units of its deviation"
     axes: tuple[str, ...]
     if values.shape[1] == 1:
         places, axes, text = values, ("embedding",), "The embedding of a clip is one number."
@@ -110,7 +117,7 @@ def place(
             f"component {number} ({100 * share:.0f} % of the variance)" for number, share in enumerate(shares, 1)
         )
         text = (
-            f"The two principal components of {values.shape[1]} dimensions; they hold {100 * sum(shares):.1f} % of the "
+            f"The two principal components of {what}; they hold {100 * sum(shares):.1f} % of the "
             "variance of training and test clips together."
         )
     sections = np.array([clip.section for clip in clips])

@@ -8,6 +8,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip
 from asdbench.pages.figures import figure_svg
+from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, SectionView
 from asdbench.report.decisions import Mistake, typical_normal, worst_mistakes
 from asdbench.report.embedding_map import draw_map, place, thinned
@@ -116,7 +117,9 @@ def map_pictures(
         clips, rows = replay.embeddings(machine)
     except (AsdbenchError, OSError) as error:
         return {}, str(error)
-    placed = place(clips, rows, replay.table, contents.sections_of(machine), method)
+    name = contents.record.extractor.name
+    members = name.split(AND) if AND in name else ()
+    placed = place(clips, rows, replay.table, contents.sections_of(machine), method, members)
     pictures = {}
     for section in sorted(set(placed.sections.tolist())):
         step = thinned(placed, section)

@@ -9,6 +9,7 @@ from asdbench.core.files import write_text
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.store import name_of
 from asdbench.pages import asset, render_page, template
+from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import by_reason, columns, failure_notes, findings, machine_rows, totals
@@ -94,7 +95,7 @@ def render_report(
         map_gaps=by_reason({machine: words for machine, (pictures, words) in maps.items() if not pictures}),
         looks=looks,
         look_gaps=by_reason({look.machine: look.missing for look in looks}),
-        as_seen=record.frontend.name == "log-mel",
+        pictures=of_what(record),
         training=training_pictures(contents),
         used=used_components(record),
         anchors={machine: f"machine-{number}" for number, machine in enumerate(contents.machines, 1)},
@@ -106,6 +107,15 @@ def render_report(
     title = f"{name_of(record)} on {record.dataset.name}, seed {record.asked.seed}"
     styles, scripts = [asset(TEMPLATES, "report.css")], [asset(TEMPLATES, "report.js")]
     return render_page(title, body, styles=styles, scripts=scripts, marker=MARKER)
+
+
+def of_what(record: RunRecord) -> str:
+    """What the pictures of clips show, beside what the system saw."""
+    if AND in record.extractor.name:
+        return "The members of an ensemble saw features of their own; these are log-mels of the same recordings"
+    if record.frontend.name == "log-mel":
+        return "Log-mels as the system saw them"
+    return f"The system saw other features ({record.frontend.name}); these are log-mels of the same recordings"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

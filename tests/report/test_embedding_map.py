@@ -106,3 +106,15 @@ def test_umap_is_asked_for_by_name(monkeypatch):
         settled("umap")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     assert settled("auto") == settled("umap") == "umap"
+
+
+def test_members_of_an_ensemble_count_alike(tmp_path):
+    """Scores of one member a thousand times those of another fill one axis alone, unless brought to one unit."""
+    table = table_of(tmp_path)
+    clips = table.blind_view()
+    rows = (np.random.default_rng(0).normal(size=(len(clips), 2)) * [1000, 1]).astype(np.float32)
+    views = [view_of(table, [0, 1] * 10)]
+    placed = place(clips, rows, table, views, "pca", ("raw-mel:knn", "psd:gmm"))
+    assert placed.places.std(axis=0) == pytest.approx([1, 1], abs=0.2)
+    assert "anomaly scores of the members (raw-mel:knn, psd:gmm)" in placed.method
+    assert place(clips, rows, table, views, "pca").places.std(axis=0)[0] > 100
