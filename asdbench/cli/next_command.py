@@ -1,7 +1,9 @@
 """The command that a user most likely wants after a run."""
 
+from json import dumps
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from asdbench.harness import Plan
 from asdbench.harness.spec import RunSpec
@@ -11,7 +13,8 @@ def next_command(plan: Plan) -> str:
     """The command that a user most likely wants next."""
     spec = plan.spec
     if not plan.recordings[0].labelled:
-        return f"asdbench evaluate {spec.out / plan.cells[0].run_id} --ground-truth DIR   (once the labels are known)"
+        folder = quote(str(spec.out / plan.cells[0].run_id))
+        return f"asdbench evaluate {folder} --ground-truth DIR   (once the labels are known)"
     names = dict.fromkeys(cell.system or f"{cell.pipeline.extractor.name}+{cell.scorer.name}" for cell in plan.cells)
     if len(names) > 1:
         out = "" if spec.out == Path("runs") else f" --out {quote(str(spec.out))}"
@@ -37,10 +40,18 @@ def _what(spec: RunSpec, *, data: bool = False) -> list[str]:
     words += ["--frontend", spec.frontend] if spec.frontend else []
     words += [word for name in spec.augmentation or () for word in ("--augmentation", name)]
     words += ["--profile", spec.profile] if spec.profile != "auto" else []
+    words += ["--device", spec.device] if spec.device != "auto" else []
+    words += ["--threads", str(spec.threads)] if spec.threads != 1 else []  # sums depend on it
     words += [word for folder in spec.plugin_path for word in ("--plugin-path", quote(str(folder)))]
     for key, value in spec.params.items():
         if data or key.partition(".")[0] not in ("dataset", *spec.dataset):
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            words += ["-p", quote(f"{key}={text}")]
+            words += ["-p", quote(f"{key}={_spelt(value)}")]
     words += ["--out", quote(str(spec.out))] if spec.out != Path("runs") else []
     return words
+
+
+def _spelt(value: Any) -> str:
+    """A value of a run file as ``-p`` takes it: names with commas between them, anything else as TOML has it."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    return value if isinstance(value, str) else dumps(value)
