@@ -1,6 +1,6 @@
 """From the record of a run back to its recordings, features and embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings, run_id
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component, load_catalog
+from asdbench.registry.composites import Composite
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,9 @@ def reopen(
 def _refuse_changed_code(record: RunRecord, pipeline: Pipeline, scorer: Component, table: ClipTable) -> None:
     """The code of third parties counts in a run's name; its authors change it without raising a version."""
     used = [pipeline.extractor, pipeline.frontend, *pipeline.augmentations, scorer]
-    strange = [part.name for one in used for part in (one, *getattr(one, "parts", ())) if part.home is not None]
+    strange = [part.name for one in used for part in _with_parts(one) if part.home is not None]
     device, threads = record.environment.device, record.environment.threads
-    if not strange or threads is None:
+    if not strange or (device == "cpu" and threads is None):
         return
     numerics = [device, threads] if device == "cpu" else [device]
     now = run_id(record.asked.system, pipeline, scorer, table, record.asked.seed, numerics)
@@ -123,6 +124,13 @@ def _refuse_changed_code(record: RunRecord, pipeline: Pipeline, scorer: Componen
             f"The code of {' or '.join(dict.fromkeys(strange))} has changed since the run, which it would not give "
             "again.\nPut the old code back, or run again."
         )
+
+
+def _with_parts(component: Component) -> Iterator[Component]:
+    """The component, and its parts where it is composed of some, which may be composed in turn."""
+    yield component
+    for part in component.parts if isinstance(component, Composite) else ():
+        yield from _with_parts(part)
 
 
 def _table(

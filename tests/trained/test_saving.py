@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.datasets import TrainingClip, read_folder
+from asdbench.harness.replay import reopen
 from asdbench.trained import load_system, save_system
 
 PLUGIN_CARD = """summary = "Loudness."
@@ -17,6 +18,15 @@ target  = "loudness_of_tests:Loudness"
 version = 1
 fit_on  = "machine"
 frontend = "log-mel"
+"""
+STEP_CODE = """from asdbench.scorers.steps import Changed, Step
+
+class Twice(Step):
+    def around(self, make): return Doubled(make())
+
+class Doubled(Changed):
+    def learn(self, embeddings): pass
+    def change(self, embeddings): return 2 * embeddings
 """
 PLUGIN_CODE = """import numpy as np
 from asdbench.extractors.base import Extractor
@@ -136,3 +146,18 @@ def test_code_of_third_parties_is_named_by_the_user_and_has_to_be_the_same(train
     assert not (tmp_path / "other").exists()
     with pytest.raises(RequirementError, match="not the one that was trained"):
         load_system(folder, plugin_path=[plugin])
+
+
+def test_code_within_a_chain_of_an_ensemble_has_to_be_the_same(trained_run, tmp_path):
+    plugin = tmp_path / "plugin"
+    (plugin / "registry" / "steps").mkdir(parents=True)
+    card = 'summary = "Twice as long."\ntarget = "twice_of_tests:Twice"\nversion = 1\n'
+    (plugin / "registry" / "steps" / "twice.toml").write_text(card)
+    (plugin / "twice_of_tests.py").write_text(STEP_CODE)
+    out = tmp_path / "runs"
+    record = trained_run("raw-mel:twice+knn,raw-mel:gmm", "ensemble", plugin_path=[plugin], out=out)
+    clips, rows = reopen(record, plugin_path=[plugin]).embeddings("fan")
+    assert rows.shape == (len(clips), 2)
+    (plugin / "twice_of_tests.py").write_text(STEP_CODE.replace("2 *", "3 *"))
+    with pytest.raises(RequirementError, match="code of twice has changed since the run"):
+        reopen(record, plugin_path=[plugin])
