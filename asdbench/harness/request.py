@@ -67,15 +67,18 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
     wanted = []
     for name in spec.system:
         card = catalog.find("systems", name).system
-        stages = _stages(name, card.extractor, (card.scorer,), card.frontend, card.augmentations, card.params, catalog)
+        params = {tidy(part): values for part, values in card.params.items()}
+        extractor = tidy(card.extractor)
+        stages = _stages(name, extractor, (card.scorer,), card.frontend, card.augmentations, params, catalog)
         parts = [part for names in stages.parts().values() for part in names]
-        stray = next((part for part in card.params if part not in parts), None)
+        stray = next((part for part in params if part not in parts), None)
         if stray:
             raise UsageError(
                 f"The card of system '{name}' sets parameters of '{stray}', which is no part of it. "
                 f"Its parts: {', '.join(parts)}."
             )
         if spec.frontend:
+            _refuse_frontend(spec.frontend, stages.extractor)
             stages = replace(stages, frontend=spec.frontend)
         if spec.augmentation is not None and stages.augmentations:
             stages = replace(stages, augmentations=tuple(spec.augmentation))
@@ -100,8 +103,8 @@ def _stages(
     """Fill in what the extractor's card says where nothing else is asked for."""
     card = catalog.find("extractors", extractor).card
     assert isinstance(card, ExtractorCard)
-    if frontend and AND in extractor:
-        raise UsageError(f"--frontend {frontend}: members of an ensemble ({extractor}) have front ends of their own.")
+    if frontend:
+        _refuse_frontend(frontend, extractor)
     alone = pairs_of(extractor) if AND in extractor else [(extractor, scorer) for scorer in scorers]
     for name, scorer in alone:
         scorer_card = catalog.find("scorers", scorer).card
@@ -112,6 +115,11 @@ def _stages(
             )
     chosen = tuple(card.augmentations if augmentations is None else augmentations) if card.augmentations else ()
     return Stages(system, extractor, frontend or card.frontend, chosen, scorers, params)
+
+
+def _refuse_frontend(frontend: str, extractor: str) -> None:
+    if AND in extractor:
+        raise UsageError(f"--frontend {frontend}: members of an ensemble ({extractor}) have front ends of their own.")
 
 
 class Scopes:
@@ -242,6 +250,8 @@ class Scopes:
     def component(self, kind: str, name: str, stages: Stages | None = None, profile: str | None = None) -> Component:
         """The named component: the card's values, then the system's, then the profile's, then those given by hand."""
         component = self._catalog.component(kind, name)
+        if kind == "frontends" and stages is not None and stages.is_ensemble:
+            return component  # its members have their own: what is set of another extractor's is no part of this run
         if stages is not None:
             component = component.altered(stages.params.get(name, {}))
         component = component.altered(component.card.profiles.get(profile or "", {}))

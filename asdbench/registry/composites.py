@@ -27,10 +27,13 @@ class Composite(Component):
         return list(dict.fromkeys(found))
 
     def settings_of(self, name: str) -> list[str]:
-        """What all parameters of the part of that name, or of a part of a part, are called here."""
+        """What all parameters of the part of that name, or of a part of a part, are called here.
+
+        "frontend" names the front ends of all members.
+        """
         found = []
         for part in self.parts:
-            if part.name == name:
+            if part.name == name or (name == "frontend" and part.kind == "frontends"):
                 found += [self.key_of(part, key) for key in part.card.params]
             elif isinstance(part, Composite):
                 found += [self.key_of(part, key) for key in part.settings_of(name)]

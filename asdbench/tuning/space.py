@@ -112,7 +112,7 @@ class Space:
                 continue
             if chosen.get("extractor", stages.extractor) == stages.extractor:
                 scorers = (chosen["scorer"],) if "scorer" in chosen else stages.scorers
-                found |= {stages.extractor, stages.frontend, *stages.augmentations, *scorers}
+                found |= {stages.extractor, *stages.parts()["frontend"], *stages.augmentations, *scorers}
         return found
 
     def within(self, chosen: Mapping[str, str]) -> list[Dimension]:
@@ -219,6 +219,8 @@ def make_space(
     choices = {kind: tuple(getattr(spec, kind)) for kind in KINDS if len(getattr(spec, kind)) > 1}
     space = Space(choices, _only(dimensions, only, scopes, stages), tuple(stages))
     lost = next((f"{name}.{param}" for name, param in by_hand if f"{name}.{param}" not in space.dimensions), None)
+    if lost is not None and lost not in dimensions:
+        raise UsageError(f"--space {lost}: recordings are not tuned, only what hears them.")
     if lost is not None:
         raise UsageError(f"--space {lost}: --only names others, so it would not be tuned. Add --only {lost}")
     if not space.dimensions and not space.choices:

@@ -166,6 +166,40 @@ def test_spaces_between_members_make_no_other_run(cli, small_dataset, tmp_path):
     assert "names the same one twice" in ran.err
 
 
+@pytest.fixture
+def system_of_several(tmp_path):
+    """Words that name a system whose card is an ensemble, in a folder of a third party."""
+    folder = tmp_path / "mine" / "registry" / "systems"
+    folder.mkdir(parents=True)
+    (folder / "several.toml").write_text(
+        'summary = "Two."\nextractor = "raw-mel:knn, twfr:knn"\nscorer = "ensemble"\n'
+        '[params."raw-mel:knn, twfr:knn"]\n"knn.n_neighbors" = 2\n'
+    )
+    return ("--system", "several", "--plugin-path", str(tmp_path / "mine"))
+
+
+def test_a_system_may_be_an_ensemble(cli, small_dataset, system_of_several, tmp_path):
+    """It is the same one with spaces between its members or without, and has no front end to replace."""
+    words = ("--dataset", str(small_dataset), "--machine", "fan", "--out", tmp_path / "runs")
+    [system] = cli("run", *system_of_several, *words, "--json").json["runs"]
+    named = ("--extractor", "raw-mel:knn,twfr:knn", "--scorer", "ensemble", "-p", "knn.n_neighbors=2")
+    [alone] = cli("run", *named, *words, "--json").json["runs"]
+    assert system["run_id"].rpartition("-")[2] == alone["run_id"].rpartition("-")[2]
+    assert load_record(Path(system["record"]).parent).extractor.params["knn.n_neighbors"] == 2
+    refused = cli("run", *system_of_several, *words, "--frontend", "waveform")
+    assert refused.code == 2
+    assert "--frontend waveform: members of an ensemble" in refused.err
+
+
+def test_the_same_run_beside_an_extractor_with_the_same_front_end(cli, small_dataset, tmp_path):
+    words = ("--dataset", str(small_dataset), "--machine", "fan", "--scorer", "knn", "--out", tmp_path)
+    words += ("-p", "frontend.n_mels=32")
+    alone = runs_of(cli, "--extractor", "raw-mel:knn,twfr:knn", *words)
+    beside = runs_of(cli, "--extractor", "raw-mel", "--extractor", "raw-mel:knn,twfr:knn", *words)
+    assert set(alone.values()) < set(beside.values())
+    assert load_record(beside["raw-mel", "knn"]).frontend.params["n_mels"] == 32
+
+
 def test_a_member_that_fails_is_named(cli, small_dataset, tmp_path):
     words = ("--dataset", str(small_dataset), "--scorer", "ensemble", "--out", tmp_path, "--json")
     ran = cli("run", "--extractor", "raw-mel:knn,raw-mel:gmm", "-p", "knn.n_neighbors=500", *words)

@@ -62,6 +62,22 @@ def test_only_takes_parts_of_chains_and_ensembles():
     assert not [name for name in space_of(**ensemble).dimensions if name.startswith("log-mel.")]
 
 
+def test_front_ends_of_members_are_tuned_together_and_apart_from_those_of_other_extractors():
+    whole, own = "raw-mel:knn,psd:gmm", {"log-mel.n_mels"}
+    both = {"extractor": [whole, "raw-mel"], "scorer": ["knn"]}
+    found = set(space_of(only=["frontend"], **both).dimensions)
+    assert found >= {f"{whole}.log-mel.n_mels", *own}
+    space = space_of(only=["log-mel.n_mels"], **both)
+    assert {one.name for one in space.within({"extractor": whole})} == {f"{whole}.log-mel.n_mels"}
+    assert {one.name for one in space.within({"extractor": "raw-mel"})} == own
+    assert len(list(space.combinations())) == 3 + 3
+
+
+def test_recordings_are_not_tuned():
+    with pytest.raises(UsageError, match=r"--space synthetic\.clip_s: recordings are not tuned"):
+        space_of(["dataset.clip_s=1:2"], extractor=["raw-mel"], scorer=["knn"])
+
+
 def test_only_does_not_drop_a_space_that_was_asked_for():
     with pytest.raises(UsageError, match=r"--space whiten\+knn.whiten.variance: --only names others"):
         space_of(
