@@ -256,10 +256,15 @@ def _numerics(spec: RunSpec, device: str) -> list[Any]:
 
 
 def _pipeline(scopes: Scopes, stages: Stages, profile: str | None) -> Pipeline:
-    """The extractor with its front end and augmentations."""
+    """The extractor with its front end, of an ensemble that of the first member, and augmentations."""
+    extractor = scopes.component("extractors", stages.extractor, stages, profile)
+    if isinstance(extractor, Ensemble):
+        frontend = extractor.members[0].frontend
+    else:
+        frontend = scopes.component("frontends", stages.frontend, stages)
     return Pipeline(
-        extractor=scopes.component("extractors", stages.extractor, stages, profile),
-        frontend=scopes.component("frontends", stages.frontend, stages),
+        extractor=extractor,
+        frontend=frontend,
         augmentations=tuple(scopes.component("augmentations", name, stages) for name in stages.augmentations),
         profile=profile,
     )

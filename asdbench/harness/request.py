@@ -250,8 +250,6 @@ class Scopes:
     def component(self, kind: str, name: str, stages: Stages | None = None, profile: str | None = None) -> Component:
         """The named component: the card's values, then the system's, then the profile's, then those given by hand."""
         component = self._catalog.component(kind, name)
-        if kind == "frontends" and stages is not None and stages.is_ensemble:
-            return component  # its members have their own: what is set of another extractor's is no part of this run
         if stages is not None:
             component = component.altered(stages.params.get(name, {}))
         component = component.altered(component.card.profiles.get(profile or "", {}))

@@ -200,6 +200,18 @@ def test_the_same_run_beside_an_extractor_with_the_same_front_end(cli, small_dat
     assert load_record(beside["raw-mel", "knn"]).frontend.params["n_mels"] == 32
 
 
+def test_embeddings_from_elsewhere_may_be_a_member(cli, small_dataset, tmp_path):
+    """The first one too, whose front end cannot be made without its file."""
+    clips = sorted(path.relative_to(small_dataset) for path in small_dataset.rglob("*.wav"))
+    rows = np.random.default_rng(0).normal(size=(len(clips), 3))
+    np.savez(tmp_path / "rows.npz", **{str(clip): row for clip, row in zip(clips, rows, strict=True)})
+    words = ("--dataset", str(small_dataset), "--scorer", "knn", "--out", tmp_path)
+    words += ("-p", f"frontend.file={tmp_path / 'rows.npz'}", "--extractor", "precomputed:knn,twfr:knn")
+    alone, beside = runs_of(cli, *words), runs_of(cli, *words, "--extractor", "precomputed")
+    assert set(alone.values()) < set(beside.values())
+    assert all(load_record(run).frontend.params["file"] for run in beside.values())
+
+
 def test_a_member_that_fails_is_named(cli, small_dataset, tmp_path):
     words = ("--dataset", str(small_dataset), "--scorer", "ensemble", "--out", tmp_path, "--json")
     ran = cli("run", "--extractor", "raw-mel:knn,raw-mel:gmm", "-p", "knn.n_neighbors=500", *words)
