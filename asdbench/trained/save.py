@@ -49,10 +49,8 @@ def save_system(
     if AND in record.extractor.name:
         raise RequirementError(
             f"{record.run_id} is an ensemble, which is not kept as one trained system.\n"
-            "Its members are: run and save each. "
-            + "; ".join(
-                "asdbench run --extractor {} --scorer {}".format(*pair) for pair in pairs_of(record.extractor.name)
-            )
+            "Run each member by itself, with the recordings, seed and parameters of this run, and save that: "
+            + "; ".join(f"--extractor {one} --scorer {scorer}" for one, scorer in pairs_of(record.extractor.name))
         )
     machines = [machine for machine, sections in record.thresholds.items() if sections]
     if not machines:

@@ -47,7 +47,7 @@ def test_members_score_as_in_runs_of_their_own(cli, small_dataset, tmp_path):
     assert record.extractor.params["knn.n_neighbors"] == 2
     assert record.extractor.params["log-mel.n_mels"] == 32
     assert set(record.asked.params) >= {"knn.n_neighbors", "log-mel.n_mels", "ensemble.combine"}
-    with pytest.raises(RequirementError, match="run and save each"):
+    with pytest.raises(RequirementError, match="Run each member by itself"):
         save_system(record, tmp_path / "saved")
 
 
