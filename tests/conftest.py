@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from asdbench.core.progress import Silent
 for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[_name]
 os.environ["ASDBENCH_TRACKING"] = "none"  # also for what is made once for a session; tests of tracking say else
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a suite in the background; its commands would be deaf too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, likewise
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
