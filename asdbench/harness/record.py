@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
+from asdbench.extractors.learning import Learning
 from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
 
 FILE = "run.json"
-SCHEMA = 4
+SCHEMA = 5
 BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
 
 
@@ -96,6 +97,10 @@ class TrainedNetwork(Model):
     parameters: int | None = Field(description="Learned numbers; None where an old record did not tell.")
     curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured.")
     macs: int | None = Field(default=None, description="Multiply-accumulates of the network for its longest clip.")
+    learning: Learning | None = Field(
+        default=None,
+        description="Whether it learned; None where nothing can be held against chance, or of old records.",
+    )
 
 
 class Failure(Model):
@@ -110,7 +115,7 @@ class Failure(Model):
 class RunRecord(Model):
     """One run."""
 
-    schema_version: Literal[4] = Field(default=4, description="Raised when this schema changes.")
+    schema_version: Literal[5] = Field(default=5, description="Raised when this schema changes.")
     run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
     status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
     asked: Asked
@@ -133,6 +138,10 @@ class RunRecord(Model):
         description="Of fit and embed when they were computed, maybe by an earlier command; of the others now."
     )
     finished_at: str = Field(description="UTC, ISO 8601.")
+    digests: dict[str, str] = Field(
+        default_factory=dict,
+        description="SHA-256 of each score file by its path below the run's folder; empty in old records.",
+    )
 
     @property
     def ci95(self) -> Interval | None:
@@ -185,7 +194,8 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
     """A record of an older schema in today's.
 
     Version 1 kept one loss curve for all machine types; version 2 the interval of the official score alone; version 3
-    no digest of each machine type, no threads, and nothing of a failed run.
+    no digest of each machine type, no threads, and nothing of a failed run; version 4 no digests of score files and
+    no figure of what a training learned.
     """
     if content.get("schema_version") == 1:
         loss = content.pop("loss", [])
@@ -200,6 +210,6 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
             "intervals": {**known, "official_score": ci95} if ci95 else None,
             "dataset": {**content["dataset"], "protocol": content["dataset"]["layout"]},
         }
-    if content.get("schema_version") == 3:
-        content = {**content, "schema_version": 4}
+    if content.get("schema_version") in (3, 4):
+        content = {**content, "schema_version": 5}
     return content
