@@ -1,10 +1,61 @@
-"""asdbench: benchmark harness and leaderboard for anomalous sound detection."""
+"""asdbench: benchmark harness and leaderboard for anomalous sound detection.
 
-from typing import Any
+    import asdbench as asd
+    runs = asd.run("synthetic", extractor="raw-mel", scorer=["knn", "mahalanobis-lw"], seeds=range(3))
+    runs.to_frame()
+
+Names are imported when they are first used, so that importing the package takes no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asdbench.api.components import extractor, scorer, system
+    from asdbench.api.evaluating import compare, evaluate
+    from asdbench.api.loading import load
+    from asdbench.api.running import run
+    from asdbench.api.runs import Run, Runs, open_runs
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "build"]
+_HOME = {
+    "load": "loading",
+    "extractor": "components",
+    "scorer": "components",
+    "system": "components",
+    "run": "running",
+    "Run": "runs",
+    "Runs": "runs",
+    "open_runs": "runs",
+    "evaluate": "evaluating",
+    "compare": "evaluating",
+}
+
+__all__ = [
+    "Run",
+    "Runs",
+    "__version__",
+    "build",
+    "compare",
+    "evaluate",
+    "extractor",
+    "load",
+    "open_runs",
+    "run",
+    "scorer",
+    "system",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'asdbench' has no attribute '{name}'")
+    return getattr(import_module(f"asdbench.api.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def build(name: str, /, *, kind: str | None = None, profile: str | None = None, **params: object) -> Any:

@@ -8,10 +8,14 @@ the files tells them as well.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import digest
+
+if TYPE_CHECKING:
+    import pandas
 
 Domain = Literal["source", "target"]
 Split = Literal["train", "test", "supplemental"]
@@ -58,6 +62,23 @@ class BlindClip:
 
 
 @dataclass(frozen=True)
+class Source:
+    """How a data set was asked for.
+
+    Attributes:
+        name: the card's name, or the folder.
+        split: of a challenge's data.
+        machines: machine types picked; empty is all.
+        params: given by hand to the card that makes the recordings.
+    """
+
+    name: str
+    split: str | None = None
+    machines: tuple[str, ...] = ()
+    params: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class ClipTable:
     """Clips of one data set, sorted by machine, split and file name.
 
@@ -68,6 +89,7 @@ class ClipTable:
         clips: training and test clips.
         supplemental: clips of a clean machine or of noise alone (2025 on); neither trained on nor tested by themselves.
         lacks: how the table differs from the challenge's split whose name it has, a line each.
+        source: how it was opened, so that it can be opened again.
     """
 
     name: str
@@ -76,6 +98,7 @@ class ClipTable:
     clips: tuple[Clip, ...]
     supplemental: tuple[Clip, ...] = ()
     lacks: tuple[str, ...] = ()
+    source: Source | None = None
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -121,6 +144,39 @@ class ClipTable:
         """All clips for embedding, ordered by key; a recording that stands twice is there once."""
         clips = {(clip.key, clip.section): BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips}
         return [clips[place] for place in sorted(clips)]
+
+    def training(self, machine: str) -> list[TrainingClip]:
+        """The training clips of a machine type, as a fit may see them."""
+        return self.select(machines=[machine]).training_view()
+
+    def blind(self, machine: str) -> list[BlindClip]:
+        """All clips of a machine type, as what embeds and scores them may see them."""
+        return self.select(machines=[machine]).blind_view()
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row for each clip: machine, section, split, domain, label, name, path and attributes."""
+        import pandas
+
+        rows = [
+            {
+                "machine": clip.machine,
+                "section": clip.section,
+                "split": clip.split,
+                "domain": clip.domain,
+                "label": clip.label,
+                "name": clip.name,
+                "path": str(clip.path),
+                **{f"attribute.{key}": value for key, value in clip.attributes},
+            }
+            for clip in self.clips
+        ]
+        return pandas.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many clips of what there are."""
+        counts = self.to_frame().groupby(["machine", "section", "split"], sort=True).size().unstack(fill_value=0)
+        head = f"<b>{escape(self.name)}</b>: {len(self)} clips, protocol {escape(self.protocol)}"
+        return f"<p>{head}</p>{counts.to_html()}"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -80,6 +80,7 @@ class Extractor(ABC):
         curves: one number for each epoch, by name; "loss" is the mean training loss.
         parameter_count: learned numbers of the network; 0 when nothing is learned.
         notes: what the user should know of this fit.
+        needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
         embeds_in_training: whether ``embed`` works in ``after_epoch`` already, with the network as it stands.
     """
 
@@ -87,6 +88,7 @@ class Extractor(ABC):
     parameter_count: int = 0
     notes: Sequence[str] = ()
     embeds_in_training: bool = False
+    needs_fit: bool = True
 
     @abstractmethod
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:

@@ -34,6 +34,8 @@ class Psd(Extractor):
         TrainingError: the front end gives something else than the waveform.
     """
 
+    needs_fit = False
+
     def __init__(self, *, n_fft: int, bands: int, f_min_hz: float, average: str, remove_level: bool) -> None:
         self._n_fft = n_fft
         self._bands = bands

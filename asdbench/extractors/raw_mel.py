@@ -28,6 +28,8 @@ class RawMel(Extractor):
     "delta" is the mean absolute step from frame to frame. Learns nothing.
     """
 
+    needs_fit = False
+
     def __init__(self, *, poolings: Sequence[str]) -> None:
         self._pool = [POOLINGS[name] for name in poolings]
 

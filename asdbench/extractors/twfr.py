@@ -52,6 +52,7 @@ class Twfr(Extractor):
             self._candidates = [float(text) for text in choose_from]
         except ValueError:
             self._candidates = [-1.0]
+        self.needs_fit = bool(self._candidates)
         if not all(0.0 <= value <= 1.0 for value in self._candidates):
             raise UsageError(
                 f"twfr.choose_from takes a comma-separated list of numbers from 0 to 1, not '{','.join(choose_from)}'. "

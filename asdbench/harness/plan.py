@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,7 +75,17 @@ class Recordings:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run to be done. ``system`` is the card that composed it, if one did."""
+    """One run to be done.
+
+    Attributes:
+        system: the card that composed it, if one did.
+        data: recordings.
+        pipeline: the extractor with what feeds it.
+        scorer: the scorer.
+        seed: base seed.
+        run_id: readable beginning, and the digest of all that the run depends on.
+        given: parameters given by hand in its command, 'component.param': value.
+    """
 
     system: str | None
     data: Recordings
@@ -83,6 +93,7 @@ class Cell:
     scorer: Component
     seed: int
     run_id: str
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def groups(self) -> list[list[str]]:
@@ -173,15 +184,24 @@ def replan(plan: Plan, spec: RunSpec, catalog: Catalog) -> Plan:
     Raises:
         UsageError: a name or a parameter that does not exist or lies out of range.
     """
+    cells = [cell for data in plan.recordings for cell in cells_of(data, spec, catalog, plan.device)]
+    return replace(plan, spec=spec, cells=tuple(cells), warnings=())
+
+
+def cells_of(data: Recordings, spec: RunSpec, catalog: Catalog, device: str) -> list[Cell]:
+    """The runs of a command on one data set that is open.
+
+    Raises:
+        UsageError: a name or a parameter that does not exist or lies out of range.
+    """
     wanted = asked_stages(spec, catalog)
-    made = [data.asked for data in plan.recordings if _Source(data.asked, spec, catalog).made]
+    made = [name for name in spec.dataset if not is_folder(name, catalog) and _Source(name, spec, catalog).made]
     scopes = Scopes(spec, catalog, wanted, made)
     scorers = {
         (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
         for stages in wanted
     }
-    cells = [cell for data in plan.recordings for cell in _cells(data, spec, scopes, wanted, scorers, plan.device)]
-    return replace(plan, spec=spec, cells=tuple(cells), warnings=())
+    return _cells(data, spec, scopes, wanted, scorers, device)
 
 
 class _Source:
@@ -235,7 +255,15 @@ def _cells(
         )
     numerics = _numerics(spec, device)
     return [
-        Cell(system, data, pipeline, scorer, seed, run_id(system, pipeline, scorer, data.table, seed, numerics))
+        Cell(
+            system,
+            data,
+            pipeline,
+            scorer,
+            seed,
+            run_id(system, pipeline, scorer, data.table, seed, numerics),
+            dict(spec.params),
+        )
         for key, pipeline in pipelines.items()
         for seed in dict.fromkeys(spec.seed)
         for system, scorer in members[key]

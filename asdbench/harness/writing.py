@@ -116,7 +116,7 @@ def _given(plan: Plan, cell: Cell) -> dict[str, Any]:
     own = {"extractor", "frontend", "augmentation", "scorer", *(name for part in parts for name in _names(part))}
     own |= {cell.data.asked} | ({"dataset"} if len(plan.recordings) == 1 else set())
     found = {}
-    for key, value in plan.spec.params.items():
+    for key, value in cell.given.items():
         scope = key.rpartition(".")[0]
         if (scope.removeprefix(f"{cell.system}.") if cell.system else scope) in own:
             found[key] = value
@@ -132,7 +132,7 @@ def _names(component: Component) -> list[str]:
 def _used(component: Component) -> UsedComponent:
     return UsedComponent(
         name=component.name,
-        target=component.card.target,
+        target=component.target,
         version=component.card.version,
         params=component.params,
         files=component.files,

@@ -71,6 +71,20 @@ def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contes
     raise UsageError(_unknown(name, root, stored))
 
 
+def contestant_of(records: Mapping[Path, RunRecord]) -> Contestant:
+    """All seeds of one system, whose runs are done, by their folders.
+
+    Raises:
+        UsageError: they are of several systems, of other recordings, or a seed stands twice.
+    """
+    first, *_ = records.values()
+    name = name_of(first)
+    if len(records) == 1:
+        (folder,) = records
+        return Contestant(folder.name, name, {first.dataset.name: (Run(folder, first),)}, single=True)
+    return _system(name, next(iter(records)).parent, records, {}, None)
+
+
 def require_same_data(first: Contestant, second: Contestant, dataset: str) -> None:
     """Refuse two whose scores on a data set are not of the same kind.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from asdbench.registry.chains import MARK, Chain, chained_card, parts_of
 from asdbench.registry.components import Component
 from asdbench.registry.composites import Composite
 from asdbench.registry.ensembles import AND, Ensemble, ensemble_card, pairs_of
+from asdbench.registry.instances import card_of_instance, of_instance
 from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
 from asdbench.registry.toml import CardError, read_toml
 
@@ -34,7 +36,8 @@ PREFIXES: Mapping[str, Mapping[str, str]] = {
 class Entry:
     """A name in the catalog: where its card is, and the variant of it that the name stands for.
 
-    The card is read and validated when it is first needed, so that names are listed without pydantic.
+    The card is read and validated when it is first needed, so that names are listed without pydantic. ``instance`` is
+    an object of the user's own that the name stands for.
     """
 
     kind: str
@@ -44,6 +47,7 @@ class Entry:
     path: Path | None = None
     variant: str | None = None
     made: "Card | None" = None
+    instance: object | None = None
 
     @cached_property
     def content(self) -> "AnyCard":
@@ -188,8 +192,20 @@ class Catalog:
         if _is_composed(kind, name):
             composed = self._composed(kind, name)
             return composed.altered(composed.card.profiles.get(profile or "", {})).altered(values or {})
+        if entry.instance is not None:
+            return of_instance(kind, name, entry.card, entry.instance)
         home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
         return Component(kind, name, entry.card, entry.defaults(profile), home).altered(values or {})
+
+    def add_instance(self, kind: str, instance: object) -> str:
+        """Give an object of the user's own a name, that of its class, and return the name."""
+        base = type(instance).__name__
+        known = self.entries[kind]
+        numbered = (f"{base}-{number}" for number in count(2))
+        name = next(name for name in chain([base], numbered) if name not in known)
+        summary = f"An object of the class {type(instance).__module__}.{type(instance).__qualname__}."
+        known[name] = Entry(kind, name, summary, "object", made=card_of_instance(kind, summary), instance=instance)
+        return name
 
     def add(self, source: Source) -> None:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""

@@ -28,6 +28,11 @@ class Component:
     params: dict[str, Any]
     home: Path | None = None
 
+    @property
+    def target(self) -> str:
+        """The Python object that implements it, as records tell."""
+        return self.card.target
+
     def altered(self, values: Mapping[str, object]) -> "Component":
         """The same thing with ``values`` (texts from the command line, or Python values) laid over its parameters.
 

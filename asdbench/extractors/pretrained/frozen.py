@@ -21,6 +21,8 @@ class Frozen(Extractor):
     poolings follow one another in the embedding.
     """
 
+    needs_fit = False
+
     def __init__(self, poolings: Sequence[str]) -> None:
         self._pool = [POOLINGS[name] for name in poolings]
 

@@ -42,6 +42,7 @@ class TimmBackbone(Frozen):
         self._standardise = standardise
         self._image = image
         self._network: nn.Module | None = None
+        self.needs_fit = standardise == "training"
         self._level = (0.0, 1.0)
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:

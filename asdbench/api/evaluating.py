@@ -1,0 +1,161 @@
+"""``asd.evaluate`` and ``asd.compare``: official numbers of score files, and differences of systems."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asdbench.api.runs import Run, Runs
+from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.progress import Silent
+from asdbench.leaderboard.comparison import compare_on, shared_datasets
+from asdbench.leaderboard.contestants import Contestant, contestant_of, find_contestant
+from asdbench.protocols.resampling import REPLICATES, Difference
+from asdbench.score_files.evaluation import FolderEvaluation, Method
+
+
+def evaluate(
+    scores: str | Path,
+    protocol: str | None = None,
+    *,
+    ground_truth: str | Path | None = None,
+    split: str | None = None,
+    machines: Sequence[str] = (),
+    partial: bool = False,
+    intervals: Method = "bootstrap",
+    replicates: int = REPLICATES,
+) -> FolderEvaluation:
+    """The official score of a folder of score files, anybody's, or of a run's folder.
+
+    Args:
+        scores: the folder.
+        protocol: "dcase2020" to "dcase2026"; a run's folder knows its own.
+        ground_truth: labels of an evaluation set, in the official evaluators' layout.
+        split: "dev", "eval" or "own" (recordings of your own): what has to be there; None finds it from the files.
+        machines: only these machine types.
+        partial: score what is there although something is missing or wrong.
+        intervals: "bootstrap", "official" (what the official evaluators print) or "none".
+        replicates: of the bootstrap.
+
+    Returns:
+        What the files came to; ``official_score`` is None where anything is missing, ``problems`` say what.
+
+    Raises:
+        UsageError: no such protocol, split or machine type.
+        RequirementError: there is no such folder, or it holds no score files.
+    """
+    from asdbench.leaderboard.evaluating import evaluate_scores
+    from asdbench.registry import load_catalog
+    from asdbench.score_files.ground_truth import read_ground_truth, year_of
+
+    truth = read_ground_truth(Path(ground_truth).expanduser(), year_of(protocol)) if ground_truth else None
+    _, found = evaluate_scores(
+        Path(scores), load_catalog(), protocol, split, truth, partial, list(machines), intervals, replicates
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One system less another on the test clips that both scored.
+
+    Attributes:
+        a: name of the first.
+        b: name of the second.
+        dataset: that both were run on.
+        scores: official scores, mean over seeds, (a, b).
+        difference: of the official score, a less b, a fraction.
+        ci95: its 95 % interval, by a bootstrap over test clips (and seeds) that both share.
+        probability: share of the resampled test sets on which a is better.
+        machines: the same for each machine type.
+    """
+
+    a: str
+    b: str
+    dataset: str
+    scores: tuple[float, float]
+    difference: float
+    ci95: tuple[float, float]
+    probability: float
+    machines: Mapping[str, Difference]
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval excludes zero."""
+        return not self.ci95[0] <= 0 <= self.ci95[1]
+
+    def to_frame(self) -> Any:
+        """One row for each machine type and one for the whole ("all"); fractions."""
+        import pandas
+
+        rows = {**self.machines, "all": Difference(self.difference, self.ci95, self.probability)}
+        return pandas.DataFrame(
+            [
+                {"machine": name, "difference": one.difference, "ci_low": one.ci95[0], "ci_high": one.ci95[1],
+                 "probability": one.probability}
+                for name, one in rows.items()
+            ]
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return str(self.to_frame().to_html(index=False))
+
+
+def compare(
+    a: Run | Runs | str,
+    b: Run | Runs | str,
+    *,
+    dataset: str | None = None,
+    out: str | Path = "runs",
+    ground_truth: str | Path | None = None,
+    replicates: int = REPLICATES,
+) -> Compared:
+    """Which of two is better, by how much, and how sure that is: a paired bootstrap over test clips and seeds.
+
+    Args:
+        a: a run, all runs of one system (its seeds), or the name of either as the command line takes it.
+        b: the same.
+        dataset: on which; may be left out where they share one.
+        out: folder that names are looked for in.
+        ground_truth: labels, where the clips' names do not tell them.
+        replicates: resampled test sets.
+
+    Raises:
+        UsageError: they are not of the same recordings, or share several data sets and none is named.
+        AsdbenchError: one of them failed.
+
+    Example:
+        >>> import asdbench as asd
+        >>> runs = asd.run("synthetic", "raw-mel", ["mahalanobis-lw", "knn"], machines=["fan"])
+        >>> asd.compare(runs[0], runs[1]).difference == runs[0].score - runs[1].score
+        True
+    """
+    sides = [_side(one, Path(out).expanduser(), dataset) for one in (a, b)]
+    datasets = [name for name in shared_datasets(sides) if dataset in (None, name)]
+    if len(datasets) > 1:
+        raise UsageError(f"Both were run on {', '.join(datasets)}. Say on which: compare(a, b, dataset=...)")
+    truth = Path(ground_truth) if ground_truth is not None else None
+    found = compare_on(datasets[0], sides, truth, replicates, Silent())
+    first, second = found.scored
+    total = found.difference(first, second)
+    return Compared(
+        a=first,
+        b=second,
+        dataset=datasets[0],
+        scores=(found.scored[first].score, found.scored[second].score),
+        difference=total.difference,
+        ci95=total.ci95,
+        probability=total.probability,
+        machines={name: found.difference(first, second, name) for name in found.scored[first].machines},
+    )
+
+
+def _side(given: Run | Runs | str, out: Path, dataset: str | None) -> Contestant:
+    if isinstance(given, str):
+        return find_contestant(given, out, dataset)
+    runs = list(given) if isinstance(given, Runs) else [given]
+    failed = [run for run in runs if run.status != "done"]
+    if failed or not runs:
+        raise AsdbenchError(f"{failed[0]!r} has no score." if failed else "There is no run to compare.")
+    return contestant_of({run.folder: run.record for run in runs})

@@ -1,0 +1,73 @@
+"""``asd.load``: from a name or a folder to a data set."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asdbench.core.errors import UsageError
+from asdbench.core.places import cache_root
+from asdbench.core.progress import Progress, Silent
+from asdbench.datasets import ClipTable
+from asdbench.datasets.clips import Source
+from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
+from asdbench.harness.machine import available_cores
+from asdbench.registry import load_catalog
+
+
+def load(
+    data: str | Path | ClipTable,
+    *,
+    split: str | None = None,
+    data_root: str | Path | None = None,
+    machines: Sequence[str] = (),
+    plugin_path: Sequence[str | Path] = (),
+    progress: Progress | None = None,
+    **params: object,
+) -> ClipTable:
+    """Open a data set by name, or a folder of recordings.
+
+    Args:
+        data: name of a card ("synthetic", "dcase2023"), a folder that holds ``<machine>/train`` and
+            ``<machine>/test``, or a data set that is open already.
+        split: "dev" or "eval", of a challenge's data.
+        data_root: where the challenges' data lie; None is ``ASDBENCH_DATA``, else the user's data folder.
+        machines: only these machine types.
+        plugin_path: folders with ``registry/`` and modules of your own.
+        progress: where the work is reported; None shows nothing.
+        params: of a card that makes its recordings, for example ``load("synthetic", seed=1)``.
+
+    Returns:
+        The table of clips.
+
+    Raises:
+        UsageError: neither a folder nor a card, or a parameter that the card does not take.
+        RequirementError: recordings are missing or cannot be used; all of them are named.
+
+    Example:
+        >>> import asdbench as asd
+        >>> data = asd.load("synthetic", machines=["fan"])
+        >>> data.machines, data.protocol
+        (['fan'], 'dcase2023')
+    """
+    if isinstance(data, ClipTable):
+        return data.select(machines=machines) if machines else data
+    name, cache = str(data), cache_root()
+    catalog = load_catalog([Path(folder).expanduser() for folder in plugin_path])
+    folder = is_folder(name, catalog)
+    challenge = not folder and catalog.find("datasets", name).challenge is not None
+    if not challenge and (split or data_root):
+        raise UsageError(
+            f"load({name!r}): split and data_root are of a challenge's data, which this is not.\n"
+            "See: asdbench list datasets"
+        )
+    if params and (folder or challenge):
+        raise UsageError(f"load({name!r}) takes no parameters, and {', '.join(params)} was given.")
+    if folder:
+        return replace(open_folder(name, cache, machines), source=Source(name, None, tuple(machines)))
+    if challenge:
+        root = Path(data_root).expanduser() if data_root is not None else None
+        table = open_challenge(name, catalog, split, root, cache, machines)
+        return replace(table, source=Source(name, split, tuple(machines)))
+    component = catalog.component("datasets", name, params)
+    table = open_card(component, cache, available_cores(), progress or Silent(), machines)
+    return replace(table, source=Source(name, None, tuple(machines), tuple(params.items())))

@@ -1,0 +1,255 @@
+"""``asd.run``: every extractor with every scorer on every data set with every seed."""
+
+import pickle
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from asdbench.api.components import Extractor, Named, Scorer, System
+from asdbench.api.loading import load
+from asdbench.api.runs import Run, Runs
+from asdbench.core.digests import digest
+from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.files import require_writable
+from asdbench.core.places import cache_root
+from asdbench.core.progress import Progress, Silent
+from asdbench.datasets import ClipTable
+from asdbench.datasets.clips import Source
+from asdbench.extractors.base import Extractor as FittedExtractor
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.kept import KeptFit
+from asdbench.harness.machine import available_cores, resolve_device
+from asdbench.harness.plan import Cell, Plan, Recordings, cells_of
+from asdbench.harness.record import RunRecord
+from asdbench.harness.run import execute
+from asdbench.harness.spec import RunSpec
+from asdbench.protocols import require_scorable
+from asdbench.registry import Catalog, load_catalog
+from asdbench.registry.instances import InstanceComponent
+
+Data = str | Path | ClipTable
+
+
+def run(
+    data: Data | Sequence[Data] = "synthetic",
+    extractor: Any = None,
+    scorer: Any = None,
+    *,
+    system: Any = None,
+    augmentations: Sequence[str] | None = None,
+    frontend: str | None = None,
+    params: dict[str, object] | None = None,
+    seeds: int | Iterable[int] = 0,
+    machines: Sequence[str] = (),
+    split: Literal["dev", "eval"] | None = None,
+    data_root: str | Path | None = None,
+    profile: str = "auto",
+    out: str | Path = "runs",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    jobs: int = 1,
+    threads: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    fresh: bool = False,
+    retry_failed: bool = False,
+    plugin_path: Sequence[str | Path] = (),
+    progress: Progress | None = None,
+) -> Runs:
+    """Train, score and evaluate: the main job. Runs that were done before are read, not done again.
+
+    Args:
+        data: a data set, or what ``asdbench.load`` takes; or several.
+        extractor: one or several: a name, ``asdbench.extractor(...)``, a subclass of ``asdbench.extractors.Extractor``
+            as an object, or a torch module that makes (batch, dim) of features (batch, channels, bins, frames).
+        scorer: one or several: a name, ``asdbench.scorer(...)``, an object with ``fit(embeddings)`` and
+            ``score(embeddings)`` (higher is more anomalous), a detector of scikit-learn or PyOD. Objects are copied for
+            each section, and nothing that they compute is taken from the cache.
+        system: one or several published systems, by name or as ``asdbench.system(...)``.
+        augmentations: names, in place of the extractor's own.
+        frontend: name, in place of the extractor's own.
+        params: parameters by ``component.param``, as ``-p`` of the command line.
+        seeds: base seeds.
+        machines: only these machine types.
+        split: of a challenge's data.
+        data_root: where the challenges' data lie.
+        profile: of the extractor's card; "auto" is "quick" on a small training set, "full" the card's defaults.
+        out: folder that the runs' folders go to.
+        device: "auto" takes a GPU where there is one.
+        jobs: runs and fits done at a time, in processes; 0 is as many as cores. What cannot be pickled runs in this
+            process. A script that uses it needs ``if __name__ == "__main__":``, as all of Python's processes do.
+        threads: of one training on the CPU.
+        engine: "ray" for the cluster at ``RAY_ADDRESS``.
+        fresh: fit, embed and score again.
+        retry_failed: do runs again that failed before.
+        plugin_path: folders with ``registry/`` and modules of your own.
+        progress: where the work is reported; None shows nothing.
+
+    Returns:
+        The runs, in the order of extractors (systems last), scorers, data sets and seeds. One that failed is among
+        them, with its reason.
+
+    Raises:
+        UsageError: a name or parameter that does not exist, or an object that is neither extractor nor scorer.
+        RequirementError: recordings are missing or cannot be used.
+
+    Example:
+        >>> import asdbench as asd
+        >>> runs = asd.run("synthetic", "raw-mel", ["knn", "mahalanobis-lw"], machines=["fan"])
+        >>> [run.scorer for run in runs], runs[0].status
+        (['knn', 'mahalanobis-lw'], 'done')
+    """
+    progress = progress or Silent()
+    named = [one for one in (*_listed(extractor), *_listed(scorer), *_listed(system)) if isinstance(one, Named)]
+    folders = dict.fromkeys(
+        [*(Path(one).expanduser() for one in plugin_path), *(f for o in named for f in o.plugin_path)]
+    )
+    catalog = load_catalog(list(folders))
+    tables = [
+        load(one, split=split, data_root=data_root, machines=machines, plugin_path=list(folders), progress=progress)
+        for one in (data if isinstance(data, list | tuple) else [data])
+    ]
+    spec = RunSpec(
+        seed=[seeds] if isinstance(seeds, int) else list(seeds),
+        dataset=[_source(table).name for table in tables],
+        split=split,
+        machine=list(machines),
+        frontend=frontend,
+        augmentation=None if augmentations is None else list(augmentations),
+        profile=profile,
+        device=device,
+        engine=engine,
+        jobs=jobs,
+        threads=threads,
+        out=Path(out).expanduser(),
+        plugin_path=list(folders),
+        fresh=fresh,
+        retry_failed=retry_failed,
+        tracking="none",
+    )
+    specs = list(_combinations(spec, catalog, extractor, scorer, system, params or {}, tables))
+    plan = _plan(spec, specs, catalog, tables, progress)
+    if jobs != 1 and not _can_travel(plan):
+        progress.note("An object that was given cannot be pickled, so everything runs in this process.")
+        plan = replace(plan, spec=spec.model_copy(update={"jobs": 1}))
+    records: dict[str, RunRecord] = {record.run_id: record for record in execute(plan, progress)}
+    return Runs([Run(plan.spec.out / cell.run_id, records[cell.run_id], plan, cell) for cell in plan.cells])
+
+
+def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: int) -> FittedExtractor:
+    """The extractor as a run would train it; from the cache where a run did.
+
+    Raises:
+        UsageError: it is trained for each machine type, there are several, and none is named.
+        AsdbenchError: the training failed.
+    """
+    table = load(data, plugin_path=list(asked.plugin_path))
+    if machine is not None and machine not in table.machines:
+        raise UsageError(f"{table.name} has no machine '{machine}'. Accepted: {', '.join(table.machines)}.")
+    catalog = load_catalog(asked.plugin_path)
+    spec = RunSpec(dataset=[_source(table).name], seed=[seed], plugin_path=list(asked.plugin_path), tracking="none")
+    given = {f"{asked.name}.{key}": value for key, value in asked.given.items()}
+    own = spec.model_copy(update={"extractor": [asked.name], "scorer": ["knn"], "params": given})
+    plan = _plan(spec, [own], catalog, [table], Silent())
+    (cell,) = plan.cells
+    groups = [group for group in cell.groups if machine is None or machine in group]
+    if len(groups) > 1:
+        raise UsageError(f"{asked.name} is trained for each machine type; name one of {', '.join(table.machines)}.")
+    failures = EmbeddingStage(plan, cell, Silent()).compute(groups[0])
+    fit = KeptFit(plan, cell, groups[0])
+    if not fit.is_trained:
+        raise AsdbenchError(f"{asked.name} was not trained: {failures[0].reason}")
+    extractor: FittedExtractor = cell.pipeline.extractor.build()
+    extractor.load(fit.trained)
+    return extractor
+
+
+def _combinations(
+    spec: RunSpec,
+    catalog: Catalog,
+    extractor: Any,
+    scorer: Any,
+    system: Any,
+    params: dict[str, object],
+    tables: Sequence[ClipTable],
+) -> Iterable[RunSpec]:
+    """What the command line would be asked, once for each pair of extractor and scorer and each system."""
+    extractors, scorers, systems = (_listed(one) for one in (extractor, scorer, system))
+    if not systems and not (extractors and scorers):
+        raise UsageError(
+            'Nothing to run: asdbench.run(data, extractor="raw-mel", scorer="knn"), or system="...".\nSee: asdbench list'
+        )
+    if bool(extractors) != bool(scorers):
+        raise UsageError("Extractors meet scorers: give both, extractor=... and scorer=...")
+    of_data = {f"{_source(table).name}.{key}": value for table in tables for key, value in _source(table).params}
+    ways = {kind: [_way(one, kind, catalog) for one in given] for kind, given in (
+        ("extractors", extractors), ("scorers", scorers), ("systems", systems),
+    )}  # fmt: skip
+    for name, own in ways["extractors"]:
+        for other, its in ways["scorers"]:
+            yield spec.model_copy(
+                update={"extractor": [name], "scorer": [other], "params": {**of_data, **params, **own, **its}}
+            )
+    for name, own in ways["systems"]:
+        yield spec.model_copy(update={"system": [name], "params": {**of_data, **params, **own}})
+
+
+def _way(given: Any, kind: str, catalog: Catalog) -> tuple[str, dict[str, object]]:
+    """The name under which the catalog has what was given, and its parameters by ``name.param``."""
+    if isinstance(given, str):
+        return given, {}
+    wanted = {"extractors": Extractor, "scorers": Scorer, "systems": System}[kind]
+    if isinstance(given, wanted):
+        prefix = "" if kind == "systems" else f"{given.name}."
+        return given.name, {f"{prefix}{key}": value for key, value in given.given.items()}
+    if isinstance(given, Named) or kind == "systems":
+        raise UsageError(f"{given!r} was given where one of the {kind} is wanted.")
+    return catalog.add_instance(kind, given), {}
+
+
+def _plan(
+    spec: RunSpec, specs: Sequence[RunSpec], catalog: Catalog, tables: Sequence[ClipTable], progress: Progress
+) -> Plan:
+    """The runs in the order of ``specs``, data sets and seeds; equal pipelines are one, trained and read once."""
+    if spec.engine == "local":
+        device = resolve_device(spec.device)
+    else:
+        from asdbench.harness.cluster.joining import cluster_device
+
+        device = cluster_device(spec.device, progress)
+    require_writable(spec.out, "out=DIR")
+    require_writable(cache_root())
+    recordings = [
+        Recordings(_source(table).name, _source(table).split, table, require_scorable(table)) for table in tables
+    ]
+    cells: dict[str, Cell] = {}
+    pipelines: dict[str, Any] = {}
+    for own in specs:
+        for one in recordings:
+            for cell in cells_of(one, own, catalog, device):
+                key = digest([cell.pipeline.extractor.name, cell.pipeline.identity()])
+                pipeline = pipelines.setdefault(key, cell.pipeline)
+                cells.setdefault(cell.run_id, replace(cell, pipeline=pipeline))
+    warnings = tuple(catalog.warnings)
+    return Plan(spec, device, available_cores(), cache_root(), tuple(recordings), tuple(cells.values()), warnings)
+
+
+def _can_travel(plan: Plan) -> bool:
+    """Whether objects of the user's own can be handed to another process."""
+    try:
+        for cell in plan.cells:
+            for part in (cell.pipeline.extractor, cell.scorer):
+                if isinstance(part, InstanceComponent):
+                    pickle.dumps(part)
+    except Exception:  # classes say in many ways that they cannot
+        return False
+    return True
+
+
+def _source(table: ClipTable) -> Source:
+    return table.source or Source(table.name)
+
+
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]

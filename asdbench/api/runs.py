@@ -1,0 +1,327 @@
+"""What ``asd.run`` returns: runs with their scores, embeddings, tables and pictures."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.progress import Silent
+from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.record import RunRecord, load_record
+from asdbench.harness.replay import Replay, reopen
+from asdbench.harness.store import find_run, name_of
+from asdbench.score_files.alignment import list_score_files
+from asdbench.score_files.ground_truth import truth_of_name
+from asdbench.score_files.problems import Problem
+from asdbench.score_files.reader import read_rows
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+
+class Run:
+    """One run: an extractor, a scorer, a data set and a seed.
+
+    Attributes:
+        folder: where its record and score files lie.
+        record: all that was asked, used and found.
+    """
+
+    def __init__(self, folder: Path, record: RunRecord, plan: Plan | None = None, cell: Cell | None = None) -> None:
+        self.folder = folder
+        self.record = record
+        self._plan = plan
+        self._cell = cell
+
+    @property
+    def id(self) -> str:
+        """Name of the run's folder."""
+        return self.record.run_id
+
+    @property
+    def system(self) -> str:
+        """The system's name; of parts named one by one, ``extractor + scorer``."""
+        return name_of(self.record)
+
+    @property
+    def extractor(self) -> str:
+        """The extractor's name."""
+        return self.record.extractor.name
+
+    @property
+    def scorer(self) -> str:
+        """The scorer's name."""
+        return self.record.scorer.name
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return self.record.dataset.name
+
+    @property
+    def seed(self) -> int:
+        """Base seed."""
+        return self.record.asked.seed
+
+    @property
+    def status(self) -> str:
+        """ "done", or "failed"; ``failures`` say why."""
+        return self.record.status
+
+    @property
+    def failures(self) -> list[str]:
+        """Why parts of a failed run have no result, one line each."""
+        return [
+            f"{one.stage}{f' of {one.machine}' if one.machine else ''}: {one.reason}" for one in self.record.failures
+        ]
+
+    @property
+    def machines(self) -> list[str]:
+        """Machine types."""
+        return list(self.record.dataset.test_clips)
+
+    @property
+    def score(self) -> float | None:
+        """The official score, a fraction; None of a failed run, or where the test clips carry no labels."""
+        return self.record.results.official_score if self.record.results else None
+
+    official_score = score
+
+    @property
+    def ci95(self) -> tuple[float, float] | None:
+        """The official score's 95 % interval, (low, high); None where there is no score."""
+        return self.record.ci95
+
+    def scores(self, machine: str | None = None) -> "pandas.DataFrame":
+        """Test clips with their scores: machine, section, domain, label, name, score, threshold, decision.
+
+        Args:
+            machine: only this machine type.
+
+        Raises:
+            UsageError: the run has no such machine type.
+            RequirementError: score files are missing, or not as the record says.
+        """
+        import pandas
+
+        wanted = self.machines if machine is None else [self._known(machine)]
+        columns = ["machine", "section", "domain", "label", "name", "score", "threshold", "decision"]
+        return pandas.DataFrame([row for one in wanted for row in self._rows(one)], columns=columns)
+
+    def _rows(self, machine: str) -> Iterator[dict[str, Any]]:
+        """The rows of a machine type's score files."""
+        files, _ = list_score_files(self.folder / "scores")
+        own = [file for file in files if file.machine == machine]
+        values: dict[tuple[str, str], dict[str, float | None]] = {}
+        for file in own:
+            problems: list[Problem] = []
+            for row in read_rows(file, problems.append):
+                values.setdefault((file.section, row.clip), {})[file.kind] = row.value
+            if problems:
+                raise RequirementError(f"{self.folder} cannot be read: {problems[0]}.")
+        for (section, clip), found in sorted(values.items()):
+            truth = truth_of_name(clip)
+            yield {
+                "machine": machine,
+                "section": section,
+                "domain": truth.domain,
+                "label": truth.label,
+                "name": clip,
+                "score": found.get("anomaly_score"),
+                "threshold": self.record.thresholds[machine][section].value,
+                "decision": found.get("decision_result"),
+            }
+
+    def embeddings(self, machine: str | None = None, *, split: str | None = None) -> NDArray[np.float32]:
+        """Embeddings of a machine type's clips, float32 (n_clips, dim), in the order of ``clips(machine)``.
+
+        Args:
+            machine: may be left out where there is one.
+            split: "train" or "test"; None is both.
+
+        Raises:
+            UsageError: no such machine type, or several and none is named.
+            RequirementError: recordings or the trained extractor are not there any more.
+        """
+        machine = self._known(machine)
+        replay = self._replay()
+        clips, rows = replay.embeddings(machine)
+        place = {(clip.key, clip.section): row for row, clip in enumerate(clips)}
+        wanted = replay.table.select(machines=[machine], split=split)  # type: ignore[arg-type]
+        return rows[[place[clip.key, clip.section] for clip in wanted]]
+
+    def clips(self, machine: str | None = None, *, split: str | None = None) -> "pandas.DataFrame":
+        """The clips of a machine type, one row each; the rows of ``embeddings``."""
+        table = self._replay().table.select(machines=[self._known(machine)], split=split)  # type: ignore[arg-type]
+        return table.to_frame()
+
+    def report(self, to: str | Path | None = None, **options: Any) -> Path:
+        """Write the run's page: ROC, scores, thresholds, embeddings, the worst mistakes, training.
+
+        Args:
+            to: file to write; None is ``report.html`` in the run's folder.
+            options: as ``asdbench.report.write_report`` takes them.
+
+        Returns:
+            The file.
+        """
+        from asdbench.report import write_report
+
+        return write_report(self.folder, to=Path(to) if to is not None else None, **options)
+
+    def plot(self, machine: str | None = None, ax: "Axes | None" = None) -> "Axes":
+        """Draw the scores of normal and anomalous test clips of a machine type, with the threshold.
+
+        Args:
+            machine: may be left out where there is one.
+            ax: axes to draw on; None makes some.
+        """
+        import matplotlib.pyplot as plt
+
+        machine = self._known(machine)
+        rows = self.scores(machine)
+        ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+        edges = np.histogram_bin_edges(rows["score"], bins=30)
+        words = {0: "normal", 1: "anomalous", None: "not labelled"}
+        for label, own in rows.groupby("label", dropna=False):
+            name = words[None if label is None or np.isnan(label) else int(label)]
+            ax.hist(own["score"], bins=list(edges), alpha=0.6, label=name)
+        for threshold in sorted(set(rows["threshold"])):
+            ax.axvline(threshold, color="black", linestyle="--", linewidth=1)
+        ax.set(xlabel="anomaly score", ylabel="clips", title=f"{machine}: {self.system}")
+        ax.legend()
+        return ax
+
+    def _known(self, machine: str | None) -> str:
+        if machine is None and len(self.machines) == 1:
+            return self.machines[0]
+        if machine not in self.machines:
+            hint = did_you_mean(machine, self.machines) if machine else " Name one."
+            raise UsageError(f"{self.id} has no machine '{machine}'.{hint} Accepted: {', '.join(self.machines)}.")
+        return machine
+
+    def _replay(self) -> Replay:
+        if self._plan is None or self._cell is None:
+            return reopen(self.record)
+        from dataclasses import replace
+
+        plan = replace(self._plan, cells=(self._cell,), recordings=(self._cell.data,))
+        return Replay(self._cell.data.table, self._cell.pipeline.frontend, plan, Silent())
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}: {self._in_words()}>"
+
+    def _in_words(self) -> str:
+        if self.status != "done":
+            return f"failed, {self.failures[0] if self.failures else 'no reason given'}"
+        if self.score is None:
+            return "done, no labels"
+        low, high = self.ci95 or (float("nan"), float("nan"))
+        return f"{100 * self.score:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return Runs([self])._repr_html_()
+
+
+class Runs(Sequence[Run]):
+    """Several runs, in the order of extractors, scorers, data sets and seeds."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = tuple(runs)
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Runs": ...
+    def __getitem__(self, place: int | slice) -> "Run | Runs":
+        return Runs(self._runs[place]) if isinstance(place, slice) else self._runs[place]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row for each run: extractor, scorer, dataset, seed, score, ci_low, ci_high, status, and a column with the
+        official score of each machine type. Scores are fractions.
+        """
+        import pandas
+
+        rows = []
+        for run in self._runs:
+            record = run.record
+            low, high = run.ci95 or (None, None)
+            machines = record.results.machines if record.results else record.salvaged
+            row: dict[str, Any] = {"system": record.asked.system} if self._of_systems else {}
+            row |= {"extractor": run.extractor, "scorer": run.scorer, "dataset": run.dataset, "seed": run.seed}
+            row |= {"score": run.score, "ci_low": low, "ci_high": high, "status": run.status}
+            rows.append(row | {name: machine.official_score for name, machine in machines.items()})
+        columns = [*(["system"] if self._of_systems else []), "extractor", "scorer", "dataset", "seed"]
+        columns += ["score", "ci_low", "ci_high", "status"]
+        known = dict.fromkeys(name for run in self._runs for name in run.machines)
+        return pandas.DataFrame(rows, columns=[*columns, *known]).astype(
+            {"score": float, "ci_low": float, "ci_high": float}
+        )
+
+    @property
+    def _of_systems(self) -> bool:
+        return any(run.record.asked.system for run in self._runs)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the official score of each run with its 95 % interval, in percent.
+
+        Args:
+            ax: axes to draw on; None makes some.
+        """
+        import matplotlib.pyplot as plt
+
+        ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+        done = [run for run in self._runs if run.score is not None]
+        several = len({run.dataset for run in done}) > 1, len({run.seed for run in done}) > 1
+        for place, run in enumerate(reversed(done)):
+            score, (low, high) = run.score or 0.0, run.ci95 or (np.nan, np.nan)
+            ax.errorbar(100 * score, place, xerr=[[100 * (score - low)], [100 * (high - score)]], fmt="o", color="C0")
+        names = [
+            run.system + (f", {run.dataset}" if several[0] else "") + (f", seed {run.seed}" if several[1] else "")
+            for run in reversed(done)
+        ]
+        ax.set(yticks=range(len(done)), yticklabels=names, xlabel="official score (%), 95 % interval")
+        return ax
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self._runs)) or "<no runs>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the table in percent."""
+        table = self.to_frame()
+        shares = ["score", "ci_low", "ci_high", *table.columns[table.columns.get_loc("status") + 1 :]]
+        table[shares] = (100 * table[shares].astype(float)).round(2)
+        failed = "".join(f"<p>{escape(repr(run))}</p>" for run in self._runs if run.status != "done")
+        return f"{table.to_html(index=False, na_rep='-')}{failed}"
+
+
+def open_runs(*names: str | Path, out: str | Path = "runs") -> Runs:
+    """Runs that were done before.
+
+    Args:
+        names: folders of runs, their ids or beginnings of ids; none is all in ``out``.
+        out: folder that holds the runs' folders.
+
+    Raises:
+        UsageError: no such run, or several that begin so.
+        RequirementError: a record cannot be read.
+    """
+    root = Path(out).expanduser()
+    if names:
+        folders = [find_run(str(name), root) for name in names]
+        return Runs([Run(folder, load_record(folder)) for folder in folders])
+    from asdbench.harness.store import find_runs
+
+    stored = find_runs(root)
+    if stored.damaged:
+        raise RequirementError("Records cannot be read:\n" + "\n".join(f"  {line}" for line in stored.unreadable))
+    return Runs([Run(folder, record) for folder, record in stored.runs.items()])
