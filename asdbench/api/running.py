@@ -22,7 +22,7 @@ from asdbench.harness.kept import KeptFit
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.plan import Cell, Plan, Recordings, cells_of
 from asdbench.harness.record import RunRecord
-from asdbench.harness.run import execute
+from asdbench.harness.experiment import execute
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, load_catalog

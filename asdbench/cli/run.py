@@ -125,7 +125,7 @@ def run(
     from asdbench.cli.tracking import tracked, trained_of, will_send
     from asdbench.harness import execute, make_plan
     from asdbench.harness.forecast import forecast
-    from asdbench.harness.forking import prepare
+    from asdbench.harness.experiment import prepare
     from asdbench.harness.selecting import choose
     from asdbench.harness.spec import read_spec
 

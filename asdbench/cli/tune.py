@@ -138,7 +138,7 @@ def tune(
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.tuning_results import print_studies, studies_as_json
-    from asdbench.harness.forking import prepare
+    from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
     from asdbench.tuning.crew import NEEDED
     from asdbench.tuning.objectives import read_objectives

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asdbench.harness.cell import recorded_run
-from asdbench.harness.crew import most_at_once
 from asdbench.harness.estimate import Estimates
+from asdbench.harness.experiment import tasks_at_once
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.tasks import FitTask, ScoreTask, Task, fit_tasks
@@ -74,7 +74,7 @@ def forecast(plan: Plan) -> Forecast:
         fits = len(needs[number])
         state: Literal["done", "failed", "to do"] = record.status if record is not None else "to do"
         cells.append(Outlook(cell, state, fits, trained, fits - len(own), estimate))
-    processes = max(1, min(most_at_once(plan), max(len(missing), len(to_do))))
+    processes = max(1, min(tasks_at_once(plan), max(len(missing), len(to_do))))
     unknown = sum(estimates.of(task) is None for task in missing)
     total = estimates.left_s([*missing, *to_do], {}, processes) if to_do else 0.0
     return Forecast(tuple(cells), processes, len(missing), unknown, total)

@@ -1,10 +1,8 @@
 """The pieces of work of a plan, small enough to hand to another process."""
 
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asdbench.core.errors import AsdbenchError
 from asdbench.core.locks import BusyError
 from asdbench.core.progress import Named, Progress
 from asdbench.harness.cell import run_cell
@@ -33,27 +31,6 @@ class ScoreTask:
 Task = FitTask | ScoreTask
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a task.
-
-    Attributes:
-        task: the task.
-        busy: another process is at it; nothing was done.
-        failures: of a fit.
-        record: of a run.
-        error: what ends the command, because it would meet every task.
-        death: why the process that had the task came to an end; None when it lives.
-    """
-
-    task: Task
-    busy: bool = False
-    failures: tuple[Failure, ...] = ()
-    record: RunRecord | None = None
-    error: AsdbenchError | None = None
-    death: str | None = None
-
-
 def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
     """The fits that each of the runs needs; runs that share a fit share the task."""
     known: dict[tuple[int, int, int, tuple[str, ...]], FitTask] = {}
@@ -66,23 +43,31 @@ def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
     return needs
 
 
-def perform(plan: Plan, task: Task, progress: Progress, *, jobs: int | None = None, wait: bool = True) -> Result:
-    """Do a task. Whatever goes wrong is part of the result."""
+def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: int) -> list[Failure] | RunRecord | None:
+    """Do a task.
+
+    Args:
+        plan: the command.
+        task: of it.
+        wait: for another process that is at the same.
+        progress: where the work is reported.
+        cores: threads for decoding.
+
+    Returns:
+        Of a fit, why embeddings are missing; of a run its record; None where another process is at it.
+
+    Raises:
+        AsdbenchError: what would meet every task.
+    """
     cell = plan.cells[task.cell]
     progress = named(progress, plan, cell)
     try:
         if isinstance(task, FitTask):
-            stage = EmbeddingStage(plan, cell, progress, jobs)
-            return Result(task, failures=tuple(stage.compute(task.machines, wait=wait)))
+            return EmbeddingStage(plan, cell, progress, cores).compute(task.machines, wait=wait)
         seconds = {"features": task.features_s}
-        return Result(task, record=run_cell(plan, cell, progress, task.failures, seconds, jobs=jobs, wait=wait))
+        return run_cell(plan, cell, progress, task.failures, seconds, jobs=cores, wait=wait)
     except BusyError:
-        return Result(task, busy=True)
-    except AsdbenchError as error:
-        return Result(task, error=error)
-    except (Exception, SystemExit) as error:  # nobody foresaw it, so it is told in full
-        detail = "".join(traceback.format_exception(error))
-        return Result(task, death=f"{type(error).__name__}: {error}\n{detail}")
+        return None
 
 
 def named(progress: Progress, plan: Plan, cell: Cell) -> Progress:

@@ -11,22 +11,23 @@ from asdbench.harness.cluster.depot import Depot, pack_folder
 from asdbench.harness.cluster.nodes import require_fit
 from asdbench.harness.cluster.places import Places
 from asdbench.harness.cluster.versions import own_code
+from asdbench.harness.executors import Function, outcome_of
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Plan
+from asdbench.harness.remote_progress import RemoteProgress
 from asdbench.harness.tasks import FitTask, Task, perform
-from asdbench.harness.worker import RemoteProgress
 from asdbench.registry import load_catalog
 
 
-def do_task(line: Any, box: list[Any], places: Places, task: Task, wait: bool, cores: int) -> None:
-    """Do one task of a plan and send its result.
+def do_task(line: Any, box: list[Any], places: Places, function: Function, args: tuple[Any, ...], cores: int) -> None:
+    """Do one task and send its outcome.
 
     Args:
         line: to the command.
         box: Ray's reference to the plan, which a process fetches once.
         places: that it must see, which is looked at once.
-        task: what to do.
-        wait: for another process that is at it.
+        function: what to do.
+        args: of the function, behind the plan.
         cores: for decoding.
 
     Raises:
@@ -36,9 +37,10 @@ def do_task(line: Any, box: list[Any], places: Places, task: Task, wait: bool, c
     plan = _plan(box[0])
     progress = RemoteProgress(line)
     if plan.spec.artifacts is None:
-        progress.send("result", perform(plan, task, progress, jobs=cores, wait=wait))
+        progress.send("outcome", outcome_of(function, plan, *args, progress=progress, cores=cores))
     else:
-        do_task_apart(plan, Depot(plan.spec.artifacts, plan.cache), task, progress, wait, cores)
+        task, wait = args
+        do_task_apart(plan, Depot(plan.spec.artifacts, plan.cache), task, wait, progress, cores)
 
 
 @cache
@@ -65,8 +67,8 @@ def _plan(reference: Any) -> Plan:
     return plan
 
 
-def do_task_apart(plan: Plan, depot: Depot, task: Task, progress: RemoteProgress, wait: bool, cores: int) -> None:
-    """Do a task on a node whose cache is its own: fetch what it needs before, put what it has made after."""
+def do_task_apart(plan: Plan, depot: Depot, task: Task, wait: bool, progress: RemoteProgress, cores: int) -> None:
+    """Do a task of a run on a node whose cache is its own: fetch what it needs before, put what it has made after."""
     cell = plan.cells[task.cell]
     if isinstance(task, FitTask):
         kept = KeptFit(plan, cell, task.machines)
@@ -77,10 +79,10 @@ def do_task_apart(plan: Plan, depot: Depot, task: Task, progress: RemoteProgress
         known = kept.is_embedded and depot.has_fit(kept)
         if not kept.is_embedded:
             depot.fetch_features(plan, cell, task.machines, progress)
-        result = perform(plan, task, progress, jobs=cores, wait=wait)
-        if not known and not result.busy and result.error is None:
+        outcome = outcome_of(perform, plan, task, wait, progress=progress, cores=cores)
+        if not known and outcome.value is not None:
             depot.put_fit(kept)
-        progress.send("result", result)
+        progress.send("outcome", outcome)
         return
     for group in cell.groups:
         kept = KeptFit(plan, cell, group)
@@ -88,7 +90,7 @@ def do_task_apart(plan: Plan, depot: Depot, task: Task, progress: RemoteProgress
             depot.fetch_fit(kept)
     with TemporaryDirectory(prefix="asdbench-") as place:
         plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(place)}))
-        result = perform(plan, task, progress, jobs=cores, wait=wait)
-        if result.record is not None:
+        outcome = outcome_of(perform, plan, task, wait, progress=progress, cores=cores)
+        if outcome.value is not None:
             progress.send("run", cell.run_id, pack_folder(Path(place) / cell.run_id))
-        progress.send("result", result)
+        progress.send("outcome", outcome)

@@ -1,44 +1,50 @@
-"""A crew whose tasks are done by the nodes of a Ray cluster."""
+"""An executor whose tasks are done by the nodes of a Ray cluster."""
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.places import CACHE_VARIABLE
 from asdbench.core.progress import Progress, Silent
-from asdbench.harness.child import Relay
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
 from asdbench.harness.cluster.depot import Depot, unpack_folder
 from asdbench.harness.cluster.joining import ADDRESS, joined
 from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
 from asdbench.harness.cluster.places import shown
 from asdbench.harness.cluster.remote import do_task
+from asdbench.harness.executors import Function, Outcome
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Plan
-from asdbench.harness.tasks import FitTask, Result, Task
+from asdbench.harness.remote_progress import Relay
+from asdbench.harness.tasks import FitTask
 
 LOOK_S = 1.0  # how often is looked whether nodes have joined
 PASSED_ON = ("ASDBENCH_DATA", "ASDBENCH_PLUGIN_PATH")
 CANCELLED_S = 10.0
 
 
-class RayCrew:
+class RayExecutor:
     """Hands tasks to a cluster. What is lost with a node is done again by another one.
 
-    Use as a context manager; leaving it cancels what is at work.
+    Use as a context manager; leaving it cancels what is under way.
+
+    Args:
+        plan: what all tasks share.
+        progress: where tasks report.
     """
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self._plan = plan
         self._progress = progress
         self._stack = ExitStack()
-        self._at_work: dict[Call, _Assignment] = {}
+        self._under_way: dict[Call, _Assignment] = {}
+        self._count = 0
 
-    def __enter__(self) -> "RayCrew":
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             ray = stack.enter_context(joined(self._progress))
             self._fit = fit_request(self._plan)
@@ -57,10 +63,10 @@ class RayCrew:
 
     def __exit__(self, *_: object) -> None:
         with self._stack:
-            cancel_all(self._at_work)
-            for assignment in self._at_work.values():
+            cancel_all(self._under_way)
+            for assignment in self._under_way.values():
                 assignment.relay.close()
-            self._at_work = {}
+            self._under_way = {}
 
     @property
     def width(self) -> int:
@@ -71,18 +77,21 @@ class RayCrew:
     def free(self) -> int:
         """How many more tasks can be handed over; one more than are done at a time, so that no node waits for us."""
         most = self._plan.spec.jobs or self._slots + 1
-        return max(0, most - len(self._at_work))
+        return max(0, most - len(self._under_way))
 
-    def start(self, task: Task, *, wait: bool) -> None:
-        """Hand a task over."""
-        if self._depot is not None and isinstance(task, FitTask):
+    def submit(self, function: Function, *args: Any) -> int:
+        """Hand a task over; one that trains may take a GPU."""
+        self._count += 1
+        task = next((one for one in args if isinstance(one, FitTask)), None)
+        if self._depot is not None and task is not None:
             self._send(self._depot, task)
-        self._begin(_Assignment(task, wait, Relay(self._progress)))
+        self._begin(_Assignment(self._count, function, args, task is not None, Relay(self._progress)))
+        return self._count
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Iterator[tuple[int, Outcome]]:
         """Relay what tasks report until some have ended, or nodes have joined that can do more."""
-        while self._at_work:
-            ended = [result for one in listen(self._at_work, LOOK_S) if (result := self._hear(one)) is not None]
+        while self._under_way:
+            ended = [result for one in listen(self._under_way, LOOK_S) if (result := self._hear(one)) is not None]
             free = self.free
             if time.monotonic() - self._looked > LOOK_S:
                 self._slots, self._looked = slots(self._fit), time.monotonic()
@@ -91,31 +100,29 @@ class RayCrew:
                 return
 
     def _begin(self, assignment: "_Assignment") -> None:
-        fit = isinstance(assignment.task, FitTask)
-        name = f"{'fit' if fit else 'score'} {self._plan.cells[assignment.task.cell].name}"
-        request = self._fit if fit else self._score
-        args = (self._box, self._places, assignment.task, assignment.wait, request.cpus)
-        self._at_work[call(do_task, *args, request=request, env=self._env, name=name)] = assignment
+        request = self._fit if assignment.trains else self._score
+        args = (self._box, self._places, assignment.function, assignment.args, request.cpus)
+        name = assignment.function.__name__
+        self._under_way[call(do_task, *args, request=request, env=self._env, name=name)] = assignment
 
-    def _hear(self, one: Call) -> Result | None:
-        """Take what a call says; the result when it has ended."""
-        assignment = self._at_work[one]
-        task = assignment.task
+    def _hear(self, one: Call) -> tuple[int, Outcome] | None:
+        """Take what a call says; the outcome when it has ended."""
+        assignment = self._under_way[one]
         try:
             messages = one.hear()
         except LostError as error:
-            del self._at_work[one]
+            del self._under_way[one]
             assignment.relay.close()
             return self._again(assignment, str(error))
         except AsdbenchError as error:
-            return self._end(one, Result(task, error=error))
+            return self._end(one, Outcome(error=error))
         except Exception as error:
-            return self._end(one, Result(task, death=f"{type(error).__name__}: {error}"))
+            return self._end(one, Outcome(death=f"{type(error).__name__}: {error}"))
         if messages is None:
-            return self._end(one, assignment.result or Result(task, death="it ended without a word."))
+            return self._end(one, assignment.outcome or Outcome(death="it ended without a word."))
         for kind, *content in messages:
-            if kind == "result":
-                (assignment.result,) = content
+            if kind == "outcome":
+                (assignment.outcome,) = content
             elif kind == "run":
                 run_id, folder = content
                 unpack_folder(folder, self._plan.spec.out / run_id)
@@ -132,32 +139,33 @@ class RayCrew:
         elif not depot.has_fit(kept):
             depot.put_fit(kept)
 
-    def _end(self, one: Call, result: Result) -> Result:
-        self._at_work.pop(one).relay.close()
-        return result
+    def _end(self, one: Call, outcome: Outcome) -> tuple[int, Outcome]:
+        assignment = self._under_way.pop(one)
+        assignment.relay.close()
+        return assignment.number, outcome
 
-    def _again(self, assignment: "_Assignment", reason: str) -> Result | None:
-        """Hand what was lost to another node; a result when that was tried often enough."""
-        if assignment.result is not None:  # it had been told already
-            return assignment.result
+    def _again(self, assignment: "_Assignment", reason: str) -> tuple[int, Outcome] | None:
+        """Hand what was lost to another node; an outcome when that was tried often enough."""
+        if assignment.outcome is not None:  # it had been said already
+            return assignment.number, assignment.outcome
         if assignment.losses == RETRIES:
-            return Result(assignment.task, death=f"{reason}; it was tried {RETRIES + 1} times.")
-        cell = self._plan.cells[assignment.task.cell]
-        self._progress.note(f"{cell.name}, seed {cell.seed}: {reason}; it is done again.")
-        relay = Relay(self._progress)
-        self._begin(_Assignment(assignment.task, assignment.wait, relay, assignment.losses + 1))
+            return assignment.number, Outcome(death=f"{reason}; it was tried {RETRIES + 1} times.")
+        self._progress.note(f"{reason}; what was lost is done again.")
+        self._begin(replace(assignment, relay=Relay(self._progress), losses=assignment.losses + 1))
         return None
 
 
 @dataclass
 class _Assignment:
-    """A task that the cluster has."""
+    """A task that the cluster has; ``trains`` says that it may take a GPU."""
 
-    task: Task
-    wait: bool
+    number: int
+    function: Function
+    args: tuple[Any, ...]
+    trains: bool
     relay: Relay
     losses: int = 0
-    result: Result | None = None
+    outcome: Outcome | None = None
 
 
 def _travelling(plan: Plan) -> Plan:

@@ -1,0 +1,276 @@
+"""How tasks are done: in this process, in several processes of this machine, or on a Ray cluster.
+
+A task is a function of a module with its arguments. The executor puts what all tasks share in front of them, which
+travels to each process once, and adds ``progress`` and ``cores``: ``function(shared, *args, progress=..., cores=...)``.
+``run`` and ``tune`` hand over the same kind.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Client
+from typing import Any, Protocol, Self
+
+from asdbench.core.errors import AsdbenchError
+from asdbench.core.progress import Progress
+from asdbench.harness.remote_progress import ProgressReceiver, RemoteProgress
+
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        value: what the function returned.
+        error: an error with a message for the user that it raised.
+        death: why the task came to no end: its process died, or it raised what nobody foresaw; with the traceback.
+    """
+
+    value: Any = None
+    error: AsdbenchError | None = None
+    death: str | None = None
+
+
+class Executor(Protocol):
+    """Does tasks, some at a time. Use as a context manager; leaving it ends what is under way."""
+
+    @property
+    def width(self) -> int:
+        """Tasks that are done at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many more tasks can be begun now."""
+
+    def submit(self, function: Function, *args: Any) -> int:
+        """Begin a task; its number, by which ``results`` calls it."""
+
+    def results(self) -> Iterator[tuple[int, Outcome]]:
+        """What has ended; waits until something has, or until more can be begun."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def outcome_of(function: Function, *args: Any, **options: Any) -> Outcome:
+    """Do a task here. Whatever goes wrong is part of the outcome."""
+    try:
+        return Outcome(function(*args, **options))
+    except AsdbenchError as error:
+        return Outcome(error=error)
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        return Outcome(death=f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}")
+
+
+class Serial:
+    """One task at a time, in this process.
+
+    Args:
+        shared: first argument of every task.
+        cores: for each task.
+        progress: where tasks report.
+    """
+
+    width = 1
+
+    def __init__(self, shared: Any, cores: int, progress: Progress) -> None:
+        self._shared = shared
+        self._cores = cores
+        self._progress = progress
+        self._count = 0
+        self._waiting: deque[tuple[int, Function, tuple[Any, ...]]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.clear()
+
+    @property
+    def free(self) -> int:
+        """One, unless a task waits."""
+        return 1 - len(self._waiting)
+
+    def submit(self, function: Function, *args: Any) -> int:
+        """Put the task in line."""
+        self._count += 1
+        self._waiting.append((self._count, function, args))
+        return self._count
+
+    def results(self) -> Iterator[tuple[int, Outcome]]:
+        """Do the first task in line."""
+        if self._waiting:
+            number, function, args = self._waiting.popleft()
+            yield number, outcome_of(function, self._shared, *args, progress=self._progress, cores=self._cores)
+
+
+class Processes:
+    """Several tasks at a time in processes of this machine. One that dies takes its own task along and no other.
+
+    Args:
+        shared: first argument of every task.
+        count: processes.
+        cores: of the machine, which the processes share.
+        threads: of each library for numbers in each process.
+        progress: where tasks report.
+    """
+
+    def __init__(self, shared: Any, count: int, cores: int, threads: int, progress: Progress) -> None:
+        self._shared = shared
+        self.width = count
+        self._cores = max(1, cores // count)
+        self._threads = threads
+        self._progress = progress
+        self._stack = ExitStack()
+        self._count = 0
+        self._futures: dict[Future[Outcome], int] = {}
+
+    def __enter__(self) -> Self:
+        from pebble import ProcessPool
+
+        with ExitStack() as stack:
+            receiver = stack.enter_context(ProgressReceiver(self._progress))
+            start_server(self._threads)
+            self._pool = ProcessPool(
+                max_workers=self.width,
+                context=multiprocessing.get_context(METHOD),
+                initializer=_begin,
+                initargs=(self._shared, receiver.address, self._threads, dict(os.environ)),
+            )
+            stack.callback(self._end)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _end(self) -> None:
+        """Files are written whole, so nothing is spoilt."""
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's
+        self._pool.join()
+
+    @property
+    def free(self) -> int:
+        """Processes without a task."""
+        return self.width - len(self._futures)
+
+    def submit(self, function: Function, *args: Any) -> int:
+        """Hand the task to a process."""
+        self._count += 1
+        with _environment(self._threads), interrupts_ignored():  # a process may be started here
+            future = self._pool.schedule(_do, args=(function, args, self._cores))
+        self._futures[future] = self._count
+        return self._count
+
+    def results(self) -> Iterator[tuple[int, Outcome]]:
+        """Wait until a task has ended."""
+        from pebble import ProcessExpired
+
+        done, _ = wait(self._futures, return_when=FIRST_COMPLETED)
+        for future in sorted(done, key=lambda one: self._futures[one]):
+            number = self._futures.pop(future)
+            try:
+                yield number, future.result()
+            except ProcessExpired as error:
+                yield number, Outcome(death=cause_of_death(error.exitcode))
+
+
+def start_server(threads: int, modules: Sequence[str] = ()) -> None:
+    """Start the server that processes are forked from; it has imported what they need, which takes each seconds.
+
+    Args:
+        threads: of each library for numbers; libraries settle that when they are imported.
+        modules: to be imported, where the server does not run yet.
+    """
+    if METHOD != "forkserver":
+        return
+    if modules:
+        forkserver.set_forkserver_preload(list(modules))
+    with _environment(threads), interrupts_ignored():
+        forkserver.ensure_running()
+
+
+def cause_of_death(exit_code: int | None) -> str:
+    """Why a process ended that should not have."""
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        why = ", most likely for want of memory" if name == "SIGKILL" else ""
+        return f"its process was killed ({name}{why}). With fewer --jobs each has more memory."
+    return f"its process ended without a word (exit code {exit_code})."
+
+
+class _Worker:
+    """What a worker process knows, for all of its tasks."""
+
+    shared: Any = None
+    progress: RemoteProgress
+
+
+def _begin(shared: Any, address: Any, threads: int, environ: dict[str, str]) -> None:
+    """The first thing that a process does; the server's environment is as old as itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(environ | {"OMP_NUM_THREADS": str(threads)})
+    _limit_threads(threads)
+    _Worker.shared = shared
+    _Worker.progress = RemoteProgress(Client(address, authkey=bytes(multiprocessing.current_process().authkey)))
+
+
+def _do(function: Function, args: tuple[Any, ...], cores: int) -> Outcome:
+    return outcome_of(function, _Worker.shared, *args, progress=_Worker.progress, cores=cores)
+
+
+def _limit_threads(threads: int) -> None:
+    """Also where the server was started for another number of threads."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """What is started within never takes Ctrl-C, not even while it imports: the command does, and ends it."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """What lies in the current folder is not to be imported by what is started within."""
+    values = {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
