@@ -20,6 +20,8 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Client
 from typing import Any, Protocol, Self
 
+from threadpoolctl import threadpool_limits
+
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
 from asdbench.harness.remote_progress import ProgressReceiver, RemoteProgress
@@ -225,19 +227,15 @@ def _begin(shared: Any, address: Any, threads: int, environ: dict[str, str]) -> 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(environ | {"OMP_NUM_THREADS": str(threads)})
-    _limit_threads(threads)
+    threadpool_limits(threads)  # the server may have been started for another number
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     _Worker.shared = shared
     _Worker.progress = RemoteProgress(Client(address, authkey=bytes(multiprocessing.current_process().authkey)))
 
 
 def _do(function: Function, args: tuple[Any, ...], cores: int) -> Outcome:
     return outcome_of(function, _Worker.shared, *args, progress=_Worker.progress, cores=cores)
-
-
-def _limit_threads(threads: int) -> None:
-    """Also where the server was started for another number of threads."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
 
 
 def _end_with_parent() -> None:

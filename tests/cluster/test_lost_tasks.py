@@ -6,15 +6,16 @@ import pytest
 
 from asdbench.core.errors import RequirementError
 from asdbench.core.progress import Silent
-from asdbench.harness.cluster import crew as of_crew
+from asdbench.harness.cluster import executor as of_executor
 from asdbench.harness.cluster.calls import RETRIES, LostError
-from asdbench.harness.cluster.crew import RayCrew
-from asdbench.harness.tasks import FitTask, Result
+from asdbench.harness.cluster.executor import RayExecutor
+from asdbench.harness.executors import Outcome
+from asdbench.harness.tasks import FitTask, perform
 
 TASK = FitTask(0, ("fan",))
 
 
-class Told:
+class Answering:
     """A call that says what it is told to say, or fails so."""
 
     def __init__(self, *answers):
@@ -34,16 +35,16 @@ def results_of(monkeypatch):
     def run(*calls):
         progress, left = Silent(), list(calls)
         plan = SimpleNamespace(spec=SimpleNamespace(jobs=1), cells=[SimpleNamespace(name="x + y", seed=3)])
-        monkeypatch.setattr(of_crew, "call", lambda *_args, **_options: left.pop(0))
-        monkeypatch.setattr(of_crew, "listen", lambda calls, _timeout: list(calls))
-        monkeypatch.setattr(of_crew, "slots", lambda _request: 1)
-        crew = RayCrew(plan, progress)
-        crew._fit, crew._env, crew._box, crew._places = SimpleNamespace(cpus=1), {}, [], None
-        crew._slots, crew._looked, crew._depot = 1, 0.0, None
-        crew.start(TASK, wait=False)
-        assert crew.free == 0
-        results = list(crew.results())
-        assert crew.free == 1
+        monkeypatch.setattr(of_executor, "call", lambda *_args, **_options: left.pop(0))
+        monkeypatch.setattr(of_executor, "listen", lambda calls, _timeout: list(calls))
+        monkeypatch.setattr(of_executor, "slots", lambda _request: 1)
+        executor = RayExecutor(plan, progress)
+        executor._fit, executor._env, executor._box, executor._places = SimpleNamespace(cpus=1), {}, [], None
+        executor._slots, executor._looked, executor._depot = 1, 0.0, None
+        assert executor.submit(perform, TASK, False) == 1
+        assert executor.free == 0
+        results = [outcome for _, outcome in executor.results()]
+        assert executor.free == 1
         assert not left
         return results, progress.notes
 
@@ -51,16 +52,16 @@ def results_of(monkeypatch):
 
 
 def test_a_lost_task_is_done_again_by_another_node(results_of):
-    done = Result(TASK)
+    done = Outcome([])
     results, notes = results_of(
-        Told([("open", 1, "epochs", 5)], LostError("the node b was lost")), Told([("result", done)], None)
+        Answering([("open", 1, "epochs", 5)], LostError("the node b was lost")), Answering([("outcome", done)], None)
     )
     assert results == [done]
-    assert notes == ["x + y, seed 3: the node b was lost; it is done again."]
+    assert notes == ["the node b was lost; what was lost is done again."]
 
 
 def test_a_task_that_takes_every_process_with_it_is_given_up(results_of):
-    lost = [Told(LostError(f"its process on {node} died")) for node in "abcd"]
+    lost = [Answering(LostError(f"its process on {node} died")) for node in "abcd"]
     assert len(lost) == RETRIES + 1
     (result,), notes = results_of(*lost)
     assert result.death == "its process on d died; it was tried 4 times."
@@ -68,13 +69,13 @@ def test_a_task_that_takes_every_process_with_it_is_given_up(results_of):
 
 
 def test_a_result_that_was_told_before_the_loss_counts(results_of):
-    done = Result(TASK)
-    assert results_of(Told([("result", done)], LostError("gone"))) == ([done], [])
+    done = Outcome([])
+    assert results_of(Answering([("outcome", done)], LostError("gone"))) == ([done], [])
 
 
 @pytest.mark.parametrize("error", [RequirementError("it does not see the cache"), ValueError("no")])
 def test_an_error_of_the_task_itself_is_not_tried_again(results_of, error):
-    (result,), notes = results_of(Told(error))
+    (result,), notes = results_of(Answering(error))
     assert not notes
     if isinstance(error, RequirementError):
         assert result.error is error
@@ -83,5 +84,5 @@ def test_an_error_of_the_task_itself_is_not_tried_again(results_of, error):
 
 
 def test_a_call_that_ends_without_a_result_is_told(results_of):
-    (result,), _ = results_of(Told(None))
+    (result,), _ = results_of(Answering(None))
     assert "without a word" in result.death

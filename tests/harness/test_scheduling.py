@@ -10,10 +10,11 @@ import pytest
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.harness import execute
+from asdbench.harness.executors import Outcome
+from asdbench.harness.experiment import Matrix
 from asdbench.harness.forecast import forecast
 from asdbench.harness.record import Failure
-from asdbench.harness.schedule import Schedule
-from asdbench.harness.tasks import FitTask, Result, ScoreTask, fit_tasks
+from asdbench.harness.tasks import ScoreTask, fit_tasks
 
 
 def test_the_estimate_scales_a_past_run_to_the_clips(plan, small_dataset, other_dataset, tmp_path, fresh_cache):
@@ -47,32 +48,39 @@ def test_runs_that_share_an_extractor_share_its_fits(plan):
 
 
 class Fake:
-    """A crew of ``size`` that ends the oldest task first and answers as the test says."""
+    """An executor of ``width`` that ends the oldest task first and answers as the test says."""
 
-    def __init__(self, size, answer):
-        self.size, self.answer = size, answer
-        self.at_work, self.started = deque(), []
+    def __init__(self, width, answer):
+        self.width, self.answer = width, answer
+        self.under_way, self.started = deque(), []
 
     @property
     def free(self):
-        return self.size - len(self.at_work)
+        return self.width - len(self.under_way)
 
-    def start(self, task, *, wait):
+    def submit(self, function, task, wait):
         self.started.append((task, wait))
-        self.at_work.append((task, wait))
+        self.under_way.append((len(self.started), task, wait))
+        return len(self.started)
 
     def results(self):
-        yield self.answer(*self.at_work.popleft())
+        number, task, wait = self.under_way.popleft()
+        yield number, self.answer(task, wait)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_every_fit_is_started_once_and_every_run_scored_after_its_fits(plan, size):
+def done(task, wait):
+    """A fit without failures; the task itself in the place of a record."""
+    return Outcome(task if isinstance(task, ScoreTask) else [])
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_every_fit_is_started_once_and_every_run_scored_after_its_fits(plan, width):
     whole = plan(scorer=["knn", "lof"], seed=[0, 1])
     needs = fit_tasks(whole, range(4))
-    crew = Fake(size, lambda task, wait: Result(task, record=task if isinstance(task, ScoreTask) else None))
-    records = list(Schedule(whole, needs, dict.fromkeys(needs, 0.0)).run(crew))
+    executor = Fake(width, done)
+    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
     assert sorted(task.cell for task in records) == [0, 1, 2, 3]
-    order = [task for task, _ in crew.started]
+    order = [task for task, _ in executor.started]
     assert len(order) == len(set(order)) == 4 + 4
     for task in records:
         assert all(order.index(fit) < order.index(task) for fit in needs[task.cell])
@@ -82,28 +90,17 @@ def test_work_of_another_command_is_waited_for_last(plan):
     whole = plan(seed=[0, 1])
     needs = fit_tasks(whole, range(2))
     theirs = needs[0][0]
-
-    def answer(task, wait):
-        if task == theirs and not wait:
-            return Result(task, busy=True)
-        return Result(task, record=task if isinstance(task, ScoreTask) else None)
-
-    crew = Fake(1, answer)
-    assert [task.cell for task in Schedule(whole, needs, {0: 0.0, 1: 0.0}).run(crew)] == [1, 0]
-    assert [wait for task, wait in crew.started if task == theirs] == [False, True]
+    executor = Fake(1, lambda task, wait: Outcome() if task == theirs and not wait else done(task, wait))
+    assert [task.cell for task in Matrix(whole, needs, {0: 0.0, 1: 0.0}).run(executor)] == [1, 0]
+    assert [wait for task, wait in executor.started if task == theirs] == [False, True]
 
 
 def test_the_failure_of_a_fit_reaches_its_runs_and_no_other(plan):
     whole = plan(scorer=["knn", "lof"], seed=[0, 1])
     needs = fit_tasks(whole, range(4))
     failure = Failure(stage="fit", machine="fan", reason="on purpose")
-
-    def answer(task, wait):
-        if isinstance(task, FitTask):
-            return Result(task, failures=(failure,) if task == needs[0][0] else ())
-        return Result(task, record=task)
-
-    tasks = list(Schedule(whole, needs, dict.fromkeys(needs, 0.0)).run(Fake(2, answer)))
+    executor = Fake(2, lambda task, wait: Outcome([failure]) if task == needs[0][0] else done(task, wait))
+    tasks = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
     assert {task.cell: task.failures for task in tasks} == {0: (failure,), 1: (failure,), 2: (), 3: ()}
 
 
