@@ -1,4 +1,4 @@
-"""``asd.extractor``, ``asd.scorer``, ``asd.system``: things of the registry with their parameters, usable by themselves."""
+"""``asd.extractor``, ``asd.scorer``, ``asd.system``: things of the registry, usable by themselves."""
 
 from collections.abc import Sequence
 from dataclasses import replace

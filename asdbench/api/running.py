@@ -18,11 +18,11 @@ from asdbench.datasets import ClipTable
 from asdbench.datasets.clips import Source
 from asdbench.extractors.base import Extractor as FittedExtractor
 from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.experiment import execute
 from asdbench.harness.kept import KeptFit
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.plan import Cell, Plan, Recordings, cells_of
 from asdbench.harness.record import RunRecord
-from asdbench.harness.experiment import execute
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, load_catalog
@@ -106,7 +106,7 @@ def run(
     catalog = load_catalog(list(folders))
     tables = [
         load(one, split=split, data_root=data_root, machines=machines, plugin_path=list(folders), progress=progress)
-        for one in (data if isinstance(data, list | tuple) else [data])
+        for one in _listed(data)
     ]
     spec = RunSpec(
         seed=[seeds] if isinstance(seeds, int) else list(seeds),
@@ -176,7 +176,8 @@ def _combinations(
     extractors, scorers, systems = (_listed(one) for one in (extractor, scorer, system))
     if not systems and not (extractors and scorers):
         raise UsageError(
-            'Nothing to run: asdbench.run(data, extractor="raw-mel", scorer="knn"), or system="...".\nSee: asdbench list'
+            'Nothing to run: asdbench.run(data, extractor="raw-mel", scorer="knn"), or system="...".\n'
+            "See: asdbench list"
         )
     if bool(extractors) != bool(scorers):
         raise UsageError("Extractors meet scorers: give both, extractor=... and scorer=...")

@@ -70,7 +70,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """ "done", or "failed"; ``failures`` say why."""
+        """Either "done" or "failed"; ``failures`` say why."""
         return self.record.status
 
     @property
@@ -187,10 +187,10 @@ class Run:
         rows = self.scores(machine)
         ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
         edges = np.histogram_bin_edges(rows["score"], bins=30)
-        words = {0: "normal", 1: "anomalous", None: "not labelled"}
-        for label, own in rows.groupby("label", dropna=False):
-            name = words[None if label is None or np.isnan(label) else int(label)]
-            ax.hist(own["score"], bins=list(edges), alpha=0.6, label=name)
+        labels = rows["label"].to_numpy(float)
+        for name, own in (("normal", labels == 0), ("anomalous", labels == 1), ("not labelled", np.isnan(labels))):
+            if own.any():
+                ax.hist(rows["score"][own], bins=list(edges), alpha=0.6, label=name)
         for threshold in sorted(set(rows["threshold"])):
             ax.axvline(threshold, color="black", linestyle="--", linewidth=1)
         ax.set(xlabel="anomaly score", ylabel="clips", title=f"{machine}: {self.system}")
@@ -246,8 +246,9 @@ class Runs(Sequence[Run]):
         return len(self._runs)
 
     def to_frame(self) -> "pandas.DataFrame":
-        """One row for each run: extractor, scorer, dataset, seed, score, ci_low, ci_high, status, and a column with the
-        official score of each machine type. Scores are fractions.
+        """One row for each run: extractor, scorer, dataset, seed, score, ci_low, ci_high, status, and machine types.
+
+        The columns of machine types hold their official scores. Scores are fractions.
         """
         import pandas
 
@@ -298,7 +299,8 @@ class Runs(Sequence[Run]):
     def _repr_html_(self) -> str:
         """For notebooks: the table in percent."""
         table = self.to_frame()
-        shares = ["score", "ci_low", "ci_high", *table.columns[table.columns.get_loc("status") + 1 :]]
+        columns = list(table.columns)
+        shares = ["score", "ci_low", "ci_high", *columns[columns.index("status") + 1 :]]
         table[shares] = (100 * table[shares].astype(float)).round(2)
         failed = "".join(f"<p>{escape(repr(run))}</p>" for run in self._runs if run.status != "done")
         return f"{table.to_html(index=False, na_rep='-')}{failed}"

@@ -140,7 +140,6 @@ def tune(
     from asdbench.cli.tuning_results import print_studies, studies_as_json
     from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
-    from asdbench.tuning.crew import NEEDED
     from asdbench.tuning.objectives import read_objectives
     from asdbench.tuning.study import TuneSpec
 
@@ -168,7 +167,7 @@ def tune(
     }
     progress = ConsoleProgress(quiet)
     run = read_spec(config, given)
-    prepare(run, NEEDED)
+    prepare(run, ("asdbench.tuning.trial",))
     asked = TuneSpec(
         run=run,
         spaces=space or [],
@@ -219,13 +218,11 @@ def _tune(tuning: "Tuning", timeout: float | None, progress: "ConsoleProgress") 
     """Do one study, and say how it gets on."""
     from asdbench.cli.tracking import tracked
     from asdbench.cli.tuning_progress import Calm, Teller
-    from asdbench.harness.machine import available_cores
-    from asdbench.tuning.drive import tune as do
+    from asdbench.tuning.trials import tune as do
 
-    spec: RunSpec = tuning.bench.spec
+    spec: RunSpec = tuning.configurations.spec
     with tracked(spec.out, spec.tracking, progress) as send:
         with Teller(tuning, progress, lambda: send.study(tuning.folder)) as told:
-            jobs = spec.jobs or available_cores()
-            record = do(tuning, told, Calm(progress), jobs=jobs, timeout=timeout)
+            record = do(tuning, told, Calm(progress), timeout=timeout)
         send.study(tuning.folder)
     return record

@@ -83,9 +83,10 @@ class Teller:
 
 def notes(tuning: Tuning) -> Iterator[str]:
     """What the user should know before the first trial."""
-    if tuning.is_grid and tuning.bench.space.unlisted():
+    unlisted = tuning.configurations.space.unlisted()
+    if tuning.is_grid and unlisted:
         yield (
-            f"no end of values, so a grid leaves them as they are: {', '.join(tuning.bench.space.unlisted())}. "
+            f"no end of values, so a grid leaves them as they are: {', '.join(unlisted)}. "
             "--space COMPONENT.PARAM=A,B,C takes one in."
         )
     if not tuning.is_grid and tuning.space.default is None:

@@ -10,9 +10,9 @@ from asdbench.core.files import write_text
 from asdbench.core.uris import without_credentials
 from asdbench.harness.machine import environment
 from asdbench.tuning import selection
-from asdbench.tuning.claims import RECORD, WORKER, history, settled
 from asdbench.tuning.identity import identity_in, identity_of, require_own
 from asdbench.tuning.record import STUDY_FILE, TRIALS, State, StudyRecord, TrialRecord
+from asdbench.tuning.standing import RECORD, WORKER, history, settled
 from asdbench.tuning.study import Tuning
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _record(study: "Study", trial: "FrozenTrial") -> TrialRecord:
         values=[],
         parts={},
         runs=[],
-        reason=f"its worker was lost, as in the {len(lost)} tries before; most likely for want of memory",
+        reason=f"its process was lost, as in the {len(lost)} tries before; most likely for want of memory",
         retry_of=lost[0] if lost else None,
         worker=trial.user_attrs.get(WORKER, "unknown"),
         started_at="" if begun is None else begun.astimezone(UTC).isoformat(timespec="seconds"),
@@ -92,13 +92,13 @@ def study_record(
     tuning: Tuning, identity: str, trials: Sequence[TrialRecord], importances: dict[str, float]
 ) -> StudyRecord:
     """The study as its trials stand now."""
-    table = tuning.bench.data.table
+    table = tuning.configurations.data.table
     states = [trial.state for trial in trials]
     objectives = list(tuning.asked.objectives)
     return StudyRecord(
         name=tuning.name,
         id=identity,
-        asked=tuning.bench.asked,
+        asked=tuning.configurations.asked,
         dataset=table.name,
         fingerprint=table.fingerprint,
         protocol=table.protocol,

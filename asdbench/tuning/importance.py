@@ -75,11 +75,11 @@ def _fanova(
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    from asdbench.tuning.finished import quiet
+    from asdbench.tuning.storage import quiet_optuna
 
     known = [{name: _place(trial, name) for name in space if name in trial.params} for trial in trials]
     stand_in = {name: next(own[name] for own in known if name in own) for name in space}
-    with quiet():
+    with quiet_optuna():
         copy = optuna.create_study()
     for own, value in zip(known, values, strict=True):
         copy.add_trial(optuna.create_trial(params=stand_in | own, distributions=dict(space), value=value))

@@ -63,7 +63,7 @@ def make_pruner(name: str, units: int, unit: int, trains_once: bool) -> "BasePru
         name: of ``PRUNERS``.
         units: machine types times seeds.
         unit: steps of each.
-        trains_once: whether one training serves all machine types, so that its quarters tell of all of them.
+        trains_once: whether one training serves all machine types, so that the first scores come when all is trained.
     """
     from optuna import pruners
 

@@ -1,6 +1,6 @@
 """The page of a study: what it found, what that is worth, and Optuna's plots; one file that needs no network."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,7 @@ def render_study_report(study: "Study", record: StudyRecord, trials: Sequence[Tr
         machines=machine_rows(record, by_number),
         trials=ranked(ended, record),
         names=[name for name in record.space if any(name in trial.params for trial in ended)],
-        plots=draw_plots(_recorded(study, by_number), record),
+        plots=draw_plots(ended_trials(study, by_number), record),
         percent=percent,
         value=value_text,
         seconds=seconds_text,
@@ -74,13 +74,6 @@ def render_study_report(study: "Study", record: StudyRecord, trials: Sequence[Tr
     )
     styles = [asset(TEMPLATES, "study.css")]
     return render_page(f"Study {record.name}", body, styles=styles, marker=MARKER)
-
-
-def _recorded(study: "Study", numbers: Collection[int]) -> "Study":
-    """The trials that have a record; the storage also holds those that a lost worker left and others did again."""
-    from asdbench.tuning.finished import Finished
-
-    return Finished(study, [trial for trial in study.get_trials(deepcopy=False) if trial.number in numbers])
 
 
 def parameter_rows(record: StudyRecord, best: TrialRecord | None) -> list[ParameterRow]:

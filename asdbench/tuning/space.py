@@ -58,6 +58,18 @@ class Dimension:
             return IntDistribution(int(tune.low), int(tune.high), log=tune.log, step=int(tune.step or 1))
         return FloatDistribution(tune.low, tune.high, log=tune.log, step=tune.step)
 
+    def suggest(self, trial: "Trial") -> Any:
+        """A value for a trial."""
+        tune = self.tune
+        if tune.choices is not None:
+            return trial.suggest_categorical(self.name, tune.choices)
+        assert tune.low is not None
+        assert tune.high is not None
+        if self.type == "int":
+            low, high, step = int(tune.low), int(tune.high), int(tune.step or 1)
+            return trial.suggest_int(self.name, low, high, step=step, log=tune.log)
+        return trial.suggest_float(self.name, tune.low, tune.high, step=tune.step, log=tune.log)
+
     @property
     def holds_default(self) -> bool:
         """Whether the default lies in the space."""
@@ -123,7 +135,7 @@ class Space:
     def suggest(self, trial: "Trial") -> dict[str, Any]:
         """The parameters of a trial: what was chosen, and ``component.param``."""
         chosen = {kind: str(trial.suggest_categorical(kind, names)) for kind, names in self.choices.items()}
-        return chosen | {one.name: trial._suggest(one.name, one.distribution) for one in self.within(chosen)}
+        return chosen | {one.name: one.suggest(trial) for one in self.within(chosen)}
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 import json
 import re
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +12,15 @@ from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.locks import exclusive
 from asdbench.core.uris import scrubbed, without_credentials
+from asdbench.tuning.standing import queue_again
 
 if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.storages import BaseStorage, RDBStorage
-    from optuna.trial import FrozenTrial
+    from optuna.storages import BaseStorage
 
 DEFAULT = "sqlite:///optuna.db"
 JOURNAL = "journal:"
-BEAT_S = 15  # how often a worker says that it is alive
+BEAT_S = 15  # how often a command says that its trials are alive
 GRACE_S = 90  # how long it may say nothing
-RETRIES = 2  # of a trial whose worker was lost; a third loss is the trial's own doing
 BUSY_S = 60.0  # a SQLite file is written by one process at a time; the others wait
 CONNECT_S = 5
 ATTEMPTS = 5  # two processes that make the tables at once
@@ -107,15 +103,6 @@ def unreachable(uri: str, error: BaseException) -> StorageError:
     )
 
 
-def repeat(study: "Study", trial: "FrozenTrial") -> None:
-    """Queue a lost trial again with its parameters, but not with what it had reported and what its worker noted."""
-    from optuna.storages import RetryHeartbeatStaleTrialCallback
-
-    trial = deepcopy(trial)  # the callback appends to a list in it, which a journal's storage still holds
-    trial.user_attrs = {}
-    RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=False)(study, trial)
-
-
 @contextmanager
 def clear_storage_errors(uri: str) -> Iterator[None]:
     """Turn a database that goes away into a message."""
@@ -138,47 +125,18 @@ def _database(uri: str) -> "BaseStorage":
         connect = {"connect_timeout": CONNECT_S}
     for attempt in range(ATTEMPTS):
         try:
-            return (_sqlite_storage() if sqlite else RDBStorage)(
+            return RDBStorage(
                 uri,
                 engine_kwargs={"connect_args": connect} | ({} if sqlite else {"pool_pre_ping": True}),
                 heartbeat_interval=BEAT_S,
                 grace_period=GRACE_S,
-                heartbeat_stale_trial_callback=repeat,
+                heartbeat_stale_trial_callback=queue_again,
             )
         except (IntegrityError, ProgrammingError, OperationalError) as error:
             raced = "already exists" in str(error) or "duplicate key" in str(error)
             if not raced or attempt + 1 == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
-
-
-def _sqlite_storage() -> "type[RDBStorage]":
-    """Optuna's storage, of which a trial is taken or ended by one worker only in SQLite as well.
-
-    SQLite knows no ``SELECT ... FOR UPDATE``, by which Optuna keeps two workers from changing a trial's state at once;
-    here such a change locks the file before it looks.
-    """
-    import sqlalchemy
-    from optuna.storages import RDBStorage
-
-    class SQLiteStorage(RDBStorage):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            self._changes = threading.local()  # other threads may read meanwhile, or say that a trial is alive
-            super().__init__(*args, **options)
-            sqlalchemy.event.listen(self.engine, "begin", self._lock)
-
-        def _lock(self, connection: Any) -> None:
-            if getattr(self._changes, "state", False):
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-        def set_trial_state_values(self, *args: Any, **options: Any) -> bool:
-            self._changes.state = True
-            try:
-                return super().set_trial_state_values(*args, **options)
-            finally:
-                self._changes.state = False
-
-    return SQLiteStorage
 
 
 def _journal(path: Path) -> "BaseStorage":

@@ -15,8 +15,7 @@ from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress
 from asdbench.core.uris import without_credentials
 from asdbench.harness.spec import RunSpec
-from asdbench.tuning.bench import Bench
-from asdbench.tuning.conduct import UNIT, Unit, units
+from asdbench.tuning.configurations import Configurations
 from asdbench.tuning.identity import give_identity, identity_in, identity_of, require_own
 from asdbench.tuning.methods import PRUNERS, SAMPLERS, make_pruner, require_method
 from asdbench.tuning.record import RUNS, Objective
@@ -29,6 +28,8 @@ STUDIES = "studies"
 TERMS = "asdbench"  # user attribute of the study
 TRIALS_UNLESS_ASKED = 50
 NOTHING: tuple[Any, ...] = (None, [], {})
+UNIT = 1000  # Optuna's steps for one machine type with one seed
+Unit = tuple[str, int]  # machine type and seed
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a folder's too
 
 
@@ -74,7 +75,8 @@ class Tuning:
 
     asked: TuneSpec
     progress: Progress
-    bench: Bench = field(init=False)
+    configurations: Configurations = field(init=False)
+    storage: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         asked = self.asked
@@ -90,10 +92,10 @@ class Tuning:
             raise UsageError(
                 "--sampler cmaes goes with one objective. Accepted here: tpe, nsga2, nsga3, random, qmc, gp."
             )
-        self.bench = Bench(asked.run, asked.spaces, asked.only, self.progress)
+        self.configurations = Configurations(asked.run, asked.spaces, asked.only, self.progress)
         if self.is_grid and not (self.grid_space.dimensions or self.grid_space.choices):
             raise UsageError(
-                f"--grid: none of {', '.join(self.bench.space.dimensions)} has an end of values.\n"
+                f"--grid: none of {', '.join(self.configurations.space.dimensions)} has an end of values.\n"
                 "Give steps or choices: --space COMPONENT.PARAM=LOW:HIGH:STEP or COMPONENT.PARAM=A,B,C"
             )
         require_name(self.name)
@@ -112,12 +114,12 @@ class Tuning:
     @property
     def grid_space(self) -> Any:
         """What a grid covers."""
-        return self.bench.space.grid()
+        return self.configurations.space.grid()
 
     @property
     def space(self) -> Any:
         """What is tuned."""
-        return self.grid_space if self.is_grid else self.bench.space
+        return self.grid_space if self.is_grid else self.configurations.space
 
     @cached_property
     def combinations(self) -> list[dict[str, Any]]:
@@ -140,22 +142,24 @@ class Tuning:
     @property
     def seeds(self) -> list[int]:
         """Base seeds of the runs."""
-        return self.bench.spec.seed
+        return self.configurations.spec.seed
 
     @property
     def machines(self) -> list[str]:
         """Machine types."""
-        return self.bench.data.table.machines
+        return self.configurations.data.table.machines
 
     @property
     def order(self) -> list[Unit]:
         """Of the units of every trial."""
-        return units(self.machines, self.seeds, self.bench.trains_once)
+        if self.configurations.trains_once:  # seed by seed, as one training serves all machine types
+            return [(machine, seed) for seed in self.seeds for machine in self.machines]
+        return [(machine, seed) for machine in self.machines for seed in self.seeds]
 
     @cached_property
     def terms(self) -> dict[str, Any]:
         """All that must be the same for trials of one study."""
-        spec, table = self.bench.spec, self.bench.data.table
+        spec, table = self.configurations.spec, self.configurations.data.table
         terms = {
             "system": spec.system,
             "extractor": spec.extractor,
@@ -163,7 +167,7 @@ class Tuning:
             "frontend": spec.frontend,
             "augmentation": spec.augmentation,
             "profile": spec.profile,
-            "params": self.bench.asked["params"],
+            "params": self.configurations.asked["params"],
             "space": self.space.described(),
             "recordings": [table.name, table.protocol, table.fingerprint],
             "machines": self.machines,
@@ -172,7 +176,7 @@ class Tuning:
             "objectives": list(self.asked.objectives),
             "sampler": [self.asked.sampler, self.asked.sampler_seed],
             "pruner": self.pruner,
-            "cards": self.bench.versions,
+            "cards": self.configurations.versions,
         }
         found: dict[str, Any] = json.loads(json.dumps(terms))
         return found
@@ -184,8 +188,8 @@ class Tuning:
             return "-".join(
                 [self.asked.study, *(_plain(machine) for machine in self.machines if self.asked.per_machine)]
             )
-        spec = self.bench.spec
-        parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.bench.data.table.name]
+        spec = self.configurations.spec
+        parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.configurations.data.table.name]
         parts += self.machines if self.asked.per_machine else []
         readable = _plain("-".join(filter(None, parts))).lstrip("._+-")[:80]
         return f"{readable}-{digest(self.terms, 8)}"
@@ -193,22 +197,17 @@ class Tuning:
     @property
     def admissible(self) -> bool:
         """Whether the first-shot rule lets such parameters stand: they are those of no machine type alone."""
-        return not (self.asked.per_machine or self.bench.is_one_of_several)
+        return not (self.asked.per_machine or self.configurations.is_one_of_several)
 
     @property
     def folder(self) -> Path:
         """What the study leaves."""
-        return self.bench.spec.out / STUDIES / self.name
+        return self.configurations.spec.out / STUDIES / self.name
 
     @property
     def runs(self) -> Path:
         """Where the runs of its trials go."""
         return self.folder / RUNS
-
-    @property
-    def within(self) -> bool:
-        """Whether trials are looked at while a network is trained; not where that would compare unlike things."""
-        return self.pruner != "none" and not self.bench.mixes_fits
 
     def open(self) -> "Study":
         """The Optuna study, made where it is not there.
@@ -219,12 +218,12 @@ class Tuning:
         """
         import optuna
 
-        pruner = make_pruner(self.pruner, len(self.order), UNIT, self.bench.trains_once)
+        pruner = make_pruner(self.pruner, len(self.order), UNIT, self.configurations.trains_once)
         way = optuna.study.StudyDirection
         directions = [way.MAXIMIZE if one == "score" else way.MINIMIZE for one in self.asked.objectives]
         with quiet_optuna():
             there = identity_in(self.folder)  # first: what has left a record by now is in its storage by now
-            storage = open_storage(self.asked.storage)
+            self.storage = storage = open_storage(self.asked.storage)
             known = {one.study_name for one in storage.get_all_studies()}
             if self.name not in known:
                 require_own(self.folder, there, None)

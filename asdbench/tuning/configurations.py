@@ -1,4 +1,4 @@
-"""What the trials of one process share: the open recordings, and how a trial's parameters become runs."""
+"""What all trials of a study share: the open recordings, the space, and how parameters become runs."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -20,7 +20,7 @@ from asdbench.tuning.space import KINDS, Space, make_space
 OF_ONE_COMMAND = ("engine", "jobs", "gpus_per_task", "artifacts", "fresh", "retry_failed", "out", "tracking", "params")
 
 
-class Bench:
+class Configurations:
     """The data set of a command, opened once, and its search space.
 
     Args:
@@ -114,11 +114,6 @@ class Bench:
         for part in parts.values():
             if part.name not in tuned:
                 part.build()
-
-    @property
-    def mixes_fits(self) -> bool:
-        """Whether some extractors to choose from are trained once, others for each machine type."""
-        return len({cell.pipeline.trained_once for cell in self.opened.cells}) > 1
 
     @property
     def trains_once(self) -> bool:

@@ -1,0 +1,113 @@
+"""The parts of a trial that are done as tasks: one machine type with one seed, and at the end the runs."""
+
+from statistics import fmean
+from typing import Any
+
+from asdbench.core.errors import AsdbenchError
+from asdbench.core.progress import Progress
+from asdbench.harness.cell import labelled_rows, outcome_of, run_cell
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.kept import Embedded
+from asdbench.harness.plan import Plan, replan
+from asdbench.harness.record import Failure, RunRecord
+from asdbench.harness.spec import RunSpec
+from asdbench.protocols import MachineResult, evaluate, official_terms
+from asdbench.registry import load_catalog
+from asdbench.tuning.record import Objective, Part
+
+SPENT = ("fit", "embed", "score")  # stages whose seconds count; features are made once for all
+
+
+class TrialError(AsdbenchError):
+    """A configuration that has no score."""
+
+
+def score_machine(base: Plan, spec: RunSpec, machine: str, seed: int, *, progress: Progress, cores: int) -> Part:
+    """Fit, embed and score one machine type with one seed; fits and embeddings are kept for the run.
+
+    Args:
+        base: the study's recordings, open.
+        spec: the trial's configuration.
+        machine: machine type.
+        seed: base seed.
+        progress: where the work is reported.
+        cores: threads for decoding.
+
+    Raises:
+        TrialError: it failed.
+        AsdbenchError: what would meet every trial: bad recordings, a full disk.
+    """
+    plan = _planned(base, spec)
+    cell = next(cell for cell in plan.cells if cell.seed == seed)
+    embedded = Embedded()
+    group = next(group for group in cell.groups if machine in group)
+    EmbeddingStage(plan, cell, progress, cores).add_group(group, embedded)
+    _refuse(embedded.failures)
+    outcome = outcome_of(cell, embedded.rows[machine], machine)
+    evaluation = evaluate(cell.data.table.protocol, labelled_rows(cell, {machine: outcome}))
+    return part_of(evaluation.machines[machine])
+
+
+def run_seed(base: Plan, spec: RunSpec, seed: int, *, progress: Progress, cores: int) -> RunRecord:
+    """Do the trial's run with one seed, and record it.
+
+    Raises:
+        TrialError: a part of it failed.
+        AsdbenchError: what would meet every trial: bad recordings, a full disk.
+    """
+    plan = _planned(base, spec)
+    cell = next(cell for cell in plan.cells if cell.seed == seed)
+    for component in (cell.pipeline.extractor, cell.pipeline.frontend, *cell.pipeline.augmentations, cell.scorer):
+        component.build()  # refuses its parameters at once
+    record = run_cell(plan, cell, progress, jobs=cores)
+    _refuse(record.failures)
+    return record
+
+
+def part_of(result: MachineResult) -> Part:
+    """One machine type's results as a trial keeps them."""
+    return Part(
+        official_score=result.official_score,
+        terms=official_terms(result),
+        auc_source=result.auc_source,
+        auc_target=result.auc_target,
+        pauc=result.pauc,
+    )
+
+
+def parts_of(record: RunRecord) -> dict[str, Part]:
+    """A run's results as a trial keeps them, by machine type."""
+    assert record.results is not None, "a study's test clips carry labels"
+    return {machine: part_of(result) for machine, result in record.results.machines.items()}
+
+
+def value_of(records: list[RunRecord], objective: Objective) -> float:
+    """A trial's value of an objective, mean over its seeds."""
+    return fmean(_value(record, objective) for record in records)
+
+
+def _value(record: RunRecord, objective: Objective) -> float:
+    assert record.results is not None
+    if objective == "score":
+        return record.results.official_score
+    if objective == "seconds":
+        return sum(record.seconds.get(stage, 0.0) for stage in SPENT)
+    return float(sum(network.parameters or 0 for network in record.training))
+
+
+def _refuse(failures: list[Failure]) -> None:
+    if failures:
+        first = failures[0]
+        where = f" ({first.machine})" if first.machine and first.machine not in first.reason else ""
+        raise TrialError(f"{first.stage}{where}: {first.reason}")
+
+
+def _planned(base: Plan, spec: RunSpec) -> Plan:
+    """The plan of a configuration; a trial's parts ask for it one after the other."""
+    if _latest.get("key") != (id(base), spec):
+        _latest.update(key=(id(base), spec), plan=replan(base, spec, load_catalog(spec.plugin_path)))
+    plan: Plan = _latest["plan"]
+    return plan
+
+
+_latest: dict[str, Any] = {}
