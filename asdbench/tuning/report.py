@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asdbench.core.files import write_text
 from asdbench.pages import asset, render_page, template
-from asdbench.tuning.plots import draw_plots
+from asdbench.tuning.plots import draw_plots, ended_trials
 from asdbench.tuning.record import REPORT_FILE, StudyRecord, TrialRecord
 from asdbench.tuning.selection import is_blind, optimism
 
