@@ -95,6 +95,7 @@ def evaluate(
         difference = paired_difference(used, found.sections, other.sections, replicates)
     of_own = split == "own" or (folder.expanduser() / FILE).is_file()  # a run knows what it is of
     notes = _notes(catalog, used, found, truth, of_own)
+    notes += _learning_note(folder.expanduser())
     if as_json:
         typer.echo(as_json_text(used, found, notes, difference))
     else:
@@ -160,6 +161,16 @@ def _expectation(catalog: "Catalog", place: Path, protocol: str, split: str | No
     card = catalog.find("datasets", protocol).challenge
     assert card is not None, "every protocol has its data set's card"
     return expectation_for(list_score_files(place)[0], protocol, card, split)
+
+
+def _learning_note(folder: Path) -> list[str]:
+    """Says of a run's folder whether its training learned nothing, which its score alone does not tell."""
+    from asdbench.harness.learned import learned
+    from asdbench.harness.record import FILE, read_record
+
+    record = read_record(folder) if (folder / FILE).is_file() else None
+    found = learned(record) if record else None
+    return [found.text] if found and found.mark else []
 
 
 def _notes(

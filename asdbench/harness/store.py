@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 
 if TYPE_CHECKING:
@@ -148,16 +149,19 @@ def result_rows(record: RunRecord) -> Iterator[Row]:
     }
     for machine, result in record.results.machines.items() if record.results else ():
         low, high = _interval(record, machine)
+        own = learning_columns(learned(record, machine=machine))
         scores = result.model_dump(include={"auc_source", "auc_target", "auc", "pauc", "f1", "official_score"})
-        yield {**head, "machine": machine, **scores, "ci95_low": low, "ci95_high": high, **tail}
+        yield {**head, "machine": machine, **scores, "ci95_low": low, "ci95_high": high, **own, **tail}
     means: Row = dict.fromkeys(("auc_source", "auc_target", "auc", "pauc", "f1"))
     if record.results is not None and record.results.means is not None:
-        own = record.results.means
-        values = own.arithmetic if record.results.protocol == "dcase2020" else own.harmonic
+        terms = record.results.means
+        values = terms.arithmetic if record.results.protocol == "dcase2020" else terms.harmonic
         means |= {key: values.get(key) for key in ("auc_source", "auc_target", "auc", "pauc", "f1")}
     low, high = record.ci95 or (None, None)
     score = record.results.official_score if record.results else None
-    yield {**head, "machine": "all", **means, "official_score": score, "ci95_low": low, "ci95_high": high, **tail}
+    interval = {"ci95_low": low, "ci95_high": high}
+    own = learning_columns(learned(record))
+    yield {**head, "machine": "all", **means, "official_score": score, **interval, **own, **tail}
 
 
 def _interval(record: RunRecord, machine: str) -> tuple[float | None, float | None]:

@@ -66,7 +66,7 @@ def test_an_entry_with_a_record_of_the_last_schema_is_read(entry_path):
 
 
 DAMAGE = {
-    "newer": (lambda content: content.update(schema_version=99), "has schema 99; this asdbench knows 1"),
+    "newer": (lambda content: content.update(schema_version=99), "has schema 99; this asdbench knows 2"),
     "newer record": (lambda content: content["record"].update(schema_version=99), "has a record of schema 99"),
     "lacks": (lambda content: content["record"].pop("asked"), "is damaged: record.asked: Field required"),
     "unknown": (lambda content: content.update(comment="x"), "is damaged: comment: Extra inputs"),

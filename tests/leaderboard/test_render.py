@@ -14,7 +14,7 @@ from made_runs import MACHINES, made_run
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.leaderboard import add_run
-from asdbench.leaderboard.markdown import MARKER, escaped
+from asdbench.leaderboard.markdown import MARKER
 from asdbench.leaderboard.table import make_table
 from asdbench.leaderboard.words import count, seconds
 
@@ -362,7 +362,3 @@ def test_numbers_of_parameters_are_short(value, text):
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0.00"), (1.456, "1.46"), (12.34, "12.3"), (12345.6, "12,346")])
 def test_times_have_three_digits(value, text):
     assert seconds(value) == text
-
-
-def test_markdown_takes_names_as_they_are():
-    assert escaped("a|b_c*d\n<e> [f] `g` #h \\i") == r"a\|b\_c\*d \<e\> \[f\] \`g\` \#h \\i"
