@@ -47,12 +47,15 @@ def report(
     brings their pictures back.
     """
     from asdbench.core.errors import UsageError
-    from asdbench.harness.store import find_run
+    from asdbench.harness.record import load_record
+    from asdbench.harness.store import find_run, verify_score_files
     from asdbench.report import write_report
 
     if embedding_map not in MAPS:
         raise UsageError(f"--embedding-map {embedding_map}: accepted are {', '.join(MAPS)}.")
     folder = find_run(run, out)
+    for problem in verify_score_files(folder, load_record(folder)):
+        typer.secho(f"warning: {problem}; the report says so", fg="yellow", err=True)
     path = write_report(
         folder,
         to=to,
