@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asdbench.cli.numbers import REPLICATES, Whole
 from asdbench.cli.options import AsJson, PluginPath, Quiet
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def evaluate(
             help="95 % intervals: a stratified bootstrap, or what the official evaluators print.",
         ),
     ] = "bootstrap",
-    replicates: Annotated[int, typer.Option(min=100, help="Resampled test sets of the bootstrap.")] = 10_000,
+    replicates: Annotated[
+        int, typer.Option(click_type=Whole(min=100, max=REPLICATES), help="Resampled test sets of the bootstrap.")
+    ] = 10_000,
     against: Annotated[
         Path | None,
         typer.Option(

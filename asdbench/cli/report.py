@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.numbers import Whole
 from asdbench.cli.options import DataRoot, PluginPath
 
 MAPS = ("pca", "umap", "none", "auto")
@@ -25,7 +26,10 @@ def report(
         list[str] | None, typer.Option("--machine", metavar="NAME", help="Show this machine type; may be repeated.")
     ] = None,
     worst: Annotated[
-        int, typer.Option("--worst", min=0, max=50, help="False alarms and misses of each machine type to look at.")
+        int,
+        typer.Option(
+            "--worst", click_type=Whole(min=0, max=50), help="False alarms and misses of each machine type to look at."
+        ),
     ] = 3,
     embedding_map: Annotated[
         str,

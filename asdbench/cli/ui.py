@@ -5,11 +5,16 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.numbers import Whole
+
 
 def ui(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port on this machine. [default: the first free one from 5000]")
+        int | None,
+        typer.Option(
+            click_type=Whole(min=1, max=65535), help="Port on this machine. [default: the first free one from 5000]"
+        ),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser on it.")] = True,
 ) -> None:

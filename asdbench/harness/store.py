@@ -131,8 +131,8 @@ def verify_score_files(folder: Path, record: RunRecord) -> "list[Problem]":
 
     def problem(kind: "Kind", path: Path, text: str) -> Problem:
         file = parse_file_name(path)
-        place = {"machine": file.machine, "section": file.section} if file else {}
-        return Problem(kind=kind, text=text, file=path.name, **place)
+        machine, section = (file.machine, file.section) if file else (None, None)
+        return Problem(kind=kind, text=text, file=path.name, machine=machine, section=section)
 
     problems = []
     for name, recorded in record.digests.items():

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from asdbench.core.numbers import is_decimal
 from asdbench.datasets.ground_truths import clip_name
 from asdbench.score_files.names import ScoreFile
 from asdbench.score_files.problems import Kind, Problem
 
-# float() would also read 1_000, digits of other scripts and, stripped, more than one line.
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 # Signs that part columns elsewhere, and control characters: no clip's name holds them.
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f,;|"]')
@@ -83,9 +82,9 @@ def _fault_of_name(cell: str) -> str | None:
         return f"it holds {found[0]!r}"
     if _ENDING.search(clip_name(name)):
         return "it goes on behind the ending of a recording"
-    if name == clip_name(name) and (found := re.search(r"[\s:]", name)):
+    if name == clip_name(name) and (found := re.search(r"[^\w.+\-]", name)):
         return f"it holds {found[0]!r} and has no ending .wav or .flac"
-    if _NUMBER.fullmatch(name):
+    if is_decimal(name):
         return "it is a number (are the columns swapped?)"
     return None
 
@@ -100,7 +99,7 @@ def _fault_of_folder(cell: str, machine: str) -> str | None:
 
 
 def _value(file: ScoreFile, text: str, line: int, say: Callable[[Kind, str, int], None]) -> float | None:
-    if not _NUMBER.fullmatch(text) and not _NOT_FINITE.fullmatch(text):
+    if not is_decimal(text) and not _NOT_FINITE.fullmatch(text):
         header = "; the files have no header" if line == 1 else ""
         say("not-a-number", f"{_shown(text)} is not a number{header}", line)
         return None
