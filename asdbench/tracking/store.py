@@ -81,7 +81,9 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     ):  # there is no server to say where files go
         found = _SQLITE.fullmatch(uri)
         if found is None and uri.startswith("sqlite"):
-            raise UsageError(f"{URI}={uri}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server.")
+            raise UsageError(
+                f"{URI}={without_credentials(uri)}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server."
+            )
         beside = out
         if found is not None:
             file = Path(found["file"]).absolute()

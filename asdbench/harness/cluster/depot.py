@@ -12,7 +12,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import clear_disk_full, whole_file, whole_folder
 from asdbench.core.progress import Progress
-from asdbench.core.uris import without_credentials
+from asdbench.core.uris import scrubbed, without_credentials
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.kept import SAVED, KeptFit
 from asdbench.harness.plan import Cell, Plan
@@ -40,11 +40,13 @@ class Depot:
         self._cache = cache
         self._shown = without_credentials(url)
         if "://" not in url:
-            raise UsageError(f"--artifacts {url}: expected an address: s3://BUCKET/FOLDER, gs://..., file:///FOLDER.")
+            raise UsageError(
+                f"--artifacts {self._shown}: expected an address: s3://BUCKET/FOLDER, gs://..., file:///FOLDER."
+            )
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except ValueError as error:
-            raise UsageError(f"--artifacts {self._shown}: {error}") from error
+            raise UsageError(f"--artifacts {self._shown}: {scrubbed(str(error), url)}") from error
         except ImportError as error:
             raise RequirementError(
                 f"--artifacts {self._shown}: {error}\nEvery node needs the package, and this machine too."
