@@ -82,7 +82,8 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
         found = _SQLITE.fullmatch(uri)
         if found is None and uri.startswith("sqlite"):
             raise UsageError(
-                f"{URI}={without_credentials(uri)}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server."
+                f"{URI}={without_credentials(uri)}: it names no file. "
+                "Accepted: sqlite:////home/me/mlflow.db, or a server."
             )
         beside = out
         if found is not None:
