@@ -64,7 +64,8 @@ def without_credentials(uri: str) -> str:
         return text
     found = _SCHEME.match(text)
     if found is None:
-        return text if _is_plain_path(text) else HIDDEN_ADDRESS
+        # A word alone may be a token.
+        return text if _is_plain_path(text) and text.startswith(("/", "./", "../", "~/")) else HIDDEN_ADDRESS
     scheme = found["scheme"].lower()
     kind = scheme.partition("+")[0]
     rest = text[found.end() :]
@@ -97,6 +98,11 @@ def scrubbed(text: str, *uris: str | None) -> str:
         before, after = (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])") if alone else ("", "")
         text = re.sub(f"{before}{re.escape(secret)}{after}", HIDDEN, text, flags=re.IGNORECASE)
     return _ADDRESS.sub(lambda found: _cut(found[0]), text)
+
+
+def is_login(path: str) -> bool:
+    """Whether the path of a file reads ``user:password@host``: a file of that name would tell the password."""
+    return re.search(r":.*@", unquote(path)) is not None
 
 
 def _cut(address: str) -> str:

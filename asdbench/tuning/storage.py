@@ -1,7 +1,6 @@
 """Where Optuna keeps a study: SQLite, a journal file, PostgreSQL or another database by its address."""
 
 import json
-import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.locks import exclusive
-from asdbench.core.uris import scrubbed, without_credentials
+from asdbench.core.uris import is_login, scrubbed, without_credentials
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -233,7 +232,7 @@ def _sqlite_file(uri: str) -> Path | None:
 
 def _plain(uri: str, path: str) -> str:
     """The path of a file, unless it reads ``user:password@host``: a file of that name would tell it."""
-    if re.search(r":.*@", path):
+    if is_login(path):
         raise UsageError(
             f"--storage {without_credentials(uri)}: a user and a password go with a database on a server: "
             "postgresql://USER:PASSWORD@HOST/DATABASE."

@@ -40,6 +40,7 @@ from asdbench.core.uris import scrubbed, without_credentials
         ("//ann:s3cret@h", "<address hidden>"),
         ("ann:s3cret@h:5432/db", "<address hidden>"),
         ("ann:s3cret", "<address hidden>"),
+        ("s3cret", "<address hidden>"),
         ("host=h password=s3cret", "<address hidden>"),
         ("htps://ann:s3cret@h", "htps://***"),
         ("s3cret99://h", "<address hidden>"),
