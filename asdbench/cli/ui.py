@@ -24,6 +24,7 @@ def ui(
     address is opened.
     """
     from asdbench.core.errors import RequirementError, UsageError
+    from asdbench.core.uris import page
     from asdbench.tracking.reach import why_away
     from asdbench.tracking.store import store_of
     from asdbench.tracking.ui import served
@@ -40,7 +41,7 @@ def ui(
             raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")
         typer.echo(store.shown)
         if browser:
-            typer.launch(store.shown)
+            typer.launch(page(store.uri))
         return
     if store.file is None and not store.uri.startswith(("postgresql", "mysql", "mssql")):
         raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")

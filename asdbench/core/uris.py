@@ -100,6 +100,12 @@ def scrubbed(text: str, *uris: str | None) -> str:
     return _ADDRESS.sub(lambda found: _cut(found[0]), text)
 
 
+def page(uri: str) -> str:
+    """The page of a server for a browser: its address with the whole path, without user, query and fragment."""
+    parts = urlsplit(uri.strip())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def is_login(path: str) -> bool:
     """Whether the path of a file reads ``user:password@host``: a file of that name would tell the password."""
     return re.search(r":.*@", unquote(path)) is not None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from asdbench.core.uris import scrubbed, without_credentials
+from asdbench.core.uris import page, scrubbed, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,7 @@ def test_a_message_keeps_what_is_no_secret():
 
 def test_a_password_of_a_letter_leaves_words_alone():
     assert scrubbed("a table at data (a)", "http://x:a@h") == "*** table at data (***)"
+
+
+def test_the_page_of_a_server_has_its_whole_path_and_no_login():
+    assert page("https://ann:s3cret@h:8443/team/a/mlflow?token=t#x") == "https://h:8443/team/a/mlflow"
