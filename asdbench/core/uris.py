@@ -195,7 +195,13 @@ def _secrets(uri: str) -> Iterator[str]:
     pieces |= {credentials, credentials.partition(":")[2], credentials.lstrip("/")}
     for signs in (r"[/?#@&;]+", r"[/?#@&;:=]+", r"[/?#@&;:=,\s]+"):
         pieces |= {piece for text in (rest, unquote_plus(rest)) for piece in re.split(signs, text)}
-    allowed = {*re.split(r"[/:]+", shown), *names, *(name.lower() for name in names)}
+    allowed = {
+        *re.split(r"[/:]+", shown),
+        *re.split("/+", shown),
+        shown.partition("://")[2],
+        *names,
+        *(name.lower() for name in names),
+    }
     for value in pieces - allowed:
         plain = (unquote(value), unquote_plus(value))
         forms = {

@@ -131,3 +131,10 @@ def test_a_password_of_a_letter_leaves_words_alone():
 
 def test_the_page_of_a_server_has_its_whole_path_and_no_login():
     assert page("https://ann:s3cret@h:8443/team/a/mlflow?token=t#x") == "https://h:8443/team/a/mlflow"
+
+
+def test_host_and_port_that_are_shown_stay_in_a_message():
+    uri = "postgresql://ann:s3cret@127.0.0.1:5432/runs"
+    assert (
+        scrubbed(f"ended: {uri} at 127.0.0.1:5432", uri) == "ended: postgresql://127.0.0.1:5432/runs at 127.0.0.1:5432"
+    )
