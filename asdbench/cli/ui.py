@@ -24,7 +24,7 @@ def ui(
     address is opened.
     """
     from asdbench.core.errors import RequirementError, UsageError
-    from asdbench.core.uris import page
+    from asdbench.core.uris import page_address
     from asdbench.tracking.reach import why_away
     from asdbench.tracking.store import store_of
     from asdbench.tracking.ui import served
@@ -41,7 +41,7 @@ def ui(
             raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")
         typer.echo(store.shown)
         if browser:
-            typer.launch(page(store.uri))
+            typer.launch(page_address(store.uri))
         return
     if store.file is None and not store.uri.startswith(("postgresql", "mysql", "mssql")):
         raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")

@@ -100,7 +100,7 @@ def scrubbed(text: str, *uris: str | None) -> str:
     return _ADDRESS.sub(lambda found: _cut(found[0]), text)
 
 
-def page(uri: str) -> str:
+def page_address(uri: str) -> str:
     """The page of a server for a browser: its address with the whole path, without user, query and fragment."""
     parts = urlsplit(uri.strip())
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from asdbench.core.uris import page, scrubbed, without_credentials
+from asdbench.core.uris import page_address, scrubbed, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_password_of_a_letter_leaves_words_alone():
 
 
 def test_the_page_of_a_server_has_its_whole_path_and_no_login():
-    assert page("https://ann:s3cret@h:8443/team/a/mlflow?token=t#x") == "https://h:8443/team/a/mlflow"
+    assert page_address("https://ann:s3cret@h:8443/team/a/mlflow?token=t#x") == "https://h:8443/team/a/mlflow"
 
 
 def test_host_and_port_that_are_shown_stay_in_a_message():
