@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asdbench.cli.numbers import REPLICATES, Whole
 from asdbench.cli.options import AsJson, PluginPath, Quiet
 
 if TYPE_CHECKING:
+    from asdbench.harness.record import RunRecord
     from asdbench.registry import Catalog
     from asdbench.score_files.evaluation import FolderEvaluation, Method
     from asdbench.score_files.expectation import Expectation
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of score files, or of a run.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR|RUN", help="Folder of score files, or a run: its folder or its id.")
+    ],
     protocol: Annotated[
         str | None,
         typer.Option(metavar="dcase2020|...|dcase2026", help="Whose official score. [default: the run's, for a run]"),
@@ -51,11 +55,16 @@ def evaluate(
             help="95 % intervals: a stratified bootstrap, or what the official evaluators print.",
         ),
     ] = "bootstrap",
-    replicates: Annotated[int, typer.Option(min=100, help="Resampled test sets of the bootstrap.")] = 10_000,
+    replicates: Annotated[
+        int, typer.Option(click_type=Whole(min=100, max=REPLICATES), help="Resampled test sets of the bootstrap.")
+    ] = 10_000,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A second system's score files: the difference, on the same resampled clips."),
+        typer.Option(
+            metavar="DIR|RUN", help="A second system's score files: the difference, on the same resampled clips."
+        ),
     ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
     plugin_path: PluginPath = None,
@@ -81,6 +90,8 @@ def evaluate(
     def result(place: Path) -> "tuple[str, FolderEvaluation]":
         return _evaluated(place, catalog, protocol, split, truth, partial, machine or [], ci, replicates)
 
+    folder = _place(folder, out)
+    against = None if against is None else _place(against, out)
     used, found = result(folder)
     difference: Difference | None = None
     if against is not None:
@@ -93,7 +104,7 @@ def evaluate(
                 f"--against: {place} is partial. See why: asdbench evaluate {place}, with the same options."
             )
         difference = paired_difference(used, found.sections, other.sections, replicates)
-    of_own = split == "own" or (folder.expanduser() / FILE).is_file()  # a run knows what it is of
+    of_own = split == "own" or (folder / FILE).is_file()  # a run knows what it is of
     notes = _notes(catalog, used, found, truth, of_own)
     notes += _learning_note(folder.expanduser())
     if as_json:
@@ -103,6 +114,21 @@ def evaluate(
         print_evaluation(folder, used, found, notes, against, difference)
     if found.official_score is None:
         raise typer.Exit(1)
+
+
+def _place(given: Path, out: Path) -> Path:
+    """The folder that was named: of score files, of a run, or of the run whose score files lie in it."""
+    from asdbench.core.errors import RequirementError
+    from asdbench.harness.record import FILE
+    from asdbench.harness.store import find_run
+
+    folder = given.expanduser()
+    if not folder.is_dir():
+        if len(given.parts) > 1 or not out.expanduser().is_dir():
+            raise RequirementError(f"There is no folder {folder}.")
+        return find_run(str(given), out.expanduser())
+    above = folder.resolve().parent
+    return above if folder.resolve().name == "scores" and (above / FILE).is_file() else folder
 
 
 def _year(protocol: str | None) -> int | None:
@@ -123,16 +149,14 @@ def _evaluated(
     replicates: int,
 ) -> "tuple[str, FolderEvaluation]":
     """The protocol used, and what the folder came to."""
-    from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+    from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.datasets.challenge import DEFAULT_SPLIT
-    from asdbench.harness.record import FILE, read_record
+    from asdbench.harness.record import FILE, load_record
+    from asdbench.harness.store import verify_score_files
     from asdbench.protocols import PROTOCOLS
     from asdbench.score_files.evaluation import evaluate_folder
 
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        raise RequirementError(f"There is no folder {folder}.")
-    record = read_record(folder) if (folder / FILE).is_file() else None
+    record = load_record(folder) if (folder / FILE).is_file() else None
     protocol = protocol or (record.dataset.protocol if record else None)
     if protocol not in PROTOCOLS:
         asked = (
@@ -147,8 +171,22 @@ def _evaluated(
         # A run knows what it is of; own recordings stay such, whatever their machine types are called.
         split = (record.asked.split or DEFAULT_SPLIT) if record.asked.dataset == protocol else "own"
     expected = _expectation(catalog, place, protocol, split)
+    recorded = None
+    if record is not None:
+        expected = _expectation_of_run(record, expected)
+        if record.results is not None and not record.digests and truth is None:
+            recorded = record.results.machines if record.results.protocol == protocol else None
     return protocol, evaluate_folder(
-        place, protocol, truth, expected, partial=partial, machines=machines, interval=ci, replicates=replicates
+        place,
+        protocol,
+        truth,
+        expected,
+        partial=partial,
+        machines=machines,
+        interval=ci,
+        replicates=replicates,
+        known=verify_score_files(folder, record) if record is not None else (),
+        recorded=recorded,
     )
 
 
@@ -171,6 +209,21 @@ def _learning_note(folder: Path) -> list[str]:
     record = read_record(folder) if (folder / FILE).is_file() else None
     found = learned(record) if record else None
     return [found.text] if found and found.mark else []
+
+
+def _expectation_of_run(record: "RunRecord", challenge: "Expectation | None") -> "Expectation":
+    """What a run wrote by its record, and, of a challenge's data, what the challenge wants besides."""
+    from dataclasses import replace
+
+    from asdbench.score_files.expectation import Expectation
+
+    clips = record.dataset.test_clips
+    if challenge is not None:
+        return replace(challenge, of_machines=clips)
+    results = record.results.machines if record.results is not None else record.salvaged
+    keys = [(machine, section) for machine, sections in record.thresholds.items() for section in sections]
+    keys += [(machine, section) for machine, result in results.items() for section in result.sections]
+    return Expectation(name=record.dataset.name, sections=tuple(sorted({*keys})), of_machines=clips, is_challenge=False)
 
 
 def _notes(
