@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from asdbench.core.digests import derive_seed, digest
+from asdbench.extractors.learning import Learning
 from asdbench.harness.record import (
     Asked,
     Environment,
@@ -48,6 +49,32 @@ def drawn_sections(name, seed, quality, machines=MACHINES, clips=10, shift=0.5, 
     return sections
 
 
+def trained_networks(machines, parameters=0, learning=None):
+    if not parameters and learning is None:
+        return []
+    by_machine = isinstance(learning, dict)
+    return [
+        TrainedNetwork(
+            machines=[machine] if by_machine else list(machines),
+            parameters=parameters,
+            curves={"loss": [1.0, 0.5]},
+            learning=own,
+        )
+        for machine, own in (learning.items() if by_machine else [("", learning)])
+    ]
+
+
+def pair_accuracy(value, untrained=0.52):
+    return Learning(
+        figure="pair accuracy",
+        value=value,
+        chance=0.5,
+        untrained=untrained,
+        margin=0.05,
+        measured_on="280 pairs of 28 clips held out of training",
+    )
+
+
 def made_run(
     root,
     extractor="raw-mel",
@@ -72,9 +99,14 @@ def made_run(
     clips=10,
     fingerprints=True,
     seconds=None,
+    learning=None,
     **updates,
 ) -> Path:
-    """Leave a run below ``root``; its folder. ``failed`` names the machine types that were not scored."""
+    """Leave a run below ``root``; its folder.
+
+    ``failed`` names the machine types that were not scored; ``learning`` is that of one network for all machine types,
+    or of one for each by machine type.
+    """
     scored = [machine for machine in machines if machine not in failed]
     name = system or f"{extractor}+{scorer}"
     sections = drawn_sections(name, seed, quality, scored, clips, shift, seed_spread)
@@ -126,9 +158,7 @@ def made_run(
         salvaged=found.machines if failed and found else {},
         intervals=None,
         thresholds={},
-        training=[TrainedNetwork(machines=list(machines), parameters=parameters, curves={"loss": [1.0, 0.5]})]
-        if parameters
-        else [],
+        training=trained_networks(machines, parameters, learning),
         notes=[],
         failures=[
             Failure(stage="score", machine=machine, reason=reason, detail="Traceback: /home/me/x.py")

@@ -24,11 +24,12 @@ def evaluate(
     partial: bool = False,
     intervals: Method = "bootstrap",
     replicates: int = REPLICATES,
+    out: str | Path = "runs",
 ) -> FolderEvaluation:
-    """The official score of a folder of score files, anybody's, or of a run's folder.
+    """The official score of a folder of score files, anybody's, or of a run.
 
     Args:
-        scores: the folder.
+        scores: the folder, or a run's id.
         protocol: "dcase2020" to "dcase2026"; a run's folder knows its own.
         ground_truth: labels of an evaluation set, in the official evaluators' layout.
         split: "dev", "eval" or "own" (recordings of your own): what has to be there; None finds it from the files.
@@ -36,6 +37,7 @@ def evaluate(
         partial: score what is there although something is missing or wrong.
         intervals: "bootstrap", "official" (what the official evaluators print) or "none".
         replicates: of the bootstrap.
+        out: folder that runs are looked for in.
 
     Returns:
         What the files came to; ``official_score`` is None where anything is missing, ``problems`` say what.
@@ -44,13 +46,19 @@ def evaluate(
         UsageError: no such protocol, split or machine type.
         RequirementError: there is no such folder, or it holds no score files.
     """
-    from asdbench.leaderboard.evaluating import evaluate_scores
+    from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
     from asdbench.registry import load_catalog
-    from asdbench.score_files.ground_truth import read_ground_truth, year_of
 
-    truth = read_ground_truth(Path(ground_truth).expanduser(), year_of(protocol)) if ground_truth else None
     _, found = evaluate_scores(
-        Path(scores), load_catalog(), protocol, split, truth, partial, list(machines), intervals, replicates
+        score_folder(Path(scores), Path(out)),
+        load_catalog(),
+        protocol,
+        split=split,
+        truth=truth_for(Path(ground_truth) if ground_truth is not None else None, protocol),
+        partial=partial,
+        machines=machines,
+        interval=intervals,
+        replicates=replicates,
     )
     return found
 

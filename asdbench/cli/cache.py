@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson
+from asdbench.core.numbers import finite
 
 if TYPE_CHECKING:
     from asdbench.harness.cache import CacheEntry
@@ -92,21 +93,21 @@ def _remove(entries: "list[CacheEntry]", dry_run: bool) -> None:
 def _bytes(text: str) -> int:
     from asdbench.core.errors import UsageError
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B?)", text.strip().upper())
+    match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([KMGT]?B?)", text.strip().upper())
     unit = match[2] if match else None
     unit = f"{unit}B" if unit in ("K", "M", "G", "T") else unit
     if match is None or unit not in _UNITS:
         raise UsageError(f"--max-size {text}: expected a number and B, KB, MB, GB or TB, for example 20GB")
-    return int(float(match[1]) * _UNITS[unit])
+    return round(finite(match[1]) * _UNITS[unit])
 
 
 def _age(text: str) -> float:
     from asdbench.core.errors import UsageError
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([hdw])", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)([hdw])", text.strip())
     if match is None:
         raise UsageError(f"--older-than {text}: expected a number and h, d or w, for example 30d")
-    return float(match[1]) * _SPANS[match[2]]
+    return finite(match[1]) * _SPANS[match[2]]
 
 
 def _size(count: int) -> str:

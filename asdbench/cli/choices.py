@@ -1,18 +1,20 @@
 """What was chosen without labels, beside what labels would have chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from asdbench.harness import Plan
+from asdbench.harness.learned import mark_of
+from asdbench.harness.record import RunRecord
 from asdbench.harness.selecting import Choice
 
 
-def print_choices(console: Console, choices: Sequence[Choice], plan: Plan) -> None:
+def print_choices(console: Console, choices: Sequence[Choice], plan: Plan, records: Mapping[str, RunRecord]) -> None:
     """A row for each data set and seed; what could not be judged, and why."""
-    names = {cell.run_id: cell.name for cell in plan.cells}
+    names = {cell.run_id: _named(cell.name, records.get(cell.run_id)) for cell in plan.cells}
     table = Table(
         title="Chosen by training clips alone; official scores in percent, known by test labels afterwards",
         title_justify="left",
@@ -43,3 +45,7 @@ def print_choices(console: Console, choices: Sequence[Choice], plan: Plan) -> No
         for run, reason in choice.left_out.items():
             text = f"not judged: {names[run]} ({choice.dataset}, seed {choice.seed}): {reason}"
             console.print(Text(text, "dim"), soft_wrap=True)
+
+
+def _named(name: str, record: RunRecord | None) -> str:
+    return f"{name} (did not learn)" if record is not None and mark_of(record) else name

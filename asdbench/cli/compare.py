@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asdbench.cli.numbers import REPLICATES, Number, Whole
 from asdbench.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -33,18 +34,28 @@ def compare(
     max_drop: Annotated[
         float | None,
         typer.Option(
-            "--max-drop", metavar="POINTS", min=0.0, help="Exit code 1 when B is lower by more, or incomplete."
+            "--max-drop",
+            metavar="POINTS",
+            click_type=Number(min=0, max=100),
+            help="Exit code 1 when B is lower by more, or incomplete.",
         ),
     ] = None,
     alpha: Annotated[
         float,
-        typer.Option("--alpha", metavar="LEVEL", help="Of the Nemenyi test, with three or more: its chance of error."),
+        typer.Option(
+            "--alpha",
+            metavar="LEVEL",
+            click_type=Number(),
+            help="Of the Nemenyi test, with three or more: its chance of error.",
+        ),
     ] = 0.05,
     figure: Annotated[
         Path | None,
         typer.Option("--figure", metavar="FILE.svg|png|pdf", help="Draw the critical-difference diagram there."),
     ] = None,
-    replicates: Annotated[int, typer.Option(min=100, help="Resampled test sets.")] = 10_000,
+    replicates: Annotated[
+        int, typer.Option(click_type=Whole(min=100, max=REPLICATES), help="Resampled test sets.")
+    ] = 10_000,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs or systems on the same test clips, with a paired bootstrap.

@@ -10,8 +10,10 @@ from rich.text import Text
 
 from asdbench.cli.console import table_console
 from asdbench.cli.rank_diagram import rank_diagram
+from asdbench.harness.learned import learned, learning_as_json
 
 if TYPE_CHECKING:
+    from asdbench.harness.learned import Learned
     from asdbench.leaderboard.comparison import Comparison, Scored
     from asdbench.leaderboard.contestants import Contestant
     from asdbench.protocols import Difference
@@ -105,6 +107,7 @@ def print_pair(
         for machine in (*a.machines, None):
             _add_difference(table, one, machine)
         console.print(table)
+        _tell_learned(console, {"A": a, "B": b})
         _say(console, _spread({"A": a, "B": b}))
         if dropped(one.difference(first, second), max_drop):
             points = f"{max_drop:g} point{'' if max_drop == 1 else 's'}"
@@ -149,8 +152,10 @@ def _print_ranking(console: Console, one: "Comparison") -> None:
         low, high = own.ci95
         letter = [LETTERS[place]] if lettered else []
         cells = (str(len(own.seeds)), f"{100 * own.score:.2f}", f"{100 * low:.1f}, {100 * high:.1f}")
-        table.add_row(str(rank), *letter, label, *cells)
+        found = _learned(own)
+        table.add_row(str(rank), *letter, f"{label} (did not learn)" if found and found.mark else label, *cells)
     console.print(table)
+    _tell_learned(console, one.scored)
     _say(console, f"A rank is shared where no difference is significant (95 %). {_spread(one.scored)}")
     console.print()
     if not lettered or console.width < 2 + CELL * (len(order) - 1):
@@ -185,6 +190,18 @@ def _print_average_ranks(console: Console, ranks: "AverageRanks", several: bool)
     )
     if ranks.caution:
         console.print(Text(ranks.caution, "yellow"), soft_wrap=True)
+
+
+def _learned(own: "Scored") -> "Learned | None":
+    return learned(*(run.record for run in own.runs))
+
+
+def _tell_learned(console: Console, scored: "Mapping[str, Scored]") -> None:
+    """What the training of each learned, where something is trained."""
+    for label, own in scored.items():
+        found = _learned(own)
+        if found is not None:
+            console.print(Text(f"{label}: {found.text}", "yellow" if found.mark else "dim"), soft_wrap=True)
 
 
 def _spread(scored: "Mapping[str, Scored]") -> str:
@@ -223,6 +240,7 @@ def _scored_as_json(own: "Scored") -> dict[str, Any]:
     return {
         "score": own.score,
         "ci95": list(own.ci95),
+        **learning_as_json(_learned(own)),
         "machines": dict(own.machines),
         "seeds": own.seeds,
         "runs": [run.record.run_id for run in own.runs],

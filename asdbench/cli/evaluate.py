@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asdbench.cli.numbers import REPLICATES, Whole
 from asdbench.cli.options import AsJson, PluginPath, Quiet
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog
     from asdbench.score_files.evaluation import FolderEvaluation, Method
-    from asdbench.score_files.expectation import Expectation
     from asdbench.score_files.ground_truth import GroundTruth
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of score files, or of a run.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR|RUN", help="Folder of score files, or a run: its folder or its id.")
+    ],
     protocol: Annotated[
         str | None,
         typer.Option(metavar="dcase2020|...|dcase2026", help="Whose official score. [default: the run's, for a run]"),
@@ -51,11 +53,16 @@ def evaluate(
             help="95 % intervals: a stratified bootstrap, or what the official evaluators print.",
         ),
     ] = "bootstrap",
-    replicates: Annotated[int, typer.Option(min=100, help="Resampled test sets of the bootstrap.")] = 10_000,
+    replicates: Annotated[
+        int, typer.Option(click_type=Whole(min=100, max=REPLICATES), help="Resampled test sets of the bootstrap.")
+    ] = 10_000,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A second system's score files: the difference, on the same resampled clips."),
+        typer.Option(
+            metavar="DIR|RUN", help="A second system's score files: the difference, on the same resampled clips."
+        ),
     ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
     plugin_path: PluginPath = None,
@@ -67,20 +74,32 @@ def evaluate(
     """
     from asdbench.cli.evaluations import as_json_text, print_evaluation
     from asdbench.core.errors import UsageError
+    from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
     from asdbench.harness.record import FILE
     from asdbench.protocols import Difference, paired_difference
     from asdbench.registry import load_catalog
-    from asdbench.score_files.ground_truth import read_ground_truth
 
     methods: tuple[Method, ...] = ("bootstrap", "official", "none")
     if ci not in methods:
         raise UsageError(f"--ci {ci}: accepted are {', '.join(methods)}.")
     catalog = load_catalog(plugin_path or [])
-    truth = read_ground_truth(ground_truth.expanduser(), _year(protocol)) if ground_truth else None
+    truth = truth_for(ground_truth, protocol)
 
     def result(place: Path) -> "tuple[str, FolderEvaluation]":
-        return _evaluated(place, catalog, protocol, split, truth, partial, machine or [], ci, replicates)
+        return evaluate_scores(
+            place,
+            catalog,
+            protocol,
+            split=split,
+            truth=truth,
+            partial=partial,
+            machines=machine or [],
+            interval=ci,
+            replicates=replicates,
+        )
 
+    folder = score_folder(folder, out)
+    against = None if against is None else score_folder(against, out)
     used, found = result(folder)
     difference: Difference | None = None
     if against is not None:
@@ -93,8 +112,9 @@ def evaluate(
                 f"--against: {place} is partial. See why: asdbench evaluate {place}, with the same options."
             )
         difference = paired_difference(used, found.sections, other.sections, replicates)
-    of_own = split == "own" or (folder.expanduser() / FILE).is_file()  # a run knows what it is of
+    of_own = split == "own" or (folder / FILE).is_file()  # a run knows what it is of
     notes = _notes(catalog, used, found, truth, of_own)
+    notes += _learning_note(folder.expanduser())
     if as_json:
         typer.echo(as_json_text(used, found, notes, difference))
     else:
@@ -104,62 +124,14 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _year(protocol: str | None) -> int | None:
-    """The year of a protocol, so that the ground truth of others in the same folder is left out."""
-    digits = (protocol or "").removeprefix("dcase")
-    return int(digits) if digits.isdigit() else None
-
-
-def _evaluated(
-    folder: Path,
-    catalog: "Catalog",
-    protocol: str | None,
-    split: str | None,
-    truth: "GroundTruth | None",
-    partial: bool,
-    machines: list[str],
-    ci: "Method",
-    replicates: int,
-) -> "tuple[str, FolderEvaluation]":
-    """The protocol used, and what the folder came to."""
-    from asdbench.core.errors import RequirementError, UsageError, did_you_mean
-    from asdbench.datasets.challenge import DEFAULT_SPLIT
+def _learning_note(folder: Path) -> list[str]:
+    """Says of a run's folder whether its training learned nothing, which its score alone does not tell."""
+    from asdbench.harness.learned import learned
     from asdbench.harness.record import FILE, read_record
-    from asdbench.protocols import PROTOCOLS
-    from asdbench.score_files.evaluation import evaluate_folder
 
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        raise RequirementError(f"There is no folder {folder}.")
     record = read_record(folder) if (folder / FILE).is_file() else None
-    protocol = protocol or (record.dataset.protocol if record else None)
-    if protocol not in PROTOCOLS:
-        asked = (
-            f"No protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}" if protocol else "--protocol is missing."
-        )
-        raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: docs/protocols.md")
-    if split not in (None, "dev", "eval", "own"):
-        raise UsageError(f"--split {split}: accepted are dev, eval and own.")
-    place = folder / "scores" if record or not any(folder.glob("anomaly_score_*")) else folder
-    place = place if place.is_dir() else folder
-    if record is not None and split is None:
-        # A run knows what it is of; own recordings stay such, whatever their machine types are called.
-        split = (record.asked.split or DEFAULT_SPLIT) if record.asked.dataset == protocol else "own"
-    expected = _expectation(catalog, place, protocol, split)
-    return protocol, evaluate_folder(
-        place, protocol, truth, expected, partial=partial, machines=machines, interval=ci, replicates=replicates
-    )
-
-
-def _expectation(catalog: "Catalog", place: Path, protocol: str, split: str | None) -> "Expectation | None":
-    from asdbench.score_files.alignment import list_score_files
-    from asdbench.score_files.evaluation import expectation_for
-
-    if split == "own":
-        return None
-    card = catalog.find("datasets", protocol).challenge
-    assert card is not None, "every protocol has its data set's card"
-    return expectation_for(list_score_files(place)[0], protocol, card, split)
+    found = learned(record) if record else None
+    return [found.text] if found and found.mark else []
 
 
 def _notes(

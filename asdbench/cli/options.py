@@ -5,10 +5,18 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.numbers import THREADS, Number, Whole
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, the rest on standard error.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=0, help="Threads for decoding and making clips; 0 is all cores.")
+    int,
+    typer.Option(
+        "--jobs",
+        "-j",
+        click_type=Whole(min=0, max=THREADS),
+        help="Threads for decoding and making clips; 0 is all cores.",
+    ),
 ]
 Split = Annotated[
     str | None, typer.Option("--split", metavar="dev|eval", help="Which data of a challenge. [default: dev]")
@@ -68,6 +76,7 @@ GpusPerTask = Annotated[
     typer.Option(
         "--gpus-per-task",
         metavar="N",
+        click_type=Number(min=0, min_open=True),
         help="With --engine ray on GPUs: how much of one a fit takes, 0.25 for four fits on each. [default: 1]",
     ),
 ]
@@ -75,7 +84,7 @@ Threads = Annotated[
     int | None,
     typer.Option(
         "--threads",
-        min=1,
+        click_type=Whole(min=1, max=THREADS),
         help="Threads of one training on the CPU; more are faster, and change last digits. [default: 1]",
     ),
 ]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.numbers import Whole
 from asdbench.cli.options import DataRoot, PluginPath
 
 MAPS = ("pca", "umap", "none", "auto")
@@ -25,7 +26,10 @@ def report(
         list[str] | None, typer.Option("--machine", metavar="NAME", help="Show this machine type; may be repeated.")
     ] = None,
     worst: Annotated[
-        int, typer.Option("--worst", min=0, max=50, help="False alarms and misses of each machine type to look at.")
+        int,
+        typer.Option(
+            "--worst", click_type=Whole(min=0, max=50), help="False alarms and misses of each machine type to look at."
+        ),
     ] = 3,
     embedding_map: Annotated[
         str,
@@ -47,12 +51,15 @@ def report(
     brings their pictures back.
     """
     from asdbench.core.errors import UsageError
-    from asdbench.harness.store import find_run
+    from asdbench.harness.record import load_record
+    from asdbench.harness.store import find_run, verify_score_files
     from asdbench.report import write_report
 
     if embedding_map not in MAPS:
         raise UsageError(f"--embedding-map {embedding_map}: accepted are {', '.join(MAPS)}.")
     folder = find_run(run, out)
+    for problem in verify_score_files(folder, load_record(folder)):
+        typer.secho(f"warning: {problem}; the report says so", fg="yellow", err=True)
     path = write_report(
         folder,
         to=to,

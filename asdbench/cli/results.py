@@ -16,6 +16,7 @@ from asdbench.cli.console import table_console, width_of
 from asdbench.cli.next_command import next_command
 from asdbench.cli.tracking import tracking_of
 from asdbench.harness import Plan, RunRecord
+from asdbench.harness.learned import learned, learning_as_json, mark_of
 from asdbench.harness.plan import Recordings
 from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
@@ -45,6 +46,7 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
         "protocol": record.dataset.protocol,
         "official_score": results.official_score if results else None,
         "ci95": list(record.ci95) if record.ci95 else None,
+        **learning_as_json(learned(record)),
         "machines": {name: machine.model_dump() for name, machine in machines.items()},
         "record": str(plan.spec.out / record.run_id / FILE),
         "seconds": record.seconds,
@@ -67,7 +69,7 @@ def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[C
         console.print()
         _print_table(console, systems, data, plan)
     if choices:
-        print_choices(console, choices, plan)
+        print_choices(console, choices, plan, records)
     failed = [records[cell.run_id] for cell in plan.cells if records[cell.run_id].status == "failed"]
     for record in failed:
         for failure in record.failures:
@@ -93,6 +95,11 @@ def _print_table(console: Console, systems: dict[System, list[RunRecord]], data:
         if width_of(table, console) <= console.width:
             break
     console.print(table)
+    for (name, extractor, scorer), runs in systems.items():
+        found = learned(*runs)
+        if found:
+            text = f"{name or f'{extractor} + {scorer}'}: {found.text}"
+            console.print(Text(text, "yellow" if found.mark else "dim"), soft_wrap=True)
     if not machines:
         text = f"Machine types need more than {console.width} columns: asdbench runs show RUN, or --json."
         console.print(Text(text, "dim"), soft_wrap=True)
@@ -137,12 +144,15 @@ def _total(runs: list[RunRecord]) -> str:
         failed = any(run.status == "failed" for run in runs)
         if not failed:
             return "no labels"
-        return f"{_percent(scores)} ({len(scores)} of {len(runs)} seeds)" if scores else "failed"
+        if not scores:
+            return "failed"
     text = _percent(scores)
+    if len(scores) < len(runs):
+        text += f" ({len(scores)} of {len(runs)} seeds)"
     interval = runs[0].ci95
     if len(runs) == 1 and interval:
         text += f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
-    return text
+    return f"{text} (did not learn)" if mark_of(*runs) else text
 
 
 def _of_machine(runs: list[RunRecord], machine: str) -> str:

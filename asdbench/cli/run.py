@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asdbench.cli.numbers import SEEDS, THREADS, Whole
 from asdbench.cli.options import (
     Artifacts,
     AsJson,
@@ -58,7 +59,8 @@ def run(
     split: Split = None,
     data_root: DataRoot = None,
     seed: Annotated[
-        list[int] | None, typer.Option("--seed", min=0, help="Base seed; may be repeated. [default: 0]")
+        list[int] | None,
+        typer.Option("--seed", click_type=Whole(min=0, max=SEEDS), help="Base seed; may be repeated. [default: 0]"),
     ] = None,
     machine: Machine = None,
     params: Annotated[
@@ -83,7 +85,7 @@ def run(
         typer.Option(
             "--jobs",
             "-j",
-            min=0,
+            click_type=Whole(min=0, max=THREADS),
             help="Fits and runs done at a time, in processes; 0: as many as cores. [default: 1, with --engine ray 0]",
         ),
     ] = None,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from asdbench.cli.console import print_whole
 from asdbench.cli.tracking import tracking_lines
+from asdbench.harness.learned import learned
 from asdbench.harness.record import RunRecord
 from asdbench.harness.store import name_of, result_rows
 
@@ -35,6 +36,13 @@ def print_run(folder: Path, record: RunRecord) -> None:
             low, high = row["ci95_low"], row["ci95_high"]
             table.add_row(row["machine"], *values, "" if low is None else f"{100 * low:.1f}, {100 * high:.1f}")
         print_whole(table)
+    found = learned(record)
+    if found is not None:
+        console.print(Text(found.text, "yellow" if found.mark else ""), soft_wrap=True)
+        for machine in record.dataset.test_clips if len(record.training) > 1 else ():
+            own = learned(record, machine=machine)
+            if own is not None:
+                console.print(Text(f"  {machine}: {own.text}", "yellow" if own.mark else "dim"), soft_wrap=True)
     for failure in record.failures:
         where = f" of {failure.machine}" if failure.machine else ""
         console.print(Text(f"failed: {failure.stage}{where}: {failure.reason}", "red"), soft_wrap=True)

@@ -29,6 +29,7 @@ def list_(
     """List runs, best first within each data set."""
     import json
 
+    from asdbench.harness.learned import mark_of
     from asdbench.harness.store import name_of, result_rows
 
     stored = _picked(out, dataset, system, status)
@@ -49,7 +50,7 @@ def list_(
         order = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
         for one in order:
             score = f"{100 * _score(one):.2f}" if one.results else "-"
-            state = one.status + (", partial" if one.dataset.lacks else "")
+            state = ", ".join(filter(None, [one.status, "partial" if one.dataset.lacks else "", mark_of(one)]))
             cells = (
                 one.dataset.name,
                 name_of(one),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asdbench.cli.numbers import SEEDS, THREADS, Number, Whole
 from asdbench.cli.options import (
     AsJson,
     Augmentation,
@@ -44,7 +45,12 @@ def tune(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", "-n", min=1, help="Trials that the study is to have. [default: 50; all of a grid]"),
+        typer.Option(
+            "--trials",
+            "-n",
+            click_type=Whole(min=1, max=10**9),
+            help="Trials that the study is to have. [default: 50; all of a grid]",
+        ),
     ] = None,
     dataset: Annotated[
         list[str] | None,
@@ -58,7 +64,11 @@ def tune(
     data_root: DataRoot = None,
     seed: Annotated[
         list[int] | None,
-        typer.Option("--seed", min=0, help="Base seed; of several, the mean score counts. [default: 0]"),
+        typer.Option(
+            "--seed",
+            click_type=Whole(min=0, max=SEEDS),
+            help="Base seed; of several, the mean score counts. [default: 0]",
+        ),
     ] = None,
     machine: Machine = None,
     params: Annotated[
@@ -103,14 +113,18 @@ def tune(
         typer.Option(metavar="URL", help="sqlite:///FILE, journal:FILE or postgresql://...; workers may share one."),
     ] = "sqlite:///optuna.db",
     study: Annotated[str | None, typer.Option(metavar="NAME", help="[default: named after what it is]")] = None,
-    sampler_seed: Annotated[int, typer.Option(min=0, help="Seed of what the sampler draws.")] = 0,
-    timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Begin no trial after this.")] = None,
+    sampler_seed: Annotated[
+        int, typer.Option(click_type=Whole(min=0, max=2**32 - 1), help="Seed of what the sampler draws.")
+    ] = 0,
+    timeout: Annotated[
+        float | None, typer.Option(click_type=Number(min=0), metavar="SECONDS", help="Begin no trial after this.")
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
             "--jobs",
             "-j",
-            min=0,
+            click_type=Whole(min=0, max=THREADS),
             help="Trials done at a time, in processes; 0: as many as cores. [default: 1, with --engine ray 0]",
         ),
     ] = None,

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asdbench.harness.learned import learning_as_json
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, StudyRecord, TrialRecord
+from asdbench.tuning.report import learned_of
 from asdbench.tuning.study import STUDIES, Tuning
 
 
@@ -25,6 +27,7 @@ def studies_as_json(records: Sequence[StudyRecord], out: Path) -> str:
                 **record.model_dump(mode="json"),
                 "best_params": best.params if best else None,
                 "best_values": best.values if best else None,
+                **learning_as_json(learned_of(best, folder)),
                 **{key: str(folder / name) if (folder / name).is_file() else None for key, name in files.items()},
             }
         )
@@ -63,6 +66,9 @@ def _print_study(console: Console, record: StudyRecord, folder: Path) -> None:
         console.print("No trial is done, so there is no best one.", style="red")
         return
     console.print(_scores(record, best))
+    found = learned_of(best, folder)
+    if found is not None:
+        console.print(Text(f"best: {found.text}", "yellow" if found.mark else "dim"), soft_wrap=True)
     if best.params:
         console.print(_parameters(record, best))
     if record.pareto:

@@ -5,11 +5,16 @@ from typing import Annotated
 
 import typer
 
+from asdbench.cli.numbers import Whole
+
 
 def ui(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port on this machine. [default: the first free one from 5000]")
+        int | None,
+        typer.Option(
+            click_type=Whole(min=1, max=65535), help="Port on this machine. [default: the first free one from 5000]"
+        ),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser on it.")] = True,
 ) -> None:
@@ -19,6 +24,7 @@ def ui(
     address is opened.
     """
     from asdbench.core.errors import RequirementError, UsageError
+    from asdbench.core.uris import page_address
     from asdbench.tracking.reach import why_away
     from asdbench.tracking.store import store_of
     from asdbench.tracking.ui import served
@@ -35,7 +41,7 @@ def ui(
             raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")
         typer.echo(store.shown)
         if browser:
-            typer.launch(store.shown)
+            typer.launch(page_address(store.uri))
         return
     if store.file is None and not store.uri.startswith(("postgresql", "mysql", "mssql")):
         raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")

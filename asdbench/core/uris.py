@@ -1,111 +1,215 @@
-"""Addresses of stores, without what nobody else may see."""
+"""Addresses of stores, without what nobody else may see.
+
+Shown is what is allowed, not what is left when secrets are searched for: scheme, host, port and the name of what lies
+there, as the parsers of the libraries that open an address find them. Whatever they do not read plainly stays hidden.
+"""
 
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, quote_plus, unquote, unquote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
 HIDDEN = "***"
-# Names in a query, or in libpq's "key=value key=value", whose values are secrets.
-_SECRET = re.compile(
-    r"(?i)(?:pass(?:word|wd|phrase|file|code)?|pwd|secret|token|(?:api|access|account|private|ssl)?[_-]?key|auth"
-    r"|credential|signature|sig|user(?:name)?|uid|login|session|odbc_connect)"
-)
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>\S*)")
-_HOST = re.compile(r"(?:[\w.\-]*|\[[0-9A-Fa-f:.%]*\])(?::\d*)?(?:,[\w.\-:]*)*")
-# Without credentials by nature: their path may hold "@" and "=".
+HIDDEN_ADDRESS = "<address hidden>"
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{0,31}):(?P<slashes>/{0,2})")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/\S*")
+_HOST = re.compile(r"[A-Za-z0-9._\-]+|[0-9A-Fa-f:.]+")
+_PLAIN = re.compile(r"[\w.\-+~]+")
+# What MLflow takes without "//" and in whose place nobody writes a secret.
+_WORDS = frozenset({"databricks", "databricks-uc", "uc", "sqlite"})
 _FILES = ("sqlite", "file", "journal")
+# Where a token may stand in the place of the host.
+_TOKENS = ("databricks", "databricks-uc", "uc")
+_DATABASES = (
+    "postgres",
+    "postgresql",
+    "cockroachdb",
+    "redshift",
+    "mysql",
+    "mariadb",
+    "mssql",
+    "oracle",
+    "db2",
+    "ibm_db_sa",
+)
+_SERVERS = (
+    "http",
+    "https",
+    "s3",
+    "s3a",
+    "gs",
+    "gcs",
+    "az",
+    "abfs",
+    "abfss",
+    "wasbs",
+    "hdfs",
+    "ftp",
+    "sftp",
+    "ssh",
+    "ray",
+    "redis",
+    "memory",
+)
+_SHORT = 4  # below it only whole words are hidden: a password "a" must not eat every letter a
 
 
 def without_credentials(uri: str) -> str:
-    """The address with its user, password and the secrets of its query left out; files and plain paths unchanged.
+    """What may be shown of an address: scheme, host, port and base name; of a file its path, where that is a plain one.
 
-    ``postgresql+psycopg://ann:s3cret@db/x?sslmode=require&password=p`` becomes
-    ``postgresql+psycopg://db/x?sslmode=require&password=***``.
+    ``postgresql+psycopg://ann:s3cret@db:5432/x?sslmode=require`` becomes ``postgresql+psycopg://db:5432/x``; what does
+    not parse becomes ``postgresql://***`` or, without a known scheme, ``<address hidden>``.
     """
-    scheme, separator, rest = uri.partition("://")
-    if not separator or _is_file(scheme):
-        return uri
-    authority, tail = _split(rest)
-    tail, hash_, fragment = tail.partition("#")
-    path, mark, query = tail.partition("?")
-    host = authority.rpartition("@")[2]
-    if not _HOST.fullmatch(host) and ":" in host:  # "user:password" with the host forgotten
-        host = f"{host.partition(':')[0]}:{HIDDEN}"
-    pairs = (_without_value(pair) for pair in re.split("([&;])", query))
-    return f"{scheme}://{host}{path}{mark}{''.join(pairs)}{hash_}{_without_values(fragment)}"
+    text = uri.strip()
+    if not text or text in _WORDS or text == HIDDEN_ADDRESS:
+        return text
+    found = _SCHEME.match(text)
+    if found is None:
+        # A word alone may be a token.
+        return text if _is_plain_path(text) and text.startswith(("/", "./", "../", "~/")) else HIDDEN_ADDRESS
+    scheme = found["scheme"].lower()
+    kind = scheme.partition("+")[0]
+    rest = text[found.end() :]
+    if kind in _FILES:
+        return text if _is_plain_path(rest) else _file(text, found[0], rest)
+    if kind in _TOKENS:
+        return f"{scheme}://{HIDDEN}"
+    if kind not in (*_DATABASES, *_SERVERS):
+        return f"{scheme}://{HIDDEN}" if found["slashes"] == "//" and scheme.isalpha() else HIDDEN_ADDRESS
+    place = None
+    if found["slashes"] == "//":
+        place = _database(text) if kind in _DATABASES else _server(text)
+    return f"{scheme}://{HIDDEN if place is None else place}"
 
 
 def scrubbed(text: str, *uris: str | None) -> str:
     """The text without the secrets of these addresses, and with every address in it cut as by without_credentials.
 
-    A secret is found as it stands in the address and decoded (``p%40ss`` and ``p@ss``): messages of drivers hold both.
+    All pieces of an address that are not shown are looked for, as they stand in it and decoded (``p%40ss`` and
+    ``p@ss``): drivers take a piece of a misspelt one for a host or a port, and say so.
     """
-    for secret in sorted({secret for uri in uris if uri for secret in _secrets(uri)}, key=len, reverse=True):
-        # Of a short one only whole words: a password "a" must not eat every letter a.
-        whole = r"(?<![A-Za-z0-9])" if len(secret) < 4 else ""
-        text = re.sub(f"{whole}{re.escape(secret)}{whole.replace('(?<!', '(?!')}", HIDDEN, text)
-    return _ADDRESS.sub(lambda found: without_credentials(found[0]), text)
+    for uri in dict.fromkeys(uri for uri in uris if uri):
+        shown = without_credentials(uri)
+        for whole in sorted({uri, uri.strip(), unquote(uri)}, key=len, reverse=True):
+            text = text.replace(whole, shown)
+    secrets = {secret for uri in uris if uri for secret in _secrets(uri)}
+    users = {_user(uri) for uri in uris if uri}
+    for secret in sorted(secrets, key=len, reverse=True):
+        alone = len(secret) < _SHORT or secret in users
+        before, after = (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])") if alone else ("", "")
+        text = re.sub(f"{before}{re.escape(secret)}{after}", HIDDEN, text, flags=re.IGNORECASE)
+    return _ADDRESS.sub(lambda found: _cut(found[0]), text)
 
 
-def _is_file(scheme: str) -> bool:
-    return scheme.partition("+")[0].lower() in _FILES
+def page_address(uri: str) -> str:
+    """The page of a server for a browser: its address with the whole path, without user, query and fragment."""
+    parts = urlsplit(uri.strip())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _split(rest: str) -> tuple[str, str]:
-    """The part that may hold credentials, and what follows.
-
-    A password may hold "@", "/", "?" or "#" that its writer forgot to encode: where the address does not begin with a
-    plain host, all up to the last "@" before its query is taken for credentials. "ann:12/s3cret@h" begins like a host
-    and a port, so these are believed only where no "@" follows; rather too much is left out than too little.
-    """
-    first = re.match(r"[^/?#]*", rest)
-    assert first is not None
-    if _HOST.fullmatch(first[0]):
-        before_query = re.split(r"[?][\w.\-]+=", rest, maxsplit=1)[0]
-        if ":" not in first[0] or "@" not in before_query:
-            return first[0], rest[first.end() :]
-    query = next((found.start() for found in re.finditer(r"[?][\w.\-]+=", rest) if "@" in rest[: found.start()]), None)
-    at = rest.rfind("@", 0, query)
-    end = re.search(r"[/?#]", rest[at + 1 :])
-    cut = len(rest) if end is None else at + 1 + end.start()
-    return rest[:cut], rest[cut:]
+def is_login(path: str) -> bool:
+    """Whether the path of a file reads ``user:password@host``: a file of that name would tell the password."""
+    return re.search(r":.*@", unquote(path)) is not None
 
 
-def _without_value(pair: str) -> str:
-    name, equals, _ = pair.partition("=")
-    return f"{name}={HIDDEN}" if equals and _is_secret(name) else pair
+def _cut(address: str) -> str:
+    """An address within a text, whose last sign may belong to the sentence."""
+    bare = address.rstrip(".,;:!?'\")>]}")
+    return without_credentials(bare) + address[len(bare) :]
 
 
-def _without_values(text: str) -> str:
-    return "".join(_without_value(pair) for pair in re.split("([&;])", text))
+def _is_plain_path(text: str) -> bool:
+    """Whether it is a path of a file that nobody takes for an address: no user, password or query in it."""
+    return text == ":memory:" or re.fullmatch(r"[^@:?&;=#%\x00-\x1f]*", text) is not None
 
 
-def _is_secret(name: str) -> bool:
-    return _SECRET.search(unquote(name)) is not None
+def _file(uri: str, start: str, rest: str) -> str:
+    """A file whose path holds more than a path: without the query where that is all, else its base name."""
+    path = rest.partition("?")[0]
+    if _is_plain_path(path):
+        return f"{start}{path}"
+    name = path.rpartition("/")[2]
+    return f"{start}{HIDDEN}/{name}" if "/" in path and _PLAIN.fullmatch(name) else f"{start}{HIDDEN}"
+
+
+def _database(uri: str) -> str | None:
+    """Host, port and database by SQLAlchemy; None where it reads none, or one that may hold part of a password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        url = make_url(uri)
+    except (SQLAlchemyError, ValueError):
+        return None
+    return _place(url.host, url.port, url.database)
+
+
+def _server(uri: str) -> str | None:
+    """Host, port and base name by urllib; None where it reads none, or one that may hold part of a password."""
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host or "@" in unquote(
+        uri.partition(parts.netloc)[2]
+    ):  # a password with "/" or "?" in it: the host found is the user
+        return None
+    return _place(host, port, parts.path.rstrip("/"))
+
+
+def _place(host: str | None, port: int | None, path: str | None) -> str | None:
+    if host and not _HOST.fullmatch(host):
+        return None
+    path = path or ""
+    if "@" in unquote(path):  # of "u:12/s3cret@host" the parsers make the host u, its port 12 and a path
+        return None
+    above, _, name = path.rpartition("/")
+    if name and not _PLAIN.fullmatch(name):
+        name = HIDDEN
+    host = f"[{host}]" if host and ":" in host else host or ""
+    where = f"{host}:{port}" if port is not None else host
+    more = "/..." if above.strip("/") else ""
+    return f"{where}{more}/{name}" if name else where
+
+
+def _user(uri: str) -> str:
+    """The user's name, often an ordinary word (postgres), which is part of others."""
+    found = re.match(r"\s*[\w+.\-]*:/*([^:/@]*):", uri)
+    return found[1] if found else ""
 
 
 def _secrets(uri: str) -> Iterator[str]:
-    """Every secret of an address, as written, decoded, and as libraries would encode it."""
-    scheme, separator, rest = uri.partition("://")
-    if not separator or _is_file(scheme):
+    """Every piece of an address that is not shown: as written, decoded, and as libraries would encode it."""
+    shown = without_credentials(uri)
+    found = _SCHEME.match(uri.strip())
+    if shown == uri.strip():
         return
-    authority, tail = _split(rest)
-    found = []
-    credentials, at, _ = authority.rpartition("@")
-    if at:
-        user, colon, password = credentials.partition(":")
-        # The user's name alone is often an ordinary word ("postgres"); it goes with its address, not everywhere.
-        found += [credentials, password] if colon else [user]
-        # Of one that holds "@" or "/" as they are, a driver may take a piece for its host or path.
-        found += [piece for piece in re.split("[@:/?#]", password) if piece != password]
-    elif not _HOST.fullmatch(authority):
-        found.append(authority.partition(":")[2])
-    inner = unquote_plus(tail) if "odbc_connect" in tail.lower() else ""  # pairs within the value of a pair
-    for pair in re.split("[?#&;]", f"{tail}&{inner}"):
-        name, equals, value = pair.partition("=")
-        if equals and _is_secret(name):
-            found.append(value)
-    for value in found:
+    rest = uri.strip()[found.end() :] if found and shown != HIDDEN_ADDRESS else uri.strip()
+    if found and found["scheme"].partition("+")[0].lower() in _FILES and _is_plain_path(rest.partition("?")[0]):
+        rest = rest.partition("?")[2]
+    # Names of options ("password", "sslmode") are no secrets, their values are.
+    query = rest.partition("?")[2]
+    names = {name for name, value in parse_qsl(query.replace(";", "&"), keep_blank_values=True) if value}
+    pieces = {rest, unquote_plus(rest), query}
+    credentials = rest.rpartition("@")[0]
+    pieces |= {credentials, credentials.partition(":")[2], credentials.lstrip("/")}
+    for signs in (r"[/?#@&;]+", r"[/?#@&;:=]+", r"[/?#@&;:=,\s]+"):
+        pieces |= {piece for text in (rest, unquote_plus(rest)) for piece in re.split(signs, text)}
+    allowed = {
+        *re.split(r"[/:]+", shown),
+        *re.split("/+", shown),
+        shown.partition("://")[2],
+        *names,
+        *(name.lower() for name in names),
+    }
+    for value in pieces - allowed:
         plain = (unquote(value), unquote_plus(value))
-        yield from {one for one in (value, *plain, *map(quote, plain), *map(quote_plus, plain)) if one}
-        yield from {quote(one, safe="") for one in plain if one}
+        forms = {
+            value,
+            repr(value)[1:-1],
+            *plain,
+            *map(quote, plain),
+            *map(quote_plus, plain),
+            *(quote(one, safe="") for one in plain),
+        }
+        yield from (one for one in forms if one.strip("/*. ") and one not in allowed)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import Domain
-from asdbench.datasets.names import parse_name
+from asdbench.datasets.names import ATTRIBUTE_TEXT, parse_name
 
 EVALUATOR = "ground_truth_data and ground_truth_domain"
 ATTRIBUTES = "ground_truth_attributes"
@@ -21,8 +21,8 @@ DATA_LIST = "eval_data_list"
 _FILE = re.compile(r"ground_truth_(?P<machine>.+)_(?:section|id)_\d+(?:_(?:source|target))?(?:_test)?")
 # Since 2023 the split is left out: section_00_source_normal_0035_weight15.
 _IN_FULL = re.compile(
-    r"section_\d+_(?P<domain>source|target)(?:_test)?_(?P<label>normal|anomaly)_\d+(?:_.*)?"
-    r"|(?P<label_2020>normal|anomaly)_id_\d+_\d+"
+    rf"section_[0-9]+_(?P<domain>source|target)(?:_test)?_(?P<label>normal|anomaly)_[0-9]+(?:_{ATTRIBUTE_TEXT})?"
+    r"|(?P<label_2020>normal|anomaly)_id_[0-9]+_[0-9]+"
 )
 _YEAR = re.compile(r"(?:dcase[-_ ]?|eval_data_list_)(20\d\d)", re.IGNORECASE)
 _DOMAINS: dict[str, Domain] = {"0": "source", "1": "target"}

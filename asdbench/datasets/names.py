@@ -10,15 +10,19 @@ from dataclasses import dataclass
 
 from asdbench.datasets.clips import Domain, Split
 
+# What score files put between columns, and control characters, cannot be part of a name: "name;12,5" is none.
+ATTRIBUTE_TEXT = r'[^\x00-\x1f\x7f,;|"]*'
 _SINCE_2021 = re.compile(
-    r"section_(?P<section>\d+)_(?P<domain>source|target)_(?P<split>train|test)_(?P<label>normal|anomaly)_\d+"
-    r"(?:_(?P<attributes>.*))?"
+    r"section_(?P<section>[0-9]+)_(?P<domain>source|target)_(?P<split>train|test)_(?P<label>normal|anomaly)_[0-9]+"
+    rf"(?:_(?P<attributes>{ATTRIBUTE_TEXT}))?"
 )
-_SINCE_2021_BLIND = re.compile(r"section_(?P<section>\d+)(?:_(?P<domain>source|target))?(?:_test)?_\d+")
-_2020 = re.compile(r"(?P<label>normal|anomaly)_id_(?P<section>\d+)_\d+")
-_2020_BLIND = re.compile(r"id_(?P<section>\d+)_\d+")
+_SINCE_2021_BLIND = re.compile(r"section_(?P<section>[0-9]+)(?:_(?P<domain>source|target))?(?:_test)?_[0-9]+")
+_2020 = re.compile(r"(?P<label>normal|anomaly)_id_(?P<section>[0-9]+)_[0-9]+")
+_2020_BLIND = re.compile(r"id_(?P<section>[0-9]+)_[0-9]+")
 # The words differ between sources: "supplemental", "clean", "noise" ..., with a domain or without.
-_SUPPLEMENTAL = re.compile(r"section_(?P<section>\d+)_(?:(?P<words>\D*)_)?\d+(?:_(?P<attributes>.*))?")
+_SUPPLEMENTAL = re.compile(
+    rf"section_(?P<section>[0-9]+)_(?:(?P<words>\D*)_)?[0-9]+(?:_(?P<attributes>{ATTRIBUTE_TEXT}))?"
+)
 
 PATTERNS = (
     ("dcase2023", _SINCE_2021),

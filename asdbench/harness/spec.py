@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -13,10 +13,13 @@ from asdbench.core.errors import UsageError, did_you_mean
 TRACKING_VARIABLE = "ASDBENCH_TRACKING"
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]  # strict: "seed = true" is not 1
+
+
 class RunSpec(BaseModel):
     """Everything that ``asdbench run`` can be told; the keys of a run file."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     system: list[str] = Field(default_factory=list)
     extractor: list[str] = Field(default_factory=list)
@@ -24,7 +27,7 @@ class RunSpec(BaseModel):
     dataset: list[str] = Field(default_factory=lambda: ["synthetic"], min_length=1)
     split: Literal["dev", "eval"] | None = None
     data_root: Path | None = None
-    seed: list[int] = Field(default_factory=lambda: [0], min_length=1)
+    seed: list[Seed] = Field(default_factory=lambda: [0], min_length=1)
     machine: list[str] = Field(default_factory=list)
     frontend: str | None = None
     augmentation: list[str] | None = None
@@ -32,10 +35,10 @@ class RunSpec(BaseModel):
     profile: str = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["local", "ray"] = "local"
-    jobs: int = Field(default_factory=lambda told: 0 if told.get("engine") == "ray" else 1, ge=0)
+    jobs: int = Field(default_factory=lambda told: 0 if told.get("engine") == "ray" else 1, ge=0, le=4096, strict=True)
     artifacts: str | None = None
-    gpus_per_task: float = Field(default=1.0, gt=0)
-    threads: int = Field(default=1, ge=1)
+    gpus_per_task: float = Field(default=1.0, gt=0, strict=True)
+    threads: int = Field(default=1, ge=1, le=4096, strict=True)
     out: Path = Path("runs")
     plugin_path: list[Path] = Field(default_factory=list)
     fresh: bool = False

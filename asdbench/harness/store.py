@@ -1,16 +1,19 @@
 """Find runs below a folder, and lay their results out as a table."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 
 if TYPE_CHECKING:
     from asdbench.protocols.resampling import Sections
     from asdbench.score_files.ground_truth import GroundTruth
+    from asdbench.score_files.problems import Kind, Problem
 
 Row = dict[str, Any]
 
@@ -91,9 +94,12 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
     Raises:
         RequirementError: the score files are not all there, not as the record says, or have no labels.
     """
+    from asdbench.protocols import evaluate
     from asdbench.score_files.alignment import align, list_score_files
+    from asdbench.score_files.evaluation import other_results
     from asdbench.score_files.ground_truth import read_ground_truth
 
+    require_score_files(folder, record)
     protocol = record.dataset.protocol
     if isinstance(ground_truth, Path):
         ground_truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
@@ -112,7 +118,50 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
         if clips[machine] != wanted and not (failed and not clips[machine]):
             text = f"its score files have {clips[machine]} of the {wanted} test clips of {machine}"
             raise RequirementError(f"{folder} cannot be read: {text}.{_again(record)}")
+    recorded = record.results.machines if record.results is not None else record.salvaged
+    if recorded and not record.digests and ground_truth is None:
+        for problem in other_results(recorded, evaluate(protocol, found.sections).machines):
+            raise RequirementError(f"{folder} cannot be used: {problem}.{_again(record)}")
     return found.sections
+
+
+def verify_score_files(folder: Path, record: RunRecord) -> "list[Problem]":
+    """Score files of a run that are gone or edited, or were added, by the digests in its record; old ones have none."""
+    from asdbench.score_files.names import parse_file_name
+    from asdbench.score_files.problems import Problem
+
+    def problem(kind: "Kind", path: Path, text: str) -> Problem:
+        file = parse_file_name(path)
+        machine, section = (file.machine, file.section) if file else (None, None)
+        return Problem(kind=kind, text=text, file=path.name, machine=machine, section=section)
+
+    problems = []
+    for name, recorded in record.digests.items():
+        path = folder / name
+        try:
+            with path.open("rb") as file:
+                same = hashlib.file_digest(file, "sha256").hexdigest() == recorded
+        except FileNotFoundError:
+            problems.append(problem("absent", path, "is gone"))
+        except OSError as error:
+            problems.append(problem("malformed", path, f"cannot be read: {error.strerror or error}"))
+        else:
+            if not same:
+                problems.append(problem("conflict", path, "was changed after the run"))
+    for path in sorted((folder / "scores").glob("*.csv")) if record.digests else ():
+        if path.relative_to(folder).as_posix() not in record.digests and parse_file_name(path) is not None:
+            problems.append(problem("extra", path, "was added after the run"))
+    return problems
+
+
+def require_score_files(folder: Path, record: RunRecord) -> None:
+    """Refuse score files that are not those that the run wrote.
+
+    Raises:
+        RequirementError: one was edited or removed, or another was added.
+    """
+    for problem in verify_score_files(folder, record):
+        raise RequirementError(f"{folder} cannot be used: {problem}.{_again(record)}")
 
 
 def _again(record: RunRecord) -> str:
@@ -148,16 +197,19 @@ def result_rows(record: RunRecord) -> Iterator[Row]:
     }
     for machine, result in record.results.machines.items() if record.results else ():
         low, high = _interval(record, machine)
+        own = learning_columns(learned(record, machine=machine))
         scores = result.model_dump(include={"auc_source", "auc_target", "auc", "pauc", "f1", "official_score"})
-        yield {**head, "machine": machine, **scores, "ci95_low": low, "ci95_high": high, **tail}
+        yield {**head, "machine": machine, **scores, "ci95_low": low, "ci95_high": high, **own, **tail}
     means: Row = dict.fromkeys(("auc_source", "auc_target", "auc", "pauc", "f1"))
     if record.results is not None and record.results.means is not None:
-        own = record.results.means
-        values = own.arithmetic if record.results.protocol == "dcase2020" else own.harmonic
+        terms = record.results.means
+        values = terms.arithmetic if record.results.protocol == "dcase2020" else terms.harmonic
         means |= {key: values.get(key) for key in ("auc_source", "auc_target", "auc", "pauc", "f1")}
     low, high = record.ci95 or (None, None)
     score = record.results.official_score if record.results else None
-    yield {**head, "machine": "all", **means, "official_score": score, "ci95_low": low, "ci95_high": high, **tail}
+    interval = {"ci95_low": low, "ci95_high": high}
+    own = learning_columns(learned(record))
+    yield {**head, "machine": "all", **means, "official_score": score, **interval, **own, **tail}
 
 
 def _interval(record: RunRecord, machine: str) -> tuple[float | None, float | None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PrivateAttr, ValidationError, model_validator
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
@@ -18,7 +18,7 @@ from asdbench.harness.record import RunRecord, migrated
 from asdbench.protocols import SectionScores
 from asdbench.protocols.resampling import Sections, in_order_of_names
 
-SCHEMA = 1
+SCHEMA = 2
 _DOMAINS = {"source": "s", "target": "t", "": "-"}
 _DOMAIN_OF = {letter: name for name, letter in _DOMAINS.items()}
 
@@ -72,9 +72,15 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = Field(default=1, description="Raised when this schema changes.")
+    schema_version: Literal[2] = Field(default=2, description="Raised when this schema changes.")
     record: RunRecord
     scores: dict[str, dict[str, SectionEntry]] = Field(description="By machine type and section, of what was scored.")
+    _intact: bool = PrivateAttr(default=True)
+
+    @property
+    def intact(self) -> bool:
+        """Whether record and scores are those that were written, by the digest in the file; old files have none."""
+        return self._intact
 
     def sections(self) -> Sections:
         """The rows behind the results, by machine type and section."""
@@ -84,7 +90,8 @@ class Entry(BaseModel):
 
     def text(self) -> str:
         """As it is written: the record for people to read, one line for each list of scores."""
-        record = json.dumps(json.loads(self.record.model_dump_json()), indent=1)
+        content = json.loads(self.record.model_dump_json())
+        record = json.dumps(content, indent=1)
         machines = []
         for machine, parts in self.scores.items():
             sections = []
@@ -94,7 +101,9 @@ class Entry(BaseModel):
             machines.append(f"  {json.dumps(machine)}: {{\n" + ",\n".join(sections) + "\n  }")
         scores = "{\n" + ",\n".join(machines) + "\n }" if machines else "{}"
         record = record.replace("\n", "\n ")
-        return f'{{\n "schema_version": {self.schema_version},\n "record": {record},\n "scores": {scores}\n}}\n'
+        known = _digest_of(content, self.model_dump()["scores"])
+        head = f' "schema_version": {self.schema_version},\n "digest": "{known}"'
+        return f'{{\n{head},\n "record": {record},\n "scores": {scores}\n}}\n'
 
 
 def load_entry(path: Path) -> Entry:
@@ -108,11 +117,13 @@ def load_entry(path: Path) -> Entry:
         if not isinstance(content, dict):
             raise EntryError(f"{path} is damaged: it holds no JSON object.{_AGAIN}")
         _require_known(path, "schema", content.get("schema_version"), SCHEMA)
-        record = content.get("record")
+        content, known = _without_digest(path, content)
+        record, scores = content.get("record"), content.get("scores")
         if isinstance(record, dict):
             _require_known(path, "a record of schema", record.get("schema_version"), RECORD_SCHEMA)
             content = {**content, "record": migrated(record)}
         entry = Entry.model_validate(content)
+        entry._intact = known in (None, _digest_of(record, scores))
     except OSError as error:
         raise EntryError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValidationError as error:
@@ -124,6 +135,21 @@ def load_entry(path: Path) -> Entry:
     if path.stem != entry.record.run_id:
         raise EntryError(f"{path} holds the run {entry.record.run_id}; its name has to be {entry.record.run_id}.json.")
     return entry
+
+
+def _without_digest(path: Path, content: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The content of a file in today's schema, and its digest; version 1 had none."""
+    known = content.get("digest")
+    if content.get("schema_version") == 1 and known is None:
+        return {**content, "schema_version": SCHEMA}, None
+    if not isinstance(known, str):
+        raise EntryError(f"{path} is damaged: it has no digest.{_AGAIN}")
+    return {key: value for key, value in content.items() if key != "digest"}, known
+
+
+def _digest_of(record: Any, scores: Any) -> str:
+    """Of record and scores as they stand in the file."""
+    return digest([record, scores], 32)
 
 
 _AGAIN = " asdbench leaderboard add RUN --replace makes it again."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from asdbench.harness.learned import learned
 from asdbench.leaderboard.diagram import diagram_of
 from asdbench.leaderboard.markdown import MARKER
 from asdbench.leaderboard.notes import column_notes, partial_note, summary
@@ -17,6 +18,7 @@ from asdbench.leaderboard.words import (
     count,
     data_version,
     formula_of,
+    learned_text,
     mean_and_spread,
     missing_of,
     percent,
@@ -25,6 +27,7 @@ from asdbench.leaderboard.words import (
     seconds,
     span,
     title_of,
+    trained_of,
 )
 from asdbench.pages import asset, render_page, template
 
@@ -90,7 +93,7 @@ def html_page(table: Table) -> str:
         term_names=TERM_NAMES,
         measured=measured,
         published=bool(table.of("published")),
-        columns=5 + len(table.terms) + len(board.machines) + (6 if measured else 0),
+        columns=5 + len(table.terms) + len(board.machines) + (7 if measured else 0),
         scale=Scale.of(table),
         best=best_of(table),
         title=title_of(board),
@@ -100,6 +103,7 @@ def html_page(table: Table) -> str:
         partial_note=partial_note(table),
         starred="; ".join(starred),
         missing=missing_of(table),
+        trained=trained_of(table),
         partial_rows=[row for row in table.rows if row.partial],
         notes=column_notes(table),
         diagram=diagram_of(table),
@@ -109,6 +113,8 @@ def html_page(table: Table) -> str:
         seconds=seconds,
         provenance=provenance,
         score_text=score_text,
+        learned_text=learned_text,
+        learned=learned,
         mean_and_spread=mean_and_spread,
         settings_of=settings_of,
         environment_of=environment_of,

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.leaderboard.boards import Board
-from asdbench.leaderboard.markdown import MARKER, aligned, escaped
+from asdbench.leaderboard.markdown import MARKER, aligned
 from asdbench.leaderboard.measured import measured_row
 from asdbench.leaderboard.published import published_row
 from asdbench.leaderboard.rows import Row
 from asdbench.leaderboard.words import NONE, percent, title_of
 from asdbench.pages import asset, render_page, template
+from asdbench.pages.markdown import escaped
 
 TEMPLATES = Path(__file__).parent / "templates"
 _NONE_YET = "No board yet: `asdbench leaderboard add RUN` puts a run on one."
@@ -58,7 +59,7 @@ def _best(rows: Sequence[Row]) -> Best | None:
     if not scored:
         return None
     value, row = min(scored, key=lambda pair: (-pair[0], pair[1].label))
-    return Best(row.label, percent(value), row.score.reason)
+    return Best(row.label, percent(value), "; ".join(filter(None, [row.score.reason, row.mark])))
 
 
 def index_markdown(lines: Sequence[Line]) -> str:
@@ -70,7 +71,7 @@ def index_markdown(lines: Sequence[Line]) -> str:
         for best in (line.measured, line.published):
             mark = f" ({escaped(best.mark)})" if best and best.mark else ""
             cells += [escaped(best.name) + mark, best.score] if best else [NONE, NONE]
-        rows.append([*cells, str(line.systems), line.protocol])
+        rows.append([*cells, str(line.systems), escaped(line.protocol)])
     text = [
         f"<!-- {MARKER} -->",
         "",

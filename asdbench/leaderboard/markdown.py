@@ -1,6 +1,5 @@
 """A board as Markdown, for people on GitHub and in a terminal."""
 
-import re
 from collections.abc import Sequence
 
 from asdbench.leaderboard.notes import column_notes, partial_note, summary
@@ -11,6 +10,7 @@ from asdbench.leaderboard.words import (
     best_of,
     count,
     data_version,
+    learned_text,
     mean_and_spread,
     missing_of,
     percent,
@@ -19,7 +19,9 @@ from asdbench.leaderboard.words import (
     seconds,
     span,
     title_of,
+    trained_of,
 )
+from asdbench.pages.markdown import code, escaped
 
 MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
 
@@ -27,13 +29,13 @@ MARKER = "Rendered by asdbench leaderboard render from results/ and references/;
 def markdown_page(table: Table) -> str:
     """The page of one board."""
     board = table.board
-    version = f" Data version `{data_version(board)[:12]}`." if data_version(board) else ""
+    version = f" Data version {code(data_version(board)[:12])}." if data_version(board) else ""
     lines = [
         f"<!-- {MARKER} -->",
         "",
         f"# {escaped(title_of(board))}",
         "",
-        f"{summary(table)} Protocol `{board.protocol}`; all scores in percent.{version}",
+        f"{summary(table)} Protocol {code(board.protocol)}; all scores in percent.{version}",
         f"The same with intervals drawn, to sort and to filter: [{board.slug}.html]({board.slug}.html). "
         "All boards: [index.md](index.md).",
     ]
@@ -51,6 +53,10 @@ def markdown_page(table: Table) -> str:
     if partial:
         lines += ["", "## Partial data", ""]
         lines += [f"- {escaped(row.label)}: {escaped('; '.join(row.partial))}" for row in partial]
+    trained = trained_of(table)
+    if trained:
+        lines += ["", "## Training", ""]
+        lines += [f"- {escaped(name)}: {escaped(text)}." for name, text in trained]
     published = table.of("published")
     if published:
         lines += ["", "## Sources", "", *_sources(published)]
@@ -75,14 +81,9 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2)
     return [line(header), line(rule), *map(line, rows)]
 
 
-def escaped(text: str) -> str:
-    """Text that Markdown takes as it is, within a table too."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
-
-
 def _main(table: Table) -> list[str]:
     best = best_of(table)
-    header = ["Rank", "System", "Score", "95 % interval", "Seeds", "Mean ± SD"]
+    header = ["Rank", "System", "Score", "Learned", "95 % interval", "Seeds", "Mean ± SD"]
     header += [TERM_NAMES[term] for term in table.terms]
     header += ["Parameters", "Training, s", "Scoring, s", "Date", "Provenance"]
     rows = []
@@ -91,6 +92,7 @@ def _main(table: Table) -> list[str]:
             str(row.rank) if row.rank is not None else NONE,
             _name(row),
             _bold(score_text(row).replace("*", "\\*"), row.score, best.get("score")),
+            learned_text(row),
             span(row.interval),
             str(row.seeds) if row.seeds else NONE,
             mean_and_spread(row),
@@ -98,7 +100,7 @@ def _main(table: Table) -> list[str]:
             count(row.parameters),
             seconds(row.train_s),
             seconds(row.score_s),
-            row.date or NONE,
+            escaped(row.date) or NONE,
             escaped(provenance(row)),
         ]
         rows.append(cells)
@@ -120,8 +122,9 @@ def _machines(table: Table) -> list[str]:
 
 
 def _name(row: Row) -> str:
-    tag = " (partial)" if row.partial else " (published)" if row.kind == "published" else ""
-    return escaped(row.label) + tag
+    tags = ["partial"] if row.partial else ["published"] if row.kind == "published" else []
+    tags += [row.mark] if row.mark else []
+    return escaped(row.label) + (f" ({escaped('; '.join(tags))})" if tags else "")
 
 
 def _number(row: Row, cell: Cell, best: float | None) -> str:
@@ -149,5 +152,5 @@ def _source(row: Row) -> str:
     total = ""
     if reference.official_score is not None and reference.official_score_source:
         total = f" Total: {escaped(reference.official_score_source)}."
-    card = f" Run it here: `asdbench run --system {reference.card}`." if reference.card else ""
+    card = f" Run it here: {code(f'asdbench run --system {reference.card}')}." if reference.card else ""
     return f"{escaped(reference.source).rstrip('.')}.{address}{total}{card}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+from asdbench.harness.learned import learned
 from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.references import terms_of
@@ -50,6 +51,7 @@ def measured_row(board: Board, system: System) -> Row:
         date=max(record.finished_at for record in records)[:10],
         system=system,
         partial=system.lacks,
+        learned=learned(*records),
     )
 
 

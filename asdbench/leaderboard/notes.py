@@ -16,6 +16,12 @@ _RANK = (
     "then it opens the next rank. So no two of one rank are significantly apart, and a lower rank says: worse "
     "than at least one system of the rank above."
 )
+_LEARNED = (
+    "How well the trained network does its own task, in percent, the mean over networks and seeds; in brackets what it "
+    "has to exceed: guessing, or the same network untrained, whichever is better; then in how many seeds every network "
+    'exceeded both. Where one did not, the row says "did not learn", and its score says little of the method. Named '
+    "for each system under Training; – where nothing is trained, or nothing was measured."
+)
 _SEEDS = "How often the system was trained and scored with another seed, and how far the scores spread."
 _MEANS = (
     "AUC and pAUC (false-positive rates up to 0.1, McClish) over all sections, by the same mean as the score's. "
@@ -65,6 +71,7 @@ def column_notes(table: Table) -> list[tuple[str, str]]:
     notes = [("Score", score)]
     if table.of("measured"):
         notes += [
+            ("Learned", _LEARNED),
             ("95 % interval", _INTERVAL.format(replicates=f"{table.replicates:,}")),
             ("Rank", _RANK),
             ("Seeds, mean ± SD", _SEEDS),

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from asdbench.core.errors import did_you_mean
 from asdbench.leaderboard.entry import EntryError, first_error
+from asdbench.pages.markdown import web_address
 from asdbench.protocols import DEFINITIONS
 from asdbench.registry.toml import CardError, read_toml
 
 REFERENCES = "references"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._+:-]*$"  # of a card; it stands in a command that readers copy
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
@@ -37,8 +39,8 @@ class Reference(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     system: str = Field(min_length=1, description="Name for people.")
-    card: str | None = Field(default=None, description="System card that runs the same system here.")
-    dataset: str = Field(min_length=1, description="Data set's card.")
+    card: str | None = Field(default=None, pattern=NAME, description="System card that runs the same system here.")
+    dataset: str = Field(pattern=NAME, description="Data set's card.")
     split: str = Field(pattern="^(dev|eval)$", description="dev or eval.")
     protocol: str = Field(description="Whose definition the numbers follow: the year's own.")
     year: int = Field(ge=2020, description="Of the publication.")
@@ -56,6 +58,11 @@ class Reference(BaseModel):
         if protocol not in DEFINITIONS:
             raise ValueError(f"no protocol '{protocol}'; accepted are {', '.join(DEFINITIONS)}")
         return protocol
+
+    @field_validator("url")
+    @classmethod
+    def _encoded(cls, url: str | None) -> str | None:
+        return None if url is None else web_address(url)
 
     @model_validator(mode="after")
     def _terms_of_its_year(self) -> "Reference":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from asdbench.harness.learned import Learned
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.chance import Chance
 from asdbench.leaderboard.references import Reference, terms_of
@@ -44,6 +45,7 @@ class Row:
         system: behind a measured row.
         reference: behind a published one.
         partial: what its data lack.
+        learned: what the trainings of all seeds learned; None where nothing is known of that.
     """
 
     kind: Kind
@@ -63,6 +65,12 @@ class Row:
     system: System | None = None
     reference: Reference | None = None
     partial: tuple[str, ...] = ()
+    learned: Learned | None = None
+
+    @property
+    def mark(self) -> str:
+        """Says what did not learn; empty where all did, or nothing is known."""
+        return self.learned.mark if self.learned else ""
 
     @property
     def total_alone(self) -> bool:

@@ -207,7 +207,7 @@ def _put(path: Path, entry: Entry, replace: bool, require_fit: Callable[[], None
             sweep(path)
         there = path.exists()
         if there:
-            known = _readable(path) if replace else load_entry(path)
+            known = _readable(path) if replace else _intact(path)
             differing = None if known is None else _differing(known, entry)
             if differing == []:
                 return "unchanged"
@@ -228,9 +228,15 @@ def _lock_of(path: Path) -> Path:
     return cache_root() / "locks" / f"entry-{digest(str(path.resolve()), 16)}.lock"
 
 
+def _intact(path: Path) -> Entry:
+    entry = load_entry(path)
+    verify(entry, str(path))
+    return entry
+
+
 def _readable(path: Path) -> Entry | None:
     try:
-        return load_entry(path)
+        return _intact(path)
     except AsdbenchError:
         return None
 

@@ -12,7 +12,7 @@ TOLERANCE = 1e-9  # sums differ by less between processors
 
 
 def verify(entry: Entry, name: str) -> None:
-    """Recompute every number of an entry's results from its scores.
+    """Recompute every number of an entry's results from its scores, and hold all of it to its digest.
 
     Args:
         entry: to be held to its scores.
@@ -33,8 +33,19 @@ def verify(entry: Entry, name: str) -> None:
     if set(recorded) != set(entry.scores):
         apart = ", ".join(sorted(set(recorded) ^ set(entry.scores)))
         raise EntryError(f"{name} is altered: results and scores are not of the same machine types: {apart}.")
-    if not entry.scores:
-        return
+    if entry.scores:
+        _require_same_results(entry, name)
+    if not entry.intact:
+        raise EntryError(
+            f"{name} is altered: its record or scores are not those that were added, by the digest in the file.\n"
+            "Add the run again: asdbench leaderboard add RUN --replace"
+        )
+
+
+def _require_same_results(entry: Entry, name: str) -> None:
+    record = entry.record
+    protocol = record.dataset.protocol
+    recorded = record.results.machines if record.results is not None else record.salvaged
     sections = entry.sections()
     for (machine, section), rows in sections.items():
         for reason in undefined_terms(protocol, rows):

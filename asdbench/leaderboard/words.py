@@ -86,6 +86,20 @@ def score_text(row: Row) -> str:
     return percent(row.score.value) + ("*" if row.score.value is not None and row.score.reason else "")
 
 
+def learned_text(row: Row) -> str:
+    """What the training is measured by, what has to be exceeded, and in how many seeds it was."""
+    return NONE if row.learned is None else row.learned.short
+
+
+def trained_of(table: Table) -> list[tuple[str, str]]:
+    """What each system's training learned, in words, by its label; those that learned alike share a line."""
+    found: dict[str, list[str]] = {}
+    for row in table.rows:
+        if row.learned is not None:
+            found.setdefault(row.learned.text, []).append(row.label)
+    return [(", ".join(labels), text) for text, labels in found.items()]
+
+
 def missing_of(table: Table) -> list[tuple[Row, list[str], str]]:
     """Missing cells: row, machine types, reason; in the order of the rows."""
     found: list[tuple[Row, list[str], str]] = []

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from asdbench.core.numbers import is_finite
+
 Scalar = bool | int | float | str
 Value = Scalar | list[str] | None
 ParamType = Literal["bool", "int", "float", "str", "strings", "any"]
@@ -14,7 +16,7 @@ _TYPE_OF = {bool: "bool", int: "int", float: "float", str: "str", list: "strings
 class Model(BaseModel):
     """Base of all card models: frozen, and strict about unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Tune(Model):
@@ -121,6 +123,8 @@ class Param(Model):
         Raises:
             ValueError: it has another type or lies outside range or choices.
         """
+        if not is_finite(value):  # TOML knows nan and inf
+            raise ValueError(f"takes {self.accepts()}, not {value!r}")
         if self.type == "any":
             return value
         if self.type == "float" and isinstance(value, int) and not isinstance(value, bool):

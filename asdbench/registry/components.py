@@ -1,7 +1,6 @@
 """A card with settled parameters: what a run is asked to use, and how it is built."""
 
 import importlib.util
-import math
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
+from asdbench.core.numbers import finite, is_finite, whole
 from asdbench.registry import file_params
 
 if TYPE_CHECKING:
@@ -141,12 +141,12 @@ def parse(param: "Param", text: str) -> "Value":
             case "bool":
                 return {"true": True, "false": False}[text.casefold()]
             case "int":
-                return int(text)
+                return whole(text)
             case "float":
-                return float(text)
+                return finite(text)
             case "any":
                 value = None if text == "None" else _literal(text)
-                if isinstance(value, float) and not math.isfinite(value):
+                if not is_finite(value):
                     raise ValueError(text)
                 return value
     except (ValueError, KeyError):

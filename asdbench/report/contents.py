@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
+from asdbench.harness.store import verify_score_files
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
 from asdbench.report.missing import AGAIN, missing_files
 from asdbench.score_files.alignment import list_score_files
@@ -18,7 +19,7 @@ from asdbench.score_files.names import ScoreFile
 from asdbench.score_files.problems import Problem
 from asdbench.score_files.reader import read_rows
 
-ROUNDING = 1e-6  # between the scores of the record and of the files, fractions
+ROUNDING = 1e-9  # between the scores of the record and of the files, fractions
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     evaluation, intervals, problems = record.results, record.intervals, []
     partial = bool(record.dataset.lacks)
     scores = folder / "scores"
+    edited = [str(problem) for problem in verify_score_files(folder, record) if problem.kind != "absent"]
     try:
         if not scores.is_dir():
             raise RequirementError(f"The run's folder has no score files ({scores.name}/).")
@@ -130,6 +132,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         files = list_score_files(scores)[0] if scores.is_dir() else []
         missing = missing_files(record, files)
         problems.append(f"{error} {AGAIN}" if missing else str(error))
+    problems = [*edited, *problems]
     shown = [machine for machine in known if not machines or machine in machines]
     views = [
         view

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from asdbench.harness.learned import learned, mark_of
 from asdbench.harness.record import Failure
 from asdbench.protocols import DEFINITIONS, MachineResult
 from asdbench.protocols.results import Interval
@@ -58,6 +59,7 @@ class MachineRow:
         test: test clips.
         reason: why there are no scores.
         gap: why there is nothing to show of its clips, a sentence; empty where there is something.
+        mark: says that its network did not learn; empty where it did, or nothing is known of that.
     """
 
     machine: str
@@ -68,6 +70,7 @@ class MachineRow:
     test: int
     reason: str
     gap: str
+    mark: str
 
 
 def machine_rows(contents: Contents) -> list[MachineRow]:
@@ -88,6 +91,7 @@ def machine_rows(contents: Contents) -> list[MachineRow]:
                 test=record.dataset.test_clips.get(machine, 0),
                 reason="" if result is not None else reason_of_nothing(contents, machine),
                 gap=gap_of(contents, machine),
+                mark=mark_of(record, machine=machine),
             )
         )
     return rows
@@ -142,6 +146,7 @@ def totals(contents: Contents) -> dict[str, float]:
 def findings(contents: Contents, rows: Sequence[MachineRow]) -> list[str]:
     """The run in a few plain sentences."""
     lines = [_against_chance(contents)] if contents.evaluation is not None else []
+    lines.append(_learned(contents))
     scored = {row.machine: row.result.official_score for row in rows if row.result is not None}
     if len(scored) > 1:
         best, worst = max(scored, key=lambda name: scored[name]), min(scored, key=lambda name: scored[name])
@@ -168,6 +173,13 @@ def _against_chance(contents: Contents) -> str:
     if high < CHANCE:
         return f"The whole 95 % interval lies below 50 %, {random}{lower}."
     return f"Not told apart from 50 %, {random}: the 95 % interval holds it."
+
+
+def _learned(contents: Contents) -> str:
+    found = learned(contents.record)
+    if found is None:
+        return ""
+    return f"{found.text[0].upper()}{found.text[1:]}."
 
 
 def _domain_gap(means: Mapping[str, float]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip
+from asdbench.harness.learned import network_text
 from asdbench.pages.figures import figure_svg
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, SectionView
@@ -207,6 +208,8 @@ def training_pictures(contents: Contents) -> list[tuple[str, Picture]]:
         if network.macs is not None:
             size.append(f"{network.macs / 1e6:,.1f} million multiply-accumulates for a clip".replace(",", " "))
         words = ", ".join(size)
+        if network.learning is not None:
+            words = "; ".join(filter(None, [words, network_text(network.learning)]))
         svg = None if figure is None else figure_svg(figure, f"Training curves of the network of {names}")
         pictures.append((names, Picture(svg, words)))
     return pictures

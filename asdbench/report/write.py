@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import UsageError
 from asdbench.core.files import write_text
+from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.store import name_of
 from asdbench.pages import asset, render_page, template
@@ -89,6 +90,7 @@ def render_report(
         columns=columns(contents),
         totals=totals(contents),
         findings=findings(contents, rows),
+        mark=mark_of(record),
         failures=failure_notes(record.failures),
         sections={m: [section_part(contents, view) for view in contents.sections_of(m)] for m in contents.machines},
         maps=maps,

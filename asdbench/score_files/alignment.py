@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from asdbench.protocols import SectionScores
 from asdbench.score_files.expectation import Expectation
 from asdbench.score_files.ground_truth import GroundTruth, Key
-from asdbench.score_files.names import ScoreFile, parse_file_name
+from asdbench.score_files.names import ACCEPTED, ScoreFile, parse_file_name
+from asdbench.score_files.names import Kind as FileKind
+from asdbench.score_files.problems import Kind as ProblemKind
 from asdbench.score_files.problems import Problem
 from asdbench.score_files.section import SectionAlignment
 
@@ -39,13 +42,19 @@ class Aligned:
 
 
 def list_score_files(folder: Path) -> tuple[list[ScoreFile], list[Problem]]:
-    """Score and decision files of a folder, and its CSV files that are named like neither."""
+    """Score and decision files of a folder, and its files that look like one and are named like neither."""
     files, problems = [], []
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv"):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".txt")):
         file = parse_file_name(path)
         if file is not None:
             files.append(file)
-        else:
+            continue
+        kind = next((kind for kind in get_args(FileKind) if path.name.casefold().startswith(kind)), None)
+        if kind is not None:  # it was meant to be one, so something would be missing without a word
+            text = f"is not named like a score file; accepted: {ACCEPTED}"
+            wrong: ProblemKind = "malformed" if kind == "anomaly_score" else "decisions"
+            problems.append(Problem(kind=wrong, text=text, file=path.name))
+        elif path.suffix.lower() == ".csv":
             problems.append(Problem(kind="ignored", text="not named like a score or decision file", file=path.name))
     return files, problems
 
@@ -84,6 +93,7 @@ def align(
         where = "" if len(undecided) == len(scored) else f" of {names}"
         text = f"no decision files{where}, so no precision, recall and F1"
         found.problems.append(Problem(kind="decisions", text=text))
+    found.problems += _too_few_or_many(found, expected)
     found.problems += _alike(found.sections)
     return found
 
@@ -91,12 +101,29 @@ def align(
 def _absent(scored: set[Key], truth: GroundTruth | None, expected: Expectation | None) -> list[Problem]:
     wanted = dict.fromkeys([*(expected.sections if expected else ()), *(truth.sections if truth else ())])
     absent = [key for key in wanted if key not in scored]
-    problems = []
+    there = {machine for machine, _ in (*wanted, *scored)}
+    problems = [
+        Problem(kind="absent", text=f"no score files of {machine}", machine=machine)
+        for machine in (expected.of_machines if expected else ())
+        if machine not in there  # whose sections nobody tells, of a run that failed
+    ]
     for machine in dict.fromkeys(machine for machine, _ in absent):
         sections = [section for name, section in absent if name == machine]
         every = not any(name == machine for name, _ in scored)
         text = f"no score files of {machine}" + ("" if every else f", section {', '.join(sections)}")
         problems.append(Problem(kind="absent", text=text, machine=machine))
+    return problems
+
+
+def _too_few_or_many(found: Aligned, expected: Expectation | None) -> list[Problem]:
+    """Machine types whose clips are not as many as a run's record tells, where no other problem explains it."""
+    explained = {problem.machine for problem in found.problems if not problem.harmless}
+    problems = []
+    for machine, wanted in (expected.of_machines if expected else {}).items():
+        count = sum(len(rows.labels) for key, rows in found.sections.items() if key[0] == machine)
+        if count != wanted and machine not in explained:
+            text = f"the score files of {machine} have {count} of the run's {wanted} test clips"
+            problems.append(Problem(kind="missing", text=text, machine=machine))
     return problems
 
 

@@ -1,13 +1,13 @@
 """Evaluate a folder of score files: which data set it is of, what is missing, what it scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.ground_truths import EVALUATOR
-from asdbench.protocols import Evaluation, Intervals, bootstrap_intervals, evaluate
+from asdbench.protocols import Evaluation, Intervals, MachineResult, bootstrap_intervals, evaluate
 from asdbench.protocols.jackknife import official_jackknife
 from asdbench.protocols.resampling import REPLICATES, Sections
 from asdbench.score_files.alignment import align, list_score_files
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard
 
 Method = Literal["bootstrap", "official", "none"]
+SAME = 1e-9  # two official scores of the same rows
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def evaluate_folder(
     machines: Sequence[str] = (),
     interval: Method = "bootstrap",
     replicates: int = REPLICATES,
+    known: Sequence[Problem] = (),
+    recorded: Mapping[str, MachineResult] | None = None,
 ) -> FolderEvaluation:
     """Evaluate the score files in ``folder``.
 
@@ -68,12 +71,14 @@ def evaluate_folder(
         machines: only these machine types; their score is a partial one where there are others.
         interval: how 95 % intervals are found.
         replicates: of the bootstrap.
+        known: what is known to be wrong with these files before they are read.
+        recorded: what each machine type came to when a run wrote them; another result is a problem.
 
     Raises:
         RequirementError: the folder holds no score file.
         UsageError: a machine type of ``machines`` has none.
     """
-    files, ignored = list_score_files(folder)
+    files, misnamed = list_score_files(folder)
     there = {file.machine for file in files} | set(expected.machines if expected else ())
     if machines:
         for machine in machines:
@@ -82,16 +87,20 @@ def evaluate_folder(
                 raise UsageError(f"--machine {machine}: no score files of it in {folder}.{hint}")
         files = [file for file in files if file.machine in machines]
         expected, truth = _narrowed(expected, truth, machines)
+        known = [problem for problem in known if problem.machine in (None, *machines)]
     if not any(file.kind == "anomaly_score" for file in files):
         named = f" of {', '.join(machines)}" if machines else ""
         raise RequirementError(f"No score files{named} in {folder}.\nExpected: {ACCEPTED}.")
     found = align(files, protocol, truth, expected)
+    found.problems += [*known, *misnamed]
     if truth is not None and expected is not None and expected.truth_problem and truth.kind != EVALUATOR:
         text = f"the ground truth is from {truth.kind}. {expected.truth_problem}"
         found.problems.append(Problem(kind="conflict", text=text))
     spoilt = set() if partial else found.spoilt()
     sections = {key: rows for key, rows in found.sections.items() if key not in spoilt}
     evaluation = evaluate(protocol, sections) if sections else None
+    if recorded is not None and evaluation is not None and found.whole:
+        found.problems += other_results(recorded, evaluation.machines)
     wanted = evaluation is not None and (found.whole or partial)
     intervals = None
     if wanted and interval == "bootstrap":
@@ -99,14 +108,29 @@ def evaluate_folder(
     elif wanted and interval == "official":
         intervals = official_jackknife(protocol, sections)
     return FolderEvaluation(
-        dataset=expected.name if expected else None,
+        dataset=expected.name if expected and expected.is_challenge else None,
         partial=not found.whole or (bool(machines) and there != set(machines)),
         official_score=evaluation.official_score if evaluation is not None and wanted else None,
         evaluation=evaluation,
         intervals=intervals,
-        problems=[*found.problems, *ignored],
+        problems=found.problems,
         sections=sections,
     )
+
+
+def other_results(recorded: Mapping[str, MachineResult], found: Mapping[str, MachineResult]) -> list[Problem]:
+    """Machine types whose scores in a record are not those that its score files come to."""
+    problems = []
+    for machine, result in found.items():
+        before = recorded.get(machine)
+        if before is None or abs(before.official_score - result.official_score) > SAME:
+            says = "nothing" if before is None else f"{100 * before.official_score:.4f} %"
+            text = (
+                f"the score files of {machine} come to {100 * result.official_score:.4f} %, the run's record says "
+                f"{says}: they were changed after the run"
+            )
+            problems.append(Problem(kind="conflict", text=text, machine=machine))
+    return problems
 
 
 def expectation_for(
@@ -126,7 +150,8 @@ def _narrowed(
 ) -> tuple[Expectation | None, GroundTruth | None]:
     if expected is not None:
         kept = tuple(key for key in expected.sections if key[0] in machines)
-        expected = replace(expected, sections=kept)
+        clips = {machine: count for machine, count in expected.of_machines.items() if machine in machines}
+        expected = replace(expected, sections=kept, of_machines=clips)
     if truth is not None:
         truth = replace(truth, sections={key: own for key, own in truth.sections.items() if key[0] in machines})
     return expected, truth

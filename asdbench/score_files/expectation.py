@@ -21,6 +21,8 @@ class Expectation:
         counts: clips of a section by domain and label, where they are known.
         elsewhere: sections of the challenge's other split.
         truth_problem: what is known to be wrong with copies of the ground truth; empty for nothing.
+        of_machines: test clips of each machine type, where a run's record tells them.
+        is_challenge: whether it is a challenge's split; else the score is none of the challenge.
     """
 
     name: str
@@ -28,11 +30,13 @@ class Expectation:
     counts: Mapping[Key, Mapping[Any, int]] = field(default_factory=dict)
     elsewhere: frozenset[Key] = frozenset()
     truth_problem: str = ""
+    of_machines: Mapping[str, int] = field(default_factory=dict)
+    is_challenge: bool = True
 
     @property
     def machines(self) -> list[str]:
         """Machine types."""
-        return list(dict.fromkeys(machine for machine, _ in self.sections))
+        return list(dict.fromkeys([*(machine for machine, _ in self.sections), *self.of_machines]))
 
     def wrong_counts(self, key: Key, clips: Collection[Truth]) -> str | None:
         """How the clips found differ in number from those of the data set; None where they do not."""

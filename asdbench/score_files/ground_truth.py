@@ -8,7 +8,7 @@ from asdbench.core.errors import DataError
 from asdbench.datasets.clips import Domain
 from asdbench.datasets.ground_truths import read_ground_truths, told_by_name
 
-_SECTION = re.compile(r"(?:^|_)(?:section|id)_(\d+)")
+_SECTION = re.compile(r"(?:^|_)(?:section|id)_([0-9]+)")
 Key = tuple[str, str]  # machine type, section
 
 
@@ -35,7 +35,7 @@ class GroundTruth:
 def truth_of_name(clip: str) -> Truth:
     """What a clip's own name tells: ``section_00_source_test_anomaly_0003``, ``normal_id_01_00000002``."""
     label, domain = told_by_name(clip)
-    if label is None and (own := re.search(r"_(source|target)(?:_test)?_\d+$", clip)):  # 2021, without label
+    if label is None and (own := re.search(r"_(source|target)(?:_test)?_[0-9]+$", clip)):  # 2021, without label
         domain = own[1]  # type: ignore[assignment]
     return Truth(label, domain)
 

@@ -17,7 +17,7 @@ from asdbench.score_files.names import ScoreFile
 from asdbench.score_files.problems import Kind, Problem
 from asdbench.score_files.reader import Row, read_rows
 
-_OF_SOME_DOCUMENTS = re.compile(r"(section_\d+)_test(_\d+)")  # 2022: section_03_test_0000 for section_03_0000
+_OF_SOME_DOCUMENTS = re.compile(r"(section_[0-9]+)_test(_[0-9]+)")  # 2022: section_03_test_0000 for section_03_0000
 
 
 @dataclass

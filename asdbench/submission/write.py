@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
 from asdbench.harness.record import FILE, RunRecord, read_record
+from asdbench.harness.store import require_score_files, sections_of
 from asdbench.submission.describe import describe
 from asdbench.submission.label import Label
 from asdbench.submission.meta import Meta, merged, write_meta
@@ -50,6 +51,9 @@ def write_submission(
             there already.
     """
     record = _finished(run)
+    require_score_files(run, record)
+    if record.results is not None:
+        sections_of(run, record)
     if record.asked.split == "dev" or record.dataset.name.endswith("-dev"):
         raise UsageError(
             f"{run} is a run on development data; the challenge wants scores of the evaluation data.\n"

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import RunRecord, TrainedNetwork
 from asdbench.harness.store import name_of, result_rows
+from asdbench.pages.markdown import escaped
 from asdbench.protocols.results import MachineResult
 from asdbench.tracking.entry import (
     DatasetInput,
@@ -103,6 +105,7 @@ def _tags(record: RunRecord) -> dict[str, Any]:
         "asdbench.notes": "\n".join(record.notes),
         "asdbench.fingerprint": record.dataset.fingerprint,
         "asdbench.partial": "; ".join(record.dataset.lacks),
+        "asdbench.learned": found.text if (found := learned(record)) else "",
         "asdbench.platform": own.platform,
         **{f"card.{part.name}": f"version {part.version}" for part in parts},
         "package.python": own.python,
@@ -112,8 +115,14 @@ def _tags(record: RunRecord) -> dict[str, Any]:
 
 def _note(record: RunRecord) -> str:
     """What the UI shows on top of a run: what went wrong, and what to know."""
-    lines = [f"- **{failure.machine or 'all'}**, {failure.stage}: {failure.reason}" for failure in record.failures]
-    lines += [f"- partial: {line}" for line in record.dataset.lacks] + [f"- {note}" for note in record.notes]
+    lines = [
+        f"- **{escaped(failure.machine or 'all')}**, {escaped(failure.stage)}: {escaped(failure.reason)}"
+        for failure in record.failures
+    ]
+    lines += [f"- partial: {escaped(line)}" for line in record.dataset.lacks]
+    found = learned(record)
+    lines += [f"- {escaped(found.text)}"] if found else []
+    lines += [f"- {escaped(note)}" for note in record.notes]
     return "\n".join(lines)
 
 
@@ -141,6 +150,7 @@ def _totals(record: RunRecord) -> dict[str, float | None]:
         if result is not None:
             found |= {f"{term}/{machine}": getattr(result, term) for term in TERMS}
     found |= {f"seconds/{stage}": value for stage, value in record.seconds.items()}
+    found |= _learning(record, None)
     networks = record.training
     found |= {
         "parameters": max((network.parameters or 0 for network in networks), default=0) or None,
@@ -153,10 +163,16 @@ def _of_machine(record: RunRecord, machine: str, result: MachineResult | None) -
     if result is None:
         return {}
     found: dict[str, float | None] = {term: getattr(result, term) for term in TERMS}
+    found |= _learning(record, machine)
     interval = record.intervals.machines.get(machine, {}).get("official_score") if record.intervals else None
     if interval:
         found["official_score_ci_low"], found["official_score_ci_high"] = interval
     return found
+
+
+def _learning(record: RunRecord, machine: str | None) -> dict[str, float | None]:
+    own = learning_columns(learned(record, machine=machine))
+    return {name: own[name] for name in ("learning_value", "learning_chance", "learning_untrained")}
 
 
 def _curves(training: list[TrainedNetwork], machines: list[str], start_ms: int, fit_s: float) -> Iterator[Point]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.core.errors import UsageError
-from asdbench.core.uris import scrubbed, without_credentials
+from asdbench.core.uris import is_login, scrubbed, without_credentials
 
 URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
@@ -80,8 +80,11 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
         ("sqlite:", "sqlite+", "postgresql", "mysql", "mssql")
     ):  # there is no server to say where files go
         found = _SQLITE.fullmatch(uri)
-        if found is None and uri.startswith("sqlite"):
-            raise UsageError(f"{URI}={uri}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server.")
+        if (found is None and uri.startswith("sqlite")) or (found is not None and is_login(found["file"])):
+            raise UsageError(
+                f"{URI}={without_credentials(uri)}: it names no file. "
+                "Accepted: sqlite:////home/me/mlflow.db, or a server."
+            )
         beside = out
         if found is not None:
             file = Path(found["file"]).absolute()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
+from asdbench.pages.markdown import escaped
 from asdbench.tracking.entry import Entry, Status, as_params, as_points, as_tags, milliseconds
 from asdbench.tuning.record import StudyRecord, TrialRecord
 
@@ -77,7 +78,7 @@ def trial_entry(study: StudyRecord, trial: TrialRecord) -> Entry:
         "mlflow.source.name": "asdbench tune",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": study.git_commit,
-        "mlflow.note.content": trial.reason,
+        "mlflow.note.content": escaped(trial.reason),
         "asdbench.study": study.name,
         "asdbench.trial": trial.number,
         "asdbench.state": trial.state,

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.files import write_text
+from asdbench.harness.learned import Learned, learned
+from asdbench.harness.record import read_record
 from asdbench.pages import asset, render_page, template
 from asdbench.tuning.plots import draw_plots, ended_trials
-from asdbench.tuning.record import REPORT_FILE, StudyRecord, TrialRecord
+from asdbench.tuning.record import REPORT_FILE, RUNS, StudyRecord, TrialRecord
 from asdbench.tuning.selection import is_blind, optimism
 
 if TYPE_CHECKING:
@@ -47,11 +49,20 @@ def write_study_report(study: "Study", record: StudyRecord, trials: Sequence[Tri
     Equal ended trials and an equal record give equal bytes.
     """
     path = folder / REPORT_FILE
-    write_text(path, render_study_report(study, record, trials))
+    best = next((trial for trial in trials if record.best and trial.number == record.best.trial), None)
+    write_text(path, render_study_report(study, record, trials, learned_of(best, folder)))
     return path
 
 
-def render_study_report(study: "Study", record: StudyRecord, trials: Sequence[TrialRecord]) -> str:
+def learned_of(trial: TrialRecord | None, folder: Path) -> Learned | None:
+    """What the trainings of a trial's runs learned, as far as their records lie in the study's folder."""
+    records = [read_record(folder / RUNS / name) for name in trial.runs] if trial else []
+    return learned(*(record for record in records if record is not None))
+
+
+def render_study_report(
+    study: "Study", record: StudyRecord, trials: Sequence[TrialRecord], best_learned: Learned | None = None
+) -> str:
     """The page as one HTML document."""
     ended = sorted(trials, key=lambda trial: trial.number)
     by_number = {trial.number: trial for trial in ended}
@@ -59,6 +70,7 @@ def render_study_report(study: "Study", record: StudyRecord, trials: Sequence[Tr
     body = template("study.html", TEMPLATES).render(
         record=record,
         best=best,
+        best_learned=best_learned,
         blind=is_blind(record.sampler, record.pruner),
         gap=optimism(record.best, record.leave_one_out),
         parameters=parameter_rows(record, best),

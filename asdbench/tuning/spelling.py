@@ -3,6 +3,7 @@
 from typing import Any
 
 from asdbench.core.errors import UsageError
+from asdbench.core.numbers import finite, whole
 from asdbench.registry.cards import Param, Tune
 from asdbench.registry.components import parse
 
@@ -38,7 +39,7 @@ def _range(text: str, param: Param) -> Tune:
     step = None
     if len(words) == 3 and not log:
         try:
-            step = int(words[2]) if param.type == "int" else float(words[2])
+            step = whole(words[2]) if param.type == "int" else finite(words[2])
         except ValueError:
             raise ValueError(f"'{words[2]}' is neither 'log' nor a step") from None
         if not 0 < step < float("inf"):

@@ -1,7 +1,6 @@
 """Where Optuna keeps a study: SQLite, a journal file, PostgreSQL or another database by its address."""
 
 import json
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.locks import exclusive
-from asdbench.core.uris import scrubbed, without_credentials
+from asdbench.core.uris import is_login, scrubbed, without_credentials
 from asdbench.tuning.standing import queue_again
 
 if TYPE_CHECKING:
@@ -61,12 +60,10 @@ def open_storage(uri: str) -> "BaseStorage":
         StorageError: nobody answers there, or its driver is not installed.
     """
     if uri.startswith(JOURNAL):
-        return _journal(Path(uri.removeprefix(JOURNAL).removeprefix("//")))
-    if "://" not in uri:
-        shown = f" {uri}" if re.fullmatch(r"[\w./+\-]*", uri) else ""  # what looks like no path may hold a password
+        return _journal(Path(_plain(uri, uri.removeprefix(JOURNAL).removeprefix("//"))))
+    if "://" not in uri:  # which may be a password as well, so it is not repeated
         raise UsageError(
-            f"--storage{shown}: expected an address: sqlite:///FILE, journal:FILE or "
-            "postgresql://USER:PASSWORD@HOST/DATABASE."
+            "--storage: expected an address: sqlite:///FILE, journal:FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
         )
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -151,7 +148,10 @@ def _journal(path: Path) -> "BaseStorage":
         _require_journal(path)
         return JournalStorage(JournalFileBackend(str(path)))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--storage journal:{path}: it is no journal of Optuna ({error}).") from error
+        shown = without_credentials(f"{JOURNAL}{path}")
+        raise UsageError(
+            f"--storage {shown}: it is no journal of Optuna ({scrubbed(str(error), str(path))})."
+        ) from error
 
 
 def _require_journal(path: Path) -> None:
@@ -174,10 +174,25 @@ def _with_driver(uri: str) -> str:
 
 def _sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite address."""
-    scheme, _, rest = uri.partition("://")
-    if scheme.partition("+")[0] != "sqlite":
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if uri.partition("://")[0].partition("+")[0] != "sqlite":
         return None
-    path = rest.removeprefix("/").partition("?")[0]
-    if not path or path == ":memory:":
-        raise UsageError(f"--storage {uri}: a study is kept in a file, sqlite:///FILE.")
-    return Path(path)
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.host or url.username or url.password or url.database in (None, "", ":memory:"):
+        raise UsageError(f"--storage {without_credentials(uri)}: a study is kept in a file, sqlite:///FILE.")
+    return Path(_plain(uri, str(url.database)))
+
+
+def _plain(uri: str, path: str) -> str:
+    """The path of a file, unless it reads ``user:password@host``: a file of that name would tell it."""
+    if is_login(path):
+        raise UsageError(
+            f"--storage {without_credentials(uri)}: a user and a password go with a database on a server: "
+            "postgresql://USER:PASSWORD@HOST/DATABASE."
+        )
+    return path

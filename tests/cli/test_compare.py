@@ -1,15 +1,21 @@
 """``asdbench compare``: pairs, many systems, names, mistakes. Runs are written by hand, so their truth is known."""
 
+import hashlib
 import itertools
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from asdbench.harness.record import RunRecord, write_record
+from asdbench.core.errors import RequirementError
+from asdbench.harness.record import RunRecord, load_record, write_record
 from asdbench.protocols import SectionScores, evaluate
+from asdbench.report.contents import read_contents
+from asdbench.submission.label import require_label
+from asdbench.submission.write import write_submission
 
 MACHINES = ("bearing", "fan", "gearbox", "slider", "valve")
 CLIPS = 10  # of each domain and label
@@ -426,3 +432,54 @@ def test_runs_without_labels_want_the_ground_truth(cli, make_run, out, tmp_path)
     without = cli(*words)
     assert (without.code, "--ground-truth DIR" in without.err) == (3, True)
     assert set(cli(*words, "--ground-truth", truth, "--json").json["machines"]) == set(MACHINES)
+
+
+def with_digests(folder):
+    """The record of a run with the digests of its score files, as ``run`` writes it."""
+    record = load_record(folder)
+    digests = {
+        f"scores/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "scores").iterdir()
+    }
+    write_record(folder, record.model_copy(update={"digests": digests}))
+
+
+def edit(path):
+    lines = path.read_text().splitlines()
+    name, value = lines[0].split(",")
+    path.write_text("\n".join([f"{name},{float(value) + 100}", *lines[1:]]) + "\n")
+
+
+FAULTS = {
+    "an edited score": edit,
+    "a row gone": lambda path: path.write_text("\n".join(path.read_text().splitlines()[1:])),
+    "a file gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["old record", "record with digests"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_score_files_that_are_not_those_of_the_run_are_noticed_by_every_command(cli, make_run, tmp_path, fault, old):
+    folder, other = make_run("gmm", 1.0), make_run("knn", 0.5)
+    if not old:
+        with_digests(folder)
+    words = ("evaluate", folder, "--ci", "none", "--json")
+    assert cli(*words).json["official_score"] == official(folder)
+    file = min((folder / "scores").iterdir())
+    FAULTS[fault](file)
+    for place in (folder, folder / "scores", folder.name):
+        outcome = cli("evaluate", place, "--out", folder.parent, "--ci", "none", "--json")
+        assert (outcome.code, outcome.json["official_score"]) == (1, None)
+        assert any(MACHINES[0] in problem["text"] + str(problem["file"]) for problem in outcome.json["problems"])
+    for command in (("compare", folder, other), ("leaderboard", "add", folder, "--board-dir", tmp_path / "board")):
+        assert cli(*command).code != 0
+    with pytest.raises(RequirementError):
+        write_submission(folder, require_label("Sato_NTU_task2_1"), tmp_path / "team")
+    read = read_contents(folder)
+    assert read.problems or read.missing
+
+
+@pytest.mark.parametrize("value", ["nan", "NaN", "inf", "1e400", "1_0", "-1", "101", "\u0663"])
+def test_a_limit_that_is_no_number_in_its_range_is_refused(cli, out, value):
+    outcome = cli("compare", "raw-mel+gmm", "raw-mel+random", "--out", out, "--max-drop", value)
+    assert outcome.code == 2
+    assert "--max-drop" in outcome.err

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from made_runs import made_run
+from made_runs import made_run, pair_accuracy
 
 from asdbench.harness.record import load_record
 from asdbench.leaderboard import EntryError, add_run, load_entry, read_entries
@@ -14,7 +14,7 @@ from asdbench.leaderboard.paths import own_places, shortened
 
 @pytest.fixture
 def entry_path(tmp_path):
-    return add_run(made_run(tmp_path / "runs"), tmp_path / "boards").path
+    return add_run(made_run(tmp_path / "runs", learning=pair_accuracy(0.5)), tmp_path / "boards").path
 
 
 def edited(path, change):
@@ -65,8 +65,29 @@ def test_an_entry_with_a_record_of_the_last_schema_is_read(entry_path):
     assert entry.record.dataset.fingerprints == {}
 
 
+def test_an_entry_of_the_first_schema_has_no_digest_and_is_read(entry_path):
+    def older(content):
+        del content["digest"]
+        content["schema_version"] = 1
+
+    before = load_entry(entry_path)
+    assert load_entry(edited(entry_path, older)) == before
+    assert read_entries(entry_path.parent.parent).problems == []
+
+
+def test_an_altered_entry_is_told_when_the_run_is_added_again_and_is_replaced(tmp_path):
+    folder = made_run(tmp_path / "runs")
+    path = add_run(folder, tmp_path / "boards").path
+    whole = path.read_bytes()
+    edited(path, lambda content: content["record"].update(finished_at="2020-01-01T00:00:00Z"))
+    with pytest.raises(EntryError, match="is altered"):
+        add_run(folder, tmp_path / "boards")
+    assert add_run(folder, tmp_path / "boards", replace=True).outcome == "replaced"
+    assert path.read_bytes() == whole
+
+
 DAMAGE = {
-    "newer": (lambda content: content.update(schema_version=99), "has schema 99; this asdbench knows 1"),
+    "newer": (lambda content: content.update(schema_version=99), "has schema 99; this asdbench knows 2"),
     "newer record": (lambda content: content["record"].update(schema_version=99), "has a record of schema 99"),
     "lacks": (lambda content: content["record"].pop("asked"), "is damaged: record.asked: Field required"),
     "unknown": (lambda content: content.update(comment="x"), "is damaged: comment: Extra inputs"),
@@ -90,6 +111,22 @@ DAMAGE = {
         lambda content: content["scores"]["fan"]["00"]["scores"].__setitem__(10, 99.0),
         "is altered: results.fan",
     ),
+    # No result changes with these, so that the digest alone tells.
+    "a score among others": (
+        lambda content: content["scores"]["fan"]["00"]["scores"].__setitem__(
+            0, content["scores"]["fan"]["00"]["scores"][0] + 1e-9
+        ),
+        "is altered: its record or scores are not those that were added",
+    ),
+    "a parameter": (
+        lambda content: content["record"]["scorer"]["params"].update(n_neighbors=1),
+        "is altered: its record or scores are not those that were added",
+    ),
+    "a figure of its training": (
+        lambda content: content["record"]["training"][0]["learning"].update(value=0.99),
+        "is altered: its record or scores are not those that were added",
+    ),
+    "without digest": (lambda content: content.pop("digest"), "is damaged: it has no digest"),
     "a machine less": (
         lambda content: content["scores"].pop("fan"),
         "is altered: results and scores are not of the same machine types: fan",

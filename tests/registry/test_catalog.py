@@ -140,7 +140,7 @@ def test_misspelt_names_and_parameters():
     for value in ("0", "5.5", "many", "nan"):
         with pytest.raises(UsageError, match=r"knn\.n_neighbors takes a whole number from 1 to 1000"):
             catalog.component("scorers", "knn", {"n_neighbors": value})
-    with pytest.raises(UsageError, match=r"temperature takes a number from 0\.01 to 1, not nan"):
+    with pytest.raises(UsageError, match=r"temperature takes a number from 0\.01 to 1, not 'nan'"):
         catalog.component("extractors", "simclr", {"temperature": "nan"})
 
 

@@ -79,6 +79,82 @@ def test_a_bad_row_is_told_with_file_and_line(cli, scores, line, kind, words):
     assert "drill" in asked.json["machines"]
 
 
+def rows_of(text):
+    """A file of twenty rows; ``text`` makes one of a name without ending and a score."""
+    return "".join(
+        text(name.removesuffix(".wav"), f"{7 * i % 11 + ('anomaly' in name)}.25") for i, name in enumerate(clip_names())
+    )
+
+
+SAME = {
+    "as it should be": lambda n, s: f"{n}.wav,{s}\n",
+    "no ending": lambda n, s: f"{n},{s}\n",
+    "lines of Windows": lambda n, s: f"{n}.wav,{s}\r\n",
+    "spaces": lambda n, s: f" {n}.wav , {s}  \n\n",
+    "quotes": lambda n, s: f'"{n}.wav","{s}"\n',
+    "exponent and sign": lambda n, s: f"{n}.wav,+{s}e0\n",
+    "own folder": lambda n, s: f"dev/drill/test/{n}.wav,{s}\n",
+}
+REFUSED = {
+    "semicolon, decimal comma": lambda n, s: f"{n}.wav;{s.replace('.', ',')}\n",
+    "semicolon, decimal comma, no ending": lambda n, s: f"{n}_vel_1;{s.replace('.', ',')}\n",
+    "comma, decimal comma": lambda n, s: f"{n}.wav,{s.replace('.', ',')}\n",
+    "tab, decimal comma": lambda n, s: f"{n}_vel_1\t{s.replace('.', ',')}\n",
+    "space, decimal comma": lambda n, s: f"{n}_vel_1 {s.replace('.', ',')}\n",
+    "bar, decimal comma": lambda n, s: f"{n}.wav|{s.replace('.', ',')}\n",
+    "equals sign, decimal comma": lambda n, s: f"{n}_vel={s.replace('.', ',')}\n",
+    "quoted decimal comma": lambda n, s: f'{n}.wav,"{s.replace(".", ",")}"\n',
+    "semicolon": lambda n, s: f"{n}.wav;{s}\n",
+    "thousands": lambda n, s: f'{n}.wav,"1,00{s}"\n',
+    "underscore": lambda n, s: f"{n}.wav,1_0{s}\n",
+    "other digits": lambda n, s: f"{n}.wav,\u0661{s}\n",
+    "too large": lambda n, s: f"{n}.wav,{s}e400\n",
+    "swapped": lambda n, s: f"{s},{n}.wav\n",
+    "two endings": lambda n, s: f"{n}.wav.wav,{s}\n",
+    "control character": lambda n, s: f"{n}_\x1b[31m.wav,{s}\n",
+    "nul": lambda n, s: f"{n}.wav,{s}\0\n",
+    "other machine": lambda n, s: f"dev/3DPress_2/test/{n}.wav,{s}\n",
+    "training": lambda n, s: f"drill/train/{n}.wav,{s}\n",
+    "open quote": lambda n, s: f'"{n}.wav,{s}\n',
+    "third column": lambda n, s: f"{n}.wav,{s},\n",
+}
+
+
+@pytest.mark.parametrize("form", SAME)
+def test_what_reads_one_way_only_is_read(cli, tmp_path, form):
+    path = tmp_path / SCORES.format(machine="drill")
+    path.write_bytes(b"\xef\xbb\xbf" + rows_of(SAME[form]).encode())
+    found = evaluated(cli, tmp_path, "--ci", "none").json["official_score"]
+    path.write_text(rows_of(SAME["as it should be"]))
+    assert found == pytest.approx(official_score_of_files(tmp_path), abs=1e-12)
+
+
+@pytest.mark.parametrize("form", [*REFUSED, "utf-16", "empty", "latin-1"])
+def test_what_may_be_read_two_ways_is_refused_with_its_line(cli, tmp_path, form):
+    content = {
+        "utf-16": rows_of(SAME["no ending"]).encode("utf-16"),
+        "latin-1": rows_of(lambda n, s: f"{n}_\xfc.wav,{s}\n").encode("latin-1"),
+        "empty": b"",
+    }.get(form) or rows_of(REFUSED.get(form, lambda n, s: "")).encode()
+    (tmp_path / SCORES.format(machine="drill")).write_bytes(content)
+    outcome = evaluated(cli, tmp_path, "--ci", "none")
+    assert (outcome.code, outcome.json["official_score"]) == (1, None)
+    first = next(problem for problem in outcome.json["problems"] if problem["kind"] not in ("decisions", "ignored"))
+    assert first["file"] == SCORES.format(machine="drill")
+    assert form == "empty" or first["line"] in (1, 2, 20)
+    assert all(sign.isprintable() for sign in first["text"])
+
+
+@pytest.mark.parametrize(
+    "name", ["anomaly_score_pump_section_00_test (1).csv", "anomaly_score_pump_section_00_test.txt"]
+)
+def test_a_score_file_whose_name_tells_nothing_is_not_left_out_in_silence(cli, scores, name):
+    (scores / name).write_text("x,1\n")
+    outcome = evaluated(cli, scores)
+    assert outcome.json["official_score"] is None
+    assert name in [problem["file"] for problem in outcome.json["problems"]]
+
+
 @pytest.fixture
 def truth(tmp_path_factory):
     """Ground truth of both machine types in the evaluators' form; clips have plain names there."""

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from made_runs import COMMIT, made_run
+from made_runs import COMMIT, made_run, pair_accuracy
 
 from asdbench.core.files import write_text
 from asdbench.harness.record import load_record
@@ -103,3 +103,21 @@ def test_a_receipt_that_cannot_be_read_is_none(tmp_path, beside):
     assert read_receipt(tmp_path, beside) == Receipt(mlflow_run="abc", sent_at="now", reason="away")
     write_receipt(tmp_path / "gone", beside, Receipt())
     assert not (tmp_path / "gone").exists()
+
+
+def test_whether_it_learned_is_told_with_its_numbers(tmp_path):
+    networks = {"fan": pair_accuracy(0.5), "gearbox": pair_accuracy(0.9), "valve": pair_accuracy(0.9)}
+    parent, (fan, *_) = run_entries(load_record(made_run(tmp_path, "siamese", parameters=7, learning=networks)))
+    said = "fan did not learn: pair accuracy 77 % (chance 50, untrained 52), mean of 3 networks"
+    assert parent.tags["asdbench.learned"] == said
+    assert said in parent.tags["mlflow.note.content"]
+    assert _values(parent)["learning_value"] == pytest.approx(2.3 / 3)
+    assert [_values(fan)[f"learning_{name}"] for name in ("value", "chance", "untrained")] == [0.5, 0.5, 0.52]
+    silent = run_entries(load_record(made_run(tmp_path, "raw-mel")))[0]
+    assert "asdbench.learned" not in silent.tags
+
+
+def test_reasons_stay_text_in_the_note_which_is_markdown(tmp_path):
+    record = load_record(made_run(tmp_path, failed=["fan"], reason="no <img src=x> ![y](https://z) here"))
+    note = run_entries(record)[0].tags["mlflow.note.content"]
+    assert r"- **fan**, score: no \<img src=x\> !\[y\](https\://z) here" in note

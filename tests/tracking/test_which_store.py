@@ -120,3 +120,10 @@ def test_the_command_itself_loads_neither_mlflow_nor_its_libraries():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize("path", ["ann:s3cret@h/db", "/ann:s3cret@h/db", "ann%3As3cret@h/db"])
+def test_a_password_in_the_path_of_a_file_is_refused_and_not_shown(tmp_path, path):
+    with pytest.raises(UsageError) as caught:
+        store_of(tmp_path, {"MLFLOW_TRACKING_URI": f"sqlite:///{path}"})
+    assert "s3cret" not in str(caught.value)

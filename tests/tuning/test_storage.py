@@ -107,3 +107,26 @@ def test_a_missing_driver_says_what_to_install(monkeypatch):
 def test_nothing_is_left_beside_the_file_but_its_lock(tmp_path):
     open_storage(f"sqlite:///{tmp_path}/a.db")
     assert {path.name for path in Path(tmp_path).iterdir()} <= {"a.db", ".a.db.lock"}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql:/ann:s3cret@127.0.0.1:1/db",
+        "postgresql//ann:s3cret@127.0.0.1:1/db",
+        "postgersql://ann:s3cret@127.0.0.1:1/db",
+        "sqlite+pysqlcipher://:s3cret@/study.db",
+        "sqlite:///ann:s3cret@127.0.0.1/db",
+        "sqlite://ann:s3cret@127.0.0.1/db",
+        "journal:ann:s3cret@h",
+        "postgresql://ann:s3cret",
+        "mssql+pyodbc:///?odbc_connect=PWD%3Ds3cret",
+        "s3cret",
+    ],
+)
+def test_no_secret_of_a_misspelt_address_is_shown_or_the_name_of_a_file(tmp_path, monkeypatch, uri):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((RequirementError, UsageError)) as caught:
+        open_storage(uri)
+    assert "s3cret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import clear_disk_full, whole_file, whole_folder
 from asdbench.core.progress import Progress
-from asdbench.core.uris import without_credentials
+from asdbench.core.uris import scrubbed, without_credentials
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.kept import SAVED, KeptFit
 from asdbench.harness.plan import Cell, Plan
@@ -38,16 +38,19 @@ class Depot:
         import fsspec
 
         self._cache = cache
-        self._shown = without_credentials(url)
+        self._url, self._shown = url, without_credentials(url)
         if "://" not in url:
-            raise UsageError(f"--artifacts {url}: expected an address: s3://BUCKET/FOLDER, gs://..., file:///FOLDER.")
+            raise UsageError(
+                f"--artifacts {self._shown}: expected an address: s3://BUCKET/FOLDER, gs://..., file:///FOLDER."
+            )
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except ValueError as error:
-            raise UsageError(f"--artifacts {self._shown}: {error}") from error
+            raise UsageError(f"--artifacts {self._shown}: {scrubbed(str(error), url)}") from error
         except ImportError as error:
             raise RequirementError(
-                f"--artifacts {self._shown}: {error}\nEvery node needs the package, and this machine too."
+                f"--artifacts {self._shown}: {scrubbed(str(error), url)}\n"
+                "Every node needs the package, and this machine too."
             ) from error
 
     def require_writable(self) -> None:
@@ -62,8 +65,9 @@ class Depot:
             self._files.pipe_file(name, b"asdbench")
             self._files.rm_file(name)
         except Exception as error:  # each file system has its own
+            reason = f"{type(error).__name__}: {scrubbed(str(error), self._url)}"
             raise RequirementError(
-                f"--artifacts {self._shown} cannot be written: {type(error).__name__}: {error}\n"
+                f"--artifacts {self._shown} cannot be written: {reason}\n"
                 "Check the address, and that this machine and every node may write there."
             ) from error
 
