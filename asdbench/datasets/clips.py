@@ -2,9 +2,11 @@
 
 A view holds what its reader may know and nothing else. A clip is named in it by ``key``, a digest of the
 recording's bytes, because the file's name tells label and domain; views are ordered by key, because the order of
-the files tells them as well.
+the files tells them as well. Where several clips of a table have the same bytes, their keys carry a number behind
+the digest: each is a clip of its own, with a row of its own.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +17,13 @@ from asdbench.core.digests import digest
 
 Domain = Literal["source", "target"]
 Split = Literal["train", "test", "supplemental"]
+
+COPY = "#"  # between the digest and the number of a copy
+
+
+def content_of(key: str) -> str:
+    """The digest of the recording's bytes in a clip's key: copies share it."""
+    return key.partition(COPY)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,11 @@ class Clip:
     def name(self) -> str:
         """File name, by which score files name the clip."""
         return self.path.name
+
+    @property
+    def content(self) -> str:
+        """Digest of the recording's bytes."""
+        return content_of(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,9 @@ class ClipTable:
     supplemental: tuple[Clip, ...] = ()
     lacks: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clips", _with_own_keys(self.clips))
+
     def __len__(self) -> int:
         return len(self.clips)
 
@@ -109,28 +126,49 @@ class ClipTable:
         return sorted({(clip.machine, clip.section) for clip in self.clips})
 
     def training_view(self) -> list[TrainingClip]:
-        """The training clips for fitting, ordered by key; a recording that stands twice is there once."""
-        clips = {
-            (clip.key, clip.section): TrainingClip(clip.key, clip.machine, clip.section, clip.domain, clip.attributes)
+        """The training clips for fitting, ordered by key."""
+        clips = [
+            TrainingClip(clip.key, clip.machine, clip.section, clip.domain, clip.attributes)
             for clip in self.clips
             if clip.split == "train"
-        }
-        return [clips[place] for place in sorted(clips)]
+        ]
+        return sorted(clips, key=lambda clip: clip.key)
 
     def blind_view(self) -> list[BlindClip]:
-        """All clips for embedding, ordered by key; a recording that stands twice is there once."""
-        clips = {(clip.key, clip.section): BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips}
-        return [clips[place] for place in sorted(clips)]
+        """All clips for embedding, ordered by key."""
+        clips = [BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips]
+        return sorted(clips, key=lambda clip: clip.key)
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the content: every clip's machine, split, names, attributes and bytes, wherever the folder lies."""
         rows: list[list[object]] = [
-            [clip.machine, clip.split, clip.name, clip.key] for clip in (*self.clips, *self.supplemental)
+            [clip.machine, clip.split, clip.name, clip.content] for clip in (*self.clips, *self.supplemental)
         ]
         attributes = [
-            [clip.key, clip.attributes]
+            [clip.content, clip.attributes]
             for clip in (*self.clips, *self.supplemental)
             if clip.attributes_from_file  # those in the name are counted already
         ]
         return digest([*rows, *([attributes] if attributes else [])], 32)
+
+
+def _with_own_keys(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """The clips, those that share a key numbered, so that no two have the same.
+
+    The numbers follow digests of the names, so they tell no more of a clip than chance would, and copies within a
+    machine type stand in the same order whichever other machine types there are.
+    """
+    shared = {key for key, count in Counter(clip.key for clip in clips).items() if count > 1}
+    if not shared:
+        return clips
+    copies: dict[str, list[int]] = defaultdict(list)
+    for place, clip in enumerate(clips):
+        if clip.key in shared:
+            copies[clip.key].append(place)
+    numbered = list(clips)
+    for key, places in copies.items():
+        places.sort(key=lambda place: digest([key, clips[place].machine, clips[place].split, clips[place].name], 32))
+        for number, place in enumerate(places, 1):
+            numbered[place] = replace(clips[place], key=f"{key}{COPY}{number:06d}")
+    return tuple(numbered)
