@@ -11,22 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.progress import Progress
-from asdbench.datasets.audio import SILENCE, BadRecording, decode, refuse_unusable
+from asdbench.datasets.audio import SILENCE, BadRecording, Header, decode, read_header, refuse_unusable
 
 Result = TypeVar("Result")
 
 FULL_SCALE = 32767 / 32768
 # Noise and tones above 20 Hz that just reach full scale stay there for one sample; two allow for coincidence.
 CLIPPED_RUN = 3
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the header of a file says of its length and form."""
-
-    rate_hz: int
-    channels: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -50,15 +41,12 @@ class Heard:
     alike: bool = False
 
 
-def read_header(path: Path) -> Header | None:
-    """Rate, channels and length (s) from the header alone; None where there is no readable one."""
-    import soundfile
-
+def header_or_reason(path: Path) -> Header | BadRecording:
+    """Length and form from the header, or why the recording cannot be used."""
     try:
-        info = soundfile.info(path)
-    except (OSError, RuntimeError):  # libsndfile's errors are RuntimeErrors
-        return None
-    return Header(info.samplerate, info.channels, info.frames / info.samplerate)
+        return read_header(path)
+    except BadRecording as reason:
+        return reason
 
 
 def listen(path: Path) -> Heard:
@@ -72,8 +60,6 @@ def listen(path: Path) -> Heard:
             return Heard(str(error), header)
     except BadRecording as error:
         return Heard(str(error))
-    except OSError as error:
-        return Heard(f"cannot be read: {error.strerror or error}")
     dead = np.flatnonzero(np.ptp(samples, axis=0) < SILENCE)
     return Heard(
         problem=None,
