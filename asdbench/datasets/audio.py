@@ -114,7 +114,7 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
             content[place : place + len(patch)] = patch
         samples, rate = _read_to_the_end(content)
         if container.frames not in (None, len(samples)):
-            what = "truncated" if len(samples) < container.frames else "the header is wrong"  # type: ignore[operator]
+            what = "truncated" if len(samples) < container.frames else "the header is wrong"
             raise BadRecording(
                 f"{what}: it announces {container.frames} samples, the file holds {len(samples)}; "
                 "copy or encode it again"
@@ -144,7 +144,7 @@ def _read_to_the_end(content: bytearray) -> tuple[NDArray[np.float32], int]:
     """Samples (samples, channels) and rate, in blocks: no number of a header is trusted with an allocation."""
     import soundfile
 
-    class Forward(soundfile.SoundFile):
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
         """Seeks neither to measure nor after each block: not every codec can, nor files of unknown length."""
 
         def seekable(self) -> bool:

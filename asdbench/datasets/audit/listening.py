@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 FULL_SCALE = 32767 / 32768
 # Noise and tones above 20 Hz that just reach full scale stay there for one sample; two allow for coincidence.
 CLIPPED_RUN = 3
+AT_ONCE = 8  # recordings that a thread takes: a header is read sooner than a task is handed over
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,13 @@ def for_each(
 ) -> list[Result]:
     """Results of ``work`` in the order of ``paths``."""
     results: list[Result] = []
+    groups = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)]
     with progress.stage(name, len(paths)) as stage, ThreadPoolExecutor(max(1, jobs)) as pool:
         try:
-            for result in pool.map(work, paths):
-                results.append(result)
-                stage.advance()
+            for group in pool.map(lambda group: [work(path) for path in group], groups):
+                for result in group:
+                    results.append(result)
+                    stage.advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # else an interrupt would wait for all that is queued
             raise
