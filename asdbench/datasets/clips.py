@@ -86,7 +86,7 @@ class ClipTable:
     @property
     def machines(self) -> list[str]:
         """Machine types, sorted."""
-        return sorted({clip.machine for clip in self.clips})
+        return sorted(self._by_machine[0])
 
     def select(
         self, *, machines: Iterable[str] | None = None, split: Split | None = None, section: str | None = None
