@@ -103,22 +103,33 @@ class ClipTable:
     @property
     def machines(self) -> list[str]:
         """Machine types, sorted."""
-        return sorted({clip.machine for clip in self.clips})
+        return sorted(self._by_machine[0])
 
     def select(
         self, *, machines: Iterable[str] | None = None, split: Split | None = None, section: str | None = None
     ) -> "ClipTable":
         """The clips that fit, in the same order."""
-        wanted = None if machines is None else set(machines)
-
-        def fits(clip: Clip) -> bool:
-            return (
-                (wanted is None or clip.machine in wanted)
-                and split in (None, clip.split)
-                and section in (None, clip.section)
+        clips, supplemental = self.clips, self.supplemental
+        if machines is not None:
+            wanted = sorted(set(machines))  # as the clips are
+            clips, supplemental = (
+                tuple(clip for machine in wanted for clip in by_machine.get(machine, ()))
+                for by_machine in self._by_machine
             )
 
-        return replace(self, clips=tuple(filter(fits, self.clips)), supplemental=tuple(filter(fits, self.supplemental)))
+        def fits(clip: Clip) -> bool:
+            return split in (None, clip.split) and section in (None, clip.section)
+
+        return replace(self, clips=tuple(filter(fits, clips)), supplemental=tuple(filter(fits, supplemental)))
+
+    @cached_property
+    def _by_machine(self) -> tuple[dict[str, list[Clip]], dict[str, list[Clip]]]:
+        """Clips and supplemental clips of each machine type: hundreds of types are selected one after the other."""
+        found: tuple[dict[str, list[Clip]], dict[str, list[Clip]]] = {}, {}
+        for by_machine, clips in zip(found, (self.clips, self.supplemental), strict=True):
+            for clip in clips:
+                by_machine.setdefault(clip.machine, []).append(clip)
+        return found
 
     @property
     def sections(self) -> list[tuple[str, str]]:
