@@ -69,7 +69,7 @@ def download(
 
 
 def _print_summary(held: "list[Held]") -> None:
-    from asdbench.datasets.download.space import in_words
+    from asdbench.core.sizes import in_words
 
     for folder in dict.fromkeys(one.folder for one in held):
         own = [one for one in held if one.folder == folder]

@@ -37,16 +37,17 @@ def info(
     from dataclasses import asdict
 
     from asdbench.core.progress import Silent
-    from asdbench.datasets.audit.listening import for_each, read_header
+    from asdbench.datasets.audio import BadRecording, Header
+    from asdbench.datasets.audit.listening import for_each, header_or_reason
     from asdbench.datasets.audit.summary import counts, lacking, layout_of, rows
     from asdbench.harness.machine import available_cores
 
     holdings = open_holdings(dataset, split, data_root, machine or [], plugin_path or [])
     paths = [one.path for one in holdings.recordings]
-    headers = dict(zip(paths, for_each(read_header, paths, available_cores(), Silent(), "headers"), strict=True))
-    found = rows(holdings, headers)
+    read = dict(zip(paths, for_each(header_or_reason, paths, available_cores(), Silent(), "headers"), strict=True))
+    found = rows(holdings, {path: one for path, one in read.items() if isinstance(one, Header)})
+    unusable = [f"{holdings.relative(path)}: {one}" for path, one in read.items() if isinstance(one, BadRecording)]
     fingerprint, faults = _fingerprint(holdings)
-    unreadable = sum(header is None for header in headers.values())
     if as_json:
         content: dict[str, Any] = {
             "name": holdings.name,
@@ -57,7 +58,8 @@ def info(
             "split": holdings.split,
             "machines": [asdict(row) for row in found],
             "missing": lacking(holdings),
-            "unreadable": unreadable,
+            "unreadable": len(unusable),
+            "unusable": unusable,
             "faults": faults,
         }
         typer.echo(json.dumps(content, indent=2))
@@ -70,8 +72,8 @@ def info(
     typer.echo()
     for line in lacking(holdings):
         typer.echo(f"missing: {line}")
-    if unreadable:
-        typer.echo(f"unreadable headers: {unreadable}")
+    for reason in unusable:
+        typer.echo(f"cannot be used: {reason}")
     if fingerprint is not None:
         typer.echo(f"fingerprint {fingerprint}")
         return

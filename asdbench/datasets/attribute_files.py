@@ -8,6 +8,7 @@ import csv
 from pathlib import Path, PurePosixPath
 
 from asdbench.datasets.names import HIDDEN
+from asdbench.datasets.plain_names import is_plain, shown
 
 Attributes = tuple[tuple[str, str], ...]
 HEADER = "file_name"
@@ -24,15 +25,20 @@ def read_attribute_files(folder: Path, problems: list[str]) -> dict[str, Attribu
             with path.open(encoding="utf-8-sig", newline="") as file:
                 rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(map(str.strip, row))]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            problems.append(f"{path}: cannot be read as CSV: {error}")
+            problems.append(f"{shown(str(path))}: cannot be read as CSV: {error}")
             continue
         for number, row in rows:
             if row[0].strip() == HEADER:
                 continue
+            if not all(map(is_plain, row)):
+                problems.append(
+                    f"{shown(str(path))}:{number}: control characters or invisible marks; write the row anew"
+                )
+                continue
             stem = _stem(row[0].strip())
             pairs = _pairs([word.strip() for word in row[1:]])
             if found.setdefault(stem, pairs) != pairs:
-                problems.append(f"{path}:{number}: {stem} stands twice with different attributes")
+                problems.append(f"{shown(str(path))}:{number}: {stem} stands twice with different attributes")
     return found
 
 

@@ -1,35 +1,62 @@
 """Decode one recording: one channel, one sample rate, float32; refuse what is no usable recording."""
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asdbench.datasets.containers import BadRecording, examine
 from asdbench.datasets.far_cancellation import near_minus_far
 
-if TYPE_CHECKING:
-    import soundfile
+__all__ = ["BadRecording", "Header", "NoSuchChannel", "decode", "one_channel_at", "read_audio", "read_header"]
 
 SILENCE = 2.0**-15  # one step of a 16-bit recording, as peak-to-peak amplitude
-
-
-class BadRecording(ValueError):  # noqa: N818  # it describes the recording
-    """Why a recording cannot be used."""
+LOUDEST = 2.0**31  # samples that are no fractions of full scale may be 32-bit numbers; the power of more is infinite
+RATES_HZ = (2_000, 768_000)  # of recorders; another one stands in a damaged header
+MOST_CHANNELS = 128
+MOST_SAMPLES = 2**30  # of all channels together: 18 hours of one channel at 16 kHz
+MOST_BYTES = 2**32
+BLOCK = 2**18  # samples of all channels that are read at once
+# Resampling needs one filter for each output sample until the two rates meet again: numbers in all of them together.
+LARGEST_FILTERS = 2**27
 
 
 class NoSuchChannel(BadRecording):
     """A sound recording that does not have the channel, or the two channels, that were asked for."""
 
 
-def channel_count(path: Path) -> int | None:
-    """Channels of a recording, from its header; None when it has none that can be read."""
+@dataclass(frozen=True)
+class Header:
+    """Length and form of a recording."""
+
+    rate_hz: int
+    channels: int
+    seconds: float
+
+
+def read_header(path: Path) -> Header:
+    """Length and form from the header alone; a file whose header does not tell the length is read to its end.
+
+    Raises:
+        BadRecording: header and file do not agree, or there is no readable one.
+    """
     import soundfile
 
-    try:
-        return int(soundfile.info(path).channels)
-    except (soundfile.LibsndfileError, OSError):
-        return None
+    with _reasons():
+        with path.open("rb") as file:
+            container = examine(file)
+        if container.endless:
+            samples, rate = decode(path)
+            return Header(rate, samples.shape[1], len(samples) / rate)
+        found = soundfile.info(path)
+        _refuse_form(found.samplerate, found.channels)
+        _refuse_long(found.frames * found.channels)
+        return Header(found.samplerate, found.channels, found.frames / found.samplerate)
 
 
 def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.float32]:
@@ -60,8 +87,10 @@ def one_channel_at(
         rate_hz: of ``samples``.
 
     Raises:
-        BadRecording: empty, not finite, silent, or (``NoSuchChannel``) without that channel.
+        BadRecording: empty, not finite, silent, of a form that no recorder makes, or (``NoSuchChannel``) without that
+            channel.
     """
+    _refuse_form(rate_hz, samples.shape[1])
     if "-" in channel:
         return _near_minus_far(sample_rate_hz, channel, samples, rate_hz)
     mono = _one_channel(samples, channel)
@@ -73,21 +102,82 @@ def decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """All samples, of shape (samples, channels), as they are in the file, and the sample rate (Hz).
 
     Raises:
-        BadRecording: not audio, truncated or empty.
+        BadRecording: it cannot be read, is not audio, truncated, empty, or of a form that no recorder makes.
     """
+    with _reasons():
+        if path.stat().st_size > MOST_BYTES:
+            raise BadRecording(f"larger than {MOST_BYTES // 2**30} GiB; cut it into clips")
+        content = bytearray(path.read_bytes())
+        container = examine(io.BytesIO(content))
+        del content[: container.start]
+        for place, patch in container.patches.items():
+            content[place : place + len(patch)] = patch
+        samples, rate = _read_to_the_end(content)
+        if container.frames not in (None, len(samples)):
+            what = "truncated" if len(samples) < container.frames else "the header is wrong"
+            raise BadRecording(
+                f"{what}: it announces {container.frames} samples, the file holds {len(samples)}; "
+                "copy or encode it again"
+            )
+        return samples, rate
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Turn whatever reading and decoding raise into the reason why a recording cannot be used."""
+    try:
+        yield
+    except BadRecording:
+        raise
+    except OSError as error:
+        raise BadRecording(f"cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise BadRecording("does not fit into memory; cut it into clips") from error
+    except Exception as error:  # decoders raise all kinds of errors on damaged files
+        words = getattr(error, "error_string", str(error)).strip().rstrip(".")
+        raise BadRecording(
+            f"cannot be decoded as audio: {words}; convert it to 16-bit WAV, or copy it again"
+        ) from error
+
+
+def _read_to_the_end(content: bytearray) -> tuple[NDArray[np.float32], int]:
+    """Samples (samples, channels) and rate, in blocks: no number of a header is trusted with an allocation."""
     import soundfile
 
-    if path.stat().st_size == 0:
-        raise BadRecording("the file is empty (zero bytes)")
-    try:
-        with soundfile.SoundFile(path) as file:
-            _refuse_truncated(file)
-            samples = _read_samples(file)
-            if len(samples) != file.frames:
-                raise BadRecording(f"truncated: {len(samples)} of {file.frames} samples")
-            return samples, file.samplerate
-    except soundfile.LibsndfileError as error:
-        raise BadRecording(f"cannot be decoded as audio: {error.error_string}") from error
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """Seeks neither to measure nor after each block: not every codec can, nor files of unknown length."""
+
+        def seekable(self) -> bool:
+            return False
+
+    with Forward(io.BytesIO(content)) as file:
+        _refuse_form(file.samplerate, file.channels)
+        # The same numbers as libsndfile's own, five times as fast.
+        kind, scale = ("int16", np.float32(2.0**-15)) if file.subtype == "PCM_16" else ("float32", None)
+        blocks: list[NDArray[np.float32]] = []
+        count = 0
+        while len(block := file.read(max(1, BLOCK // file.channels), dtype=kind, always_2d=True)):
+            blocks.append(block if scale is None else np.multiply(block, scale, dtype=np.float32))
+            count += block.size
+            _refuse_long(count)
+        if not blocks:
+            raise BadRecording("holds no samples; record it again or remove it")
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), file.samplerate
+
+
+def _refuse_form(rate_hz: int, channels: int) -> None:
+    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+        raise BadRecording(
+            f"has a sample rate of {rate_hz} Hz; recorders have {RATES_HZ[0]} to {RATES_HZ[1]}: "
+            "the header is damaged; copy or record it again"
+        )
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise BadRecording(f"has {channels} channels; accepted are 1 to {MOST_CHANNELS}")
+
+
+def _refuse_long(samples: int) -> None:
+    if samples > MOST_SAMPLES:
+        raise BadRecording(f"holds more than {MOST_SAMPLES} samples; cut it into clips")
 
 
 def refuse_unusable(samples: NDArray[np.float32]) -> None:
@@ -97,28 +187,20 @@ def refuse_unusable(samples: NDArray[np.float32]) -> None:
         BadRecording: no samples, not finite, or silent.
     """
     if samples.size == 0:
-        raise BadRecording("holds no samples")
+        raise BadRecording("holds no samples; record it again or remove it")
+    lowest, highest = _extremes(samples)
+    if (highest - lowest).max() < SILENCE:
+        raise BadRecording("silent: every sample is the same; record it again or remove it")
+
+
+def _extremes(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lowest and highest sample of each channel, of recordings whose samples are all numbers that sound can have."""
     lowest, highest = samples.min(axis=0), samples.max(axis=0)  # which a NaN goes through to
     if not (np.isfinite(lowest) & np.isfinite(highest)).all():
-        raise BadRecording("holds samples that are not numbers (NaN or infinite)")
-    if (highest - lowest).max() < SILENCE:
-        raise BadRecording("silent: every sample is the same")
-
-
-def _read_samples(file: "soundfile.SoundFile") -> NDArray[np.float32]:
-    samples: NDArray[np.float32]
-    if file.subtype == "PCM_16":  # the same numbers as libsndfile's own, five times as fast
-        samples = np.multiply(file.read(dtype="int16", always_2d=True), np.float32(2.0**-15), dtype=np.float32)
-    else:
-        samples = file.read(dtype="float32", always_2d=True)
-    return samples
-
-
-def _refuse_truncated(file: "soundfile.SoundFile") -> None:
-    # libsndfile shortens a cut-off WAV to what is there and says so only in its log.
-    data = [line for line in file.extra_info.splitlines() if line.startswith("data ")]
-    if any("should be" in line for line in data):
-        raise BadRecording(f"truncated: the header announces more data than the file holds ({data[0].strip()})")
+        raise BadRecording("holds samples that are not numbers (NaN or infinite); record it again or remove it")
+    if max(highest.max(), -lowest.min()) > LOUDEST:
+        raise BadRecording(f"holds samples beyond {LOUDEST:.0f} times full scale; record it again or remove it")
+    return lowest, highest
 
 
 def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float32]:
@@ -139,8 +221,7 @@ def _near_minus_far(
         raise NoSuchChannel(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
     near, far = (np.ascontiguousarray(samples[:, number]) for number in numbers)
     refuse_unusable(near)
-    if not np.isfinite(far).all():
-        raise BadRecording("holds samples that are not numbers (NaN or infinite)")
+    _extremes(far)
     silent = np.ptp(far) < SILENCE
     if rate_hz != sample_rate_hz:
         near, far = (_resample(one, rate_hz, sample_rate_hz) for one in (near, far))
@@ -156,5 +237,11 @@ def _resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDA
     import torch
     from torchaudio.functional import resample
 
+    common = gcd(rate_hz, wanted_hz)
+    if (rate_hz // common) * (wanted_hz // common) > LARGEST_FILTERS:
+        raise BadRecording(
+            f"its sample rate of {rate_hz} Hz has too little in common with {wanted_hz} Hz; "
+            f"resample it first, for example: sox OLD.wav -r {wanted_hz} NEW.wav"
+        )
     result: NDArray[np.float32] = resample(torch.from_numpy(samples), rate_hz, wanted_hz).numpy()
     return result

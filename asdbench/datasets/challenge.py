@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets.arrangements import MachineFolders, challenge_folders
-from asdbench.datasets.audio import channel_count
+from asdbench.datasets.audio import BadRecording, read_header
 from asdbench.datasets.clip_counts import Group, mismatches
 from asdbench.datasets.clips import ClipTable
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.folder import make_table
 from asdbench.datasets.inventory import Inventory, take_inventory
+from asdbench.datasets.plain_names import require_plain
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
@@ -43,13 +44,14 @@ def challenge_inventory(
     """What lies below ``root`` of a split, and where; machine types that are not there are simply absent.
 
     Raises:
-        DataError: there is no such folder, or a machine type lies in two places.
+        DataError: there is no such folder, a name in it cannot be printed, or a machine type lies in two places.
     """
     own = card.splits[split]  # type: ignore[index]
     wanted = [machine for machine in own.machines if not machines or machine in machines]
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", advice=_download(name, split, root, machines))
     folders = challenge_folders(root, card.year, split, wanted, name)
+    require_plain(root, folders)
     found = Inventory()
     for machine, places in folders.items():  # sections differ between machine types in 2020
         part = take_inventory({machine: places}, own.sections_of(machine))
@@ -111,7 +113,7 @@ def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: ClipTable) -> 
     if absent:
         yield f"left out: {', '.join(absent)}"
     for machine in (machine for machine in split.machines if machine in there):
-        channels = channel_count(next(clip.path for clip in table if clip.machine == machine))
+        channels = _channels(next(clip.path for clip in table if clip.machine == machine))
         if channels not in (None, card.channels):
             yield f"{machine} has {channels} channels, not {card.channels}"
         for section in split.sections_of(machine):
@@ -123,6 +125,14 @@ def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: ClipTable) -> 
                 differing = mismatches(expected, found.get((machine, section, part), []))
                 if differing:
                     yield f"{machine}, section {section}, {part} clips: {', '.join(differing)}"
+
+
+def _channels(path: Path) -> int | None:
+    """Of a recording; None of one that cannot be used, which is said when it is decoded."""
+    try:
+        return read_header(path).channels
+    except BadRecording:
+        return None
 
 
 def _download(name: str, split: str, root: Path, machines: Sequence[str]) -> str:

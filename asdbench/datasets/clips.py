@@ -2,9 +2,11 @@
 
 A view holds what its reader may know and nothing else. A clip is named in it by ``key``, a digest of the
 recording's bytes, because the file's name tells label and domain; views are ordered by key, because the order of
-the files tells them as well.
+the files tells them as well. Where several clips of a table have the same bytes, their keys carry a number behind
+the digest: each is a clip of its own, with a row of its own.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 
 Domain = Literal["source", "target"]
 Split = Literal["train", "test", "supplemental"]
+
+COPY = "#"  # between the digest and the number of a copy
+
+
+def content_of(key: str) -> str:
+    """The digest of the recording's bytes in a clip's key: copies share it."""
+    return key.partition(COPY)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,11 @@ class Clip:
     def name(self) -> str:
         """File name, by which score files name the clip."""
         return self.path.name
+
+    @property
+    def content(self) -> str:
+        """Digest of the recording's bytes."""
+        return content_of(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,9 @@ class ClipTable:
     lacks: tuple[str, ...] = ()
     source: Source | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clips", _with_own_keys(self.clips))
+
     def __len__(self) -> int:
         return len(self.clips)
 
@@ -109,22 +126,33 @@ class ClipTable:
     @property
     def machines(self) -> list[str]:
         """Machine types, sorted."""
-        return sorted({clip.machine for clip in self.clips})
+        return sorted(self._by_machine[0])
 
     def select(
         self, *, machines: Iterable[str] | None = None, split: Split | None = None, section: str | None = None
     ) -> "ClipTable":
         """The clips that fit, in the same order."""
-        wanted = None if machines is None else set(machines)
-
-        def fits(clip: Clip) -> bool:
-            return (
-                (wanted is None or clip.machine in wanted)
-                and split in (None, clip.split)
-                and section in (None, clip.section)
+        clips, supplemental = self.clips, self.supplemental
+        if machines is not None:
+            wanted = sorted(set(machines))  # as the clips are
+            clips, supplemental = (
+                tuple(clip for machine in wanted for clip in by_machine.get(machine, ()))
+                for by_machine in self._by_machine
             )
 
-        return replace(self, clips=tuple(filter(fits, self.clips)), supplemental=tuple(filter(fits, self.supplemental)))
+        def fits(clip: Clip) -> bool:
+            return split in (None, clip.split) and section in (None, clip.section)
+
+        return replace(self, clips=tuple(filter(fits, clips)), supplemental=tuple(filter(fits, supplemental)))
+
+    @cached_property
+    def _by_machine(self) -> tuple[dict[str, list[Clip]], dict[str, list[Clip]]]:
+        """Clips and supplemental clips of each machine type: hundreds of types are selected one after the other."""
+        found: tuple[dict[str, list[Clip]], dict[str, list[Clip]]] = {}, {}
+        for by_machine, clips in zip(found, (self.clips, self.supplemental), strict=True):
+            for clip in clips:
+                by_machine.setdefault(clip.machine, []).append(clip)
+        return found
 
     @property
     def sections(self) -> list[tuple[str, str]]:
@@ -132,18 +160,18 @@ class ClipTable:
         return sorted({(clip.machine, clip.section) for clip in self.clips})
 
     def training_view(self) -> list[TrainingClip]:
-        """The training clips for fitting, ordered by key; a recording that stands twice is there once."""
-        clips = {
-            (clip.key, clip.section): TrainingClip(clip.key, clip.machine, clip.section, clip.domain, clip.attributes)
+        """The training clips for fitting, ordered by key."""
+        clips = [
+            TrainingClip(clip.key, clip.machine, clip.section, clip.domain, clip.attributes)
             for clip in self.clips
             if clip.split == "train"
-        }
-        return [clips[place] for place in sorted(clips)]
+        ]
+        return sorted(clips, key=lambda clip: clip.key)
 
     def blind_view(self) -> list[BlindClip]:
-        """All clips for embedding, ordered by key; a recording that stands twice is there once."""
-        clips = {(clip.key, clip.section): BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips}
-        return [clips[place] for place in sorted(clips)]
+        """All clips for embedding, ordered by key."""
+        clips = [BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips]
+        return sorted(clips, key=lambda clip: clip.key)
 
     def training(self, machine: str) -> list[TrainingClip]:
         """The training clips of a machine type, as a fit may see them."""
@@ -182,11 +210,32 @@ class ClipTable:
     def fingerprint(self) -> str:
         """Digest of the content: every clip's machine, split, names, attributes and bytes, wherever the folder lies."""
         rows: list[list[object]] = [
-            [clip.machine, clip.split, clip.name, clip.key] for clip in (*self.clips, *self.supplemental)
+            [clip.machine, clip.split, clip.name, clip.content] for clip in (*self.clips, *self.supplemental)
         ]
         attributes = [
-            [clip.key, clip.attributes]
+            [clip.content, clip.attributes]
             for clip in (*self.clips, *self.supplemental)
             if clip.attributes_from_file  # those in the name are counted already
         ]
         return digest([*rows, *([attributes] if attributes else [])], 32)
+
+
+def _with_own_keys(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """The clips, those that share a key numbered, so that no two have the same.
+
+    The numbers follow digests of the names, so they tell no more of a clip than chance would, and copies within a
+    machine type stand in the same order whichever other machine types there are.
+    """
+    shared = {key for key, count in Counter(clip.key for clip in clips).items() if count > 1}
+    if not shared:
+        return clips
+    copies: dict[str, list[int]] = defaultdict(list)
+    for place, clip in enumerate(clips):
+        if clip.key in shared:
+            copies[clip.key].append(place)
+    numbered = list(clips)
+    for key, places in copies.items():
+        places.sort(key=lambda place: digest([key, clips[place].machine, clips[place].split, clips[place].name], 32))
+        for number, place in enumerate(places, 1):
+            numbered[place] = replace(clips[place], key=f"{key}{COPY}{number:06d}")
+    return tuple(numbered)

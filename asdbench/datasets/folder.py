@@ -9,6 +9,7 @@ from asdbench.datasets.clips import Clip, ClipTable
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.inventory import Inventory, Recording, layouts, take_inventory
 from asdbench.datasets.names import EXAMPLES
+from asdbench.datasets.plain_names import require_plain, shown
 
 LAYOUT_HELP = (
     "Expected: FOLDER/<machine>/train and FOLDER/<machine>/test with .wav or .flac files named like "
@@ -43,6 +44,7 @@ def folders_below(root: Path) -> MachineFolders:
     Raises:
         DataError: there is no such folder, no machine type in it, or it is a machine's own.
     """
+    require_plain(root, {})
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", advice=LAYOUT_HELP)
     if any((root / name).is_dir() for name in SPLIT_FOLDERS):
@@ -61,12 +63,15 @@ def pick(folders: MachineFolders, machines: Sequence[str], dataset: str) -> Mach
 
     Raises:
         UsageError: one of them is not there.
+        DataError: one of them has a name that cannot be printed.
     """
     for machine in machines:
         if machine not in folders:
             hint = did_you_mean(machine, folders)
-            raise UsageError(f"{dataset} has no machine '{machine}'.{hint} Accepted: {', '.join(folders)}.")
-    return {name: places for name, places in folders.items() if not machines or name in machines}
+            raise UsageError(f"{dataset} has no machine '{machine}'.{hint} Accepted: {', '.join(map(shown, folders))}.")
+    picked = {name: places for name, places in folders.items() if not machines or name in machines}
+    require_plain(Path(), picked)
+    return picked
 
 
 def make_table(
@@ -89,8 +94,8 @@ def make_table(
     (layout,) = counts
     try:
         keys = (digests or ContentDigests(None)).of([one.path for one in inventory.recordings])
-    except PermissionError as error:
-        raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    except OSError as error:
+        raise _unreadable(name, [one.path for one in inventory.recordings], error) from error
     clips = [make_clip(one, key) for one, key in zip(inventory.recordings, keys, strict=True)]
     clips.sort(key=lambda clip: (clip.machine, clip.split, clip.name))
     return ClipTable(
@@ -99,6 +104,21 @@ def make_table(
         protocol=protocol or layout,
         clips=tuple(clip for clip in clips if clip.split != "supplemental"),
         supplemental=tuple(clip for clip in clips if clip.split == "supplemental"),
+    )
+
+
+def _unreadable(name: str, paths: Sequence[Path], first: OSError) -> DataError:
+    """The error that names every recording of which no byte can be read; the first is there in any case."""
+    problems = {str(first.filename): first.strerror}
+    for path in paths:
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            problems[str(path)] = error.strerror
+    return DataError(
+        f"{len(problems)} recording(s) of {name} cannot be read:",
+        [f"{path}: {reason}" for path, reason in problems.items()],
+        "Give yourself the right to read them (chmod u+r), copy them again, or remove them.",
     )
 
 

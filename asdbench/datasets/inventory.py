@@ -1,13 +1,15 @@
 """List the recordings of machine types' folders and what their names say; collect every problem, stop at none."""
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asdbench.datasets.arrangements import SPLIT_FOLDERS, MachineFolders
-from asdbench.datasets.attribute_files import read_attribute_files
+from asdbench.datasets.attribute_files import Attributes, read_attribute_files
 from asdbench.datasets.clips import Domain, Split
 from asdbench.datasets.names import NameFacts, parse_name, parse_supplemental_name
+from asdbench.datasets.plain_names import WHY, is_plain, same_name, shown
 
 ENDINGS = (".wav", ".flac")
 
@@ -53,9 +55,13 @@ def take_inventory(folders: MachineFolders, sections: Collection[str] | None = N
     """
     found = Inventory()
     for machine, places in sorted(folders.items()):
-        attributes = {
-            stem: pairs for place in places for stem, pairs in read_attribute_files(place, found.problems).items()
-        }
+        attributes: dict[str, Attributes] = {}
+        for place in places:
+            for stem, pairs in read_attribute_files(place, found.problems).items():
+                if attributes.setdefault(stem, pairs) != pairs:
+                    found.problems.append(
+                        f"{place}: {stem} has other attributes here than in another folder of {machine}"
+                    )
         own: list[Recording] = []
         for place in places:
             for name, (split, domain) in SPLIT_FOLDERS.items():
@@ -69,6 +75,7 @@ def take_inventory(folders: MachineFolders, sections: Collection[str] | None = N
                     if from_file:
                         facts = replace(facts, attributes=pairs)
                     own.append(Recording(path, machine, split, facts, from_file))
+        found.problems += _doubled(own)
         kept = [one for one in own if sections is None or one.facts.section in sections]
         found.left_out += len(own) - len(kept)
         found.other_sections |= {one.facts.section for one in own} - {one.facts.section for one in kept}
@@ -80,20 +87,47 @@ def take_inventory(folders: MachineFolders, sections: Collection[str] | None = N
 
 
 def _files(folder: Path, problems: list[str]) -> list[Path]:
-    if not folder.is_dir():
-        return []
+    """Recordings in a folder, sorted by name."""
     try:
-        visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except PermissionError as error:
+        with os.scandir(folder) as entries:
+            visible = sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
         problems.append(f"{folder}: cannot be read: {error.strerror}")
         return []
-    usable = [path for path in visible if path.suffix.lower() in ENDINGS and path.is_file()]
-    problems += [
-        f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'not a .wav or .flac file'}"
-        for path in visible
-        if path not in set(usable)
-    ]
+    usable = []
+    for entry in visible:
+        path = folder / entry.name
+        if not is_plain(entry.name):
+            problems.append(f"{folder / shown(entry.name)}: {WHY}")
+        elif path.suffix.lower() in ENDINGS and entry.is_file():
+            usable.append(path)
+        else:
+            what = "a link that leads nowhere" if entry.is_symlink() else "not a .wav or .flac file"
+            problems.append(f"{path}: {what}")
     return usable
+
+
+def _doubled(recordings: Collection[Recording]) -> list[str]:
+    """Recordings of one machine type and split that differ in folder, ending or capitals alone.
+
+    Score files, tables of embeddings and attribute files know clips by name, so that one row would stand for several.
+    """
+    by_name: dict[tuple[Split, str], list[Path]] = {}
+    for one in recordings:
+        by_name.setdefault((one.split, same_name(one.path.stem)), []).append(one.path)
+    return [
+        f"{path}: has the name of {' and '.join(_beside(path, other) for other in paths if other is not path)}; "
+        "keep one of them, or give them numbers of their own"
+        for paths in by_name.values()
+        if len(paths) > 1
+        for path in paths
+    ]
+
+
+def _beside(path: Path, other: Path) -> str:
+    return other.name if other.parent == path.parent else f"{other.parent.name}/{other.name}"
 
 
 def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str]) -> NameFacts | None:
@@ -108,6 +142,8 @@ def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str])
         problems.append(f"{path}: a training clip labelled anomalous; training clips must be normal")
     elif split == "train" and facts.label is None:
         problems.append(f"{path}: a training clip must be labelled normal in its name")
+    elif domain is not None and facts.layout != "dcase2023":
+        problems.append(f"{path}: the name is one of {facts.layout}, the folder {path.parent.name} one of dcase2021")
     elif domain is not None:  # only 2021 keeps the domains' test clips apart
         return replace(facts, layout="dcase2021", domain=domain)
     else:

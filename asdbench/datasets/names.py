@@ -73,7 +73,8 @@ def parse_supplemental_name(stem: str) -> NameFacts | None:
     if match is None:
         return None
     words = match["words"] or ""
-    domain: Domain | None = "source" if "source" in words else "target" if "target" in words else None
+    told = {"source", "target"} & set(words.split("_"))
+    domain: Domain | None = told.pop() if len(told) == 1 else None  # type: ignore[assignment]
     named = (("supplemental", words), *parse_attributes(match["attributes"] or ""))
     return NameFacts("dcase2023", match["section"], domain, "supplemental", None, named)
 

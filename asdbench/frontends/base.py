@@ -28,7 +28,7 @@ class Frontend(Protocol):
 
 
 class Place(NamedTuple):
-    """Where a recording lies in its data set, and the digest of its bytes."""
+    """Where a recording lies in its data set, and the clip's key."""
 
     machine: str
     split: str
@@ -40,8 +40,8 @@ class NamedFeatures(ABC):
     """A front end that has features of recordings by their names, in the place of making them.
 
     Names tell labels and domains. They are known to the feature store, which asks; what comes after it is given
-    features by key, as from every other front end. The attributes of ``Frontend`` are those of a recording that is
-    decoded for something else, a picture for instance.
+    features by key, as from every other front end. The card of such a front end says ``by_name = true``. The
+    attributes of ``Frontend`` are those of a recording that is decoded for something else, a picture for instance.
     """
 
     sample_rate_hz: int

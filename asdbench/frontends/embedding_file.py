@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import DataError, UsageError
 from asdbench.frontends.base import NamedFeatures, Place
-from asdbench.frontends.embedding_tables import read_embeddings
+from asdbench.frontends.embedding_tables import EmbeddingTable, read_embeddings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,10 @@ class EmbeddingFile(NamedFeatures):
     Folders before these are overlooked, and so is whether a name ends in .wav, .flac or neither. Features are
     (1, dim, frames); an embedding of a whole clip has one frame.
 
+    Args:
+        file: the embeddings, .npz or .parquet.
+        columns: of a .parquet that are the embedding; in a name, ``*`` stands for a number.
+
     Raises:
         UsageError: no file is named.
     """
@@ -36,20 +40,21 @@ class EmbeddingFile(NamedFeatures):
     frame_rate_hz = 1.0
     min_samples = 1
 
-    def __init__(self, *, file: str) -> None:
+    def __init__(self, *, file: str, columns: Sequence[str]) -> None:
         if not file:
             raise UsageError("embedding-file has no file. Name it: -p embedding-file.file=EMBEDDINGS.npz")
         self._path = Path(file)
+        self._columns = columns
 
     @cached_property
-    def _read(self) -> tuple[list[str], list[NDArray[np.float32]]]:
-        return read_embeddings(self._path)
+    def _table(self) -> EmbeddingTable:
+        return read_embeddings(self._path, self._columns)
 
     @cached_property
     def _rows(self) -> dict[tuple[str, ...], int]:
         """Row by the last three parts of its name, or AMBIGUOUS."""
         rows: dict[tuple[str, ...], int] = {}
-        for row, name in enumerate(self._read[0]):
+        for row, name in enumerate(self._table.names):
             *folders, own = PurePosixPath(name.replace("\\", "/")).parts[-3:] or ("",)
             parts = (*folders, _bare(own))
             rows[parts] = AMBIGUOUS if parts in rows else row
@@ -61,7 +66,7 @@ class EmbeddingFile(NamedFeatures):
         return next((self._rows[one] for one in spellings if one in self._rows), None)
 
     def require(self, places: Sequence[Place]) -> str:
-        """Make sure that there is one embedding for each of the places; a note on those that belong to none, or ''.
+        """Make sure that there is one embedding for each of the places; a note on what is not of them, or ''.
 
         Raises:
             DataError: missing ones, or names that stand for several clips; the first few are named.
@@ -72,8 +77,8 @@ class EmbeddingFile(NamedFeatures):
             raise DataError(
                 f"{self._path} has no embedding of {len(missing)} of {len(places)} clips:",
                 _first(missing),
-                f"Its names are like '{self._read[0][0]}'. Accepted: machine/train/name.wav, machine/test/name.wav, or "
-                "the file's name alone where no other clip has it.",
+                f"Its names are like '{self._table.names[0]}'. Accepted: machine/train/name.wav, "
+                "machine/test/name.wav, or the file's name alone where no other clip has it.",
             )
         clips = defaultdict(set)
         for place, row in rows.items():
@@ -85,14 +90,19 @@ class EmbeddingFile(NamedFeatures):
                 _first(several),
                 "Put the folders in front: machine/train/name.wav, machine/test/name.wav.",
             )
-        over = len(self._read[0]) - len(clips)
-        return f"{over} of {len(self._read[0])} embeddings in {self._path} belong to no clip here." if over else ""
+        table, notes = self._table, []
+        if table.source:
+            notes.append(f"{table.arrays[0].shape[1]} dimensions were read from {table.source} of {self._path}.")
+        over = len(table.names) - len(clips)
+        if over:
+            notes.append(f"{over} of {len(table.names)} embeddings in {self._path} belong to no clip here.")
+        return " ".join(notes)
 
     def look_up(self, place: Place) -> NDArray[np.float32]:
         """(1, dim, frames)."""
         row = self._row(place)
         assert row is not None, "required before"
-        return self._read[1][row].T[None]
+        return self._table.arrays[row].T[None]
 
     def __call__(self, waveform: "Tensor") -> "Tensor":
         """Refuse: there are embeddings of the file's recordings alone.

@@ -1,103 +1,246 @@
 """Read embeddings by file name from a .npz or a .parquet."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asdbench.core.arrays import LARGE, ArrayFileError, load_npz
 from asdbench.core.errors import DataError
+from asdbench.core.sizes import in_words
+from asdbench.frontends.embedding_columns import ColumnError, quoted, settle
 
 if TYPE_CHECKING:
     import pyarrow
+    import pyarrow.parquet
 
-Array = NDArray[np.float32]
 NAME_COLUMNS = ("name", "file", "file_name", "filename", "path", "__index_level_0__")  # the last is pandas' own
-# Numbers that are no dimension of an embedding, and would tell what a system must not know.
-NO_DIMENSION = {
-    "label", "labels", "class", "target", "is_target", "is_source", "y", "y_true", "anomaly", "is_anomaly",
-    "anomaly_score", "score", "is_normal", "anomalous", "normal", "ground_truth", "condition", "domain", "section",
-    "split", "is_train", "is_test", "fold", "machine", "machine_type", "attribute", "attributes", "index", "id",
-    "file_id",
-}  # fmt: skip
+INDEX = "__index_level_"  # what pandas calls an index without a name
+FOLDED = 1000  # times that a table may be larger than its file; repeated numbers are stored once
+LOST = 1e-3  # of a dimension's deviation; a larger error of single precision is no rounding any more
+NEGLIGIBLE = 1e-9  # of the largest deviation; dimensions below are constant but for the rounding of sums
+TOO_LONG = "holds integers beyond 2^24 that single precision (float32) would change; scale them"
 FORMS = (
     "a .npz with an array for each file name, or with 'names' and 'embeddings', or a .parquet with a column 'name' and "
-    "a column of lists, or a column for each dimension"
+    "either a column of vectors, or columns of numbers that are numbered alike (e0, e1, ...), or those that "
+    "embedding-file.columns names"
 )
 
 
-def read_embeddings(path: Path) -> tuple[list[str], list[Array]]:
-    """Names and arrays, float32 (frames, dim) each; an embedding of the whole clip is one frame.
+@dataclass(frozen=True)
+class EmbeddingTable:
+    """Embeddings by file name.
+
+    Attributes:
+        names: of the clips.
+        arrays: float32 (frames, dim) each; an embedding of the whole clip is one frame.
+        source: what they were read from, in words, where not all of the file's numbers are of the embedding.
+    """
+
+    names: Sequence[str]
+    arrays: Sequence[NDArray[np.float32]]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a file holds, as it stands there. ``dimensions`` are names of them, where they have any."""
+
+    names: Sequence[str]
+    arrays: Sequence[NDArray[Any]]
+    source: str = ""
+    dimensions: Sequence[str] = ()
+
+
+def read_embeddings(path: Path, columns: Sequence[str] = ()) -> EmbeddingTable:
+    """Names and arrays.
+
+    Args:
+        path: a .npz or a .parquet.
+        columns: of a .parquet that are the embedding; those that are numbered alike when none are named.
 
     Raises:
-        DataError: the file is of another kind or form, or its arrays are not finite or of differing dimensions.
+        DataError: the file is of another kind or form, its arrays are not finite or of differing dimensions, or single
+            precision cannot hold them.
     """
-    readers: dict[str, Callable[[Path], tuple[list[str], Sequence[Any]]]] = {".npz": _npz, ".parquet": _parquet}
+    readers: dict[str, Callable[[Path, Sequence[str]], _Found]] = {".npz": _npz, ".parquet": _parquet}
     if path.suffix.lower() not in readers:
         raise _unusable(path, f"its name ends in '{path.suffix}'")
     try:
-        names, found = readers[path.suffix.lower()](path)
-        arrays = [np.atleast_2d(np.asarray(one)).astype(np.float32) for one in found]
-    except (OSError, ValueError, TypeError, BadZipFile) as error:  # pyarrow's errors are among them
-        raise _unusable(path, str(error).strip().splitlines()[0]) from error
-    if len(names) != len(arrays) or not names:
-        raise _unusable(path, f"it has {len(names)} names and {len(arrays)} embeddings")
-    odd = next((name for name, one in zip(names, arrays, strict=True) if one.ndim != 2 or not one.size), None)
-    if odd is not None:
-        raise _unusable(path, f"'{odd}' is neither (dim,) nor (frames, dim)")
-    dims = {one.shape[1] for one in arrays}
-    if len(dims) > 1:
-        raise _unusable(path, f"its embeddings have differing numbers of dimensions: {min(dims)} to {max(dims)}")
-    bad = [name for name, one in zip(names, arrays, strict=True) if not np.isfinite(one).all()]
-    if bad:
-        raise _unusable(path, f"{len(bad)} of {len(names)} embeddings are not finite, '{bad[0]}' first")
-    return names, arrays
+        found = readers[path.suffix.lower()](path, columns)
+    except (ArrayFileError, ColumnError) as error:
+        raise _unusable(path, str(error)) from error
+    except MemoryError as error:
+        raise _unusable(path, "it does not fit into memory") from error
+    except Exception as error:  # libraries raise anything over a damaged file
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise _unusable(path, reason) from error
+    names = found.names
+    if len(names) != len(found.arrays) or not names:
+        raise _unusable(path, f"it has {len(names)} names and {len(found.arrays)} embeddings")
+    try:
+        return EmbeddingTable(names, _single_precision(found), found.source)
+    except ArrayFileError as error:
+        raise _unusable(path, str(error)) from error
 
 
 def _unusable(path: Path, reason: str) -> DataError:
     return DataError(f"{path} cannot be used as a file of embeddings: {reason}.", advice=f"Accepted: {FORMS}.")
 
 
-def _npz(path: Path) -> tuple[list[str], Sequence[Any]]:
-    with np.load(path, allow_pickle=False) as content:
-        if set(content) == {"names", "embeddings"}:
-            return [str(name) for name in content["names"]], content["embeddings"]
-        return list(content), [content[name] for name in content]
+def _single_precision(found: _Found) -> list[NDArray[np.float32]]:
+    """Every array as float32 (frames, dim).
+
+    Raises:
+        ArrayFileError: an array is none of finite numbers that single precision can hold.
+    """
+    arrays = []
+    for name, array in zip(found.names, found.arrays, strict=True):
+        if array.dtype.kind not in "fiu":
+            kind = "complex numbers" if array.dtype.kind == "c" else str(array.dtype)
+            raise ArrayFileError(f"'{name}' holds {kind}; accepted are integers and floating-point numbers")
+        arrays.append(np.atleast_2d(array))
+        if arrays[-1].ndim != 2 or not array.size:
+            raise ArrayFileError(f"'{name}' is neither (dim,) nor (frames, dim)")
+    dims = [array.shape[1] for array in arrays]
+    if len(set(dims)) > 1:
+        usual = Counter(dims).most_common(1)[0][0]
+        odd = next(name for name, dim in zip(found.names, dims, strict=True) if dim != usual)
+        raise ArrayFileError(
+            f"its embeddings have differing numbers of dimensions: {min(dims)} to {max(dims)}, '{odd}' for one"
+        )
+    bad = [name for name, one in zip(found.names, arrays, strict=True) if not np.isfinite(one).all()]
+    if bad:
+        raise ArrayFileError(f"{len(bad)} of {len(arrays)} embeddings are not finite, '{bad[0]}' first")
+    with np.errstate(over="ignore", under="ignore"):
+        single = [np.ascontiguousarray(one, np.float32) for one in arrays]
+    for name, one, cast in zip(found.names, arrays, single, strict=True):
+        if not np.isfinite(cast).all():
+            raise ArrayFileError(f"'{name}' holds {np.abs(one).max():g}, which single precision (float32) cannot hold")
+    if not all(np.can_cast(one.dtype, np.float32) for one in arrays):
+        _require_differences(found, arrays, single)
+    return single
 
 
-def _parquet(path: Path) -> tuple[list[str], Sequence[Any]]:
+def _require_differences(found: _Found, arrays: Sequence[NDArray[Any]], single: Sequence[NDArray[np.float32]]) -> None:
+    """Refuse numbers that single precision makes alike.
+
+    Raises:
+        ArrayFileError: integers that are not themselves any more, or a dimension whose differences are lost.
+    """
+    for name, one in zip(found.names, arrays, strict=True):
+        if one.dtype.kind in "iu" and not _held(one):
+            raise ArrayFileError(f"'{name}' {TOO_LONG}")
+    with np.errstate(over="ignore"):
+        exact = np.concatenate([np.asarray(one, np.result_type(one, np.float64)) for one in arrays])
+        error = np.abs(exact - np.concatenate(single)).max(axis=0)
+        deviation = exact.std(axis=0)
+    lost = np.flatnonzero((error > LOST * deviation) & (deviation > NEGLIGIBLE * deviation.max()))
+    if len(lost):
+        name = f"the column '{found.dimensions[lost[0]]}'" if found.dimensions else f"dimension {lost[0]} (from 0)"
+        size, spread = np.abs(exact[:, lost[0]]).max(), deviation[lost[0]]
+        raise ArrayFileError(
+            f"{len(lost)} of {exact.shape[1]} dimensions differ by too little for single precision (float32), {name} "
+            f"first: up to {size:g} with a deviation of {spread:g}. Take their means off, or scale them"
+        )
+
+
+def _held(integers: NDArray[Any]) -> bool:
+    """Whether float32 holds all of these integers: from the first bit that is set to the last there are 24 at most."""
+    sizes = np.abs(integers).astype(np.uint64)
+    steps = np.maximum(sizes & (~sizes + np.uint64(1)), np.uint64(1))
+    return bool((sizes // steps < 2**24).all())
+
+
+def _npz(path: Path, columns: Sequence[str]) -> _Found:
+    if columns:
+        raise ColumnError("embedding-file.columns names columns of a .parquet; a .npz has none")
+    content = load_npz(path)
+    arrays = dict(content)
+    if not {"names", "embeddings"} <= arrays.keys():
+        return _Found([name for name, _ in content], [array for _, array in content])
+    names = arrays["names"]
+    if names.dtype.kind not in "US" or names.ndim != 1:
+        raise ArrayFileError(f"'names' holds {names.dtype} {names.shape}; accepted are texts (n,)")
+    texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    others = [name for name in arrays if name not in ("names", "embeddings")]
+    rows = np.atleast_1d(arrays["embeddings"])
+    source = f"the array 'embeddings' (left out: {quoted(others)})" if others else ""
+    return _Found(texts, list(rows), source)
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> _Found:
     import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        _require_plausible(file.metadata, path.stat().st_size)
+        kinds = {field.name: _kind(field.type) for field in file.schema_arrow}
+        texts = [name for name, kind in kinds.items() if kind == "text"]
+        named = next((name for name in NAME_COLUMNS if name in texts), None)
+        if named is None:
+            raise ColumnError(f"no column of file names; it has {', '.join(kinds)}")
+        of_names = [*(name for name in ("machine", "split") if name in texts), named]
+        candidates = {name: kind for name, kind in kinds.items() if name not in of_names and not name.startswith(INDEX)}
+        dimensions = settle(candidates, columns)
+        table = file.read(columns=[*of_names, *dimensions.columns])
+    names = [
+        _joined(parts, row) for row, parts in enumerate(zip(*(table[n].to_pylist() for n in of_names), strict=True))
+    ]
+    source = dimensions.in_words()
+    if dimensions.is_vector:
+        return _Found(names, [_vector(one) for one in table[dimensions.columns[0]].to_numpy()], source)
+    rows = np.stack([_exact(name, table[name]) for name in dimensions.columns], axis=1)
+    return _Found(names, list(rows), source, dimensions.columns)
+
+
+def _require_plausible(metadata: "pyarrow.parquet.FileMetaData", size: int) -> None:
+    """Refuse a table that no file of this size can hold.
+
+    Raises:
+        ArrayFileError: it is one.
+    """
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    announced = 8 * sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
+    if announced > max(LARGE, FOLDED * size):
+        raise ArrayFileError(f"it announces {in_words(announced)} in a file of {in_words(size)}")
+
+
+def _kind(kind: "pyarrow.DataType") -> str:
     from pyarrow import types
 
-    table = pyarrow.parquet.ParquetFile(path).read()
-    kinds = {field.name: field.type for field in table.schema}
-    texts = [name for name, kind in kinds.items() if types.is_string(kind) or types.is_large_string(kind)]
-    named = next((name for name in NAME_COLUMNS if name in texts), None)
-    if named is None:
-        raise ValueError(f"no column of file names; it has {', '.join(kinds)}")
-    folders = [name for name in ("machine", "split") if name in texts]
-    names = ["/".join(parts) for parts in zip(*(table[name].to_pylist() for name in [*folders, named]), strict=True)]
-    lists = [
-        name
-        for name, kind in kinds.items()
-        if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    ]
-    if len(lists) > 1:
-        raise ValueError(f"several columns of lists: {', '.join(lists)}")
-    return names, table[lists[0]].to_pylist() if lists else _columns(table, kinds)
+    if types.is_dictionary(kind):
+        return "text" if _kind(kind.value_type) == "text" else str(kind)
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "text"
+    if types.is_floating(kind) or types.is_integer(kind):
+        return "number"
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return "vector" if _kind(kind.value_type) in ("number", "vector") else str(kind)
+    return str(kind)
 
 
-def _columns(table: "pyarrow.Table", kinds: dict[str, Any]) -> Sequence[Any]:
-    from pyarrow import types
+def _joined(parts: Sequence[str | None], row: int) -> str:
+    if any(part is None for part in parts):
+        raise ArrayFileError(f"row {row} (from 0) has no name")
+    return "/".join(map(str, parts))
 
-    numbers = [
-        name
-        for name, kind in kinds.items()
-        if (types.is_floating(kind) or types.is_integer(kind)) and name != "__index_level_0__"
-    ]
-    telling = [name for name in numbers if name.casefold() in NO_DIMENSION]
-    if telling:
-        raise ValueError(f"the column '{telling[0]}' is no dimension of an embedding; leave it out")
-    return list(np.column_stack([table[name].to_numpy() for name in numbers])) if numbers else []
+
+def _exact(name: str, column: "pyarrow.ChunkedArray") -> NDArray[Any]:
+    """Numbers of a column, in a type that those of the others can be put beside without changing them."""
+    numbers: NDArray[Any] = column.to_numpy()  # missing ones become NaN
+    if numbers.dtype.kind not in "iu":
+        return numbers
+    if not _held(numbers):
+        raise ArrayFileError(f"the column '{name}' {TOO_LONG}")
+    return numbers.astype(np.float32)
+
+
+def _vector(value: Any) -> NDArray[Any]:
+    if value is None:
+        return np.full(1, np.nan)
+    array = np.asarray(value)
+    return np.stack([np.asarray(one) for one in array]) if array.dtype == object else array

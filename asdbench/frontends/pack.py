@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.files import sweep, whole_file, write_text
+from asdbench.datasets.clips import content_of
 
 Array = NDArray[np.floating[Any]]
 HELD = 2**27  # bytes; what a process has mapped of a pack stays near this, however large the pack
@@ -104,21 +105,27 @@ class Pack:
 class FeatureReader:
     """Features by clip key: float32 arrays of shape (channels, bins, frames), memory-mapped.
 
-    Knows keys only, neither files nor labels. Equal recordings have one key and equal features.
+    Knows keys only, neither files nor labels. Equal recordings have equal features, which lie in a pack once, under
+    the digest that their keys share; features that were looked up by name lie under each clip's own key.
     """
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         self._home: Mapping[str, Pack] = {key: pack for pack in packs for key in pack}
 
     def __getitem__(self, key: str) -> Array:
-        return self._home[key][key]
+        place = self._place(key)
+        return self._home[place][place]
 
     def __len__(self) -> int:
         return len(self._home)
 
     def shape(self, key: str) -> tuple[int, ...]:
         """(channels, bins, frames) of one clip."""
-        return self._home[key].shape(key)
+        place = self._place(key)
+        return self._home[place].shape(place)
+
+    def _place(self, key: str) -> str:
+        return key if key in self._home else content_of(key)
 
     def batches(self, keys: Sequence[str], size: int) -> Iterator[tuple[list[int], Array]]:
         """Positions in ``keys`` and their stacked features (batch, channels, bins, frames), equal shapes together."""

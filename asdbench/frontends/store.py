@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.digests import digest
-from asdbench.core.errors import DataError
+from asdbench.core.errors import DataError, UsageError
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording, NoSuchChannel
@@ -14,6 +14,7 @@ from asdbench.frontends.base import NamedFeatures, Place
 from asdbench.frontends.pack import FeatureReader, Pack, write_pack
 from asdbench.frontends.waveforms import Features, features_of_all
 from asdbench.registry import Component
+from asdbench.registry.cards import FrontendCard
 
 if TYPE_CHECKING:
     from asdbench.frontends.base import Frontend
@@ -29,6 +30,7 @@ class _BadRecordingsError(Exception):
 class FeatureStore:
     """Keeps the features of each machine type and split in one pack, addressed by front end and recordings.
 
+    Features that a front end has by name are addressed by the names too: a clip that is renamed is another one.
     Training and test clips lie in packs of their own, so that a fit can be given the one without the other.
 
     Args:
@@ -53,6 +55,7 @@ class FeatureStore:
         problems: list[Problem] = []
         if missing:
             built = frontend.build()
+            _require_card_says(frontend, built)
             if isinstance(built, NamedFeatures):
                 note = built.require([_place(clip) for part, _ in packs for clip in part])
                 if note:
@@ -77,11 +80,12 @@ class FeatureStore:
         return [(part, self._pack(part, frontend)) for part in parts if len(part)]
 
     def _pack(self, table: ClipTable, frontend: Component) -> Pack:
-        keys = sorted({clip.key for clip in table})
+        keys = sorted(names_of(table) if by_name(frontend) else {clip.content for clip in table})
         return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}))
 
     def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
-        clips = sorted({clip.key: clip for clip in table}.values(), key=lambda clip: clip.key)
+        own = {_address(clip, frontend): clip for clip in table}
+        clips = [own[key] for key in sorted(own)]
         with exclusive(lock_of(pack.path)):
             if pack.exists:  # another process has made it in the meantime
                 stage.advance(len(clips))
@@ -99,14 +103,33 @@ class FeatureStore:
                 for clip, features in zip(clips, found, strict=True):
                     stage.advance()
                     if isinstance(features, BadRecording):
-                        problems += [(same.path, features) for same in table if same.key == clip.key]
+                        problems += [(same.path, features) for same in table if same.content == clip.content]
                     else:
-                        writer.add(clip.key, features)
+                        writer.add(_address(clip, frontend), features)
                 if problems:
                     raise _BadRecordingsError
         except _BadRecordingsError:
             pass
         return problems
+
+
+def by_name(frontend: Component) -> bool:
+    """Whether a front end looks features up by the clips' names."""
+    return isinstance(frontend.card, FrontendCard) and frontend.card.by_name
+
+
+def names_of(table: ClipTable) -> list[list[str]]:
+    """What decides which features a clip gets from a front end that looks them up: its key and its name."""
+    return [[clip.key, clip.machine, clip.split, clip.name] for clip in table]
+
+
+def _require_card_says(frontend: Component, built: "Frontend | NamedFeatures") -> None:
+    """What is kept of a front end is found again by its card, which is read without building it."""
+    if isinstance(built, NamedFeatures) and not by_name(frontend):
+        raise UsageError(
+            f"The front end '{frontend.name}' looks features up by name, and its card does not say so, so that what "
+            "is kept of it would be given to recordings that have other names.\nAdd to its card: by_name = true"
+        )
 
 
 def _advice(reasons: Sequence[BadRecording], frontend: str) -> str:
@@ -118,6 +141,11 @@ def _advice(reasons: Sequence[BadRecording], frontend: str) -> str:
     if without:
         return f"Repair or remove them, but for those without the channel, which are sound: {channel}."
     return "Repair or remove them; nothing is left out silently."
+
+
+def _address(clip: Clip, frontend: "Frontend | NamedFeatures") -> str:
+    """Under which key a pack holds a clip's features; equal recordings have equal ones, unless those are of a name."""
+    return clip.key if isinstance(frontend, NamedFeatures) else clip.content
 
 
 def _place(clip: Clip) -> Place:

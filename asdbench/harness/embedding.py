@@ -21,7 +21,7 @@ from asdbench.core.progress import Progress
 from asdbench.datasets import BlindClip, ClipTable
 from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.pack import FeatureReader
-from asdbench.frontends.store import FeatureStore
+from asdbench.frontends.store import FeatureStore, names_of
 from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
@@ -218,11 +218,12 @@ class EmbeddingStage:
             augmentation.rate_hz = self._built.sample_rate_hz if on_waveforms else self._built.frame_rate_hz
             augmentations[component.name] = augmentation
         identity = self._pipeline.identity()
+        names = [names_of(clips)] if self._pipeline.by_name else []
         return Training(
             waveforms=TrainingWaveforms({clip.key: clip.path for clip in clips}, self._built),
             frontend=self._built,
             augmentations=augmentations,
-            identity=digest([identity["frontend"], identity["augmentations"]]),
+            identity=digest([identity["frontend"], identity["augmentations"], *names]),
             views=self._plan.cache / "views",
             checkpoints=checkpoints,
             others=others.training_view(),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from asdbench.core.digests import derive_seed, digest
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.datasets import ClipTable
+from asdbench.frontends.store import names_of
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, TrainedNetwork
 
@@ -75,6 +76,8 @@ class KeptFit:
             for view in (self.table.training_view(), self.others.training_view())
         )
         depends = [FORMAT, self._pipeline.identity("fit"), clips, others, self.seed, self._plan.numerics]
+        if self._pipeline.by_name:
+            depends.append(names_of(self.table.select(split="train")) + names_of(self.others))
         return self._plan.cache / "trained" / digest(depends, 24)
 
     @cached_property
@@ -83,8 +86,10 @@ class KeptFit:
         read = self._pipeline.extractor.identity().get("params")  # with those that affect the embedding alone
         found = {}
         for machine in self.machines:
-            clips = [[clip.section, clip.key] for clip in self.table.select(machines=[machine]).blind_view()]
-            name = digest([self.trained.name, read, machine, clips], 24)
+            own = self.table.select(machines=[machine])
+            clips = [[clip.section, clip.key] for clip in own.blind_view()]
+            names = [names_of(own)] if self._pipeline.by_name else []
+            name = digest([self.trained.name, read, machine, clips, *names], 24)
             found[machine] = self._plan.cache / "embeddings" / f"{name}.npy"
         return found
 

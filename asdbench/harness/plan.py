@@ -11,6 +11,7 @@ from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable
+from asdbench.frontends.store import by_name
 from asdbench.harness.cache import cache_root
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.machine import available_cores, resolve_device
@@ -53,6 +54,11 @@ class Pipeline:
     def frontends(self) -> list[Component]:
         """Front ends whose features are wanted."""
         return [member.frontend for member, _ in self.members] or [self.frontend]
+
+    @property
+    def by_name(self) -> bool:
+        """Whether features are looked up by the clips' names, which then decide fits and embeddings too."""
+        return any(by_name(frontend) for frontend in self.frontends)
 
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """All that decides a fit, or the embeddings, besides clips, seed and device."""

@@ -191,7 +191,12 @@ class DatasetCard(Card):
 
 
 class FrontendCard(Card):
-    """A time-frequency front end."""
+    """A time-frequency front end.
+
+    ``by_name`` says that it looks features up by the recordings' names: what it gives is kept by name.
+    """
+
+    by_name: bool = False
 
 
 class AugmentationCard(Card):

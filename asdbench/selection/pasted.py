@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
-from asdbench.datasets.clips import TrainingClip
+from asdbench.datasets.clips import TrainingClip, content_of
 from asdbench.frontends.base import Frontend
 from asdbench.frontends.threads import one_thread
 from asdbench.selection.criterion import folds, require_enough
@@ -65,7 +65,7 @@ def outlier_features(
 
     def make(number: int) -> tuple[int, NDArray[np.float32]]:
         host = made_of[number]
-        drawn = np.random.default_rng(derive_seed(seed, "cut and paste", clips[host].key, number))
+        drawn = np.random.default_rng(derive_seed(seed, "cut and paste", content_of(clips[host].key), number))
         donor = (host + int(drawn.integers(1, len(clips)))) % len(clips)
         pasted = cut_paste(waveforms[clips[host].key], waveforms[clips[donor].key], drawn)
         return host, frontend(torch.from_numpy(pasted[None]))[0].numpy()

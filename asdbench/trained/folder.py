@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from asdbench.core.arrays import load_npy
 from asdbench.core.errors import RequirementError
 from asdbench.core.files import write_bytes, write_json
 from asdbench.datasets import TrainingClip
@@ -82,7 +83,7 @@ def read_training(folder: Path, machine: str) -> tuple[list[TrainingClip], NDArr
     place = folder / "training" / f"{machine}.npy"
     try:
         clips = _CLIPS.validate_json(place.with_suffix(".json").read_bytes())
-        rows: NDArray[np.float32] = np.load(place, allow_pickle=False)
+        rows: NDArray[np.float32] = load_npy(place)
     except (OSError, ValueError) as error:
         raise _unreadable(place, error) from error
     if rows.ndim != 2 or len(rows) != len(clips) or rows.dtype != np.float32:

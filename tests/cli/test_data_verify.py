@@ -171,3 +171,30 @@ def test_info_says_what_cannot_be_used(cli, challenge):
     assert outcome.code == 0
     assert "cannot be used: fan/train/strange.wav: the name fits no known layout" in outcome.out
     assert f"asdbench data verify tiny --split dev --data-root {root}" in outcome.out
+
+
+def test_bad_recordings_are_listed_with_their_cure_by_every_command(cli, challenge, tmp_path):
+    root, _ = challenge
+    rate, half = sorted((root / "fan" / "train").iterdir())[:2]
+    soundfile.write(rate, np.random.default_rng(1).uniform(-1, 1, 100), 1)
+    content = bytearray(half.read_bytes())
+    content[40:44] = (8000).to_bytes(4, "little")
+    half.write_bytes(content)
+    run = ("run", "--dataset", root, "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "runs")
+    for words in (("data", "info", root), ("data", "verify", root), run):
+        outcome = cli(*words)
+        lines = [line for line in (outcome.out + outcome.err).splitlines() if rate.name in line or half.name in line]
+        assert sorted("copy or record it again" in line for line in lines) == [False, True]
+        assert sorted("sox --ignore-length" in line for line in lines) == [False, True]
+    assert cli("data", "info", root, "--json").json["unreadable"] == 2
+
+
+def test_names_of_two_recordings_are_told_by_every_command(cli, challenge, tmp_path):
+    root, _ = challenge
+    one = sorted((root / "fan" / "test").iterdir())[0]
+    shutil.copy(one, one.with_suffix(".WAV"))
+    run = ("run", "--dataset", root, "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "runs")
+    for words in (("data", "info", root), ("data", "verify", root), run, (*run, "--dry-run")):
+        outcome = cli(*words)
+        assert outcome.code == (0 if "info" in words else 1 if "verify" in words else 3)
+        assert (outcome.out + outcome.err).count("has the name of") == 2

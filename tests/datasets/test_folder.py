@@ -1,5 +1,6 @@
 import os
 import shutil
+import time
 
 import pytest
 
@@ -118,3 +119,99 @@ def test_views_hold_no_name_label_or_order(make_folder, dcase2023_names):
     assert {name for clip in blind for name in clip.__slots__} == {"key", "machine", "section"}
     assert [clip.key for clip in blind] == sorted(clip.key for clip in blind)
     assert {clip.key for clip in table.training_view()} == {clip.key for clip in table if clip.split == "train"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("test/section_00_source_test_normal_0000_vel_1.wav", "test/section_00_source_test_normal_0000_vel_1.flac"),
+        ("train/section_00_source_train_normal_0000_vel_1.wav", "train/section_00_source_train_normal_0000_vel_1.WAV"),
+        ("test/section_00_source_test_normal_0000_vel_1.wav", "test/section_00_source_test_normal_0000_VEL_1.wav"),
+        ("source_test/section_00_source_test_normal_0000.wav", "test/section_00_source_test_normal_0000.wav"),
+        ("source_test/section_00_0000.wav", "target_test/section_00_0000.wav"),
+    ],
+)
+def test_names_that_stand_for_two_recordings(make_folder, dcase2023_names, write_wav, one, other):
+    root = make_folder({"pump": dcase2023_names()})
+    for number, name in enumerate((one, other)):
+        written = write_wav(root / "pump" / "new.wav", seed=number)
+        (root / "pump" / name).parent.mkdir(exist_ok=True)
+        written.rename(root / "pump" / name)
+    with pytest.raises(DataError) as caught:
+        read_folder(root)
+    assert f"{root / 'pump' / one}: has the name of " in str(caught.value)
+    assert f"{root / 'pump' / other}: has the name of " in str(caught.value)
+
+
+def test_one_name_in_training_and_test_is_as_in_2020(make_folder):
+    names = ["normal_id_00_00000000.wav"]
+    assert len(read_folder(make_folder({"pump": {"train": names, "test": names}}))) == 2
+
+
+BAD_NAMES = ["f\udce4n", "fan\x1b[31m", "fan\n", "fan\x9b", "nan\u202e", "fan\u2028", "\ufefffan"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_folders_with_names_that_cannot_be_printed(make_folder, dcase2023_names, tmp_path, name):
+    root = make_folder({"fan": dcase2023_names()})
+    (root / "fan").rename(root / name)
+    with pytest.raises(DataError, match="Rename them") as caught:
+        read_folder(root)
+    assert str(caught.value).replace("\n", " ").isprintable()
+    (root / name).rename(root / "fan")
+    root.rename(tmp_path / name)
+    with pytest.raises(DataError, match="Rename them") as caught:
+        read_folder(tmp_path / name)
+    assert str(caught.value).replace("\n", " ").isprintable()
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_files_with_names_that_cannot_be_printed(make_folder, dcase2023_names, name):
+    root = make_folder({"fan": dcase2023_names()})
+    victim = root / "fan" / "train" / "section_00_source_train_normal_0000_vel_1.wav"
+    victim.rename(victim.with_name(f"section_00_source_train_normal_0000_{name}_1.wav"))
+    (root / "fan" / "attributes_00.csv").write_text(
+        f"file_name,d1p,d1v\nx.wav,vel,1{name}2\n", encoding="utf-8", errors="replace"
+    )
+    with pytest.raises(DataError, match="the name is not UTF-8, or holds") as caught:
+        read_folder(root)
+    assert str(caught.value).replace("\n", " ").isprintable()
+
+
+@pytest.mark.parametrize("name", ["Lüfter", "装置　１", "دستگاه\u200cها", "fan 1 (new)"])
+def test_names_of_all_writings_are_used(make_folder, dcase2023_names, name):
+    assert read_folder(make_folder({name: dcase2023_names()})).machines == [name]
+
+
+def test_a_name_of_2020_in_a_folder_of_2021_tells_no_domain(make_folder, dcase2023_names):
+    root = make_folder({"fan": {**dcase2023_names(), "source_test": ["normal_id_00_00000000.wav"]}})
+    with pytest.raises(DataError, match="the name is one of dcase2020, the folder source_test one of dcase2021"):
+        read_folder(root)
+
+
+def test_every_recording_that_cannot_be_read_is_listed(make_folder, dcase2023_names, monkeypatch):
+    root = make_folder({"fan": dcase2023_names()})
+    victims = sorted((root / "fan" / "test").iterdir())[3:5]
+    opened = type(root).open
+
+    def refuse(path, *words, **options):
+        if path in victims:
+            raise OSError(5, "Input/output error", str(path))
+        return opened(path, *words, **options)
+
+    monkeypatch.setattr(type(root), "open", refuse)
+    with pytest.raises(DataError, match=r"2 recording\(s\) of recordings cannot be read") as caught:
+        read_folder(root)
+    assert all(f"{victim}: Input/output error" in str(caught.value) for victim in victims)
+
+
+def test_a_large_folder_is_listed_in_linear_time(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "fan" / split).mkdir(parents=True)
+    for number in range(8000):
+        (tmp_path / "fan" / "train" / f"section_00_source_train_normal_{number:04d}.wav").touch()
+    (tmp_path / "fan" / "test" / "section_00_source_test_normal_0000.wav").touch()
+    start = time.process_time()
+    table = read_folder(tmp_path)
+    assert len(table) == 8001
+    assert time.process_time() - start < 3  # quadratic, it took 8 s

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asdbench.datasets.names import parse_name
+from asdbench.datasets.names import parse_name, parse_supplemental_name
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=8)
 
@@ -45,3 +45,11 @@ def test_names_of_other_years(stem, layout, section, label):
 @pytest.mark.parametrize("stem", ["recording1", "section_00", "section_xx_source_test_normal_0000", "normal_id_00", ""])
 def test_other_names_fit_no_layout(stem):
     assert parse_name(stem) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "domain"),
+    [("source_clean", "source"), ("noise_target", "target"), ("resource", None), ("source_and_target", None)],
+)
+def test_a_supplemental_clip_has_the_domain_that_its_name_tells_and_no_other(words, domain):
+    assert parse_supplemental_name(f"section_00_{words}_0001").domain == domain

@@ -47,6 +47,22 @@ def test_what_is_in_the_cache_is_not_computed_again(make_folder, dcase2023_names
     assert all(np.array_equal(again[key], values) for key, values in first.items())
 
 
+def test_equal_recordings_share_features_and_each_has_a_row(
+    make_folder, dcase2023_names, log_mel, tmp_path, monkeypatch
+):
+    root = make_folder({"pump": dcase2023_names()})
+    first, second, *_ = sorted((root / "pump" / "train").iterdir())
+    second.write_bytes(first.read_bytes())
+    table = read_folder(root)
+    features = FeatureStore(tmp_path / "cache", 2, Silent()).read(table, log_mel)
+    keys = [clip.key for clip in table if clip.path in (first, second)]
+    assert len(set(keys)) == 2
+    assert np.array_equal(*(features[key] for key in keys))
+    assert features.shape(keys[0]) == features[keys[0]].shape
+    assert len(features) == len(table) - 1
+    assert sorted(row for rows, _ in features.batches(keys, 4) for row in rows) == [0, 1]
+
+
 def test_every_bad_recording_is_listed_and_nothing_is_kept(make_folder, dcase2023_names, write_wav, log_mel, tmp_path):
     root = make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()})
     bad = [sorted((root / machine / split).iterdir())[0] for machine in ("fan", "pump") for split in ("train", "test")]

@@ -71,11 +71,18 @@ def test_a_run_that_scored_nothing_has_no_system(trained_run, tmp_path):
         save_system(record, tmp_path / "system")
 
 
+def announce(path, shape):
+    """Leave a header alone, which announces more than any disk holds."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+
+
 DAMAGES = {
     "there is no system.json": lambda folder: (folder / "system.json").unlink(),
     "system.json cannot be read": lambda folder: (folder / "system.json").write_text("{"),
     "A newer asdbench reads it": lambda folder: (folder / "system.json").write_text('{"schema_version": 2}'),
     "fan.npy cannot be read": lambda folder: (folder / "training" / "fan.npy").unlink(),
+    "fan.npy cannot be read: announces 4.0 TB": lambda folder: announce(folder / "training" / "fan.npy", (10**12,)),
     "for 0 clips": lambda folder: (folder / "training" / "fan.json").write_text("[]"),
     "extractors/0 cannot be loaded: Safetensor": lambda folder: (
         folder / "extractors" / "0" / "network.safetensors"

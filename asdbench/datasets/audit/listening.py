@@ -11,22 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.progress import Progress
-from asdbench.datasets.audio import SILENCE, BadRecording, decode, refuse_unusable
+from asdbench.datasets.audio import SILENCE, BadRecording, Header, decode, read_header, refuse_unusable
 
 Result = TypeVar("Result")
 
 FULL_SCALE = 32767 / 32768
 # Noise and tones above 20 Hz that just reach full scale stay there for one sample; two allow for coincidence.
 CLIPPED_RUN = 3
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the header of a file says of its length and form."""
-
-    rate_hz: int
-    channels: int
-    seconds: float
+AT_ONCE = 8  # recordings that a thread takes: a header is read sooner than a task is handed over
 
 
 @dataclass(frozen=True)
@@ -50,15 +42,12 @@ class Heard:
     alike: bool = False
 
 
-def read_header(path: Path) -> Header | None:
-    """Rate, channels and length (s) from the header alone; None where there is no readable one."""
-    import soundfile
-
+def header_or_reason(path: Path) -> Header | BadRecording:
+    """Length and form from the header, or why the recording cannot be used."""
     try:
-        info = soundfile.info(path)
-    except (OSError, RuntimeError):  # libsndfile's errors are RuntimeErrors
-        return None
-    return Header(info.samplerate, info.channels, info.frames / info.samplerate)
+        return read_header(path)
+    except BadRecording as reason:
+        return reason
 
 
 def listen(path: Path) -> Heard:
@@ -72,8 +61,6 @@ def listen(path: Path) -> Heard:
             return Heard(str(error), header)
     except BadRecording as error:
         return Heard(str(error))
-    except OSError as error:
-        return Heard(f"cannot be read: {error.strerror or error}")
     dead = np.flatnonzero(np.ptp(samples, axis=0) < SILENCE)
     return Heard(
         problem=None,
@@ -100,11 +87,13 @@ def for_each(
 ) -> list[Result]:
     """Results of ``work`` in the order of ``paths``."""
     results: list[Result] = []
+    groups = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)]
     with progress.stage(name, len(paths)) as stage, ThreadPoolExecutor(max(1, jobs)) as pool:
         try:
-            for result in pool.map(work, paths):
-                results.append(result)
-                stage.advance()
+            for group in pool.map(lambda group: [work(path) for path in group], groups):
+                for result in group:
+                    results.append(result)
+                    stage.advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # else an interrupt would wait for all that is queued
             raise

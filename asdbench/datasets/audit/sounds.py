@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from asdbench.datasets.audio import Header
 from asdbench.datasets.audit.findings import Finding, Level, Place, counted
 from asdbench.datasets.audit.holdings import Holdings
-from asdbench.datasets.audit.listening import CLIPPED_RUN, Header, Heard
+from asdbench.datasets.audit.listening import CLIPPED_RUN, Heard
 
 BULK = 0.9  # share of a machine type's recordings that must agree before the others count as strange
 LENGTH_STEP_S = 0.01  # lengths that differ by less are the same

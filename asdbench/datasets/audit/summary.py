@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from asdbench.datasets.audio import Header
 from asdbench.datasets.audit.holdings import Holdings
-from asdbench.datasets.audit.listening import Header
 from asdbench.datasets.inventory import Recording, layouts
 
 LABELS = {0: "normal", 1: "anomaly", None: "unlabelled"}

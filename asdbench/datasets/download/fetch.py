@@ -7,9 +7,10 @@ from typing import Any
 
 from asdbench import __version__
 from asdbench.core.progress import Progress
+from asdbench.core.sizes import in_words
 from asdbench.datasets.download.attempts import GONE, RETRIED, HiccupError, persist, require_success
 from asdbench.datasets.download.parts import Part
-from asdbench.datasets.download.space import Megabytes, in_words, megabytes
+from asdbench.datasets.download.space import Megabytes, megabytes
 
 TIMEOUT_S = (15.0, 60.0)  # to connect, and between two packets
 CHUNK = 1 << 14  # what a broken connection loses at most, as urllib3 gives whole chunks only

@@ -9,6 +9,7 @@ from pathlib import Path
 from asdbench.core.errors import AsdbenchError, DiskFullError
 from asdbench.core.files import NO_ROOM
 from asdbench.core.progress import Stage
+from asdbench.core.sizes import in_words
 
 MB = 10**6
 UNPACKED_PER_ZIPPED = 2.0  # noise of 16 bits shrinks by a quarter or so; twice is safe
@@ -32,14 +33,6 @@ class Megabytes:
 def megabytes(size: int | None) -> int:
     """Steps of a stage for that many bytes; 0 for an unknown size."""
     return ceil((size or 0) / MB)
-
-
-def in_words(size: int) -> str:
-    """A size for people, in powers of ten."""
-    for unit, number in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= number:
-            return f"{size / number:.{1 if size < 100 * number else 0}f} {unit}"
-    return f"{size} bytes"
 
 
 def require_room(place: Path, need: int, what: str) -> None:

@@ -4,12 +4,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from asdbench.core.progress import Progress
+from asdbench.core.sizes import in_words
 from asdbench.datasets.download.fetch import fetch, size_of
 from asdbench.datasets.download.ledger import Download, Ledger, Unpacked, now
 from asdbench.datasets.download.members import BadZipError
 from asdbench.datasets.download.parts import Part
 from asdbench.datasets.download.places import Held, Places, State, Wanted
-from asdbench.datasets.download.space import UNPACKED_PER_ZIPPED, in_words, require_room
+from asdbench.datasets.download.space import UNPACKED_PER_ZIPPED, require_room
 from asdbench.datasets.download.sums import checked, set_aside
 from asdbench.datasets.download.unpack import unpack
 

@@ -1,0 +1,198 @@
+"""Compare what the header of a WAV or FLAC file announces with what the file holds.
+
+libsndfile believes a header: it stops where the header says, and says nothing of the rest. WAV here is RIFF, RIFX,
+RF64, BW64 and Wave64, whatever lies in them.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+ENDLESS = 0x7FFF0000  # sizes from here on are what programs write into a pipe (sox 0x7FFFF000, ffmpeg 0xFFFFFFFF)
+ENDLESS_64 = 1 << 62
+WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+_STREAMINFO = 8  # its place in a FLAC file, after "fLaC" and the head of the block
+_TOTAL = _STREAMINFO + 13  # the number of samples: the low half of this byte and four more
+
+
+class BadRecording(ValueError):  # noqa: N818  # it describes the recording
+    """Why a recording cannot be used, and what to do."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file whose header and content agree, or can be made to.
+
+    Attributes:
+        start: of the recording in the file; what is before it is an ID3 tag.
+        patches: bytes by their place, counted from the start, with which libsndfile reads to the end.
+        frames: samples of each channel that the header announces; None where only libsndfile can tell, or nobody.
+        endless: whether the header does not tell the length, as where the file was written to a pipe.
+    """
+
+    start: int
+    patches: dict[int, bytes] = field(default_factory=dict)
+    frames: int | None = None
+    endless: bool = False
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A chunk of a WAV file.
+
+    Attributes:
+        name: four letters.
+        place: of its head.
+        content: place of its first byte.
+        size: of the content as announced (bytes).
+    """
+
+    name: bytes
+    place: int
+    content: int
+    size: int
+
+
+def examine(file: BinaryIO) -> Container:
+    """Read the header of a file.
+
+    Raises:
+        BadRecording: it is neither WAV nor FLAC, or holds less sound than announced, or more.
+    """
+    length = file.seek(0, 2)
+    if length == 0:
+        raise BadRecording("the file is empty (zero bytes): copy or record it again")
+    start = _after_id3(_read(file, 0, 10))
+    head = _read(file, start, 40)
+    if head[:4] == b"fLaC":
+        return _flac(_read(file, start, 42), start)
+    if head[:16] == WAVE64 and head[24:28] == b"wave":
+        return _Wave64(file, start, length).container()
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return _Riff(file, start, length, ">" if head[:4] == b"RIFX" else "<").container()
+    raise BadRecording("cannot be decoded as audio: neither WAV nor FLAC, whatever its name says; convert or remove it")
+
+
+def _read(file: BinaryIO, place: int, count: int) -> bytes:
+    file.seek(place)
+    return file.read(count)
+
+
+def _after_id3(head: bytes) -> int:
+    """Where a tag at the beginning of the file ends; its size has seven bits in a byte."""
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+
+
+def _flac(head: bytes, start: int) -> Container:
+    if len(head) < 42 or head[4] & 0x7F or int.from_bytes(head[5:8], "big") < 34:
+        raise BadRecording("cannot be decoded as audio: the FLAC header is damaged; copy or record it again")
+    total = int.from_bytes(head[_TOTAL : _TOTAL + 5], "big") & 0xFFFFFFFFF
+    # With no number in its header, a file is read until its end; the two numbers are compared then.
+    return Container(start, {_TOTAL: bytes([head[_TOTAL] & 0xF0, 0, 0, 0, 0])}, total or None, total == 0)
+
+
+class _Riff:
+    """A file of chunks: four letters, the content's size in four bytes, the content, a byte of zero after odd ones."""
+
+    head = 8  # bytes of a chunk's head
+    first = 12  # place of the first chunk
+
+    def __init__(self, file: BinaryIO, start: int, length: int, order: str = "<") -> None:
+        self.file = file
+        self.start = start
+        self.length = length
+        self.order = order
+
+    def container(self) -> Container:
+        """Find the sound, and compare its size with the file's.
+
+        Raises:
+            BadRecording: they differ, or there is none.
+        """
+        ds64: _Chunk | None = None
+        for data in self.chunks(self.start + self.first):
+            if data.name == b"data":
+                break
+            if data.name == b"ds64":
+                ds64 = data
+        else:
+            raise BadRecording("cannot be decoded as audio: the file ends before any sound; copy or record it again")
+        size = data.size
+        if ds64 is not None and size == 0xFFFFFFFF:  # too large for four bytes
+            (size,) = struct.unpack("<Q", _read(self.file, ds64.content + 8, 8).ljust(8, b"\0"))
+        held = self.length - data.content
+        if size > held and self.is_endless(size):
+            return self.endless(data, ds64, held)
+        if size > held:
+            raise BadRecording(
+                f"truncated: the header announces {size} bytes of sound, the file holds {held}; copy or record it again"
+            )
+        if not self.only_chunks(self.end(_Chunk(b"data", data.place, data.content, size))):
+            if size == 0:
+                return self.endless(data, ds64, held)
+            raise BadRecording(
+                f"the header announces {size} bytes of sound, but {held - size} follow that are no chunk of a WAV "
+                "file; write the header anew, for example: sox --ignore-length OLD.wav NEW.wav"
+            )
+        return Container(self.start)
+
+    def chunks(self, place: int) -> Iterator[_Chunk]:
+        """Chunks from a place on, as long as their heads lie in the file."""
+        while place + self.head <= self.length:
+            chunk = self.chunk(place)
+            yield chunk
+            place = self.end(chunk)
+
+    def only_chunks(self, place: int) -> bool:
+        """Whether what follows is no sound: whole chunks of other names, or less than a head."""
+        for chunk in self.chunks(place):
+            printable = all(32 <= byte < 127 for byte in chunk.name)
+            if not printable or chunk.name == b"data" or chunk.content + chunk.size > self.length:
+                return False
+        return True
+
+    def chunk(self, place: int) -> _Chunk:
+        """The chunk whose head stands at a place."""
+        head = _read(self.file, place, self.head)
+        (size,) = struct.unpack(f"{self.order}I", head[4:])
+        return _Chunk(head[:4], place, place + self.head, size)
+
+    def end(self, chunk: _Chunk) -> int:
+        """Where the next chunk begins; some programs leave the byte after odd ones out."""
+        end = chunk.content + chunk.size
+        return end + 1 if chunk.size % 2 and _read(self.file, end, 1) in (b"\0", b"") else end
+
+    def is_endless(self, size: int) -> bool:
+        """Whether it is a size that stands for none."""
+        return ENDLESS <= size <= 0xFFFFFFFF or size >= ENDLESS_64
+
+    def endless(self, data: _Chunk, ds64: _Chunk | None, held: int) -> Container:
+        """The file with its true size in the header."""
+        patches = {data.place + 4 - self.start: struct.pack(f"{self.order}I", min(held, 0xFFFFFFFF))}
+        if ds64 is not None:
+            patches[data.place + 4 - self.start] = b"\xff" * 4
+            patches[ds64.content + 8 - self.start] = struct.pack("<Q", held)
+        return Container(self.start, patches, endless=True)
+
+
+class _Wave64(_Riff):
+    """Sony's form: names of 16 bytes, sizes of 8 that count the head as well, chunks at multiples of 8."""
+
+    head = 24
+    first = 40
+
+    def chunk(self, place: int) -> _Chunk:
+        head = _read(self.file, place, self.head)
+        (size,) = struct.unpack("<Q", head[16:])
+        return _Chunk(head[:4], place, place + self.head, max(0, size - self.head))
+
+    def end(self, chunk: _Chunk) -> int:
+        end = chunk.content + chunk.size - self.start
+        return self.start + (end + 7) // 8 * 8
+
+    def endless(self, data: _Chunk, ds64: _Chunk | None, held: int) -> Container:
+        size = struct.pack("<Q", held + self.head)
+        return Container(self.start, {data.place + 16 - self.start: size}, endless=True)
