@@ -151,9 +151,9 @@ class Run:
         machine = self._known(machine)
         replay = self._replay()
         clips, rows = replay.embeddings(machine)
-        place = {(clip.key, clip.section): row for row, clip in enumerate(clips)}
+        place = {clip.key: row for row, clip in enumerate(clips)}
         wanted = replay.table.select(machines=[machine], split=split)  # type: ignore[arg-type]
-        return rows[[place[clip.key, clip.section] for clip in wanted]]
+        return rows[[place[clip.key] for clip in wanted]]
 
     def clips(self, machine: str | None = None, *, split: str | None = None) -> "pandas.DataFrame":
         """The clips of a machine type, one row each; the rows of ``embeddings``."""
