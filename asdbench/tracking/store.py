@@ -66,7 +66,7 @@ def _place(asked: str) -> Path:
     try:
         return place(asked)
     except ValueError as error:
-        raise UsageError(f"{URI} and {ARTIFACTS}: {asked} {error}.") from error
+        raise UsageError(f"{URI}, {ARTIFACTS}: a home folder that is not known. Give the whole path.") from error
 
 
 def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
