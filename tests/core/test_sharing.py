@@ -128,3 +128,15 @@ def test_so_has_a_study_in_the_home_folder(tmp_path, masked, kind, monkeypatch):
     assert (tmp_path / "s.db").stat().st_size > 0
     for path in tmp_path.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~masked, path
+
+
+@pytest.mark.parametrize("masked", [0o002, 0o077], indirect=True)
+def test_so_has_what_comes_from_another_node(tmp_path, masked):
+    from asdbench.harness.cluster.depot import pack_folder, unpack_folder
+
+    (tmp_path / "there" / "inner").mkdir(parents=True)
+    (tmp_path / "there" / "inner" / "a.json").write_text("{}")
+    (tmp_path / "there" / "inner" / "a.json").chmod(0o644)
+    unpack_folder(pack_folder(tmp_path / "there"), tmp_path / "here")
+    for path in (tmp_path / "here").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o777 if path.is_dir() else 0o666) & ~masked, path
