@@ -39,7 +39,7 @@ class RunSpec(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["local", "ray"] = "local"
     jobs: int = Field(
-        default_factory=lambda told: 0 if told.get("engine") == "ray" else 1, ge=0, le=MOST_AT_ONCE, strict=True
+        default_factory=lambda asked: int(asked.get("engine") != "ray"), ge=0, le=MOST_AT_ONCE, strict=True
     )
     artifacts: str | None = None
     gpus_per_task: float = Field(default=1.0, gt=0, strict=True)

@@ -1,6 +1,7 @@
 """Where Optuna keeps a study: SQLite, a journal file, PostgreSQL or another database by its address."""
 
 import json
+import re
 import threading
 import warnings
 from collections.abc import Iterator

@@ -49,7 +49,7 @@ def test_no_id_is_longer_than_file_systems_take_and_long_names_are_told_apart(sm
     names = ["pumps" * 48, "pumps" * 48 + "2"]
     members = ",".join(f"{extractor}:{scorer}" for extractor in ("raw-mel", "psd") for scorer in SCORERS)
     few = ids(tmp_path, *copied(small_dataset, tmp_path, *names))
-    many = ids(tmp_path, small_dataset, extractor=members, scorer="ensemble", seed=10**60)
+    many = ids(tmp_path, small_dataset, extractor=members, scorer="ensemble", seed=2**62)
     found = [cell.run_id for cell in (*few.values(), *many.values())]
     assert len(set(found)) == 3
     for run_id in found:
