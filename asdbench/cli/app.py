@@ -1,8 +1,13 @@
 """The ``asdbench`` command. Verbs live in files of their own and import what they need when they run."""
 
+import errno
+import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
+import click
 import typer
 from typer.core import TyperGroup
 
@@ -23,27 +28,86 @@ from asdbench.cli import (
     tune,
     ui,
 )
+from asdbench.cli.output import echo, replace_unknown_characters
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.places import place
 
 INTERRUPTED = 130
+OF_THE_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
+
+
+class PlaceOption(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A path of the command line, in which ``~`` is the home folder."""
+
+    name = "path"
+
+    def __init__(self, path: click.Path) -> None:
+        self._path = path
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand the value, then check it as the option asks."""
+        try:
+            return self._path.convert(str(place(value)), param, ctx)
+        except ValueError as error:
+            self.fail(f"{value} {error}.", param, ctx)
 
 
 class Commands(TyperGroup):
     """Turns errors that a user can act on into a message and an exit code; no traceback."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _expand_places(self)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line, whatever the output can show."""
+        replace_unknown_characters()
+        return super().main(*args, **options)
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the options in front of the verb."""
+        with _errors_in_words():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
-        try:
+        with _errors_in_words():
             return super().invoke(ctx)
-        except AsdbenchError as error:
-            typer.echo(f"asdbench: {error}", err=True)
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            typer.echo(
-                "asdbench: interrupted. Finished stages are kept; the same command goes on from there.",
-                err=True,
-            )
-            raise typer.Exit(INTERRUPTED) from error
+
+
+def _expand_places(command: click.Command) -> None:
+    """Give every path of every verb the type that knows ``~``."""
+    for param in command.params:
+        if isinstance(param.type, click.Path):
+            param.type = PlaceOption(param.type)
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _expand_places(inner)
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    try:
+        yield
+    except AsdbenchError as error:
+        echo(f"asdbench: {error}", err=True)
+        raise typer.Exit(error.exit_code) from error
+    except click.ClickException as error:
+        message = io.StringIO()
+        error.show(message)
+        echo(message.getvalue(), err=True, nl=False)
+        raise typer.Exit(error.exit_code) from error
+    except OSError as error:
+        if error.errno not in OF_THE_PLACE or error.filename is None:
+            raise
+        echo(
+            f"asdbench: {os.fsdecode(error.filename)}: {error.strerror}.\nGive a place that you may use, or ask its "
+            "owner; then give the same command again: what is finished is kept.",
+            err=True,
+        )
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        echo("asdbench: interrupted. Finished stages are kept; the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from error
 
 
 app = typer.Typer(
@@ -74,7 +138,7 @@ app.add_typer(track.app, name="track")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"asdbench {__version__}")
+        echo(f"asdbench {__version__}")
         raise typer.Exit
 
 

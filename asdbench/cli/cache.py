@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson
+from asdbench.cli.output import echo, print_json
 from asdbench.core.numbers import finite
 
 if TYPE_CHECKING:
@@ -33,15 +34,15 @@ def info(as_json: AsJson = False) -> None:
         content = {
             kind: {"entries": len(own), "bytes": sum(entry.size for entry in own)} for kind, own in kinds.items() if own
         }
-        typer.echo(json.dumps({"folder": str(root), "kinds": content}, indent=2))
+        print_json(json.dumps({"folder": str(root), "kinds": content}, indent=2))
         return
-    typer.echo(str(root))
+    echo(str(root))
     for kind, own in kinds.items():
         if own:
             days = (time.time() - own[0].made_at) / 86400
             size = _size(sum(entry.size for entry in own))
-            typer.echo(f"  {kind:<11} {len(own):>6} entries {size:>10}   oldest made {days:.1f} days ago")
-    typer.echo(f"  {'all':<11} {len(entries):>6} entries {_size(sum(entry.size for entry in entries)):>10}")
+            echo(f"  {kind:<11} {len(own):>6} entries {size:>10}   oldest made {days:.1f} days ago")
+    echo(f"  {'all':<11} {len(entries):>6} entries {_size(sum(entry.size for entry in entries)):>10}")
 
 
 @app.command()
@@ -85,9 +86,9 @@ def _remove(entries: "list[CacheEntry]", dry_run: bool) -> None:
 
     gone = entries if dry_run else [entry for entry in entries if remove(entry)]
     size = _size(sum(entry.size for entry in gone))
-    typer.echo(f"{'would remove' if dry_run else 'removed'} {len(gone)} entries, {size}")
+    echo(f"{'would remove' if dry_run else 'removed'} {len(gone)} entries, {size}")
     if len(gone) < len(entries):
-        typer.echo(f"left {len(entries) - len(gone)} that a running command is making", err=True)
+        echo(f"left {len(entries) - len(gone)} that a running command is making", err=True)
 
 
 def _bytes(text: str) -> int:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asdbench.cli.console import Console
 from asdbench.harness import Plan
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord

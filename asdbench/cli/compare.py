@@ -7,6 +7,7 @@ import typer
 
 from asdbench.cli.numbers import REPLICATES, Number, Whole
 from asdbench.cli.options import AsJson
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.leaderboard.contestants import Contestant
@@ -89,10 +90,10 @@ def compare(
     if len(contestants) == PAIR:
         incomplete = lacks(*contestants)
         content = pair_as_json(comparisons, max_drop, incomplete)
-        typer.echo(json.dumps(content, indent=2)) if as_json else print_pair(contestants, comparisons, max_drop)
+        print_json(json.dumps(content, indent=2)) if as_json else print_pair(contestants, comparisons, max_drop)
         if max_drop is not None and incomplete:
             lines = "".join(f"\n  {line}" for line in incomplete)
-            typer.secho(f"B ({names[1]}) is incomplete, so it does not pass:{lines}", fg="red", err=True)
+            echo(f"B ({names[1]}) is incomplete, so it does not pass:{lines}", fg="red", err=True)
             raise typer.Exit(WORSE)
         if content["dropped"]:
             raise typer.Exit(WORSE)
@@ -103,11 +104,11 @@ def compare(
 
         save_critical_difference(ranks, figure)
     if as_json:
-        typer.echo(json.dumps(contest_as_json(comparisons, ranks), indent=2))
+        print_json(json.dumps(contest_as_json(comparisons, ranks), indent=2))
     else:
         print_contest(comparisons, ranks)
         if figure is not None:
-            typer.echo(f"Drawn: {figure}")
+            echo(f"Drawn: {figure}")
 
 
 def _require_sense(names: list[str], max_drop: float | None, alpha: float, figure: Path | None) -> None:
@@ -154,4 +155,4 @@ def _tell_left_out(contestants: "list[Contestant]", datasets: list[str]) -> None
 
 
 def _warn(text: str) -> None:
-    typer.secho(text, fg="yellow", err=True)
+    echo(text, fg="yellow", err=True)

@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.console import table_console
+from asdbench.cli.console import Console, table_console
 from asdbench.cli.rank_diagram import rank_diagram
 from asdbench.harness.learned import learned, learning_as_json
 

@@ -9,6 +9,7 @@ from asdbench.cli.data_download import download
 from asdbench.cli.data_info import info
 from asdbench.cli.data_verify import verify
 from asdbench.cli.options import Jobs, Quiet
+from asdbench.cli.output import echo
 
 app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True, suggest_commands=False)
 app.command("download")(download)
@@ -51,8 +52,8 @@ def make(
         )
     if not folder.is_dir() or to is not None:
         component.build().make(folder, jobs or available_cores(), ConsoleProgress(quiet))
-    typer.echo(str(folder))
-    typer.echo(
+    echo(str(folder))
+    echo(
         f"Run on it: asdbench run --dataset {folder if to else name} --extractor raw-mel --scorer mahalanobis-lw",
         err=True,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.datasets.download import Held
@@ -57,15 +58,15 @@ def download(
     held = download_challenge(name, card, split, root, progress, machines, keep_zips, accept_new)
     if as_json:
         content = {"name": name, "split": split, "data_root": str(root), "licence": card.licence}
-        typer.echo(json.dumps(content | {"zips": [_as_json(zip_) for zip_ in held]}, indent=2))
+        print_json(json.dumps(content | {"zips": [_as_json(zip_) for zip_ in held]}, indent=2))
         return
     _print_summary(held)
-    typer.echo(f"Licence of the recordings: {card.licence}", err=True)
+    echo(f"Licence of the recordings: {card.licence}", err=True)
     words = "".join(f" --machine {one}" for one in machines)
     words += _option("--data-root", data_root) + "".join(_option("--plugin-path", path) for path in plugin_path or ())
-    typer.echo(f"Check it: asdbench data verify {name} --split {split}{words}", err=True)
+    echo(f"Check it: asdbench data verify {name} --split {split}{words}", err=True)
     systems = "--extractor raw-mel --scorer mahalanobis-lw"
-    typer.echo(f"Run on it: asdbench run --dataset {name} --split {split}{words} {systems}", err=True)
+    echo(f"Run on it: asdbench run --dataset {name} --split {split}{words} {systems}", err=True)
 
 
 def _print_summary(held: "list[Held]") -> None:
@@ -75,7 +76,7 @@ def _print_summary(held: "list[Held]") -> None:
         own = [one for one in held if one.folder == folder]
         files, size = sum(one.files for one in own), sum(one.unpacked for one in own)
         states = ", ".join(f"{one.name} {one.state} ({in_words(one.size)})" for one in own)
-        typer.echo(f"{own[0].machine}: {files} files, {in_words(size)}, in {folder}; {states}")
+        echo(f"{own[0].machine}: {files} files, {in_words(size)}, in {folder}; {states}")
 
 
 def _as_json(held: "Held") -> dict[str, object]:

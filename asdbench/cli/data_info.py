@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Split
+from asdbench.cli.output import echo, print_json
+from asdbench.core.places import as_path
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,31 +64,31 @@ def info(
             "unusable": unusable,
             "faults": faults,
         }
-        typer.echo(json.dumps(content, indent=2))
+        print_json(json.dumps(content, indent=2))
         return
     from asdbench.cli.console import table_console
 
     _print_counts(holdings, counts(holdings))
     table = form_table(found)
     table_console().print(table)
-    typer.echo()
+    echo()
     for line in lacking(holdings):
-        typer.echo(f"missing: {line}")
+        echo(f"missing: {line}")
     for reason in unusable:
-        typer.echo(f"cannot be used: {reason}")
+        echo(f"cannot be used: {reason}")
     if fingerprint is not None:
-        typer.echo(f"fingerprint {fingerprint}")
+        echo(f"fingerprint {fingerprint}")
         return
     for fault in faults[:SHOWN_FAULTS]:
-        typer.echo(f"cannot be used: {fault}")
+        echo(f"cannot be used: {fault}")
     if len(faults) > SHOWN_FAULTS:
-        typer.echo(f"cannot be used: and {len(faults) - SHOWN_FAULTS} more")
+        echo(f"cannot be used: and {len(faults) - SHOWN_FAULTS} more")
     named = "".join(f" --machine {name}" for name in machine or [])
     place = f" --split {holdings.split} --data-root {holdings.root}" if holdings.card else ""
-    typer.echo("No fingerprint: something is missing or cannot be used.")
-    typer.echo(f"All that is wrong: asdbench data verify {dataset}{place}{named}")
+    echo("No fingerprint: something is missing or cannot be used.")
+    echo(f"All that is wrong: asdbench data verify {dataset}{place}{named}")
     if holdings.missing:
-        typer.echo(f"Get what is missing: {holdings.download(holdings.missing)}")
+        echo(f"Get what is missing: {holdings.download(holdings.missing)}")
 
 
 def open_holdings(
@@ -108,7 +110,7 @@ def open_holdings(
 
     catalog = load_catalog(plugin_paths)
     for warning in catalog.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
     folder = data.is_folder(dataset, catalog)
     card = None if folder else catalog.find("datasets", dataset).challenge
     if card is not None:
@@ -119,7 +121,7 @@ def open_holdings(
             "nothing to pick.\nSee: asdbench list datasets"
         )
     if folder:
-        return holdings_of_folder(Path(dataset).expanduser(), None, machines)
+        return holdings_of_folder(as_path(dataset), None, machines)
     component = catalog.component("datasets", dataset)
     made = data.made_folder(component, cache_root())
     if not made.is_dir():
@@ -178,7 +180,7 @@ def _print_counts(holdings: "Holdings", found: "list[dict[str, str | int]]") -> 
     for row in found:
         shown.add_row(*map(str, row.values()))
     table_console().print(shown)
-    typer.echo()
+    echo()
 
 
 def _fingerprint(holdings: "Holdings") -> tuple[str | None, list[str]]:

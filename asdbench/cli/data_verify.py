@@ -7,6 +7,7 @@ import typer
 
 from asdbench.cli.data_info import DataSet, Machines, form_table, open_holdings
 from asdbench.cli.options import AsJson, DataRoot, Jobs, PluginPath, Quiet, Split
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.datasets.audit import Audit, Finding
@@ -51,7 +52,7 @@ def verify(
         None if ground_truth is None else ground_truth.expanduser(),
     )
     if as_json:
-        typer.echo(json.dumps(audit_as_json(found), indent=2))
+        print_json(json.dumps(audit_as_json(found), indent=2))
     else:
         _print(found, verbose)
     if found.errors:
@@ -95,48 +96,48 @@ def _print(found: "Audit", verbose: bool) -> None:
     from asdbench.cli.console import table_console
 
     console = table_console()
-    typer.echo(
+    echo(
         f"{holdings.name} below {holdings.root}: {counted(len(holdings.recordings), 'recording')} of "
         f"{counted(len(holdings.parts), 'machine type')}, {_duration(found.seconds)}"
     )
-    typer.echo()
+    echo()
     colours = {"ok": "green", "warning": "yellow", "error": "red", "missing": "red"}
     console.print(form_table(found.rows, [f"[{colours[mark]}]{mark}[/]" for mark in marks(found)]))
     for level, colour in (("error", "red"), ("warning", "yellow")):
         own = [one for one in found.findings if one.level == level]
         if own:
-            typer.echo()
-            typer.secho(f"{level.capitalize()}s", fg=colour, bold=True)
+            echo()
+            echo(f"{level.capitalize()}s", fg=colour, bold=True)
         alike: dict[tuple[str, str], list[Finding]] = {}
         for one in own:
             alike.setdefault((one.kind, one.message), []).append(one)
         for group in alike.values():
             _print_findings(group, verbose)
     if found.known_problems:
-        typer.echo()
-        typer.secho("Known of this data set", bold=True)
+        echo()
+        echo("Known of this data set", bold=True)
         for name, text in found.known_problems.items():
-            typer.echo(f"  {name}: {text}")
+            echo(f"  {name}: {text}")
     if found.not_checked:
-        typer.echo()
-        typer.secho("Not checked", bold=True)
+        echo()
+        echo("Not checked", bold=True)
         for line in found.not_checked:
-            typer.echo(f"  {line}")
-    typer.echo()
-    typer.echo(_closing(found, verbose))
+            echo(f"  {line}")
+    echo()
+    echo(_closing(found, verbose))
 
 
 def _print_findings(group: "list[Finding]", verbose: bool) -> None:
     """Findings of the same words: the machine types in one line, then their files."""
     where = _where(group)
     each = " each" if len(group) > 1 else ""
-    typer.echo(f"  {where}: {group[0].message}{each}" if where else f"  {group[0].message}")
+    echo(f"  {where}: {group[0].message}{each}" if where else f"  {group[0].message}")
     files = [place for one in group for place in one.files]
     shown = files if verbose else files[:SHOWN_FILES]
     for place in shown:
-        typer.echo(f"      {place.file}  {place.note}" if place.note else f"      {place.file}")
+        echo(f"      {place.file}  {place.note}" if place.note else f"      {place.file}")
     if len(shown) < len(files):
-        typer.echo(f"      and {len(files) - len(shown)} more")
+        echo(f"      and {len(files) - len(shown)} more")
 
 
 def _where(group: "list[Finding]") -> str:

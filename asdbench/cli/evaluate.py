@@ -7,6 +7,7 @@ import typer
 
 from asdbench.cli.numbers import REPLICATES, Whole
 from asdbench.cli.options import AsJson, PluginPath, Quiet
+from asdbench.cli.output import print_json
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog
@@ -116,7 +117,7 @@ def evaluate(
     notes = _notes(catalog, used, found, truth, of_own)
     notes += _learning_note(folder.expanduser())
     if as_json:
-        typer.echo(as_json_text(used, found, notes, difference))
+        print_json(as_json_text(used, found, notes, difference))
     else:
         notes = [] if quiet else notes
         print_evaluation(folder, used, found, notes, against, difference)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.console import table_console
+from asdbench.cli.console import Console, table_console
 from asdbench.protocols.evaluation import result_rows
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson, Quiet
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,15 +62,15 @@ def add(
             failed.append(error)
             continue
         done.append({"run": str(folder), "entry": str(added.path), "outcome": added.outcome})
-        typer.echo(f"{_SAID[added.outcome]}: {added.path}", err=as_json)
+        echo(f"{_SAID[added.outcome]}: {added.path}", err=as_json)
         if added.shortened:
-            typer.echo(f"note: of paths only the last part was kept: {', '.join(added.shortened)}", err=True)
+            echo(f"note: of paths only the last part was kept: {', '.join(added.shortened)}", err=True)
     if as_json:
-        typer.echo(json.dumps({"added": done, "failed": [str(error) for error in failed]}, indent=2))
+        print_json(json.dumps({"added": done, "failed": [str(error) for error in failed]}, indent=2))
     for problem in failed:
-        typer.secho(f"asdbench: {problem}", fg="red", err=True)
+        echo(f"asdbench: {problem}", fg="red", err=True)
     if done:
-        typer.echo(f"Next: asdbench leaderboard render{_where(board_dir)}", err=as_json)
+        echo(f"Next: asdbench leaderboard render{_where(board_dir)}", err=as_json)
     if failed:
         raise typer.Exit(1 if done else max(problem.exit_code for problem in failed))
 
@@ -90,11 +91,11 @@ def render(
     pages = make_pages(board_dir, board, tell=_telling(quiet))
     done = write_pages(board_dir, pages)
     for name in done.written:
-        typer.echo(f"written: {board_dir / name}")
+        echo(f"written: {board_dir / name}")
     for name in done.removed:
-        typer.echo(f"removed, of no board any more: {board_dir / name}")
+        echo(f"removed, of no board any more: {board_dir / name}")
     if not quiet:
-        typer.echo(f"{len(done.written)} pages written, {len(done.unchanged)} unchanged, {len(done.removed)} removed")
+        echo(f"{len(done.written)} pages written, {len(done.unchanged)} unchanged, {len(done.removed)} removed")
     _end_with(done.problems)
 
 
@@ -109,7 +110,7 @@ def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
     if len(problems) > len(pages.problems):
         problems.append(f"Render them: asdbench leaderboard render{_where(board_dir)}")
     _end_with(problems)
-    typer.echo(f"{len(pages.texts)} pages in {board_dir} match their records")
+    echo(f"{len(pages.texts)} pages in {board_dir} match their records")
 
 
 _SAID = {"added": "added", "unchanged": "there already, and equal", "replaced": "replaced"}
@@ -137,14 +138,14 @@ def _where(board_dir: Path) -> str:
 def _telling(quiet: bool) -> "Callable[[str], None]":
     def tell(name: str) -> None:
         if not quiet:
-            typer.secho(f"{name} ...", dim=True, err=True)
+            echo(f"{name} ...", dim=True, err=True)
 
     return tell
 
 
 def _end_with(problems: list[str]) -> None:
     for line in problems:
-        typer.secho(f"asdbench: {line}", fg="red", err=True)
+        echo(f"asdbench: {line}", fg="red", err=True)
     if problems:
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson, PluginPath
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.registry import Entry
@@ -51,11 +52,11 @@ def list_(
             kind: [{"name": entry.name, "summary": entry.summary, "origin": entry.origin} for entry in found]
             for kind, found in entries.items()
         }
-        typer.echo(json.dumps(content, indent=2))
+        print_json(json.dumps(content, indent=2))
     else:
         _print_table(entries)
     for warning in catalog.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
 
 
 def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
@@ -65,13 +66,14 @@ def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
     longest = max(map(len, [*named, *(form for kind in found_by_kind for form, _ in FORMS.get(kind, []))]), default=0)
     indent = max(24, longest + 4)
     for kind, found in found_by_kind.items():
-        typer.secho(kind, fg="cyan", bold=True)
+        echo(kind, fg="cyan", bold=True)
         rows = [(entry.name, entry.summary + _origin(entry)) for entry in found]
         for name, summary in rows + FORMS.get(kind, []):
             lines = textwrap.wrap(summary, max(30, width - indent))
-            typer.echo(typer.style(f"  {name:<{indent - 3}} ", bold=True) + f"\n{' ' * indent}".join(lines))
-        typer.echo()
-    typer.secho("Parameters, citation and origin of one: asdbench show NAME", dim=True)
+            echo(f"  {name:<{indent - 3}} ", nl=False, bold=True)
+            echo(f"\n{' ' * indent}".join(lines))
+        echo()
+    echo("Parameters, citation and origin of one: asdbench show NAME", dim=True)
 
 
 def _origin(entry: "Entry") -> str:

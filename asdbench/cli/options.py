@@ -6,8 +6,17 @@ from typing import Annotated
 import typer
 
 from asdbench.cli.numbers import THREADS, Number, Whole
+from asdbench.cli.output import reserve_stdout
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, the rest on standard error.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        callback=reserve_stdout,
+        is_eager=True,
+        help="One JSON object on standard output, the rest on standard error.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 Jobs = Annotated[
     int,

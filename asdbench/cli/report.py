@@ -7,6 +7,7 @@ import typer
 
 from asdbench.cli.numbers import Whole
 from asdbench.cli.options import DataRoot, PluginPath
+from asdbench.cli.output import echo
 
 MAPS = ("pca", "umap", "none", "auto")
 
@@ -59,7 +60,7 @@ def report(
         raise UsageError(f"--embedding-map {embedding_map}: accepted are {', '.join(MAPS)}.")
     folder = find_run(run, out)
     for problem in verify_score_files(folder, load_record(folder)):
-        typer.secho(f"warning: {problem}; the report says so", fg="yellow", err=True)
+        echo(f"warning: {problem}; the report says so", fg="yellow", err=True)
     path = write_report(
         folder,
         to=to,
@@ -71,4 +72,4 @@ def report(
         data_root=data_root,
         plugin_path=plugin_path or (),
     )
-    typer.echo(path)
+    echo(path)

@@ -7,12 +7,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from asdbench.cli.choices import print_choices
-from asdbench.cli.console import table_console, width_of
+from asdbench.cli.console import Console, table_console, width_of
 from asdbench.cli.next_command import next_command
 from asdbench.cli.tracking import tracking_of
 from asdbench.harness import Plan, RunRecord

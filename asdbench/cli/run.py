@@ -23,6 +23,7 @@ from asdbench.cli.options import (
     Split,
     Threads,
 )
+from asdbench.cli.output import echo, print_json
 from asdbench.cli.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def run(
         for warning in plan.warnings:
             progress.note(warning)
         outlook = forecast(plan)
-        typer.echo(plan_as_json(plan, outlook)) if as_json else print_plan(plan, outlook)
+        print_json(plan_as_json(plan, outlook)) if as_json else print_plan(plan, outlook)
         return
     quick = (cell.pipeline.extractor.name for cell in plan.cells if cell.pipeline.profile)
     for name in dict.fromkeys(quick) if plan.spec.profile == "auto" else ():
@@ -185,7 +186,7 @@ def run(
                 send.run(plan.spec.out / run_id, partial(trained_of, plan, run_id))
     choices = choose(plan, records, progress) if plan.spec.select else []
     if as_json:
-        typer.echo(results_as_json(records, plan, choices))
+        print_json(results_as_json(records, plan, choices))
     else:
         print_results(records, plan, choices)
     if without_report or any(record.status != "done" for record in records.values()):
@@ -204,6 +205,6 @@ def _write_reports(plan: "Plan", progress: "Progress") -> int:
                 write_report(spec.out / cell.run_id, data_root=spec.data_root, plugin_path=spec.plugin_path)
             except AsdbenchError as error:
                 failed += 1
-                typer.secho(f"no report of {cell.run_id}: {error}", fg="red", err=True)
+                echo(f"no report of {cell.run_id}: {error}", fg="red", err=True)
             stage.advance(1, cell.name)
     return failed

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.console import print_whole
+from asdbench.cli.console import Console, print_whole
 from asdbench.cli.tracking import tracking_lines
 from asdbench.harness.learned import learned
 from asdbench.harness.record import RunRecord

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.harness.record import RunRecord
@@ -35,7 +36,7 @@ def list_(
     stored = _picked(out, dataset, system, status)
     if as_json:
         rows = [list(result_rows(record))[-1] for record in stored.runs.values()]
-        typer.echo(json.dumps({"runs": rows, "unreadable": stored.unreadable}, indent=2))
+        print_json(json.dumps({"runs": rows, "unreadable": stored.unreadable}, indent=2))
     elif not stored.runs:
         _tell_none(out, bool(dataset or system or status))
     else:
@@ -78,7 +79,7 @@ def show(
     folder = find_run(run, out)
     record = load_record(folder)
     if as_json:
-        typer.echo(record.model_dump_json(indent=2))
+        print_json(record.model_dump_json(indent=2))
     else:
         from asdbench.cli.run_details import print_run
 
@@ -106,15 +107,15 @@ def export(
     table = pd.DataFrame([row for record in stored.runs.values() for row in result_rows(record)])
     with whole_file(file) as opened:
         table.to_csv(opened, index=False) if file.suffix == ".csv" else table.to_parquet(opened, index=False)
-    typer.echo(f"{file}: {len(table)} rows of {len(stored.runs)} runs")
+    echo(f"{file}: {len(table)} rows of {len(stored.runs)} runs")
     _tell_unreadable(stored)
 
 
 def _tell_none(out: Path, narrowed: bool) -> None:
     """That there is no run, and where those of studies are."""
-    typer.echo(f"No run in {out}{' is of that kind' if narrowed else ''}.", err=True)
+    echo(f"No run in {out}{' is of that kind' if narrowed else ''}.", err=True)
     for study in sorted(out.glob("studies/*/runs")):
-        typer.echo(f"Those of the study {study.parent.name}: asdbench runs list --out {study}", err=True)
+        echo(f"Those of the study {study.parent.name}: asdbench runs list --out {study}", err=True)
 
 
 def _picked(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":
@@ -140,6 +141,6 @@ def _score(record: "RunRecord") -> float:
 
 def _tell_unreadable(stored: "Stored") -> None:
     for line in stored.unreadable:
-        typer.secho(f"warning: {line}", fg="yellow", err=True)
+        echo(f"warning: {line}", fg="yellow", err=True)
     if stored.unreadable:
         raise typer.Exit(1)

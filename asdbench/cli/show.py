@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli.options import AsJson, PluginPath
+from asdbench.cli.output import print_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from asdbench.cli.console import Console
     from asdbench.registry import Catalog, Entry
     from asdbench.registry.challenge_card import ChallengeCard, CountKey
 
@@ -26,11 +26,8 @@ def show(
     catalog = load_catalog(plugin_path or [])
     entries = catalog.find_anywhere(name)
     if as_json:
-        typer.echo(
-            json.dumps([_as_json(entry) for entry in entries], indent=2)
-            if len(entries) > 1
-            else json.dumps(_as_json(entries[0]), indent=2)
-        )
+        content = [_as_json(entry) for entry in entries]
+        print_json(json.dumps(content if len(content) > 1 else content[0], indent=2))
         return
     for entry in entries:
         _print_entry(entry, catalog)
@@ -62,8 +59,9 @@ def _as_json(entry: "Entry") -> dict[str, Any]:
 
 
 def _print_entry(entry: "Entry", catalog: "Catalog") -> None:
-    from rich.console import Console
     from rich.text import Text
+
+    from asdbench.cli.console import Console
 
     console = Console()
     description = entry.system.description if entry.kind == "systems" else entry.content.description

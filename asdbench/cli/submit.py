@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import AsJson, PluginPath
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.submission import Finding
@@ -73,24 +74,25 @@ def submit(
     known = None if development is None else _run_folder(development, runs)
     written = write_submission(_run_folder(run, runs), require_label(label), out.expanduser(), known, own)
     if written.development is None:
-        typer.echo(
+        echo(
             "note: no run on the development data was found, so its results are not filled in: --development RUN",
             err=True,
         )
     else:
-        typer.echo(f"development results of {written.development}", err=True)
+        echo(f"development results of {written.development}", err=True)
     if written.lacks:
-        typer.echo(f"note: that run is partial: {'; '.join(written.lacks[:3])} ...", err=True)
+        echo(f"note: that run is partial: {'; '.join(written.lacks[:3])} ...", err=True)
     if not as_json:
-        typer.echo(str(written.folder))
+        echo(str(written.folder))
     _check(written.folder, protocol, as_json, plugin_path or [])
 
 
 def _run_folder(run: str, runs: Path) -> Path:
     """A folder as given, whatever it holds, or the run of that id."""
+    from asdbench.core.places import as_path
     from asdbench.harness.store import find_run
 
-    given = Path(run).expanduser()
+    given = as_path(run)
     return given if given.is_dir() else find_run(run, runs.expanduser())
 
 
@@ -115,7 +117,7 @@ def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list
             "errors": errors,
             "findings": [finding.model_dump() for finding in findings],
         }
-        typer.echo(json.dumps(content, indent=2))
+        print_json(json.dumps(content, indent=2))
     else:
         _print(findings, len(systems), errors)
     if errors:
@@ -125,7 +127,7 @@ def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list
 def _print(findings: "list[Finding]", systems: int, errors: int) -> None:
     for finding in findings:
         colour = "red" if finding.level == "error" else "yellow"
-        typer.secho(f"{finding.level}: {finding}", fg=colour)
+        echo(f"{finding.level}: {finding}", fg=colour)
     warnings = len(findings) - errors
     counted = f"{systems} system{'s' if systems > 1 else ''} checked: {errors} errors, {warnings} warnings"
-    typer.secho(counted, fg="red" if errors else "green", bold=True)
+    echo(counted, fg="red" if errors else "green", bold=True)

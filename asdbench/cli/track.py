@@ -7,6 +7,7 @@ import typer
 
 from asdbench.cli import track_model
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.tracking.sync import Synced
@@ -65,14 +66,14 @@ def status(out: Out = Path("runs"), as_json: AsJson = False) -> None:
     if as_json:
         rows = [{"folder": str(folder), "reason": reason} for folder, reason in reasons.items()]
         content = {"store": store.shown, "away": away, "sent": len(folders) - len(missing), "missing": rows}
-        typer.echo(json.dumps(content, indent=2))
+        print_json(json.dumps(content, indent=2))
         return
-    typer.echo(f"{store.shown}: {away or 'it answers'}")
-    typer.echo(f"{len(folders) - len(missing)} of {len(folders)} runs and studies are there")
+    echo(f"{store.shown}: {away or 'it answers'}")
+    echo(f"{len(folders) - len(missing)} of {len(folders)} runs and studies are there")
     for folder, reason in reasons.items():
-        typer.echo(f"missing: {folder.name}: {reason or 'not tried yet'}")
+        echo(f"missing: {folder.name}: {reason or 'not tried yet'}")
     if missing:
-        typer.echo(f"Next: asdbench track sync{'' if out == Path('runs') else f' --out {out}'}")
+        echo(f"Next: asdbench track sync{'' if out == Path('runs') else f' --out {out}'}")
 
 
 def _print(done: "list[Synced]", shown: str, away: str | None, as_json: bool) -> None:
@@ -83,15 +84,15 @@ def _print(done: "list[Synced]", shown: str, away: str | None, as_json: bool) ->
             {"folder": str(one.folder), "state": one.state, "mlflow_run": one.mlflow_run, "reason": one.reason}
             for one in done
         ]
-        typer.echo(json.dumps({"store": shown, "away": away, "runs": rows}, indent=2))
+        print_json(json.dumps({"store": shown, "away": away, "runs": rows}, indent=2))
         return
     for one in done:
         if one.state == "failed":
-            typer.secho(f"not sent: {one.folder.name}: {one.reason}", fg="red", err=True)
+            echo(f"not sent: {one.folder.name}: {one.reason}", fg="red", err=True)
         elif one.state == "sent":
-            typer.echo(f"sent: {one.folder.name}{f' ({one.reason})' if one.reason else ''}")
+            echo(f"sent: {one.folder.name}{f' ({one.reason})' if one.reason else ''}")
     count = {state: sum(one.state == state for one in done) for state in ("sent", "there", "failed")}
-    typer.echo(f"{shown}: {count['sent']} sent, {count['there']} there already, {count['failed']} failed")
+    echo(f"{shown}: {count['sent']} sent, {count['there']} there already, {count['failed']} failed")
 
 
 app.command("model")(track_model.model)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from asdbench.cli.options import DataRoot, PluginPath, Quiet
+from asdbench.cli.output import echo
 
 
 def model(
@@ -54,9 +55,9 @@ def model(
             progress=progress,
         )
         address = store.shown
-    typer.echo(uri)
+    echo(uri)
     if not quiet:
-        typer.echo(snippet(uri, address, folder), err=True)
+        echo(snippet(uri, address, folder), err=True)
 
 
 def _out(folder: Path, out: Path) -> Path:

@@ -21,6 +21,7 @@ from asdbench.cli.options import (
     Split,
     Threads,
 )
+from asdbench.cli.output import print_json
 from asdbench.cli.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def tune(
     tunings = _tunings(asked, progress)
     records = [_tune(tuning, timeout, progress) for tuning in tunings]
     if as_json:
-        typer.echo(studies_as_json(records, run.out))
+        print_json(studies_as_json(records, run.out))
     else:
         print_studies(records, tunings)
     if any(record.best is None for record in records):

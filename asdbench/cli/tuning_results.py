@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asdbench.cli.console import Console
 from asdbench.harness.learned import learning_as_json
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, StudyRecord, TrialRecord
 from asdbench.tuning.report import learned_of
@@ -41,7 +41,7 @@ def trial_of(record: StudyRecord, folder: Path, number: int | None = None) -> Tr
             return None
         number = record.best.trial
     path = folder / TRIALS / f"{number:04d}.json"
-    return TrialRecord.model_validate_json(path.read_text()) if path.is_file() else None
+    return TrialRecord.model_validate_json(path.read_bytes()) if path.is_file() else None
 
 
 def print_studies(records: Sequence[StudyRecord], tunings: Sequence[Tuning]) -> None:

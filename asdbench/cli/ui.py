@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from asdbench.cli.numbers import Whole
+from asdbench.cli.output import echo
 
 
 def ui(
@@ -39,17 +40,17 @@ def ui(
     if store.is_server:
         if port is not None:
             raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")
-        typer.echo(store.shown)
+        echo(store.shown)
         if browser:
             typer.launch(page_address(store.uri))
         return
     if store.file is None and not store.uri.startswith(("postgresql", "mysql", "mssql")):
         raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")
-    typer.secho(f"{store.shown} ...", dim=True, err=True)
+    echo(f"{store.shown} ...", dim=True, err=True)
     try:
         with served(store, port) as page:
-            typer.echo(page.address)
-            typer.secho("Ctrl-C ends it.", dim=True, err=True)
+            echo(page.address)
+            echo("Ctrl-C ends it.", dim=True, err=True)
             if browser:
                 typer.launch(page.address)
             page.wait()

@@ -4,6 +4,7 @@ import errno
 import glob
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -58,18 +59,17 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` for writing; it takes the name only when all went well."""
     with clear_disk_full(path):
         with clear_write_errors(path):
-            prefix = f".{path.name}."
-            handle, temporary = in_folder(path.parent, lambda: tempfile.mkstemp(".partial", prefix, path.parent))
+            temporary = _temporary(path)
+            opened = in_folder(path.parent, lambda: temporary.open("xb"))
         try:
-            with os.fdopen(handle, "wb") as file:
+            with opened as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+            temporary.replace(path)
             _sync(path.parent)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
@@ -78,11 +78,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that replaces it only when all went well."""
     with clear_disk_full(path):
         with clear_write_errors(path):
-            prefix = f".{path.name}."
-            temporary = Path(in_folder(path.parent, lambda: tempfile.mkdtemp(".partial", prefix, path.parent)))
+            require_replaceable(path)
+            temporary = _temporary(path)
+            in_folder(path.parent, temporary.mkdir)
         retired = temporary.with_suffix(".old")
         try:
-            temporary.chmod(0o755)
             yield temporary
             for inner in (*temporary.rglob("*"), temporary):
                 _sync(inner)
@@ -96,6 +96,52 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 retired.rename(path)
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def _temporary(path: Path) -> Path:
+    """A free name beside ``path``, made by nobody yet: what is made with ordinary calls has the user's own umask."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+
+
+def make_empty(path: Path) -> None:
+    """Make an empty file where there is none; SQLite, which takes one for a new database, would ignore the umask."""
+    if not path.exists():
+        with clear_disk_full(path), clear_write_errors(path):
+            in_folder(path.parent, lambda: path.open("ab").close())
+
+
+def require_permission(folder: Path) -> None:
+    """Fail now, not after an hour of training, where one may only read; ``require_writable`` asks the disk as well.
+
+    Raises:
+        UsageError: nothing can be made in ``folder``, or it not in the nearest folder that is there.
+    """
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    with clear_write_errors(folder):
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(nearest))
+
+
+def require_replaceable(folder: Path) -> None:
+    """Check that a folder can be replaced by another one: its contents, which may be a colleague's, can be removed.
+
+    Raises:
+        PermissionError: they cannot.
+    """
+    for place in (folder, *(inner for inner in folder.rglob("*") if inner.is_dir())) if folder.is_dir() else ():
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{os.strerror(errno.EACCES)}, it belongs to somebody else", str(place))
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, all or nothing of it.
+
+    Raises:
+        UsageError: it is somebody else's.
+    """
+    with clear_write_errors(folder), suppress(FileNotFoundError):
+        require_replaceable(folder)
+        shutil.rmtree(folder)
 
 
 def in_folder(folder: Path, make: Callable[[], T]) -> T:
@@ -128,10 +174,11 @@ def sweep(path: Path) -> None:
     """
     left = [*path.parent.glob(f".{glob.escape(path.name)}.*")]
     for place in left:
-        if place.suffix == ".old" and not path.exists():
-            place.rename(path)
-        elif place.suffix in (".partial", ".old"):
-            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        with suppress(PermissionError):  # what somebody else left is for them to clear up
+            if place.suffix == ".old" and not path.exists():
+                place.rename(path)
+            elif place.suffix in (".partial", ".old"):
+                shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

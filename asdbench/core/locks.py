@@ -1,10 +1,20 @@
 """One process at a time: locks that end with their process, however it ends."""
 
+import errno
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from asdbench.core.digests import digest
 from asdbench.core.files import clear_disk_full, clear_write_errors, in_folder
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class BusyError(Exception):
@@ -15,6 +25,9 @@ class BusyError(Exception):
 def exclusive(path: Path, *, wait: bool = True, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file ``path``, which stays where it is; the operating system frees it when the process ends.
 
+    In a place that one may only read, nobody else waits for what one does there, so that a lock among one's own
+    processes is enough; it lies in the folder for temporary files. What is then written fails in its own words.
+
     Args:
         path: of the lock file; its folder is made.
         wait: for another process that holds it.
@@ -23,22 +36,38 @@ def exclusive(path: Path, *, wait: bool = True, on_wait: Callable[[], None] | No
     Raises:
         BusyError: another process holds it, and ``wait`` is false.
     """
-    from filelock import FileLock, Timeout
-
     with clear_disk_full(path), clear_write_errors(path):
-        lock = FileLock(path)
         try:
-            in_folder(path.parent, lambda: lock.acquire(timeout=0))
-        except Timeout:
-            if not wait:
-                raise BusyError(path) from None
-            if on_wait is not None:
-                on_wait()
-            lock.acquire()
+            lock = _acquired(path, wait, on_wait)
+        except OSError as error:
+            if error.errno not in READ_ONLY:
+                raise
+            lock = _acquired(_own_place(path), wait, on_wait)
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquired(path: Path, wait: bool, on_wait: Callable[[], None] | None) -> "BaseFileLock":
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        in_folder(path.parent, lambda: lock.acquire(timeout=0))
+    except Timeout:
+        if not wait:
+            raise BusyError(path) from None
+        if on_wait is not None:
+            on_wait()
+        lock.acquire()
+    return lock
+
+
+def _own_place(path: Path) -> Path:
+    """Of this user's lock of a place that they may only read."""
+    owner = os.getuid() if hasattr(os, "getuid") else os.getlogin()
+    return Path(tempfile.gettempdir()) / f"asdbench-{owner}" / f"{digest(str(path.absolute()), 24)}.lock"
 
 
 def lock_of(entry: Path) -> Path:

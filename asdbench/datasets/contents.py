@@ -3,9 +3,11 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from asdbench.core.digests import digest, file_digest
+from asdbench.core.errors import UsageError
 from asdbench.core.files import write_text
 
 
@@ -27,7 +29,7 @@ class ContentDigests:
             return []
         memory = self._memory_file(paths)
         known: dict[str, list[object]] = {}
-        if memory is not None and memory.is_file():
+        if memory is not None and memory.is_file() and os.access(memory, os.R_OK):
             known = json.loads(memory.read_text())
         stamps = {str(path): _stamp(path) for path in paths}
         stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:-1] != stamp]
@@ -35,7 +37,8 @@ class ContentDigests:
             for path, value in zip(stale, pool.map(lambda path: file_digest(Path(path)), stale), strict=True):
                 known[path] = [*stamps[path], value]
         if memory is not None and stale:
-            write_text(memory, json.dumps(known))
+            with suppress(UsageError):  # of a cache that one may only read; the files are read again another time
+                write_text(memory, json.dumps(known))
         return [str(known[str(path)][-1]) for path in paths]
 
     def _memory_file(self, paths: list[Path]) -> Path | None:

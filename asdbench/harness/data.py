@@ -8,11 +8,14 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.files import sweep
 from asdbench.core.locks import exclusive, lock_of
+from asdbench.core.places import as_path, place_of_variable
 from asdbench.core.progress import Progress
 from asdbench.datasets import ClipTable, read_folder
 from asdbench.datasets.challenge import read_challenge, require_split
 from asdbench.datasets.contents import ContentDigests
 from asdbench.registry import Catalog, Component
+
+DATA_VARIABLE = "ASDBENCH_DATA"
 
 
 def is_folder(dataset: str, catalog: Catalog) -> bool:
@@ -23,7 +26,7 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     """
     if dataset in catalog.names("datasets"):
         return False
-    if Path(dataset).expanduser().is_dir():
+    if os.path.isdir(as_path(dataset)):  # noqa: PTH112  # pathlib's raises for names that are too long
         return True
     hint = did_you_mean(dataset, catalog.names("datasets"))
     raise UsageError(
@@ -34,7 +37,7 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
 
 def open_folder(dataset: str, cache: Path, machines: Sequence[str] = ()) -> ClipTable:
     """Read a folder of recordings, or some machine types of it."""
-    return read_folder(Path(dataset).expanduser(), None, ContentDigests(cache / "digests"), machines)
+    return read_folder(as_path(dataset), None, ContentDigests(cache / "digests"), machines)
 
 
 def open_card(
@@ -66,7 +69,7 @@ def data_root(given: Path | None = None) -> Path:
 
     if given is not None:
         return given.expanduser()
-    return Path(os.environ.get("ASDBENCH_DATA") or platformdirs.user_data_path("asdbench")).expanduser()
+    return place_of_variable(DATA_VARIABLE) or platformdirs.user_data_path("asdbench")
 
 
 def made_folder(component: Component, cache: Path) -> Path:

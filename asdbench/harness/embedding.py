@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.files import sweep, whole_file, whole_folder, write_json
+from asdbench.core.files import require_permission, sweep, whole_file, whole_folder, write_json
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
 from asdbench.datasets import BlindClip, ClipTable
@@ -96,6 +96,8 @@ class EmbeddingStage:
                     sweep(path)
                 try:
                     if not kept.is_embedded:
+                        for folder in {path.parent for path in kept.paths}:
+                            require_permission(folder)
                         self._fit_and_embed(kept, failures)
                 except Abandoned:
                     kept.drop_checkpoint()  # it is large, and the same training is seldom wanted again

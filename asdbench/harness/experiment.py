@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from asdbench.core.errors import AsdbenchError, DataError
+from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
 from asdbench.harness.cell import record_failure, recorded_run
 from asdbench.harness.embedding import EmbeddingStage
@@ -49,6 +50,10 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
             yield record
     if not to_do:
         return
+    for number in to_do:
+        folder = plan.spec.out / plan.cells[number].run_id
+        with clear_write_errors(folder, "--out DIR"):
+            require_replaceable(folder)
     _build_parts([plan.cells[number] for number in to_do])
     needs = fit_tasks(plan, to_do)
     if plan.spec.fresh:

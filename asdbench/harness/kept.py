@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
+from asdbench.core.files import clear_write_errors, remove_folder
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.datasets import ClipTable
 from asdbench.frontends.store import names_of
@@ -158,8 +159,9 @@ class KeptFit:
         """Remove everything; waits for a process that is at it."""
         with exclusive(self.lock, on_wait=on_wait):
             for path in self.files.values():
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.trained, ignore_errors=True)
+                with clear_write_errors(path):
+                    path.unlink(missing_ok=True)
+            remove_folder(self.trained)
             self.drop_checkpoint()
 
 

@@ -1,5 +1,6 @@
 """From what was asked to the cells that are run."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,12 @@ from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.cards import ExtractorCard
 from asdbench.registry.ensembles import Ensemble
+from asdbench.score_files.names import file_name
+
+LONGEST = 128  # characters of the readable part of an id; ids of this length are on boards
+SHORT_NAME, SHORT_DATASET = 48, 32  # of one that is shortened
+LONGEST_FILE_NAME = 255  # bytes, on nearly every file system
+TEMPORARY_AFFIXES = len("..12345678.partial")
 
 
 @dataclass(frozen=True)
@@ -174,11 +181,13 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     cores = available_cores()
     require_writable(spec.out, "--out DIR")
     cache = cache_root()
-    require_writable(cache)
+    if not cache.is_dir():
+        require_writable(cache)  # one that is there may be a colleague's, who lets others read
 
     recordings, cells = [], []
     for source in sources:
         data = source.open(cache, cores, progress)
+        _require_short_names(data.table)
         recordings.append(data)
         cells += _cells(data, spec, scopes, wanted, scorers, device)
     return Plan(spec, device, cores, cache, tuple(recordings), tuple(cells), tuple(catalog.warnings))
@@ -308,7 +317,7 @@ def run_id(
     system: str | None, pipeline: Pipeline, scorer: Component, table: ClipTable, seed: int, numerics: list[Any]
 ) -> str:
     """Readable beginning, and the digest of all that the run depends on."""
-    depends = {
+    depends: dict[str, Any] = {
         **pipeline.identity(),
         "scorer": scorer.identity(),
         "clips": table.fingerprint,
@@ -318,5 +327,30 @@ def run_id(
         "names": [pipeline.extractor.name, scorer.name],  # seeds derive from them
     }
     name = system or f"{pipeline.extractor.name}-{scorer.name}"
-    readable = f"{name}-{table.name}-s{seed}"
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '.', readable)}-{digest(depends, 10)}"
+    whole = f"{_plain(name)}-{_plain(table.name)}-s{seed}"
+    # Of a name that cannot be read from the id, the digest must tell it from others.
+    if _plain(table.name) != table.name or len(whole) > LONGEST:
+        depends["dataset"] = table.name
+    if system is not None and (_plain(system) != system or len(whole) > LONGEST):
+        depends["system"] = system
+    if len(whole) > LONGEST:
+        whole = f"{_plain(name)[:SHORT_NAME]}-{_plain(table.name)[:SHORT_DATASET]}-s{seed}"[:LONGEST]
+    return f"{whole}-{digest(depends, 10)}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", ".", name)
+
+
+def _require_short_names(table: ClipTable) -> None:
+    """Refuse machine types whose score files would have longer names than file systems take, before any work."""
+    for machine in table.machines:
+        sections = {clip.section for clip in table if clip.machine == machine} | {"00"}
+        names = (file_name("decision_result", table.layout, machine, section, "source") for section in sections)
+        longest = max((len(os.fsencode(name)) for name in names), default=0)
+        if longest + TEMPORARY_AFFIXES > LONGEST_FILE_NAME:
+            raise UsageError(
+                f"The machine type '{machine[:40]}...' of {table.name} has too long a name: its score files would have "
+                f"names of {longest} bytes, and up to {LONGEST_FILE_NAME - TEMPORARY_AFFIXES} can be written.\n"
+                "Give its folder a shorter name."
+            )

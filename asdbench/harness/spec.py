@@ -1,16 +1,19 @@
 """What was asked: the command line and a run file, in one checked object."""
 
 import os
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.places import place
+from asdbench.registry.toml import CardError, read_toml
 
 TRACKING_VARIABLE = "ASDBENCH_TRACKING"
+MOST_AT_ONCE = 4096  # processes or threads
+Place = Annotated[Path, AfterValidator(place)]
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]  # strict: "seed = true" is not 1
@@ -26,7 +29,7 @@ class RunSpec(BaseModel):
     scorer: list[str] = Field(default_factory=list)
     dataset: list[str] = Field(default_factory=lambda: ["synthetic"], min_length=1)
     split: Literal["dev", "eval"] | None = None
-    data_root: Path | None = None
+    data_root: Place | None = None
     seed: list[Seed] = Field(default_factory=lambda: [0], min_length=1)
     machine: list[str] = Field(default_factory=list)
     frontend: str | None = None
@@ -35,12 +38,14 @@ class RunSpec(BaseModel):
     profile: str = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["local", "ray"] = "local"
-    jobs: int = Field(default_factory=lambda told: 0 if told.get("engine") == "ray" else 1, ge=0, le=4096, strict=True)
+    jobs: int = Field(
+        default_factory=lambda asked: int(asked.get("engine") != "ray"), ge=0, le=MOST_AT_ONCE, strict=True
+    )
     artifacts: str | None = None
     gpus_per_task: float = Field(default=1.0, gt=0, strict=True)
-    threads: int = Field(default=1, ge=1, le=4096, strict=True)
-    out: Path = Path("runs")
-    plugin_path: list[Path] = Field(default_factory=list)
+    threads: int = Field(default=1, ge=1, le=MOST_AT_ONCE, strict=True)
+    out: Place = Path("runs")
+    plugin_path: list[Place] = Field(default_factory=list)
     fresh: bool = False
     retry_failed: bool = False
     select: Literal["normal-only"] | None = None
@@ -63,14 +68,12 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
     """
     data: dict[str, Any] = {}
     if config is not None:
+        if not config.exists():
+            raise UsageError(f"--config {config}: no such file.")
         try:
-            data = tomllib.loads(config.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise UsageError(f"--config {config}: no such file.") from error
-        except OSError as error:
-            raise UsageError(f"--config {config}: it cannot be read: {error.strerror or error}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"--config {config}: {error}") from error
+            data = read_toml(config)
+        except CardError as error:
+            raise UsageError(f"--config {error}") from error
     data = {key: [value] if key in LISTS and not isinstance(value, list) else value for key, value in data.items()}
     tables = data.pop("params", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
@@ -94,7 +97,8 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
             ) from error
         option = f"--{key.replace('_', '-')}"
         where = option if given.get(key) is not None else f"--config {config}: {key}"
-        raise UsageError(f"{where}: {first['msg']}, not {first['input']!r}. See: asdbench run --help") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{where}: {reason}, not {first['input']!r}. See: asdbench run --help") from error
 
 
 def _consistent(spec: RunSpec) -> RunSpec:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.places import as_path
 from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 
@@ -62,8 +63,8 @@ def find_run(name: str, root: Path) -> Path:
         UsageError: no run of that name, or several that begin with it.
         RequirementError: it is no path, and there is no such folder.
     """
-    if (Path(name).expanduser() / FILE).is_file():
-        return Path(name).expanduser()
+    if (as_path(name) / FILE).is_file():
+        return as_path(name)
     _require_folder(root)
     known = [path.parent.name for path in sorted(root.glob(f"*/{FILE}")) if not path.parent.name.startswith(".")]
     found = [name] if name in known else [one for one in known if one.startswith(name)]

@@ -96,10 +96,17 @@ class Entry:
 
 @dataclass
 class Catalog:
-    """Entries by kind and name, and the warnings that reading them gave."""
+    """Entries by kind and name, and the warnings that reading them gave.
+
+    Attributes:
+        entries: by kind and name.
+        warnings: of plugins and cards that were left out.
+        broken: why a plugin's card cannot be used, by kind and name.
+    """
 
     entries: dict[str, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     warnings: list[str] = field(default_factory=list)
+    broken: dict[str, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def names(self, kind: str) -> list[str]:
         """Names of one kind, sorted."""
@@ -128,6 +135,8 @@ class Catalog:
             )
         if kind == "scorers" and name in self.entries["steps"]:
             raise UsageError(f"'{name}' is a step and stands in front of a scorer: --scorer {name}+SCORER")
+        if name in self.broken[kind]:
+            raise UsageError(self.broken[kind][name])
         hint = did_you_mean(name, self.entries[kind])
         raise UsageError(f"No {kind[:-1]} '{name}'.{hint} See: asdbench list {kind}")
 
@@ -142,6 +151,7 @@ class Catalog:
             kinds = [kind for kind in ("extractors", "scorers") if _is_composed(kind, name)]
         if not kinds and name.partition(":")[0] in PREFIXES["scorers"] and ":" in name:
             kinds = ["scorers"]
+        kinds = kinds or [kind for kind in KINDS if name in self.broken[kind]]
         if not kinds:
             hint = did_you_mean(name, (known for kind in KINDS for known in self.entries[kind]))
             raise UsageError(f"Nothing is named '{name}'.{hint} See: asdbench list")
@@ -210,6 +220,7 @@ class Catalog:
     def add(self, source: Source) -> None:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""
         for kind, path in _card_files(source.folder):
+            entries = []
             try:
                 entries = _entries(kind, path, source.origin)
                 if source.origin != OWN:
@@ -218,6 +229,10 @@ class Catalog:
                 if source.origin == OWN:
                     raise
                 self.warnings.append(f"{source.origin}: {error}")
+                names = [path.stem, *(entry.name for entry in entries)]
+                self.broken[kind] |= dict.fromkeys(
+                    names, f"The card of '{path.stem}' cannot be used. {source.origin}: {error}"
+                )
                 continue
             for entry in entries:
                 self._add_entry(entry)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -13,6 +12,7 @@ from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.numbers import finite, is_finite, whole
 from asdbench.registry import file_params
+from asdbench.registry.toml import parse_toml
 
 if TYPE_CHECKING:
     from asdbench.registry.cards import Card, Param, Value
@@ -100,7 +100,7 @@ class Component:
             target = getattr(import_module(module), attribute)
         except AsdbenchError:
             raise
-        except Exception as error:  # a module of a third party may raise anything when it is imported
+        except (Exception, SystemExit) as error:  # a module of a third party may raise anything when it is imported
             raise self._does_not_load(f"{type(error).__name__}: {error}") from error
         return target(**self.params)
 
@@ -155,6 +155,6 @@ def parse(param: "Param", text: str) -> "Value":
 
 def _literal(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import UsageError
+from asdbench.core.places import as_path
 
 Files = TypeVar("Files", str, list[str])
 
@@ -18,7 +19,7 @@ def found(value: Files) -> Files:
     """
     if isinstance(value, list):
         return [found(one) for one in value]
-    path = Path(value).expanduser()
+    path = as_path(value)
     if value and not path.is_file():
         raise ValueError(f"takes a file, and there is none at {path.absolute()}")
     return str(path) if value else value

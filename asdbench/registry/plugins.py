@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asdbench.core.places import place
+
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
@@ -43,13 +45,20 @@ def _entry_points() -> "list[EntryPoint]":
         file
         for place in sys.path
         for file in Path(place or ".").glob("*-info/entry_points.txt")
-        if ENTRY_POINT_GROUP in file.read_text(encoding="utf-8", errors="replace")
+        if ENTRY_POINT_GROUP in _text(file)
     )
     if next(declared, None) is None:
         return []
     from importlib.metadata import entry_points
 
     return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # of a package that somebody else has installed for themselves
+        return ""
 
 
 def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> Iterator[Source]:
@@ -62,7 +71,7 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
         origin = f"plugin '{entry.name}' of {entry.dist.name if entry.dist else 'an unknown package'}"
         try:
             spec = importlib.util.find_spec(entry.value.partition(":")[0])
-        except (ImportError, ValueError, AttributeError) as error:
+        except (Exception, SystemExit) as error:  # the package that it lies in is imported, and may raise anything
             warn(f"{origin} was left out: {error}")
             continue
         places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
@@ -72,9 +81,14 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
             continue
         yield Source(folder, origin)
 
-    listed = [Path(part) for part in os.environ.get(PATH_VARIABLE, "").split(os.pathsep) if part]
-    for path in dict.fromkeys([*paths, *listed]):
-        origin = f"plugin folder {path}"
+    listed = [part for part in os.environ.get(PATH_VARIABLE, "").split(os.pathsep) if part]
+    for asked in dict.fromkeys([*map(str, paths), *listed]):
+        origin = f"plugin folder {asked}"
+        try:
+            path = place(asked)
+        except ValueError as error:
+            warn(f"{origin} was left out: it {error}")
+            continue
         if not (path / "registry").is_dir():
             warn(f"{origin} was left out: it holds no folder registry/")
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from asdbench.core.digests import digest
+from asdbench.core.files import make_empty
 from asdbench.tracking.alone import alone
 from asdbench.tracking.entry import COMPLETE_TAG, KEY_TAG, RECORD_TAG, DatasetInput, Entry, key_text
 from asdbench.tracking.quiet import quiet
@@ -43,6 +44,8 @@ class Client:
         # Two that make the tables of one file at once would be in each other's way.
         with nullcontext() if store.file is None else alone(store.file):
             watch(TABLES_S)
+            if store.file is not None:
+                make_empty(store.file)
             try:
                 plain = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
             finally:

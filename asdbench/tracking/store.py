@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.core.errors import UsageError
+from asdbench.core.places import place
 from asdbench.core.uris import is_login, scrubbed, without_credentials
 
 URI = "MLFLOW_TRACKING_URI"
@@ -61,6 +62,13 @@ class Store:
         return f"Store({self.shown!r})"
 
 
+def _place(asked: str) -> Path:
+    try:
+        return place(asked)
+    except ValueError as error:
+        raise UsageError(f"{URI}, {ARTIFACTS}: a home folder that is not known. Give the whole path.") from error
+
+
 def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     """The store for the runs in ``out``: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in that folder.
 
@@ -74,6 +82,7 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     secrets = tuple(value for name in SECRETS if (value := environ.get(name)))
     experiment = environ.get(EXPERIMENT, "").strip() or None
     root = environ.get(ARTIFACTS)
+    root = str(_place(root)) if root and root.startswith("~") else root
     if not uri:
         return Store(f"sqlite:///{out / DATABASE}", root or (out / ARTIFACT_FOLDER).as_uri(), experiment, True, secrets)
     if uri.startswith(
@@ -87,7 +96,7 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
             )
         beside = out
         if found is not None:
-            file = Path(found["file"]).absolute()
+            file = _place(found["file"]).absolute()
             uri, beside = f"{found['scheme']}:///{file}{found['query'] or ''}", file.parent
         return Store(uri, root or (beside / ARTIFACT_FOLDER).as_uri(), experiment, False, secrets)
     return Store(uri, None, experiment, False, secrets)

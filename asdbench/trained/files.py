@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.core.errors import RequirementError
+from asdbench.core.places import as_path
 from asdbench.harness.record import UsedComponent
 
 FOLDER = "files"
@@ -37,7 +38,7 @@ def _copy(source: str, digest: str, folder: Path) -> str:
     place = Path(FOLDER, digest[:16], Path(source).name)
     if not (folder / place).exists():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(source).expanduser(), folder / place)
+        shutil.copyfile(as_path(source), folder / place)
     return place.as_posix()
 
 

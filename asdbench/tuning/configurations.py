@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.places import as_path
 from asdbench.core.progress import Progress
 from asdbench.datasets.challenge import require_split
 from asdbench.datasets.folder import folders_below
@@ -84,7 +85,7 @@ class Configurations:
         """All machine types of the data set, whatever ``--machine`` says."""
         entry = self._catalog.entries["datasets"].get(self.data.asked)
         if entry is None:
-            return folders_below(Path(self.data.asked).expanduser())
+            return folders_below(as_path(self.data.asked))
         if entry.challenge is None:
             return folders_below(self.data.table.clips[0].path.parents[2])  # made by a card
         split = require_split(self.data.asked, entry.challenge, self.data.split, ())

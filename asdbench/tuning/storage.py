@@ -1,6 +1,7 @@
 """Where Optuna keeps a study: SQLite, a journal file, PostgreSQL or another database by its address."""
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
-from asdbench.core.files import require_writable
+from asdbench.core.files import make_empty, require_writable
 from asdbench.core.locks import exclusive
+from asdbench.core.places import place
 from asdbench.core.uris import is_login, scrubbed, without_credentials
 from asdbench.tuning.standing import queue_again
 
@@ -59,6 +61,7 @@ def open_storage(uri: str) -> "BaseStorage":
         UsageError: it is no such address, or names a place that cannot be written to.
         StorageError: nobody answers there, or its driver is not installed.
     """
+    uri = _at_home(uri)
     if uri.startswith(JOURNAL):
         return _journal(Path(_plain(uri, uri.removeprefix(JOURNAL).removeprefix("//"))))
     if "://" not in uri:  # which may be a password as well, so it is not repeated
@@ -76,6 +79,7 @@ def open_storage(uri: str) -> "BaseStorage":
         if file is None:
             return _database(uri)
         with exclusive(file.with_name(f".{file.name}.lock")):
+            make_empty(file)
             return _database(uri)
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(f"--storage {shown}: {scrubbed(str(error).splitlines()[0], uri)}") from error
@@ -89,6 +93,18 @@ def open_storage(uri: str) -> "BaseStorage":
         if not isinstance(error, SQLAlchemyError | OSError | RuntimeError | ValueError):
             raise
         raise unreachable(asked, error) from error
+
+
+def _at_home(uri: str) -> str:
+    """The address of a file, in which ``~`` is the home folder."""
+    scheme, tilde, rest = uri.partition("~")
+    if not tilde or not re.fullmatch(rf"sqlite(\+\w+)?:///|{JOURNAL}(//)?", scheme):
+        return uri
+    path, question, query = f"~{rest}".partition("?")
+    try:
+        return f"{scheme}{place(path)}{question}{query}"
+    except ValueError as error:
+        raise UsageError("--storage: it names a home folder that is not known. Give the whole path.") from error
 
 
 def unreachable(uri: str, error: BaseException) -> StorageError:

@@ -30,6 +30,7 @@ TRIALS_UNLESS_ASKED = 50
 NOTHING: tuple[Any, ...] = (None, [], {})
 UNIT = 1000  # Optuna's steps for one machine type with one seed
 Unit = tuple[str, int]  # machine type and seed
+LONGEST_MACHINE = 100  # characters in the name of a study
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a folder's too
 
 
@@ -186,7 +187,7 @@ class Tuning:
         """As asked for; else readable, and ending in the digest of the terms."""
         if self.asked.study is not None:
             return "-".join(
-                [self.asked.study, *(_plain(machine) for machine in self.machines if self.asked.per_machine)]
+                [self.asked.study, *(_machine_in_name(machine) for machine in self.machines if self.asked.per_machine)]
             )
         spec = self.configurations.spec
         parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.configurations.data.table.name]
@@ -263,6 +264,12 @@ def require_name(name: str) -> None:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", ".", name)
+
+
+def _machine_in_name(machine: str) -> str:
+    """A machine type in the name of a folder; where that cannot hold its name, a digest tells it from others."""
+    plain = _plain(machine)
+    return plain if plain == machine and len(plain) <= LONGEST_MACHINE else f"{plain[:40]}.{digest(machine, 8)}"
 
 
 def _short(before: object, now: object) -> str:

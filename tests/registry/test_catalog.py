@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 import asdbench
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.registry import load_catalog
+from asdbench.registry.components import parse
 from asdbench.registry.toml import CardError
 
 CARD = """
@@ -191,3 +193,52 @@ def test_recordings_of_one_microphone_are_made_once_though_two_can_be_asked_for(
     assert component.params["microphones"] == 1
     assert "microphones" not in component.identity()["params"]
     assert load_catalog().component("datasets", "synthetic-stereo").identity()["params"]["microphones"] == 2
+
+
+UNREADABLE = {
+    "2,000 arrays within each other": b"x = " + b"[" * 2000 + b"]" * 2000,
+    "100 arrays within each other": b"x = " + b"[" * 100 + b"]" * 100,
+    "3,000 tables within each other": b".".join([b"a"] * 3000) + b" = 1",
+    "a number beyond 64 bits": b"version = 99999999999999999999",
+    "a number that cannot be printed": b"version = 0x" + b"f" * 6000,
+    "a number of 5,000 digits": b"version = " + b"9" * 5000,
+    "bytes that are no UTF-8": b'summary = "\xff"',
+    "a NUL": b'summary = "a\0b"',
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_card_that_no_reader_takes_is_refused_by_name_and_the_others_are_listed(cli, tmp_path, content):
+    folder = plugin(tmp_path)
+    (folder / "registry" / "scorers" / "broken.toml").write_bytes(content)
+    listed = cli("list", "scorers", "--plugin-path", folder)
+    assert (listed.code, "their-scorer" in listed.out, "broken.toml: not a TOML file" in listed.err) == (0, True, True)
+    asked = cli("show", "broken", "--plugin-path", folder)
+    assert (asked.code, "The card of 'broken' cannot be used" in asked.err) == (2, True)
+    asked = cli("run", "--extractor", "raw-mel", "--scorer", "broken", "--plugin-path", folder)
+    assert (asked.code, "The card of 'broken' cannot be used" in asked.err) == (2, True)
+    (tmp_path / "run.toml").write_bytes(content)
+    asked = cli("run", "--config", tmp_path / "run.toml")
+    assert (asked.code, f"--config {tmp_path}/run.toml: not a TOML file" in asked.err) == (2, True)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), os.mkfifo], ids=["folder", "pipe"])
+def test_a_card_that_is_no_file_is_told(tmp_path, make):
+    make(plugin(tmp_path) / "registry" / "scorers" / "odd.toml")
+    (warning,) = load_catalog([tmp_path]).warnings
+    assert "odd.toml: not a TOML file: it is no file" in warning
+
+
+@pytest.mark.parametrize("value", ["[" * 2000, "9" * 5000, "[" * 100 + "]" * 100])
+def test_values_that_no_reader_takes_stay_texts_on_the_command_line(value):
+    param = load_catalog().find("scorers", "sklearn:svm.OneClassSVM").card.params["kernel"]
+    assert parse(param.model_copy(update={"type": "any"}), value) == value
+
+
+@pytest.mark.parametrize("key", ["out", "data_root", "plugin_path"])
+@pytest.mark.parametrize(("value", "reason"), [(r"a\u0000b", "holds a NUL"), ("~nobody9/x", "home folder")])
+def test_a_place_that_no_path_can_be_is_refused_by_its_key(cli, tmp_path, key, value, reason):
+    path = tmp_path / "run.toml"
+    path.write_text(f'extractor = "raw-mel"\nscorer = "knn"\n{key} = "{value}"\n')
+    outcome = cli("run", "--config", path)
+    assert (outcome.code, f"{path}: {key}: " in outcome.err, reason in outcome.err) == (2, True, True)

@@ -1,5 +1,6 @@
 """Which study a folder belongs to."""
 
+import re
 import threading
 
 import optuna
@@ -8,6 +9,7 @@ import pytest
 from asdbench.core.errors import UsageError
 from asdbench.tuning import identity
 from asdbench.tuning.identity import give_identity, identity_in, identity_of, require_own
+from asdbench.tuning.study import _machine_in_name
 
 
 def test_an_identity_is_drawn_once_and_the_same_for_all_who_ask():
@@ -44,3 +46,11 @@ def test_a_folder_belongs_to_the_study_whose_record_it_holds(tmp_path):
         (tmp_path / "study.json").write_text(text)
         with pytest.raises(UsageError, match="holds another study"):
             require_own(tmp_path, identity_in(tmp_path), "mine")
+
+
+def test_studies_of_machine_types_are_told_apart_by_names_that_a_folder_can_have():
+    names = ["fan", "*", "装置", "a b", "a.b", "x" * 200, "x" * 201]
+    of_studies = [_machine_in_name(name) for name in names]
+    assert of_studies[0] == "fan"
+    assert len(set(of_studies)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9._+-]{1,100}", name) for name in of_studies)

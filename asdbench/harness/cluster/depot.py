@@ -156,13 +156,18 @@ def unpack_folder(content: bytes, folder: Path) -> None:
         file.write(content)
         file.seek(0)
         with tarfile.open(fileobj=file) as tar:
-            tar.extractall(whole, filter="data")
+            tar.extractall(whole, filter=_by_umask)
+
+
+def _by_umask(member: tarfile.TarInfo, place: str) -> tarfile.TarInfo:
+    """As ``tarfile.data_filter`` lets it through, with the permissions of what is made here."""
+    return tarfile.data_filter(member, place).replace(mode=None, deep=False)  # type: ignore[arg-type]
 
 
 def unpack(file: IO[bytes], cache: Path) -> None:
     """Lay files and folders of the cache where they belong, each whole; what says that a thing is there comes last."""
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetched-") as place, tarfile.open(fileobj=file) as tar:
-        tar.extractall(place, filter="data")
+        tar.extractall(place, filter=_by_umask)
         for kind in Path(place).iterdir():
             for entry in sorted(kind.iterdir(), key=_comes_last):
                 target = cache / kind.name / entry.name

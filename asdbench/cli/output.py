@@ -1,0 +1,135 @@
+"""What commands print: the one place through which text and JSON leave.
+
+Characters that a terminal would obey are shown as escapes, whoever put them into a name or a message; characters that
+the output cannot show are replaced; and with ``--json`` standard output holds the JSON object and nothing else.
+"""
+
+import codecs
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Any, TextIO
+
+import typer
+
+# Control characters but newline and tab, marks that turn the direction of text, line separators, tags, surrogates.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_INSTEAD = {
+    "±": "+-", "…": "...", "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "×": "x", "·": ".",
+    "•": "*", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "µ": "u", "█": "#", "\u00a0": " ",
+}  # fmt: skip
+_FRAMES = range(0x2500, 0x2580)  # what tables and diagrams are drawn with
+_REPLACED = "asdbench-replaced"
+
+
+def shown(text: str) -> str:
+    """The text with every character that a terminal would obey shown as an escape, its number after a backslash."""
+    return _OBEYED.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """What an output of ASCII or Latin-1 gets in place of what it cannot show."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_instead(char) for char in error.object[error.start : error.end]), error.end
+
+
+def _instead(char: str) -> str:
+    if ord(char) in _FRAMES:
+        return {"─": "-", "━": "-", "═": "-", "╴": "-", "╶": "-", "╸": "-", "╺": "-", "│": "|", "┃": "|"}.get(char, "+")
+    return _INSTEAD.get(char, "?")
+
+
+def replace_unknown_characters() -> None:
+    """Let standard output and standard error replace what they cannot show, where they would raise."""
+    codecs.register_error(_REPLACED, _replace)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_REPLACED)
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print a line.
+
+    Args:
+        text: may hold anything from outside.
+        err: on standard error.
+        nl: end the line.
+        style: colour and weight on a terminal, as ``typer.style`` takes them.
+    """
+    stream = sys.stderr if err else sys.stdout
+    line = shown(str(text))
+    if style and stream is not None and stream.isatty():
+        line = typer.style(line, **style)
+    typer.echo(line, file=stream, nl=nl)
+
+
+class _Reserved:
+    """Standard output, while it is kept for the JSON object."""
+
+    stream: TextIO | None = None
+
+
+def reserve_stdout(context: typer.Context, wanted: bool) -> bool:
+    """Keep standard output for the JSON object; what anybody else writes there goes to standard error.
+
+    Plugins print while they are imported and while they run, and libraries write below Python. So the descriptor itself
+    is pointed elsewhere, which child processes inherit. A process of a command ends with it, and what is written on the
+    way out (buffers of C, exit handlers) is to miss the output too; so it stays like that.
+    """
+    if not wanted or context.resilient_parsing or _Reserved.stream is not None:
+        return wanted
+    before = sys.stdout
+    try:
+        before.flush()
+        of_process = before.fileno() == 1
+    except (AttributeError, OSError, ValueError):  # a program's own object, or closed
+        of_process = False
+    if of_process:
+        _Reserved.stream = os.fdopen(os.dup(1), "w", encoding="ascii")
+        _point_stdout_to_stderr()
+    else:
+        _Reserved.stream, sys.stdout = before, sys.stderr
+    context.call_on_close(lambda: _release(before))
+    return wanted
+
+
+def _point_stdout_to_stderr() -> None:
+    try:
+        os.dup2(2, 1)
+    except OSError:  # standard error is closed
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+def _release(before: TextIO) -> None:
+    stream, _Reserved.stream, sys.stdout = _Reserved.stream, None, before
+    if stream is not None and stream is not before:
+        with suppress(OSError):
+            stream.close()
+
+
+def print_json(text: str) -> None:
+    """Print the JSON object of a command, in ASCII, which every output takes."""
+    pure = re.sub(r"[^\n -~]", lambda match: _json_escape(match[0]), text) + "\n"
+    stream = _Reserved.stream or sys.stdout
+    stream.write(pure)
+    stream.flush()
+
+
+def _json_escape(char: str) -> str:
+    """Of a character within a string of JSON; above the basic plane two surrogates."""
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))

@@ -1,0 +1,151 @@
+"""What reaches the terminal, whatever stands in names, whatever the output can show and whoever else prints."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import asdbench.cli
+from asdbench.cli.app import PlaceOption, app
+from asdbench.cli.console import Console
+from asdbench.cli.output import print_json, shown
+
+COMMAND = [sys.executable, "-m", "asdbench"]
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+EVIL = "fan\x1b[31mred\x1b]0;owned\x07\x7f\x9b\u202edesrever\udcff"
+
+LOUD = """
+import atexit, ctypes, os
+import numpy as np
+from asdbench.scorers import Scorer
+
+print("loud is imported")
+atexit.register(print, "loud leaves")
+
+
+class Loud(Scorer):
+    def fit(self, embeddings, clips):
+        self.mean = embeddings.mean(axis=0)
+        print("loud is fitted")
+        os.write(1, b"loud below Python\\n")
+        ctypes.CDLL(None).puts(b"loud in the buffer of C")
+
+    def score(self, embeddings):
+        return np.linalg.norm(embeddings - self.mean, axis=1).astype(np.float64)
+"""
+
+
+@pytest.fixture
+def loud(tmp_path):
+    cards = tmp_path / "plugin" / "registry" / "scorers"
+    cards.mkdir(parents=True)
+    (tmp_path / "plugin" / "loud.py").write_text(LOUD)
+    (cards / "loud.toml").write_text('summary = "x"\ntarget = "loud:Loud"\nversion = 1\n')
+    return tmp_path / "plugin"
+
+
+def run(*words, **variables):
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], env={**os.environ, **variables}, capture_output=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_standard_output_is_one_json_object_whoever_else_prints(loud, small_dataset, tmp_path, jobs):
+    done = run(
+        "run", "--plugin-path", loud, "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "loud",
+        "--out", tmp_path / "runs", "--jobs", jobs, "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [one["scorer"] for one in json.loads(done.stdout)["runs"]] == ["loud"]
+    for line in (b"loud is imported", b"loud is fitted", b"loud below Python", b"loud in the buffer of C"):
+        assert line in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
+@pytest.mark.parametrize("words", [["show", "shin2023-simclr-ml"], ["list"], ["--help"]])
+def test_every_output_shows_what_it_can(encoding, words):
+    done = run(*words, PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode(encoding)
+
+
+def test_what_an_output_cannot_show_is_replaced():
+    code = "from asdbench.cli.output import *; replace_unknown_characters(); echo('1 ± 2 │ 装'); echo('┏━┓', err=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"1 +- 2 | ?\n", b"+-+\n")
+
+
+def test_control_characters_are_shown_as_escapes(cli, tmp_path):
+    assert shown(EVIL) == r"fan\x1b[31mred\x1b]0;owned\x07\x7f\x9b\u202edesrever\xff"
+    assert shown("a\tb\r\nc ±\n") == "a\tb\nc ±\n"
+    outcome = cli("show", EVIL.replace("\udcff", ""))
+    assert r"\x1b[31mred" in outcome.err
+    assert not OBEYED.search(outcome.err)
+    outcome = cli(EVIL.replace("\udcff", ""))  # click's own message
+    assert (outcome.code, r"\x1b[31mred" in outcome.err) == (2, True)
+    assert not OBEYED.search(outcome.err)
+
+
+def test_no_table_or_bar_holds_a_control_character():
+    console = Console(width=120, file=open(os.devnull, "w"), record=True)  # noqa: SIM115, PTH123
+    table = Table(EVIL, title=EVIL)
+    table.add_row(EVIL)
+    table.add_row(Text(EVIL, "red"))
+    inner = Table.grid()
+    inner.add_row(table)
+    for thing in (EVIL, Text.assemble(("a", "bold"), EVIL), table, inner):
+        console.print(thing, markup=False)
+    text = console.export_text()
+    assert text.count(r"\x1b]0;owned") == 2 + 2 * 4
+    assert not OBEYED.search(text)
+
+
+def test_json_is_ascii_and_says_the_same(capsys):
+    content = {"name": EVIL, "other": "ü装\U0001f600"}
+    print_json(json.dumps(content, ensure_ascii=False))
+    text = capsys.readouterr().out
+    assert text.isascii()
+    assert not OBEYED.search(text)
+    assert json.loads(text) == content
+
+
+def test_every_verb_prints_at_the_one_place():
+    for path in Path(asdbench.cli.__file__).parent.glob("*.py"):
+        if path.name not in ("output.py", "console.py"):
+            assert not re.search(r"typer\.s?echo|click\.s?echo|rich\.console import .*\bConsole\b", path.read_text())
+
+
+def options(command):
+    yield from command.params
+    for inner in getattr(command, "commands", {}).values():
+        yield from options(inner)
+
+
+def test_every_path_of_the_command_line_knows_the_home_folder(cli, tmp_path, monkeypatch):
+    kinds = [option.type for option in options(typer.main.get_command(app))]
+    assert not any(isinstance(kind, click.Path) for kind in kinds)
+    assert sum(isinstance(kind, PlaceOption) for kind in kinds) > 20
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"no folder {tmp_path}/runs" in cli("runs", "list", "--out=~/runs").err
+    outcome = cli("runs", "list", "--out=~nobody9/runs")
+    assert (outcome.code, "a home folder that is not known, ~nobody9" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", [["report"], ["runs", "show"], ["compare"], ["data", "info"], ["submit", "--label", "x"]]
+)
+def test_a_name_that_might_be_a_path_of_a_user_who_is_not_there_is_refused_in_words(cli, words):
+    outcome = cli(*words, "~nobody9/x", *(["~nobody9/y"] if words == ["compare"] else []))
+    assert outcome.code in (1, 2, 3)
+    assert "~nobody9" in outcome.err
