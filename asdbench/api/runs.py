@@ -1,5 +1,6 @@
 """What ``asd.run`` returns: runs with their scores, embeddings, tables and pictures."""
 
+import csv
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.progress import Silent
+from asdbench.datasets.ground_truths import clip_name
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.replay import Replay, reopen
@@ -118,7 +120,9 @@ class Run:
         files, _ = list_score_files(self.folder / "scores")
         own = [file for file in files if file.machine == machine]
         values: dict[tuple[str, str], dict[str, float | None]] = {}
+        names: dict[str, str] = {}  # as the files spell them; a reader overlooks the ending
         for file in own:
+            names |= {clip_name(name): name for name, *_ in csv.reader(file.path.read_text().splitlines())}
             problems: list[Problem] = []
             for row in read_rows(file, problems.append):
                 values.setdefault((file.section, row.clip), {})[file.kind] = row.value
@@ -131,7 +135,7 @@ class Run:
                 "section": section,
                 "domain": truth.domain,
                 "label": truth.label,
-                "name": clip,
+                "name": names[clip],
                 "score": found.get("anomaly_score"),
                 "threshold": self.record.thresholds[machine][section].value,
                 "decision": found.get("decision_result"),
