@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
-from asdbench.extractors.checkpoints import FILE
+from asdbench.extractors.checkpoints import FILE, FOLDER
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.record import load_record, read_record
 
@@ -270,7 +270,7 @@ def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, t
     deadline = time.monotonic() + 60
     epochs = 0
     while epochs < 3 and time.monotonic() < deadline:
-        for path in (tmp_path / "killed" / "trained").glob(f"*.checkpoint/{FILE}"):
+        for path in (tmp_path / "killed" / "trained").glob(f"*.checkpoint/{FOLDER}/{FILE}"):
             with safe_open(path, "pt") as file:
                 epochs = len(json.loads(file.metadata()["curves"])["loss"])
     os.kill(process, signal.SIGKILL)
