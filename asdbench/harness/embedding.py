@@ -26,6 +26,7 @@ from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import Abandoned, recorded
+from asdbench.harness.handover import checked_count, checked_curves, checked_embeddings, checked_notes
 from asdbench.harness.kept import MEASURED, ROWS, SAVED, Embedded, KeptFit
 from asdbench.harness.machine import torch_threads
 from asdbench.harness.members import Members
@@ -138,9 +139,8 @@ class EmbeddingStage:
         extractor: Extractor = self._pipeline.extractor.build()
         extractor.load(kept.trained)
         with torch_threads(self._plan.spec.threads):
-            rows = np.asarray(extractor.embed(clips, self._context(features, kept.seed, None)))
-        self._refuse_unusable(rows, len(clips), machine)
-        return rows
+            rows = extractor.embed(clips, self._context(features, kept.seed, None))
+        return checked_embeddings(rows, len(clips), self._pipeline.extractor.name, machine)
 
     def _tell_wait(self) -> None:
         name = self._pipeline.extractor.name
@@ -183,14 +183,15 @@ class EmbeddingStage:
         started = time.perf_counter()
         extractor.fit(training_clips.training_view(), context)
         seconds = time.perf_counter() - started
+        name = self._pipeline.extractor.name
+        facts = {
+            "seconds": round(seconds, 3),
+            "parameters": checked_count(extractor.parameter_count, name),
+            "curves": checked_curves(extractor.curves, name),
+            "notes": checked_notes(extractor.notes, name),
+        }
         with kept.fit.written() as folder:
             extractor.save(folder)
-            facts = {
-                "seconds": round(seconds, 3),
-                "parameters": extractor.parameter_count,
-                "curves": {name: list(curve) for name, curve in extractor.curves.items()},
-                "notes": list(extractor.notes),
-            }
             write_json(folder / SAVED, facts)
         kept.drop_checkpoint()
         return extractor
@@ -253,9 +254,9 @@ class EmbeddingStage:
         features = self._store.read(table, self._pipeline.frontend)
         started = time.perf_counter()
         context = self._context(features, seed, None)
-        rows = np.asarray(extractor.embed(clips, context))
+        found = extractor.embed(clips, context)
         seconds = time.perf_counter() - started
-        self._refuse_unusable(rows, len(clips), machine)
+        rows = checked_embeddings(found, len(clips), self._pipeline.extractor.name, machine)
         trained_on = {clip.key for clip in table.training_view()}
         if extractor.curves:
             self._refuse_collapsed(rows[[clip.key in trained_on for clip in clips]], machine)
@@ -278,14 +279,3 @@ class EmbeddingStage:
                 f"usually mend it."
                 + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
             )
-
-    def _refuse_unusable(self, rows: NDArray[Any], clips: int, machine: str) -> None:
-        name = self._pipeline.extractor.name
-        if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32:
-            raise StageError(
-                f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {machine}; "
-                f"the contract is float32 ({clips}, dim)."
-            )
-        bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
-        if bad:
-            raise StageError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {machine}.")

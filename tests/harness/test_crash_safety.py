@@ -40,6 +40,7 @@ def results(out: Path) -> dict[str, object]:
             assert record["status"] == "done", record["failures"]
             for changing in ("git_commit", "git_dirty"):  # somebody may be at work on the checkout meanwhile
                 record["environment"].pop(changing)
+            record["digests"].pop("run.json")
             found[name] = {key: value for key, value in record.items() if key not in ("seconds", "finished_at")}
         elif path.is_file():
             found[name] = path.read_bytes()

@@ -6,7 +6,8 @@ import pytest
 
 from asdbench.core.errors import DiskFullError, RequirementError, UsageError
 from asdbench.core.progress import Silent
-from asdbench.harness import RunRecord, RunSpec, execute, make_plan
+from asdbench.harness import RunSpec, execute, make_plan
+from asdbench.harness.record import load_record
 
 SIMCLR = {
     "simclr.backbone": "resnet10t",
@@ -56,7 +57,7 @@ def test_a_run_leaves_record_scores_and_decisions(run, tmp_path, small_dataset):
         assert [row[0] for row in scores] == [row[0] for row in decisions] == names
         threshold = record.thresholds[machine]["00"].value
         assert [int(float(row[1]) > threshold) for row in scores] == [int(row[1]) for row in decisions]
-    assert RunRecord.model_validate_json((folder / "run.json").read_text()) == record
+    assert load_record(folder) == record
     assert record.dataset.train_clips == {"fan": 20, "valve": 20}
     assert record.environment.device == "cpu"
     assert {"features", "fit", "embed", "score"} == set(record.seconds)
