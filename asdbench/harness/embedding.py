@@ -28,7 +28,7 @@ from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import Abandoned, recorded
 from asdbench.harness.handover import checked_count, checked_curves, checked_embeddings, checked_notes
 from asdbench.harness.kept import MEASURED, ROWS, SAVED, Embedded, KeptFit
-from asdbench.harness.machine import torch_threads
+from asdbench.harness.machine import full_precision, torch_threads
 from asdbench.harness.members import Members
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure
@@ -138,7 +138,7 @@ class EmbeddingStage:
             raise StageError(f"{kept.fit.what} is no longer in the cache, or damaged there. Run again.")
         extractor: Extractor = self._pipeline.extractor.build()
         extractor.load(kept.trained)
-        with torch_threads(self._plan.spec.threads):
+        with torch_threads(self._plan.spec.threads), full_precision(self._plan.device):
             rows = extractor.embed(clips, self._context(features, kept.seed, None))
         return checked_embeddings(rows, len(clips), self._pipeline.extractor.name, machine)
 
@@ -205,7 +205,8 @@ class EmbeddingStage:
         for machine in kept.machines:
             table = self._table.select(machines=[machine])
             features = self._store.read(table, self._pipeline.frontend)
-            found = np.asarray(extractor.embed(table.blind_view(), self._context(features, kept.seed, None)))
+            with full_precision(self._plan.device):
+                found = np.asarray(extractor.embed(table.blind_view(), self._context(features, kept.seed, None)))
             if not np.isfinite(found).all():
                 return
             rows[machine] = found
@@ -254,7 +255,8 @@ class EmbeddingStage:
         features = self._store.read(table, self._pipeline.frontend)
         started = time.perf_counter()
         context = self._context(features, seed, None)
-        found = extractor.embed(clips, context)
+        with full_precision(self._plan.device):
+            found = extractor.embed(clips, context)
         seconds = time.perf_counter() - started
         rows = checked_embeddings(found, len(clips), self._pipeline.extractor.name, machine)
         trained_on = {clip.key for clip in table.training_view()}

@@ -53,6 +53,11 @@ class UsedComponent(Model):
     files: dict[str, str | list[str]] = Field(
         default_factory=dict, description="Digests of the files that parameters name, by parameter."
     )
+    libraries: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions of the packages that compute it, where they count; empty where none do, and in records "
+        "of schema 4 and older.",
+    )
 
 
 class UsedDataset(Model):

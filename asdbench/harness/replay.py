@@ -164,6 +164,12 @@ def settled_component(kind: str, used: UsedComponent, catalog: Catalog) -> Compo
             f"{used.name} has changed since the run: version {component.card.version} of {component.card.target} now, "
             f"version {used.version} of {used.target} then."
         )
+    if used.libraries and component.libraries != used.libraries:
+        now, then = (" and ".join(map(" ".join, one.libraries.items())) for one in (component, used))
+        raise RequirementError(
+            f"{used.name} is computed by {now} now, and was by {then} in the run: it may give other numbers.\n"
+            "Install the versions of the run, or run again."
+        )
     if component.files != used.files:
         changed = next(
             name for name in component.files | used.files if component.files.get(name) != used.files.get(name)

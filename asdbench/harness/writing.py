@@ -140,6 +140,7 @@ def _used(component: Component) -> UsedComponent:
         version=component.card.version,
         params=component.params,
         files=component.files,
+        libraries=component.libraries,
     )
 
 

@@ -17,7 +17,7 @@ from asdbench.datasets.audio import BadRecording
 from asdbench.extractors.base import Context, Extractor
 from asdbench.frontends.held import HeldFeatures
 from asdbench.harness.handover import checked_embeddings, checked_scores
-from asdbench.harness.machine import available_cores, resolve_device, torch_threads
+from asdbench.harness.machine import available_cores, full_precision, resolve_device, torch_threads
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.scoring import fitted_scorer
 from asdbench.registry import Component
@@ -164,7 +164,7 @@ class TrainedSystem:
         clips = [BlindClip(key, machine, section) for key in keys]
         extractor = self._fitted_extractor(machine)
         try:
-            with torch_threads(self.record.environment.threads or 1):
+            with torch_threads(self.record.environment.threads or 1), full_precision(self.device):
                 found = extractor.embed(clips, context)
         except AsdbenchError:
             raise

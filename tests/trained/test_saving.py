@@ -130,10 +130,10 @@ def test_weights_travel_with_the_system(trained_run, small_dataset, tmp_path):
     (copy,) = (folder / "files").rglob("weights.safetensors")
     content = copy.read_bytes()
     copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(RequirementError, match="weights.safetensors is not as it was written"):
+    with pytest.raises(RequirementError, match=r"weights\.safetensors is not as it was written"):
         load_system(folder)
     copy.unlink()
-    with pytest.raises(RequirementError, match="weights.safetensors is gone"):
+    with pytest.raises(RequirementError, match=r"weights\.safetensors is gone"):
         load_system(folder)
 
 
