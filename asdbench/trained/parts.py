@@ -44,8 +44,8 @@ def _found(kind: str, used: UsedComponent, part: Part, catalog: Catalog, schema:
     identity = component.identity()
     if (_of_schema_1(identity) if schema == 1 else identity) != part.identity:
         raise RequirementError(
-            f"The {kind[:-1]} '{used.name}' is not the one that was trained: its code, its parameters or its weights have "
-            f"changed.{home}\nTrain and save the system again, or put the old code back."
+            f"The {kind[:-1]} '{used.name}' is not the one that was trained: its code, its parameters or its weights "
+            f"have changed.{home}\nTrain and save the system again, or put the old code back."
         )
     return component
 
