@@ -43,9 +43,8 @@ def autoencoder(plan, cache):
 
     def run(out):
         progress = Silent()
-        (record,) = execute(
-            plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, out=out, **asked), progress
-        )
+        asked = plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, out=out)
+        (record,) = execute(asked, progress)
         assert record.status == "done", record.failures
         found = {path.name: path.read_bytes() for path in (out / record.run_id / "scores").iterdir()}
         return found, [note for note in progress.notes if note.startswith("Damaged in the cache")]
