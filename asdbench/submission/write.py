@@ -92,7 +92,7 @@ def _finished(run: Path) -> RunRecord:
         raise RequirementError(
             f"No run in {run}: there is no {FILE}.\nGive a folder that asdbench run left, for example runs/<run-id>"
         )
-    record = load_record(run)
+    record = load_record(run, files=False)  # the score files are looked at next
     if record.status != "done":
         raise RequirementError(f"The run in {run} is not done; its command, given again, finishes it.")
     return record
