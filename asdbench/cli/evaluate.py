@@ -157,7 +157,7 @@ def _evaluated(
     from asdbench.protocols import PROTOCOLS
     from asdbench.score_files.evaluation import evaluate_folder
 
-    record = load_record(folder) if (folder / FILE).is_file() else None
+    record = load_record(folder, files=False) if (folder / FILE).is_file() else None
     protocol = protocol or (record.dataset.protocol if record else None)
     if protocol not in PROTOCOLS:
         asked = (
