@@ -69,6 +69,7 @@ def comparable(folder):
     Somebody may commit to the checkout between two runs, so its state is left out as well.
     """
     record = json.loads((folder / "run.json").read_text())
+    record["digests"].pop("run.json")
     for key in ("seconds", "finished_at"):
         del record[key]
     for key in ("git_commit", "git_dirty"):

@@ -34,7 +34,7 @@ def make(
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
     from asdbench.harness.cache import cache_root
-    from asdbench.harness.data import made_folder
+    from asdbench.harness.data import made_data
     from asdbench.harness.machine import available_cores
     from asdbench.registry import load_catalog
 
@@ -45,13 +45,12 @@ def make(
             raise UsageError(f"-p {text}: expected PARAM=VALUE. See: asdbench show {name}")
         values[key] = value
     component = load_catalog().component("datasets", name, values)
-    folder = to or made_folder(component, cache_root())
-    if to is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f"--to {folder}: it is there already and not an empty folder; nothing was written. Give another."
-        )
-    if not folder.is_dir() or to is not None:
-        component.build().make(folder, jobs or available_cores(), ConsoleProgress(quiet))
+    if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UsageError(f"--to {to}: it is there already and not an empty folder; nothing was written. Give another.")
+    cores, progress = jobs or available_cores(), ConsoleProgress(quiet)
+    if to is not None:
+        component.build().make(to, cores, progress)
+    folder = to or made_data(component, cache_root(), cores, progress)
     echo(str(folder))
     echo(
         f"Run on it: asdbench run --dataset {folder if to else name} --extractor raw-mel --scorer mahalanobis-lw",

@@ -123,9 +123,7 @@ def open_holdings(
     if folder:
         return holdings_of_folder(as_path(dataset), None, machines)
     component = catalog.component("datasets", dataset)
-    made = data.made_folder(component, cache_root())
-    if not made.is_dir():
-        component.build().make(made, available_cores(), ConsoleProgress(False))
+    made = data.made_data(component, cache_root(), available_cores(), ConsoleProgress(False))
     return holdings_of_folder(made, dataset, machines)
 
 
@@ -185,15 +183,16 @@ def _print_counts(holdings: "Holdings", found: "list[dict[str, str | int]]") -> 
 
 def _fingerprint(holdings: "Holdings") -> tuple[str | None, list[str]]:
     """The fingerprint that runs record, and why there is none."""
+    from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import DataError
     from asdbench.datasets.audit.holdings import whole
-    from asdbench.datasets.contents import ContentDigests
     from asdbench.harness.cache import cache_root
+    from asdbench.harness.data import content_digests
 
     if holdings.missing:
         return None, []
     try:
-        table = whole(holdings, ContentDigests(cache_root() / "digests"))
+        table = whole(holdings, content_digests(cache_root(), ConsoleProgress(False)))
     except DataError as error:
         return None, [holdings.relative(problem) for problem in error.problems] or [str(error)]
     return table.fingerprint, []

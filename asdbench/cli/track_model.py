@@ -74,7 +74,7 @@ def snippet(uri: str, store: str | None, folder: Path) -> str:
     """How to load the model and score a recording, in Python."""
     from asdbench.harness.record import load_record
 
-    machine = next(iter(load_record(folder).thresholds))
+    machine = next(iter(load_record(folder, files=False).thresholds))
     where = f'import mlflow; mlflow.set_tracking_uri("{store}")' if store else "import mlflow"
     return "\n".join(
         [

@@ -9,6 +9,10 @@ from pathlib import Path
 from asdbench.core.digests import digest, file_digest
 from asdbench.core.errors import UsageError
 from asdbench.core.files import write_text
+from asdbench.core.locks import exclusive, lock_of
+from asdbench.core.store import Entry, Tell
+
+INDEX = "index.json"
 
 
 class ContentDigests:
@@ -18,32 +22,40 @@ class ContentDigests:
 
     Args:
         folder: where the memory lies; None remembers nothing.
+        tell: is told in one line when the memory is damaged.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, tell: Tell = lambda _: None) -> None:
         self.folder = folder
+        self._tell = tell
 
     def of(self, paths: list[Path]) -> list[str]:
         """Digests of the files' bytes, in the order of ``paths``."""
         if not paths:
             return []
-        memory = self._memory_file(paths)
+        memory = self._memory(paths)
         known: dict[str, list[object]] = {}
-        if memory is not None and memory.is_file() and os.access(memory, os.R_OK):
-            known = json.loads(memory.read_text())
+        if memory is not None and memory.intact:
+            known = json.loads((memory.path / INDEX).read_text())
         stamps = {str(path): _stamp(path) for path in paths}
         stale = [path for path, stamp in stamps.items() if known.get(path, [None])[:-1] != stamp]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for path, value in zip(stale, pool.map(lambda path: file_digest(Path(path)), stale), strict=True):
                 known[path] = [*stamps[path], value]
         if memory is not None and stale:
-            with suppress(UsageError):  # of a cache that one may only read; the files are read again another time
-                write_text(memory, json.dumps(known))
+            self._remember(memory, known)
         return [str(known[str(path)][-1]) for path in paths]
 
-    def _memory_file(self, paths: list[Path]) -> Path | None:
+    def _memory(self, paths: list[Path]) -> Entry | None:
         root = os.path.commonpath([str(path.parent) for path in paths])
-        return None if self.folder is None else self.folder / f"{digest(root)}.json"
+        what = f"the digests of recordings in {root}"
+        return None if self.folder is None else Entry(self.folder / digest(root), what)
+
+    def _remember(self, memory: Entry, known: dict[str, list[object]]) -> None:
+        with suppress(UsageError), exclusive(lock_of(memory.path)):  # where nothing may be written, it goes without
+            memory.drop_damaged(self._tell)
+            with memory.written() as folder:
+                write_text(folder / INDEX, json.dumps(known))
 
 
 def _stamp(path: Path) -> list[object]:

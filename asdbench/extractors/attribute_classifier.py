@@ -251,8 +251,7 @@ class AttributeClassifier(Extractor):
         size = max(1, min(self._batch_size, int(EMBEDDED_S / longest)))
         with torch.inference_mode(), context.progress.stage("embed attribute-classifier", len(clips)) as stage:
             for positions, features in prefetched(context.features.batches(keys, size)):
-                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
-                    parts = network.parts(to_device(features, context.device)[:, 0, 0].contiguous())
+                parts = network.parts(to_device(features, context.device)[:, 0, 0].contiguous())
                 result[positions] = network.joined(parts).cpu().numpy()
                 stage.advance(len(positions))
         return result

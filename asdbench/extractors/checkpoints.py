@@ -8,17 +8,24 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from asdbench.core.files import write_bytes
+from asdbench.core.store import Entry, Tell
 from asdbench.extractors.adam import Adam
 
 Curves = dict[str, list[float]]
-FILE = "state-2.safetensors"  # 2: another form than before, so that no training goes on from the old one
+FOLDER, FILE = "state-3", "state.safetensors"  # 3: another form than before, so that no training goes on from it
 
 
 class Checkpoints:
-    """Keeps the last epoch's weights, optimizer state and what was measured so far, in one file of a folder."""
+    """Keeps the last epoch's weights, optimizer state and what was measured so far, in one file of a folder.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    Args:
+        folder: of this very training.
+        tell: is told in one line when the kept state is damaged, so that the training begins anew.
+    """
+
+    def __init__(self, folder: Path, tell: Tell) -> None:
+        self._entry = Entry(folder / FOLDER, "the state of a training, which begins anew")
+        self._tell = tell
 
     def save(self, network: nn.Module, optimizer: Adam, curves: Curves) -> None:
         """Replace the kept state, whole or not at all."""
@@ -28,19 +35,21 @@ class Checkpoints:
             for part, values in parts.items()
             for name, value in values.items()
         }
-        write_bytes(self._path, save(tensors, metadata={"curves": json.dumps(curves)}))
+        with self._entry.written() as folder:
+            (folder / FILE).write_bytes(save(tensors, metadata={"curves": json.dumps(curves)}))
 
     def restore(self, network: nn.Module, optimizer: Adam) -> Curves:
         """Take back the kept state; what was measured in the epochs done, empty when there are none."""
-        if not self._path.is_file():
+        if not self._entry.drop_damaged(self._tell):
             return {}
+        path = self._entry.path / FILE
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}}
-        for key, value in load_file(self._path).items():
+        for key, value in load_file(path).items():
             part, _, name = key.partition(".")
             parts[part][name] = value
         network.load_state_dict(parts["network"])
         optimizer.restore(parts["optimizer"])
-        with safe_open(self._path, "pt") as file:
+        with safe_open(path, "pt") as file:
             curves: Curves = json.loads(file.metadata()["curves"])
         return curves
 

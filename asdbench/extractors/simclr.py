@@ -149,8 +149,7 @@ class SimCLR(Extractor):
         with torch.inference_mode(), context.progress.stage("embed simclr", len(clips)) as stage:
             keys = [clip.key for clip in clips]
             for positions, features in prefetched(context.features.batches(keys, self._batch_size)):
-                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=context.device == "cuda"):
-                    rows = network(to_device(features, context.device), self._layer)
+                rows = network(to_device(features, context.device), self._layer)
                 if result is None:
                     result = np.empty((len(clips), rows.shape[1]), np.float32)
                 result[positions] = rows.float().cpu().numpy()

@@ -69,7 +69,7 @@ def train(
         TrainingError: the loss is no longer finite.
     """
     optimizer = Adam(network, recipe.learning_rate)
-    checkpoints = Checkpoints(context.training.checkpoints) if context.training else None
+    checkpoints = Checkpoints(context.training.checkpoints, context.progress.note) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
     keep_at = time.monotonic() + KEEP_EVERY_S
     mixed = recipe.mixed_precision and context.device == "cuda"

@@ -24,11 +24,10 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
     training = context.training
     assert training is not None, "views are made while fitting"
     keys = sorted({clip.key for clip in clips})
-    pack = Pack(training.views / digest([training.identity, copies, keys]))
-    if not pack.exists:
+    pack = Pack(training.views / digest([training.identity, copies, keys]), "augmented views of training clips")
+    if not pack.intact:
         with exclusive(lock_of(pack.path)):  # fits of other seeds want the same, maybe in other processes
-            if not pack.exists:
-                pack.sweep()
+            if not pack.drop_damaged(context.progress.note):
                 _make(pack, keys, copies, training, context)
     return pack
 

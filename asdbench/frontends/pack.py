@@ -1,7 +1,6 @@
 """Many arrays of differing length in one memory-mapped file.
 
-``<name>.bin`` holds the numbers one clip after the other, ``<name>.json`` the keys and shapes. The JSON file is
-written last, so its presence says that the pack is whole.
+An entry of the cache: ``numbers.bin`` holds the numbers one clip after the other, ``index.json`` the keys and shapes.
 """
 
 import json
@@ -16,10 +15,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.files import sweep, whole_file, write_text
+from asdbench.core.files import write_text
+from asdbench.core.store import Entry, Tell
 from asdbench.datasets.clips import content_of
 
 Array = NDArray[np.floating[Any]]
+NUMBERS, INDEX = "numbers.bin", "index.json"
 HELD = 2**27  # bytes; what a process has mapped of a pack stays near this, however large the pack
 
 
@@ -39,32 +40,33 @@ class PackWriter:
 
 @contextmanager
 def write_pack(path: Path, dtype: str = "float32") -> Iterator[PackWriter]:
-    """Write the pack ``path`` (without ending) whole, or nothing."""
-    with whole_file(path.with_suffix(".bin")) as file:
-        writer = PackWriter(file, dtype)
-        yield writer
-    write_text(path.with_suffix(".json"), json.dumps({"dtype": dtype, "shapes": writer.shapes}))
+    """Write the pack ``path``, a folder, whole, or nothing."""
+    with Entry(path).written() as folder:
+        with (folder / NUMBERS).open("wb") as file:
+            writer = PackWriter(file, dtype)
+            yield writer
+        write_text(folder / INDEX, json.dumps({"dtype": dtype, "shapes": writer.shapes}))
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A finished pack, opened read-only."""
+    """A finished pack, opened read-only. ``what`` is how people call it: "features of fan"."""
 
     path: Path
+    what: str = "features"
 
     @property
-    def exists(self) -> bool:
-        """Whether it was written to its end."""
-        return self.path.with_suffix(".json").is_file() and self.path.with_suffix(".bin").is_file()
+    def intact(self) -> bool:
+        """Whether it was written to its end, and is as it was written."""
+        return Entry(self.path).intact
 
-    def sweep(self) -> None:
-        """Remove what a killed process left half-written."""
-        for ending in (".bin", ".json"):
-            sweep(self.path.with_suffix(ending))
+    def drop_damaged(self, tell: Tell) -> bool:
+        """Clear up what is damaged or half-written, while nobody else can be writing it; whether it is intact."""
+        return Entry(self.path, self.what).drop_damaged(tell)
 
     @cached_property
     def _index(self) -> dict[str, tuple[int, tuple[int, ...]]]:
-        content = json.loads(self.path.with_suffix(".json").read_text())
+        content = json.loads((self.path / INDEX).read_text())
         index, offset = {}, 0
         for key, shape in content["shapes"].items():
             index[key] = (offset, tuple(shape))
@@ -73,8 +75,8 @@ class Pack:
 
     @cached_property
     def _numbers(self) -> Array:
-        dtype = json.loads(self.path.with_suffix(".json").read_text())["dtype"]
-        return np.memmap(self.path.with_suffix(".bin"), dtype=dtype, mode="r")
+        dtype = json.loads((self.path / INDEX).read_text())["dtype"]
+        return np.memmap(self.path / NUMBERS, dtype=dtype, mode="r")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)

@@ -51,7 +51,7 @@ class FeatureStore:
             DataError: recordings that cannot be used; all of them are listed.
         """
         packs = self._parts(table, frontend)
-        missing = [(part, pack) for part, pack in packs if not pack.exists]
+        missing = [(part, pack) for part, pack in packs if not pack.intact]
         problems: list[Problem] = []
         if missing:
             built = frontend.build()
@@ -81,13 +81,14 @@ class FeatureStore:
 
     def _pack(self, table: ClipTable, frontend: Component) -> Pack:
         keys = sorted(names_of(table) if by_name(frontend) else {clip.content for clip in table})
-        return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}))
+        what = f"features ({frontend.name}) of {', '.join(table.machines)}"
+        return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}), what)
 
     def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
         own = {_address(clip, frontend): clip for clip in table}
         clips = [own[key] for key in sorted(own)]
         with exclusive(lock_of(pack.path)):
-            if pack.exists:  # another process has made it in the meantime
+            if pack.drop_damaged(self._progress.note):  # another process has made it in the meantime
                 stage.advance(len(clips))
                 return []
             return self._write(table, clips, frontend, pack, stage)
@@ -96,7 +97,6 @@ class FeatureStore:
         self, table: ClipTable, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage
     ) -> list[Problem]:
         problems: list[Problem] = []
-        pack.sweep()
         try:
             with write_pack(pack.path) as writer:
                 found = _features(clips, frontend, self._jobs)

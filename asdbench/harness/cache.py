@@ -1,15 +1,14 @@
 """Where everything that can be computed again is kept; looked at, limited and cleared."""
 
 import os
-import shutil
 import time
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.core import places
 from asdbench.core.locks import BusyError, exclusive, lock_of
+from asdbench.core.store import discard
 
 cache_root = places.cache_root
 KINDS = ("features", "views", "trained", "embeddings", "datasets", "digests")
@@ -24,7 +23,7 @@ class CacheEntry:
 
     Attributes:
         kind: of ``KINDS``, or ``UNFINISHED`` for what was left half-written by a killed process.
-        paths: its files and folders; the one that makes it count as there comes first.
+        paths: its folder, and that of a training under way.
         size: bytes.
         made_at: seconds since the epoch, of the newest of its files.
     """
@@ -51,9 +50,7 @@ def cache_entries(root: Path) -> list[CacheEntry]:
                 continue
             newest = max((state.st_mtime for state in states), default=time.time())
             size = sum(state.st_size for state in states)
-            # Embeddings are there when the .npy is, so it goes first.
-            ordered = sorted(paths, key=lambda path: path.suffix != ".npy")
-            entries.append(CacheEntry(own_kind, tuple(ordered), size, newest))
+            entries.append(CacheEntry(own_kind, tuple(paths), size, newest))
     return sorted(entries, key=lambda entry: entry.made_at)
 
 
@@ -97,10 +94,7 @@ def of_kinds(entries: Iterable[CacheEntry], kinds: Collection[str]) -> list[Cach
 
 
 def remove(entry: CacheEntry) -> bool:
-    """Remove an entry, unless a running command is making it; whether it is gone.
-
-    A folder takes another name first, so that nobody finds half of it.
-    """
+    """Remove an entry, unless a running command is making it; whether it is gone."""
     path = entry.paths[0]
     if path.parent.name not in LOCKED:
         _remove(entry)
@@ -115,11 +109,4 @@ def remove(entry: CacheEntry) -> bool:
 
 def _remove(entry: CacheEntry) -> None:
     for path in entry.paths:
-        if path.is_dir():
-            retired = path.with_name(f".{path.name.lstrip('.')}.removed")
-            shutil.rmtree(retired, ignore_errors=True)
-            with suppress(FileNotFoundError):
-                path.rename(retired)
-            shutil.rmtree(retired, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        discard(path)

@@ -15,11 +15,7 @@ from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.failures import recorded
 from asdbench.harness.kept import Embedded
 from asdbench.harness.plan import Cell, Plan
-from asdbench.harness.record import (
-    Failure,
-    RunRecord,
-    read_record,
-)
+from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load_record, read_record
 from asdbench.harness.scoring import SectionOutcome, score_machine
 from asdbench.harness.writing import Outcomes, rows_of, write_run
 from asdbench.protocols import SectionScores, bootstrap_intervals, evaluate
@@ -34,6 +30,18 @@ def recorded_run(plan: Plan, cell: Cell) -> RunRecord | None:
     if plan.spec.fresh or record is None or not _score_files_are_there(folder, record):
         return None
     return None if record.status == "failed" and plan.spec.retry_failed else record
+
+
+def damaged_run(plan: Plan, cell: Cell) -> str | None:
+    """Why the run that is there does not count, in one line; None where there is none, or nothing is wrong with it."""
+    folder = plan.spec.out / cell.run_id
+    if plan.spec.fresh or not folder.is_dir():
+        return None
+    try:
+        record = load_record(folder)
+    except RecordError as error:
+        return str(error).removesuffix(AGAIN)
+    return None if _score_files_are_there(folder, record) else f"{folder} has lost score files."
 
 
 def _score_files_are_there(folder: Path, record: RunRecord) -> bool:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.core.files import sweep
-from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.places import as_path, place_of_variable
-from asdbench.core.progress import Progress
+from asdbench.core.progress import Progress, Silent
+from asdbench.core.store import Entry
 from asdbench.datasets import ClipTable, read_folder
 from asdbench.datasets.challenge import read_challenge, require_split
 from asdbench.datasets.contents import ContentDigests
 from asdbench.registry import Catalog, Component
 
 DATA_VARIABLE = "ASDBENCH_DATA"
+FORMAT = 2  # of made data sets in the cache; raised when it changes
 
 
 def is_folder(dataset: str, catalog: Catalog) -> bool:
@@ -35,32 +35,49 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     )
 
 
-def open_folder(dataset: str, cache: Path, machines: Sequence[str] = ()) -> ClipTable:
+def open_folder(dataset: str, cache: Path, machines: Sequence[str] = (), progress: Progress | None = None) -> ClipTable:
     """Read a folder of recordings, or some machine types of it."""
-    return read_folder(as_path(dataset), None, ContentDigests(cache / "digests"), machines)
+    return read_folder(as_path(dataset), None, content_digests(cache, progress), machines)
 
 
 def open_card(
     component: Component, cache: Path, jobs: int, progress: Progress, machines: Sequence[str] = ()
 ) -> ClipTable:
     """Read a data set that a card makes, making it first when it is not in the cache."""
-    folder = made_folder(component, cache)
-    if not folder.is_dir():
-        with exclusive(lock_of(folder), on_wait=lambda: progress.note(f"Another process makes {component.name}.")):
-            if not folder.is_dir():
-                sweep(folder)
-                component.build().make(folder, jobs, progress)
-    return read_folder(folder, component.name, ContentDigests(cache / "digests"), machines)
+    folder = made_data(component, cache, jobs, progress)
+    return read_folder(folder, component.name, content_digests(cache, progress), machines)
+
+
+def made_data(component: Component, cache: Path, jobs: int, progress: Progress) -> Path:
+    """The folder of a data set that a card makes; it is made when it is not in the cache, or damaged there."""
+
+    def make(folder: Path) -> None:
+        folder.rmdir()  # a data set writes its folder itself, whole
+        component.build().make(folder, jobs, progress)
+
+    entry = Entry(made_folder(component, cache), f"the recordings of {component.name}")
+    return entry.get_or_make(make, progress.note, lambda: progress.note(f"Another process makes {component.name}."))
 
 
 def open_challenge(
-    name: str, catalog: Catalog, split: str | None, root: Path | None, cache: Path, machines: Sequence[str] = ()
+    name: str,
+    catalog: Catalog,
+    split: str | None,
+    root: Path | None,
+    cache: Path,
+    machines: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> ClipTable:
     """Read a split of a challenge's data from the data root."""
     card = catalog.find("datasets", name).challenge
     assert card is not None, f"{name} is no challenge's data set"
     split = require_split(name, card, split, machines)
-    return read_challenge(name, card, split, data_root(root), ContentDigests(cache / "digests"), machines)
+    return read_challenge(name, card, split, data_root(root), content_digests(cache, progress), machines)
+
+
+def content_digests(cache: Path, progress: Progress | None = None) -> ContentDigests:
+    """Digests of recordings, as far as the cache remembers them."""
+    return ContentDigests(cache / "digests", (progress or Silent()).note)
 
 
 def data_root(given: Path | None = None) -> Path:
@@ -74,4 +91,4 @@ def data_root(given: Path | None = None) -> Path:
 
 def made_folder(component: Component, cache: Path) -> Path:
     """Where a made data set lies."""
-    return cache / "datasets" / f"{component.name}-{digest(component.identity(), 8)}"
+    return cache / "datasets" / f"{component.name}-{digest([FORMAT, component.identity()], 8)}"

@@ -1,6 +1,5 @@
 """Stage: fit the extractor where needed and embed every clip; both are kept in the cache."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.files import require_permission, sweep, whole_file, whole_folder, write_json
+from asdbench.core.files import require_permission, write_bytes, write_json
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
+from asdbench.core.store import Entry
 from asdbench.datasets import BlindClip, ClipTable
 from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.pack import FeatureReader
@@ -26,8 +26,9 @@ from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import Abandoned, recorded
-from asdbench.harness.kept import SAVED, Embedded, KeptFit
-from asdbench.harness.machine import torch_threads
+from asdbench.harness.handover import checked_count, checked_curves, checked_embeddings, checked_notes
+from asdbench.harness.kept import MEASURED, ROWS, SAVED, Embedded, KeptFit
+from asdbench.harness.machine import full_precision, torch_threads
 from asdbench.harness.members import Members
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure
@@ -92,11 +93,10 @@ class EmbeddingStage:
             if kept.is_embedded:
                 return failures
             with exclusive(kept.lock, wait=wait, on_wait=self._tell_wait), torch_threads(self._plan.spec.threads):
-                for path in kept.paths:
-                    sweep(path)
+                kept.drop_damaged(self._progress.note)
                 try:
                     if not kept.is_embedded:
-                        for folder in {path.parent for path in kept.paths}:
+                        for folder in {entry.path.parent for entry in kept.entries}:
                             require_permission(folder)
                         self._fit_and_embed(kept, failures)
                 except Abandoned:
@@ -136,12 +136,13 @@ class EmbeddingStage:
             StageError: they are not finite, or not one a clip.
         """
         kept = KeptFit(self._plan, self._cell, next(group for group in self._cell.groups if machine in group))
+        if not kept.is_trained:
+            raise StageError(f"{kept.fit.what} is no longer in the cache, or damaged there. Run again.")
         extractor: Extractor = self._pipeline.extractor.build()
         extractor.load(kept.trained)
-        with torch_threads(self._plan.spec.threads):
-            rows = np.asarray(extractor.embed(clips, self._context(features, kept.seed, None)))
-        self._refuse_unusable(rows, len(clips), machine)
-        return rows
+        with torch_threads(self._plan.spec.threads), full_precision(self._plan.device):
+            rows = extractor.embed(clips, self._context(features, kept.seed, None))
+        return checked_embeddings(rows, len(clips), self._pipeline.extractor.name, machine)
 
     def _tell_wait(self) -> None:
         name = self._pipeline.extractor.name
@@ -152,20 +153,20 @@ class EmbeddingStage:
             self._score_members(kept, failures)
             return
         extractor = self._fitted(kept)
-        for machine, path in kept.files.items():
-            if not path.is_file():
+        for machine, entry in kept.embeddings.items():
+            if not entry.intact:
                 with recorded(failures, "embed", machine):
-                    self._embed(extractor, machine, path, kept.seed)
+                    self._embed(extractor, machine, entry, kept.seed)
 
     def _score_members(self, kept: KeptFit, failures: list[Failure]) -> None:
         """Embeddings of an ensemble: what its members make of each clip."""
         members = Members(self._cell, lambda cell: EmbeddingStage(self._plan, cell, self._progress, self._jobs))
-        for machine, path in kept.files.items():
+        for machine, entry in kept.embeddings.items():
             started = time.perf_counter()
             with recorded(failures, "embed", machine):
                 rows = members.scores(machine)
-                self._write_rows(rows, path, {"embed": time.perf_counter() - started, "macs": None})
-        with whole_folder(kept.trained) as folder:
+                self._write_rows(rows, entry, {"embed": time.perf_counter() - started, "macs": None})
+        with kept.fit.written() as folder:
             write_json(folder / SAVED, {"seconds": 0.0, "parameters": 0, "curves": {}, "notes": members.notes})
 
     def _fitted(self, kept: KeptFit) -> Extractor:
@@ -184,14 +185,15 @@ class EmbeddingStage:
         started = time.perf_counter()
         extractor.fit(training_clips.training_view(), context)
         seconds = time.perf_counter() - started
-        with whole_folder(kept.trained) as folder:
+        name = self._pipeline.extractor.name
+        facts = {
+            "seconds": round(seconds, 3),
+            "parameters": checked_count(extractor.parameter_count, name),
+            "curves": checked_curves(extractor.curves, name),
+            "notes": checked_notes(extractor.notes, name),
+        }
+        with kept.fit.written() as folder:
             extractor.save(folder)
-            facts = {
-                "seconds": round(seconds, 3),
-                "parameters": extractor.parameter_count,
-                "curves": {name: list(curve) for name, curve in extractor.curves.items()},
-                "notes": list(extractor.notes),
-            }
             write_json(folder / SAVED, facts)
         kept.drop_checkpoint()
         return extractor
@@ -205,7 +207,8 @@ class EmbeddingStage:
         for machine in kept.machines:
             table = self._table.select(machines=[machine])
             features = self._store.read(table, self._pipeline.frontend)
-            found = np.asarray(extractor.embed(table.blind_view(), self._context(features, kept.seed, None)))
+            with full_precision(self._plan.device):
+                found = np.asarray(extractor.embed(table.blind_view(), self._context(features, kept.seed, None)))
             if not np.isfinite(found).all():
                 return
             rows[machine] = found
@@ -248,28 +251,28 @@ class EmbeddingStage:
             self._frontend = self._pipeline.frontend.build()
         return self._frontend
 
-    def _embed(self, extractor: Extractor, machine: str, path: Path, seed: int) -> None:
+    def _embed(self, extractor: Extractor, machine: str, entry: Entry, seed: int) -> None:
         table = self._table.select(machines=[machine])
         clips = table.blind_view()
         features = self._store.read(table, self._pipeline.frontend)
         started = time.perf_counter()
         context = self._context(features, seed, None)
-        rows = np.asarray(extractor.embed(clips, context))
+        with full_precision(self._plan.device):
+            found = extractor.embed(clips, context)
         seconds = time.perf_counter() - started
-        self._refuse_unusable(rows, len(clips), machine)
+        rows = checked_embeddings(found, len(clips), self._pipeline.extractor.name, machine)
         trained_on = {clip.key for clip in table.training_view()}
         if extractor.curves:
             self._refuse_collapsed(rows[[clip.key in trained_on for clip in clips]], machine)
         macs = multiply_accumulates(extractor, clips, context) if extractor.curves else None
-        self._write_rows(rows, path, {"embed": seconds, "macs": macs})
+        self._write_rows(rows, entry, {"embed": seconds, "macs": macs})
 
-    def _write_rows(self, rows: NDArray[np.float32], path: Path, measured: dict[str, Any]) -> None:
-        with whole_file(path.with_suffix(".json")) as file:
-            file.write(json.dumps(measured).encode())
-        with whole_file(path) as file:
+    def _write_rows(self, rows: NDArray[np.float32], entry: Entry, measured: dict[str, Any]) -> None:
+        with entry.written() as folder:
             content = BytesIO()  # NumPy's own writing to a file does not say that the disk is full
             np.save(content, rows, allow_pickle=False)
-            file.write(content.getvalue())
+            write_json(folder / MEASURED, measured)
+            write_bytes(folder / ROWS, content.getvalue())
 
     def _refuse_collapsed(self, rows: NDArray[np.float32], machine: str) -> None:
         fault = collapse(rows)
@@ -280,14 +283,3 @@ class EmbeddingStage:
                 f"usually mend it."
                 + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
             )
-
-    def _refuse_unusable(self, rows: NDArray[Any], clips: int, machine: str) -> None:
-        name = self._pipeline.extractor.name
-        if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32:
-            raise StageError(
-                f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {machine}; "
-                f"the contract is float32 ({clips}, dim)."
-            )
-        bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
-        if bad:
-            raise StageError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {machine}.")

@@ -69,7 +69,7 @@ def evaluate_scores(
         RequirementError: the folder holds no score files.
         RecordError: it is a run whose record cannot be read.
     """
-    record = load_record(folder) if (folder / FILE).is_file() else None
+    record = load_record(folder, files=False) if (folder / FILE).is_file() else None
     protocol = protocol or (record.dataset.protocol if record else None)
     if protocol not in PROTOCOLS:
         asked = (

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from asdbench.core.errors import AsdbenchError, DataError
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
-from asdbench.harness.cell import record_failure, recorded_run
+from asdbench.harness.cell import damaged_run, record_failure, recorded_run
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, Processes, Serial, start_server
@@ -43,6 +43,9 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     for number, cell in enumerate(plan.cells):
         record = recorded_run(plan, cell)
         if record is None:
+            damaged = damaged_run(plan, cell)
+            if damaged is not None:
+                progress.note(f"{damaged} It is made again.")
             to_do.append(number)
         else:
             for note in record.notes:

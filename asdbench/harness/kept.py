@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
-from asdbench.core.files import clear_write_errors, remove_folder
+from asdbench.core.files import clear_write_errors
 from asdbench.core.locks import exclusive, lock_of
+from asdbench.core.store import Entry, Tell, discard
 from asdbench.datasets import ClipTable
 from asdbench.frontends.store import names_of
 from asdbench.harness.plan import Cell, Plan
 from asdbench.harness.record import Failure, TrainedNetwork
 
-SAVED = "fit.json"  # written last, so that it says that the fit is there
-FORMAT = 3  # of what is kept beside a fitted extractor; raised when it changes
+SAVED = "fit.json"  # beside what the extractor has saved
+ROWS, MEASURED = "rows.npy", "measured.json"  # of embeddings
+FORMAT = 4  # of what is kept beside a fitted extractor; raised when it changes
 
 
 @dataclass
@@ -82,8 +84,13 @@ class KeptFit:
         return self._plan.cache / "trained" / digest(depends, 24)
 
     @cached_property
-    def files(self) -> dict[str, Path]:
-        """Embeddings by machine type; what was measured lies beside each, ending in .json."""
+    def fit(self) -> Entry:
+        """The fitted extractor."""
+        return Entry(self.trained, f"the trained extractor {self._pipeline.extractor.name}")
+
+    @cached_property
+    def embeddings(self) -> dict[str, Entry]:
+        """Embeddings by machine type, and what was measured beside them."""
         read = self._pipeline.extractor.identity().get("params")  # with those that affect the embedding alone
         found = {}
         for machine in self.machines:
@@ -91,7 +98,8 @@ class KeptFit:
             clips = [[clip.section, clip.key] for clip in own.blind_view()]
             names = [names_of(own)] if self._pipeline.by_name else []
             name = digest([self.trained.name, read, machine, clips, *names], 24)
-            found[machine] = self._plan.cache / "embeddings" / f"{name}.npy"
+            what = f"embeddings ({self._pipeline.extractor.name}) of {machine}"
+            found[machine] = Entry(self._plan.cache / "embeddings" / name, what)
         return found
 
     @property
@@ -100,9 +108,9 @@ class KeptFit:
         return self.trained.with_suffix(".checkpoint")
 
     @property
-    def paths(self) -> list[Path]:
+    def entries(self) -> list[Entry]:
         """Everything that is written."""
-        return [self.trained, *self.files.values(), *(path.with_suffix(".json") for path in self.files.values())]
+        return [self.fit, *self.embeddings.values()]
 
     @property
     def lock(self) -> Path:
@@ -111,13 +119,18 @@ class KeptFit:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the fit is there."""
-        return (self.trained / SAVED).is_file()
+        """Whether the fit is there, as it was written."""
+        return self.fit.intact
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the fit and all its embeddings are there."""
-        return self.is_trained and all(path.is_file() for path in self.files.values())
+        """Whether the fit and all its embeddings are there, as they were written."""
+        return all(entry.intact for entry in self.entries)
+
+    def drop_damaged(self, tell: Tell) -> None:
+        """Clear up what is damaged or half-written; the lock is held."""
+        for entry in self.entries:
+            entry.drop_damaged(tell)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -129,11 +142,15 @@ class KeptFit:
         """Add embeddings of ``machines`` to those of the other fits; all of them, or nothing.
 
         Raises:
-            FileNotFoundError: something is not there.
+            FileNotFoundError: something is not there, or not as it was written.
         """
+        places = {machine: self.embeddings[machine].path for machine in machines}
+        for entry in (self.fit, *(self.embeddings[machine] for machine in machines)):
+            if not entry.intact:
+                raise FileNotFoundError(entry.path)
         facts = self.facts
-        rows = {machine: np.load(self.files[machine], allow_pickle=False) for machine in machines}
-        measured = {machine: json.loads(self.files[machine].with_suffix(".json").read_text()) for machine in machines}
+        rows = {machine: np.load(place / ROWS, allow_pickle=False) for machine, place in places.items()}
+        measured = {machine: json.loads((place / MEASURED).read_text()) for machine, place in places.items()}
         done.rows |= rows
         for machine, found in measured.items():
             _add(done.seconds, "embed", found["embed"])
@@ -158,10 +175,9 @@ class KeptFit:
     def forget(self, on_wait: Callable[[], None] | None = None) -> None:
         """Remove everything; waits for a process that is at it."""
         with exclusive(self.lock, on_wait=on_wait):
-            for path in self.files.values():
-                with clear_write_errors(path):
-                    path.unlink(missing_ok=True)
-            remove_folder(self.trained)
+            for entry in self.entries:
+                with clear_write_errors(entry.path):
+                    discard(entry.path)
             self.drop_checkpoint()
 
 

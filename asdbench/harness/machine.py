@@ -59,6 +59,27 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def full_precision(device: str) -> Iterator[None]:
+    """Compute on a GPU in float32 throughout: no TensorFloat-32, which is what convolutions take unless told.
+
+    A covariance of embeddings that is nearly singular makes much of their last digits.
+    """
+    import torch
+
+    if device == "cpu":
+        yield
+        return
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
 def environment(device: str, threads: int | None) -> Environment:
     """Versions and machine for the record."""
     commit, dirty = _git_state(Path(__file__).resolve().parents[2])

@@ -124,7 +124,7 @@ class Together:
         for (_, component), own in zip(cell.pipeline.members, self._split(rows), strict=True):
             fitted = partial(fitted_scorer, component, cell.seed, machine, section)
             self._scorers.append(scorer := fitted(own, clips))
-            columns.append(scores_of_training(scorer, own, clips, fitted))
+            columns.append(scores_of_training(scorer, own, clips, fitted, component.name))
         self._own = fitted_scorer(cell.scorer, cell.seed, machine, section, _side_by_side(columns), clips)
 
     def score(self, rows: Embeddings) -> Scores:

@@ -241,9 +241,9 @@ class _Source:
         machines = self._spec.machine
         if self.challenge:
             spec = self._spec
-            table = open_challenge(self.name, self._catalog, spec.split, spec.data_root, cache, machines)
+            table = open_challenge(self.name, self._catalog, spec.split, spec.data_root, cache, machines, progress)
         elif self._component is None:
-            table = open_folder(self.name, cache, machines)
+            table = open_folder(self.name, cache, machines, progress)
         else:
             table = open_card(self._component, cache, cores, progress, machines)
         split = self._spec.split if self.challenge else None

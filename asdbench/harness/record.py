@@ -3,6 +3,7 @@
 A run is one (extractor, scorer, data set, seed). Its record lies in ``runs/<run-id>/run.json``.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
+from asdbench.core.store import differing
 from asdbench.extractors.learning import Learning
 from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
 
 FILE = "run.json"
 SCHEMA = 5
+AGAIN = " The same command makes it again."
+_BLANK = "0" * 64  # in the place of the record's own digest while that is taken
 BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
 
 
@@ -48,6 +52,11 @@ class UsedComponent(Model):
     params: dict[str, Any] = Field(description="All parameters.")
     files: dict[str, str | list[str]] = Field(
         default_factory=dict, description="Digests of the files that parameters name, by parameter."
+    )
+    libraries: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions of the packages that compute it, where they count; empty where none do, and in records "
+        "of schema 4 and older.",
     )
 
 
@@ -140,7 +149,8 @@ class RunRecord(Model):
     finished_at: str = Field(description="UTC, ISO 8601.")
     digests: dict[str, str] = Field(
         default_factory=dict,
-        description="SHA-256 of each score file by its path below the run's folder; empty in old records.",
+        description="SHA-256 of each file of scores and decisions by its path below the run's folder; empty in old "
+        "records. In the file that of run.json as well, taken while 64 zeros stand in its place.",
     )
 
     @property
@@ -152,34 +162,59 @@ class RunRecord(Model):
 def write_record(folder: Path, record: RunRecord) -> Path:
     """Write ``run.json`` whole; it is the last file of a run, so it says that the others are there."""
     path = folder / FILE
-    write_text(path, record.model_dump_json(indent=2) + "\n")
+    write_text(path, sealed(json.loads(record.model_dump_json())))
     return path
 
 
+def sealed(content: dict[str, Any]) -> str:
+    """The text of a record with its own digest, by which an edit of any letter of it is noticed."""
+    content = {**content, "digests": {**content["digests"], FILE: _BLANK}}
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    before, _, after = text.rpartition(_BLANK)
+    return before + _own_digest(text) + after
+
+
+def _own_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class RecordError(AsdbenchError):
-    """A record that cannot be read."""
+    """A record that cannot be read, or that does not tell of the files beside it any more."""
 
 
-def load_record(folder: Path) -> RunRecord:
-    """The record in a run's folder.
+def load_record(folder: Path, *, files: bool = True) -> RunRecord:
+    """The record in a run's folder, when it and the score files are as the run wrote them.
+
+    Args:
+        folder: of the run.
+        files: whether to look at the score files as well; where a record travels without them, it is not.
 
     Raises:
-        RecordError: there is none, it is damaged, or a newer asdbench wrote it.
+        RecordError: there is none, it or a score file was changed since, or a newer asdbench wrote it.
     """
     path = folder / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
         version = content.get("schema_version")
         if isinstance(version, int) and version > SCHEMA:
             raise RecordError(
                 f"{path} has schema {version}; this asdbench knows {SCHEMA} and older ones. A newer asdbench reads it."
             )
-        return RunRecord.model_validate(migrated(content))
+        record = RunRecord.model_validate(migrated(content))
+        own = record.digests.pop(FILE, None)
+        before, _, after = text.rpartition(own or _BLANK)
+        if version == SCHEMA and own != _own_digest(before + _BLANK + after):
+            raise RecordError(f"{path} is damaged: it was changed after the run.{AGAIN}")
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise RecordError(f"{path} is damaged: {reason}. The same command makes it again.") from error
+        raise RecordError(f"{path} is damaged: {reason}.{AGAIN}") from error
+    fault = differing(folder, record.digests) if files else None
+    if fault is not None:
+        raise RecordError(f"{folder} is damaged: {fault}.{AGAIN}")
+    return record
 
 
 def read_record(folder: Path) -> RunRecord | None:

@@ -61,7 +61,7 @@ class Replay:
         kept = KeptFit(self._plan, cell, next(group for group in cell.groups if machine in group))
         if not kept.is_trained:
             raise RequirementError(
-                "The trained extractor is no longer in the cache.\n"
+                "The trained extractor is no longer in the cache, or damaged there.\n"
                 "The command of the run, with --fresh, trains it and embeds the clips again."
             )
         return kept
@@ -139,9 +139,9 @@ def _table(
     asked = record.asked
     machines = asked.machines or ()
     if is_folder(asked.dataset, catalog):
-        return open_folder(asked.dataset, cache, machines)
+        return open_folder(asked.dataset, cache, machines, progress)
     if catalog.find("datasets", asked.dataset).challenge is not None:
-        return open_challenge(asked.dataset, catalog, asked.split, root, cache, machines)
+        return open_challenge(asked.dataset, catalog, asked.split, root, cache, machines, progress)
     given: dict[str, Any] = {}
     for key, value in asked.params.items():
         scope, _, param = key.rpartition(".")
@@ -163,6 +163,12 @@ def settled_component(kind: str, used: UsedComponent, catalog: Catalog) -> Compo
         raise RequirementError(
             f"{used.name} has changed since the run: version {component.card.version} of {component.card.target} now, "
             f"version {used.version} of {used.target} then."
+        )
+    if used.libraries and component.libraries != used.libraries:
+        now, then = (" and ".join(map(" ".join, one.libraries.items())) for one in (component, used))
+        raise RequirementError(
+            f"{used.name} is computed by {now} now, and was by {then} in the run: it may give other numbers.\n"
+            "Install the versions of the run, or run again."
         )
     if component.files != used.files:
         changed = next(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
-from asdbench.core.errors import AsdbenchError
 from asdbench.datasets import BlindClip, ClipTable, TrainingClip
+from asdbench.harness.handover import HandoverError, checked_notes, checked_scores
 from asdbench.protocols import Threshold, fit_threshold
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
@@ -82,15 +82,19 @@ def _scored(
         train_rows = rows[[place[clip.key, clip.section] for clip in training]]
         fitted = partial(fitted_scorer, component, seed, machine, section)
         scorer = fitted(train_rows, training)
-        scores = checked(scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component)
-        training_scores = scores_of_training(scorer, train_rows, training, fitted)
+        scores = checked_scores(
+            scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component.name
+        )
+        training_scores = scores_of_training(scorer, train_rows, training, fitted, component.name)
         threshold = fit_threshold(training_scores)
+        if not np.isfinite(threshold.value):
+            raise HandoverError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
         outcomes[section] = SectionOutcome(
             clips=test,
             scores=scores,
             decisions=(scores > threshold.value).astype(np.int64),
             threshold=threshold,
-            notes=tuple(scorer.notes),
+            notes=tuple(checked_notes(scorer.notes, component.name)),
             training=training,
             training_scores=training_scores,
         )
@@ -123,6 +127,7 @@ def scores_of_training(
     rows: Embeddings,
     clips: Sequence[TrainingClip],
     fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
+    name: str,
 ) -> Scores:
     """Scores of training clips, by scorers that have not seen them where that can be had, float64 (n,).
 
@@ -131,21 +136,11 @@ def scores_of_training(
         rows: embeddings (n, dim).
         clips: what is known of them.
         fitted: fits the same scorer to some of them.
-    """
-    known = scorer.training_scores()
-    return known if known is not None else out_of_fold(rows, clips, fitted)
-
-
-def checked(scores: Scores, clips: int, component: Component) -> Scores:
-    """The scores as float64 (clips,).
+        name: of the scorer.
 
     Raises:
-        AsdbenchError: they are not finite or not one a clip.
+        AsdbenchError: the scorer gives training scores that are not finite or not one a clip.
     """
-    scores = np.asarray(scores, np.float64)
-    if scores.shape != (clips,):
-        raise AsdbenchError(f"{component.name} gave scores of shape {scores.shape} for {clips} clips.")
-    bad = int(np.sum(~np.isfinite(scores)))
-    if bad:
-        raise AsdbenchError(f"{component.name} gave scores that are not finite for {bad} of {clips} clips.")
-    return scores
+    known = scorer.training_scores()
+    found = known if known is not None else out_of_fold(rows, clips, fitted)
+    return checked_scores(found, len(clips), name, "training scores")

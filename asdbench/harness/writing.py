@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.files import whole_folder
+from asdbench.core.store import checksums
 from asdbench.datasets import Clip
 from asdbench.harness.kept import Embedded
 from asdbench.harness.machine import environment
@@ -105,6 +106,9 @@ def write_run(
                 order = rows_of(clips, outcome)
                 layout = cell.data.table.layout
                 write_score_files(folder / "scores", layout, clips, outcome.scores[order], outcome.decisions[order])
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [path.relative_to(folder).as_posix() for path in files]
+        record = record.model_copy(update={"digests": dict(zip(names, checksums(files), strict=True))})
         write_record(folder, record)
     return record
 
@@ -136,6 +140,7 @@ def _used(component: Component) -> UsedComponent:
         version=component.card.version,
         params=component.params,
         files=component.files,
+        libraries=component.libraries,
     )
 
 

@@ -159,10 +159,17 @@ class AnyCard(Model):
 
 
 class Card(AnyCard):
-    """A declared thing: the Python object that implements it, and its parameters."""
+    """A declared thing: the Python object that implements it, and its parameters.
+
+    ``libraries`` names the packages whose code decides the numbers, by which a component counts as another one after
+    an update; ``weights`` is a function that takes the parameters and gives the digest of downloaded weights that
+    they name, or None.
+    """
 
     target: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
     version: Annotated[int, Field(ge=1)]
+    libraries: tuple[str, ...] = ()
+    weights: Annotated[str, Field(pattern=r"^([\w.]+:\w+)?$")] = ""
     params: dict[str, Param] = {}
     variants: dict[str, dict[str, Value]] = {}
     profiles: dict[str, dict[str, Value]] = {}

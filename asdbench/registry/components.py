@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,10 +61,12 @@ class Component:
 
         Parameters that affect the embedding only are no part of what a fit depends on, and those at their neutral
         value no part of anything, so that one may be added to a card and caches stay. A third party's code counts by
-        its content, because its author changes it without raising the version; so does a file that a parameter names.
+        its content, because its author changes it without raising the version; so does a file that a parameter names,
+        and weights that are downloaded. Where a card names libraries, their versions count.
 
         Raises:
             UsageError: a file that a parameter names cannot be read.
+            RequirementError: weights cannot be downloaded.
         """
         counted = {
             name: file_params.contents(value) if self.card.params[name].file else value
@@ -75,7 +77,16 @@ class Component:
         known: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": counted}
         if self.home is not None:
             known["code"] = file_digest(self._module_file())
+        if self.card.libraries:
+            known["libraries"] = self.libraries
+        if self.card.weights and (weights := self._named(self.card.weights)(self.params)):
+            known["weights"] = weights
         return known
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        """Versions of the packages that compute it, by name; empty where its card names none."""
+        return {name: _version(name) for name in self.card.libraries}
 
     @property
     def files(self) -> dict[str, Any]:
@@ -93,16 +104,18 @@ class Component:
         Raises:
             AsdbenchError: the target cannot be imported.
         """
-        module, _, attribute = self.card.target.partition(":")
+        return self._named(self.card.target)(**self.params)
+
+    def _named(self, target: str) -> Any:
+        module, _, attribute = target.partition(":")
         try:
             if self.home is not None:
                 self._module_file()
-            target = getattr(import_module(module), attribute)
+            return getattr(import_module(module), attribute)
         except AsdbenchError:
             raise
         except (Exception, SystemExit) as error:  # a module of a third party may raise anything when it is imported
             raise self._does_not_load(f"{type(error).__name__}: {error}") from error
-        return target(**self.params)
 
     def _module_file(self) -> Path:
         """The file of a third party's module, made sure to be that of its own folder."""
@@ -124,6 +137,13 @@ class Component:
             f"The card of '{self.name}' names the target {self.card.target}, which does not load: {reason}.\n"
             f"See where it comes from: asdbench show {self.name}"
         )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def parse(param: "Param", text: str) -> "Value":

@@ -100,7 +100,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         UsageError: the run has no such machine type.
         DataError: the ground truth cannot be used.
     """
-    record = load_record(folder)
+    record = load_record(folder, files=False)  # the page marks what became of the score files
     known = sorted({*record.dataset.test_clips, *record.dataset.train_clips})
     for machine in machines:
         if machine not in known:

@@ -14,7 +14,7 @@ from asdbench.registry.cards import Param, ScorerCard
 from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, require_clips
 
 
-def card_from_signature(detector: type[Any], target: str, name: str) -> ScorerCard:
+def card_from_signature(detector: type[Any], target: str, name: str, libraries: tuple[str, ...]) -> ScorerCard:
     """Card whose parameters are the keyword arguments of ``detector``, and ``detector`` itself.
 
     Defaults that are no plain values (None, objects) appear as None and are left to the detector.
@@ -27,7 +27,7 @@ def card_from_signature(detector: type[Any], target: str, name: str) -> ScorerCa
         simple = default if isinstance(default, bool | int | float | str) else None
         params[argument.name] = Param(default=simple, type="any", help="")
     summary = (inspect.getdoc(detector) or name).strip().partition("\n")[0]
-    return ScorerCard(summary=summary, target=target, version=1, params=params)
+    return ScorerCard(summary=summary, target=target, version=1, libraries=libraries, params=params)
 
 
 def given_arguments(detector: type[Any], params: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def find_detector(name: str) -> type[Any]:
 def card_of(name: str) -> ScorerCard:
     """Card of a PyOD detector, from its signature."""
     detector = find_detector(name)
-    return card_from_signature(detector, "asdbench.scorers.pyod_detector:PyODDetector", detector.__name__)
+    target = "asdbench.scorers.pyod_detector:PyODDetector"
+    return card_from_signature(detector, target, detector.__name__, ("pyod", "scikit-learn"))  # many wrap the latter
 
 
 class PyODDetector(LibraryDetector):

@@ -33,7 +33,8 @@ def find_detector(name: str) -> type[Any]:
 
 def card_of(name: str) -> ScorerCard:
     """Card of a scikit-learn detector, from its signature."""
-    return card_from_signature(find_detector(name), "asdbench.scorers.sklearn_detector:SklearnDetector", name)
+    target = "asdbench.scorers.sklearn_detector:SklearnDetector"
+    return card_from_signature(find_detector(name), target, name, ("scikit-learn",))
 
 
 class SklearnDetector(LibraryDetector):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
-from asdbench.harness.record import FILE, RunRecord, read_record
+from asdbench.harness.record import FILE, RunRecord, load_record, read_record
 from asdbench.harness.store import require_score_files, sections_of
 from asdbench.submission.describe import describe
 from asdbench.submission.label import Label
@@ -88,12 +88,11 @@ def write_submission(
 
 
 def _finished(run: Path) -> RunRecord:
-    record = read_record(run)
-    if record is None:
+    if not (run / FILE).is_file():
         raise RequirementError(
-            f"No run in {run}: there is no {FILE} that can be read.\nGive a folder that asdbench run left, "
-            "for example runs/<run-id>"
+            f"No run in {run}: there is no {FILE}.\nGive a folder that asdbench run left, for example runs/<run-id>"
         )
+    record = load_record(run, files=False)  # the score files are looked at next
     if record.status != "done":
         raise RequirementError(f"The run in {run} is not done; its command, given again, finishes it.")
     return record

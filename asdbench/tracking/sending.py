@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.digests import file_digest
+from asdbench.core.store import MANIFEST
 from asdbench.harness.record import FILE, load_record
 from asdbench.tracking.alone import alone
 from asdbench.tracking.client import Client, is_complete
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["sent", "there"]
 Trained = Mapping[Path, Sequence[str]]  # folders of fitted extractors, and the machine types that share each
-SAVED = "fit.json"  # beside what an extractor has learned; alone, it has learned nothing
+BESIDE = {"fit.json", MANIFEST}  # what an extractor has learned; alone, it has learned nothing
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def send_run(client: Client, folder: Path, trained: Callable[[], Trained]) -> Se
 def _upload_trained(client: Client, run: "Run", trained: Trained) -> None:
     """Each fit in a folder named for its machine type; the one fit of all in ``extractor`` itself."""
     for place, machines in trained.items():
-        if any(path.name != SAVED for path in place.glob("*")):
+        if any(path.name not in BESIDE for path in place.glob("*")):
             client.upload(run, place, "extractor" if len(trained) == 1 else f"extractor/{'+'.join(machines)}")
 
 

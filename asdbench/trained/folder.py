@@ -1,11 +1,12 @@
 """What lies in the folder of a trained system.
 
-- ``system.json``, written last: this file's schema.
+- ``system.json``: this file's schema.
 - ``run.json``: the record of the run.
 - ``extractors/<number>/``: what each fit saved.
 - ``files/<digest>/<name>``: copies of files that parameters name, weights for instance.
 - ``training/<machine>.npy``: embeddings of the machine type's training clips, float32 (n, dim).
 - ``training/<machine>.json``: what is known of these clips, in the same order.
+- ``digests.json``, written last: SHA-256 of all these files, which are checked when the system is opened.
 
 Nothing is pickled. Neither recordings nor features are kept.
 """
@@ -21,10 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from asdbench.core.arrays import load_npy
 from asdbench.core.errors import RequirementError
 from asdbench.core.files import write_bytes, write_json
+from asdbench.core.store import MANIFEST, damage, seal
 from asdbench.datasets import TrainingClip
 
 FILE = "system.json"
-SCHEMA = 1
+SCHEMA = 2  # 1 had no digests
 _CLIPS = TypeAdapter(list[TrainingClip])
 
 
@@ -54,7 +56,7 @@ class Fit(Model):
 class SystemFile(Model):
     """``system.json``."""
 
-    schema_version: Literal[1] = Field(default=1, description="Raised when this schema changes.")
+    schema_version: Literal[1, 2] = Field(default=2, description="Raised when this schema changes.")
     parts: dict[Literal["extractors", "frontends", "scorers"], Part]
     machines: dict[str, Fit] = Field(min_length=1, description="By machine type.")
 
@@ -92,15 +94,16 @@ def read_training(folder: Path, machine: str) -> tuple[list[TrainingClip], NDArr
 
 
 def write_system_file(folder: Path, content: SystemFile) -> None:
-    """Write ``system.json``."""
+    """Write ``system.json``, and the digests of everything in the folder; the last that is written."""
     write_json(folder / FILE, content.model_dump(mode="json"))
+    seal(folder)
 
 
 def read_system_file(folder: Path) -> SystemFile:
-    """Read ``system.json``.
+    """Read ``system.json``, when every file of the folder is as it was written.
 
     Raises:
-        RequirementError: there is none, it is damaged, or a newer asdbench wrote it.
+        RequirementError: there is none, something is damaged, or a newer asdbench wrote it.
     """
     path = folder / FILE
     if not path.is_file():
@@ -114,9 +117,16 @@ def read_system_file(folder: Path) -> SystemFile:
             raise RequirementError(
                 f"{path} has schema {version}; this asdbench knows {SCHEMA}. A newer asdbench reads it."
             )
-        return SystemFile.model_validate(content)
+        found = SystemFile.model_validate(content)
     except (OSError, ValueError, AttributeError) as error:
         raise _unreadable(path, error) from error
+    reason = damage(folder) if found.schema_version > 1 or (folder / MANIFEST).exists() else None
+    if reason is not None:
+        raise RequirementError(
+            f"The trained system {folder} is damaged: {reason}.\n"
+            "Save the system again: asdbench track model RUN --to DIR"
+        )
+    return found
 
 
 def _unreadable(path: Path, error: Exception | str) -> RequirementError:

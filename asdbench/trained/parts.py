@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.harness.record import RunRecord, UsedComponent
@@ -25,12 +26,12 @@ def found_again(
     catalog = load_catalog(plugin_path)
     used = {"extractors": record.extractor, "frontends": record.frontend, "scorers": record.scorer}
     return {
-        kind: _found(kind, with_copies(used[kind], part.files, folder), part, catalog)
+        kind: _found(kind, with_copies(used[kind], part.files, folder), part, catalog, content.schema_version)
         for kind, part in content.parts.items()
     }
 
 
-def _found(kind: str, used: UsedComponent, part: Part, catalog: Catalog) -> Component:
+def _found(kind: str, used: UsedComponent, part: Part, catalog: Catalog, schema: int) -> Component:
     home = f" It was of {part.plugin}." if part.plugin else ""
     try:
         component = settled_component(kind, used, catalog)
@@ -40,9 +41,20 @@ def _found(kind: str, used: UsedComponent, part: Part, catalog: Catalog) -> Comp
             f"The trained system needs the {kind[:-1]} '{used.name}', which is not there.{home}\n"
             f"{again}. ({str(error).splitlines()[0]})"
         ) from error
-    if component.identity() != part.identity:
+    identity = component.identity()
+    if (_of_schema_1(identity) if schema == 1 else identity) != part.identity:
         raise RequirementError(
-            f"The {kind[:-1]} '{used.name}' is not the one that was trained: its code or its parameters have changed."
-            f"{home}\nTrain and save the system again, or put the old code back."
+            f"The {kind[:-1]} '{used.name}' is not the one that was trained: its code, its parameters or its weights "
+            f"have changed.{home}\nTrain and save the system again, or put the old code back."
         )
     return component
+
+
+def _of_schema_1(identity: Any) -> Any:
+    """An identity without versions of libraries and content of downloaded weights, which did not count."""
+    if isinstance(identity, dict):
+        own = {"libraries", "weights"} if "target" in identity else set()
+        return {
+            key: _of_schema_1(value) if key != "params" else value for key, value in identity.items() if key not in own
+        }
+    return [_of_schema_1(one) for one in identity] if isinstance(identity, list) else identity

@@ -16,9 +16,10 @@ from asdbench.datasets import BlindClip
 from asdbench.datasets.audio import BadRecording
 from asdbench.extractors.base import Context, Extractor
 from asdbench.frontends.held import HeldFeatures
-from asdbench.harness.machine import available_cores, resolve_device, torch_threads
+from asdbench.harness.handover import checked_embeddings, checked_scores
+from asdbench.harness.machine import available_cores, full_precision, resolve_device, torch_threads
 from asdbench.harness.record import RunRecord, load_record
-from asdbench.harness.scoring import checked, fitted_scorer
+from asdbench.harness.scoring import fitted_scorer
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Scorer
@@ -163,14 +164,13 @@ class TrainedSystem:
         clips = [BlindClip(key, machine, section) for key in keys]
         extractor = self._fitted_extractor(machine)
         try:
-            with torch_threads(self.record.environment.threads or 1):
-                rows = np.asarray(extractor.embed(clips, context))
+            with torch_threads(self.record.environment.threads or 1), full_precision(self.device):
+                found = extractor.embed(clips, context)
         except AsdbenchError:
             raise
         except Exception as error:  # networks and plugins may raise anything on a length they do not take
             raise AsdbenchError(f"{self._extractor.name} failed on it: {type(error).__name__}: {error}") from error
-        if rows.shape[:1] != (len(clips),) or rows.ndim != 2 or not np.isfinite(rows).all():
-            raise AsdbenchError(f"{self._extractor.name} gives no finite embedding of it (shape {rows.shape})")
+        rows = checked_embeddings(found, len(clips), self._extractor.name, machine)
         place = {key: row for row, key in enumerate(keys)}
         return rows[[place[one.key] for one in heard]]
 
@@ -196,7 +196,7 @@ class TrainedSystem:
         with threadpool_limits(limits=1):  # as a run scores
             if (machine, section) not in self._scorers:
                 self._scorers[machine, section] = self._fitted_scorer(machine, section)
-            return checked(self._scorers[machine, section].score(rows), len(rows), self._scorer)
+            return checked_scores(self._scorers[machine, section].score(rows), len(rows), self._scorer.name)
 
     def _fitted_scorer(self, machine: str, section: str) -> Scorer:
         assert isinstance(self._scorer.card, ScorerCard)
@@ -220,7 +220,7 @@ def load_system(folder: Path | str, *, plugin_path: Sequence[Path] = (), device:
     """
     folder = Path(folder)
     content = read_system_file(folder)
-    record = load_record(folder)
+    record = load_record(folder, files=False)
     parts = found_again(folder, record, content, plugin_path)
     asked: Any = device or ("auto" if record.environment.device == "cuda" else "cpu")
     return TrainedSystem(folder, record, content, parts, resolve_device(asked))

@@ -130,3 +130,19 @@ def test_progress_counts_every_batch(make_context):
             return super().stage(name, total)
 
     fit(network(), replace(make_context(), progress=Counting()))
+
+
+def test_a_damaged_state_is_told_and_the_training_begins_anew(make_context, tmp_path, monkeypatch):
+    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
+    context = make_context(checkpoints=tmp_path / "a")
+    whole = fit(network(), context)
+    (state,) = (tmp_path / "a").rglob("*.safetensors")
+    content = bytearray(state.read_bytes())
+    content[-1] ^= 1
+    state.write_bytes(content)
+    seen = []
+    again = fit(network(), context, data=lambda epoch: seen.append(epoch) or batches(epoch))
+    assert seen == list(range(RECIPE.epochs))
+    assert again == whole
+    (line,) = [note for note in context.progress.notes if "Damaged" in note]
+    assert "the state of a training" in line

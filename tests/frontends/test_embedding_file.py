@@ -147,7 +147,7 @@ def test_frames_are_kept_and_another_content_is_another_pack(table, vectors, tmp
 def test_what_follows_knows_digests_and_no_names(table, vectors, tmp_path):
     np.savez(tmp_path / "vectors.npz", **vectors)
     features = read(tmp_path / "vectors.npz", table, tmp_path)
-    kept = [json.loads(path.read_text()) for path in (tmp_path / "cache").glob("*.json")]
+    kept = [json.loads(path.read_text()) for path in (tmp_path / "cache").glob("*/index.json")]
     assert {key for one in kept for key in one["shapes"]} == {clip.key for clip in table}
     assert vars(features).keys() == {"_home"}
     assert "normal" not in repr(kept)

@@ -104,7 +104,7 @@ def test_a_pack_cut_off_while_written_does_not_exist(tmp_path):
     with pytest.raises(KeyboardInterrupt), write_pack(tmp_path / "p") as writer:
         writer.add("a", np.ones((1, 2, 3)))
         raise KeyboardInterrupt
-    assert not Pack(tmp_path / "p").exists
+    assert not Pack(tmp_path / "p").intact
     assert not list(tmp_path.iterdir())
 
 

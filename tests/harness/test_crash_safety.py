@@ -40,6 +40,7 @@ def results(out: Path) -> dict[str, object]:
             assert record["status"] == "done", record["failures"]
             for changing in ("git_commit", "git_dirty"):  # somebody may be at work on the checkout meanwhile
                 record["environment"].pop(changing)
+            record["digests"].pop("run.json")
             found[name] = {key: value for key, value in record.items() if key not in ("seconds", "finished_at")}
         elif path.is_file():
             found[name] = path.read_bytes()
@@ -52,15 +53,15 @@ def nothing_is_half_written(out: Path, cache: Path) -> None:
         record = json.loads((path / "run.json").read_text())
         assert record["status"] == "done"
         assert len(list((path / "scores").iterdir())) == 6
-    for path in cache.glob("embeddings/[!.]*.npy"):
-        assert np.isfinite(np.load(path)).all()
-        json.loads(path.with_suffix(".json").read_text())
+    for path in cache.glob("embeddings/[!.]*"):
+        assert np.isfinite(np.load(path / "rows.npy")).all()
+        json.loads((path / "measured.json").read_text())
     for path in cache.glob("trained/[!.]*/fit.json"):
         learned = json.loads(path.read_text())["parameters"]
         assert learned == 0 or list(path.parent.glob("*.safetensors"))
-    for path in cache.glob("features/[!.]*.json"):
-        shapes = json.loads(path.read_text())["shapes"].values()
-        assert path.with_suffix(".bin").stat().st_size == 4 * sum(int(np.prod(shape)) for shape in shapes)
+    for path in cache.glob("features/[!.]*"):
+        shapes = json.loads((path / "index.json").read_text())["shapes"].values()
+        assert (path / "numbers.bin").stat().st_size == 4 * sum(int(np.prod(shape)) for shape in shapes)
 
 
 @pytest.fixture(scope="session")

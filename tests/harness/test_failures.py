@@ -1,6 +1,7 @@
 """What fails, is lost or is taken away meanwhile costs as little as it can, and is said."""
 
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -73,15 +74,15 @@ def test_what_is_removed_from_the_cache_meanwhile_is_computed_again(plan, monkey
 
     def emptied(self, done, machines):
         if not removed:
-            removed.append(self.files["fan"])
-            removed[0].unlink()
+            removed.append(self.embeddings["fan"].path)
+            shutil.rmtree(removed[0])
         read_into(self, done, machines)
 
     monkeypatch.setattr(KeptFit, "read_into", emptied)
     (record,) = execute(plan(), Silent())
     assert record.status == "done"
     assert set(record.results.machines) == {"fan", "valve"}
-    assert removed[0].is_file()
+    assert (removed[0] / "rows.npy").is_file()
 
 
 def test_a_run_without_embeddings_of_a_machine_type_is_never_done(plan, monkeypatch):

@@ -13,7 +13,7 @@ from asdbench.harness import execute
 from asdbench.harness.executors import Outcome
 from asdbench.harness.experiment import Matrix
 from asdbench.harness.forecast import forecast
-from asdbench.harness.record import Failure
+from asdbench.harness.record import Failure, sealed
 from asdbench.harness.tasks import ScoreTask, fit_tasks
 
 
@@ -22,7 +22,7 @@ def test_the_estimate_scales_a_past_run_to_the_clips(plan, small_dataset, other_
     path = tmp_path / "runs" / record.run_id / "run.json"
     content = json.loads(path.read_text())
     content["seconds"] = {"features": 1.0, "fit": 80.0, "embed": 36.0, "score": 7.2}  # of 40 + 32 clips
-    path.write_text(json.dumps(content))
+    path.write_text(sealed(content))
     seen = forecast(plan(dataset=[str(small_dataset), str(other_dataset)], seed=[0, 1]))
     states = [outlook.state for outlook in seen.cells]
     assert states == ["done", "to do", "to do", "to do"]

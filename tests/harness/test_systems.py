@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
-from asdbench.extractors.checkpoints import FILE
+from asdbench.extractors.checkpoints import FILE, FOLDER
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.record import load_record, read_record
 
@@ -238,7 +238,7 @@ def test_records_of_the_first_schema_are_still_read(run, tmp_path):
     content = json.loads(record.model_dump_json())
     interval, protocol = content["intervals"]["official_score"], content["dataset"]["protocol"]
     old = {**content, "schema_version": 1, "loss": [3.0, 2.0], "ci95": interval}
-    del old["training"], old["asked"]["system"], old["intervals"], old["dataset"]["protocol"]
+    del old["digests"], old["training"], old["asked"]["system"], old["intervals"], old["dataset"]["protocol"]
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").write_text(json.dumps(old))
     migrated = read_record(tmp_path / "old")
@@ -270,7 +270,7 @@ def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, t
     deadline = time.monotonic() + 60
     epochs = 0
     while epochs < 3 and time.monotonic() < deadline:
-        for path in (tmp_path / "killed" / "trained").glob(f"*.checkpoint/{FILE}"):
+        for path in (tmp_path / "killed" / "trained").glob(f"*.checkpoint/{FOLDER}/{FILE}"):
             with safe_open(path, "pt") as file:
                 epochs = len(json.loads(file.metadata()["curves"])["loss"])
     os.kill(process, signal.SIGKILL)
@@ -282,6 +282,7 @@ def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, t
     for content in (resumed, whole):
         for changing in ("seconds", "finished_at"):
             content.pop(changing)
+        content["digests"].pop("run.json")
     assert resumed == whole
     assert len(resumed["training"][0]["curves"]["loss"]) == 60
 

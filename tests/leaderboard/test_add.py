@@ -8,7 +8,7 @@ import shutil
 import pytest
 from made_runs import MACHINES, made_run
 
-from asdbench.harness.record import load_record
+from asdbench.harness.record import load_record, sealed
 from asdbench.leaderboard import add_run, load_entry, read_entries
 
 
@@ -28,7 +28,7 @@ def edit_record(folder, change):
     path = folder / "run.json"
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    path.write_text(sealed(content))
 
 
 def test_runs_are_added_by_the_beginning_of_their_id_and_all_at_once(add, tmp_path):

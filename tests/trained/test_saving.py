@@ -71,32 +71,44 @@ def test_a_run_that_scored_nothing_has_no_system(trained_run, tmp_path):
         save_system(record, tmp_path / "system")
 
 
-def announce(path, shape):
-    """Leave a header alone, which announces more than any disk holds."""
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 DAMAGES = {
     "there is no system.json": lambda folder: (folder / "system.json").unlink(),
     "system.json cannot be read": lambda folder: (folder / "system.json").write_text("{"),
-    "A newer asdbench reads it": lambda folder: (folder / "system.json").write_text('{"schema_version": 2}'),
-    "fan.npy cannot be read": lambda folder: (folder / "training" / "fan.npy").unlink(),
-    "fan.npy cannot be read: announces 4.0 TB": lambda folder: announce(folder / "training" / "fan.npy", (10**12,)),
-    "for 0 clips": lambda folder: (folder / "training" / "fan.json").write_text("[]"),
-    "extractors/0 cannot be loaded: Safetensor": lambda folder: (
+    "A newer asdbench reads it": lambda folder: (folder / "system.json").write_text('{"schema_version": 99}'),
+    "damaged: training/fan.npy is gone": lambda folder: (folder / "training" / "fan.npy").unlink(),
+    "damaged: training/fan.json is empty": lambda folder: (folder / "training" / "fan.json").write_text(""),
+    "damaged: training/valve.npy is not as": lambda folder: flip(folder / "training" / "valve.npy"),
+    "damaged: extractors/0/network.safetensors is not": lambda folder: flip(
         folder / "extractors" / "0" / "network.safetensors"
-    ).write_bytes(b"no"),
-    "extractors/0 cannot be loaded: FileNotFound": lambda folder: shutil.rmtree(folder / "extractors"),
+    ),
+    "damaged: extractors/0/.* is gone": lambda folder: shutil.rmtree(folder / "extractors"),
+    "damaged: run.json is not as": lambda folder: flip(folder / "run.json"),
+    "damaged: digests.json is gone": lambda folder: (folder / "digests.json").unlink(),
 }
 
 
 @pytest.mark.parametrize("message", DAMAGES)
-def test_a_damaged_folder_is_told(message, trained_run, small_dataset, tmp_path):
+def test_a_damaged_folder_is_refused_by_name_before_anything_is_scored(message, trained_run, tmp_path):
     folder = save_system(trained_run("autoencoder", "identity"), tmp_path / "system")
     DAMAGES[message](folder)
-    with pytest.raises(RequirementError, match=message):
-        load_system(folder).score([next((small_dataset / "fan" / "test").iterdir())], "fan")
+    with pytest.raises(RequirementError, match=message) as caught:
+        load_system(folder)
+    assert str(folder) in str(caught.value)
+
+
+def test_a_system_of_the_first_schema_has_no_digests_and_is_read(trained_run, small_dataset, tmp_path):
+    folder = save_system(trained_run("raw-mel", "knn"), tmp_path / "system")
+    (folder / "digests.json").unlink()
+    content = json.loads((folder / "system.json").read_text())
+    (folder / "system.json").write_text(json.dumps({**content, "schema_version": 1}))
+    clip = next((small_dataset / "fan" / "test").iterdir())
+    assert np.isfinite(load_system(folder).score([clip], "fan").scores).all()
 
 
 def test_weights_travel_with_the_system(trained_run, small_dataset, tmp_path):
@@ -118,10 +130,10 @@ def test_weights_travel_with_the_system(trained_run, small_dataset, tmp_path):
     (copy,) = (folder / "files").rglob("weights.safetensors")
     content = copy.read_bytes()
     copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(RequirementError, match="whose content is not that of the run"):
+    with pytest.raises(RequirementError, match=r"weights\.safetensors is not as it was written"):
         load_system(folder)
     copy.unlink()
-    with pytest.raises(RequirementError, match="lacks files/"):
+    with pytest.raises(RequirementError, match=r"weights\.safetensors is gone"):
         load_system(folder)
 
 

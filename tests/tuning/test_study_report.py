@@ -4,11 +4,11 @@ from html.parser import HTMLParser
 
 import optuna
 import pytest
+from asdbench.tuning.finished import Finished
 from browser import shown
 from made_studies import SPACE, distribution, lived_study, made_study, made_trial
 
 from asdbench.tuning import plots
-from asdbench.tuning.finished import Finished
 from asdbench.tuning.plots import draw_plots
 from asdbench.tuning.report import ranked, render_study_report, seconds_text, space_text, write_study_report
 

@@ -6,6 +6,8 @@ from statistics import median
 
 import optuna
 import pytest
+from asdbench.tuning.bench import Bench
+from asdbench.tuning.conduct import Conductor
 from typer.testing import CliRunner
 
 from asdbench.cli.app import app
@@ -13,8 +15,6 @@ from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, embedding
 from asdbench.harness.record import load_record
 from asdbench.tuning import drive
-from asdbench.tuning.bench import Bench
-from asdbench.tuning.conduct import Conductor
 from asdbench.tuning.record import StudyRecord, TrialRecord
 
 

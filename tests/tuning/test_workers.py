@@ -13,15 +13,15 @@ from types import SimpleNamespace
 import optuna
 import postgres
 import pytest
+from asdbench.tuning.claims import BEAT, PLACE, history, settled
+from asdbench.tuning.work import Worker
 from optuna.trial import TrialState
 from waiting import WITHIN_S, until
 
 from asdbench.core.progress import Silent
 from asdbench.tuning import drive, work
-from asdbench.tuning.claims import BEAT, PLACE, history, settled
 from asdbench.tuning.record import TrialRecord
 from asdbench.tuning.storage import open_storage, quiet_optuna
-from asdbench.tuning.work import Worker
 
 TRIALS = 6
 NAME = "shared"

@@ -1,17 +1,32 @@
 """What all frozen networks share: clip by clip to values at positions, and those pooled."""
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.raw_mel import POOLINGS
 
 Values = NDArray[np.float32]
+
+
+def digest_of_weights(network: nn.Module) -> str:
+    """Digest of all parameters and buffers of a network, by which downloaded weights are known.
+
+    What a hub gives under a name may be another thing tomorrow.
+    """
+    found = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 class Frozen(Extractor):

@@ -1,7 +1,8 @@
 """Any backbone of timm with its weights, on spectrograms as images."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.pretrained.frozen import Frozen, Values
+from asdbench.extractors.pretrained.frozen import Frozen, Values, digest_of_weights
 from asdbench.extractors.standardise import LEAST_SPREAD, level
 
 NAME = "pretrained-timm"
@@ -108,6 +109,20 @@ def _channels_first(network: Any, found: Tensor) -> Tensor:
     if found.ndim == 3:
         return found[:, getattr(network, "num_prefix_tokens", 0) :].mT
     return found if found.shape[1] == network.num_features else found.permute(0, 3, 1, 2)
+
+
+def hub_weights(params: Mapping[str, Any]) -> str | None:
+    """Digest of the weights that the hub has for the backbone; None where they come from a file.
+
+    Raises:
+        RequirementError: they cannot be had.
+    """
+    return None if params["weights"] else _digest_of_hub(params["backbone"])
+
+
+@cache
+def _digest_of_hub(backbone: str) -> str:
+    return digest_of_weights(_from_hub(backbone))
 
 
 def _from_hub(backbone: str) -> nn.Module:

@@ -1,6 +1,7 @@
 """Speech networks of torchaudio's pipelines."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torchaudio import pipelines
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.pretrained.frozen import Frozen, Values
+from asdbench.extractors.pretrained.frozen import Frozen, Values, digest_of_weights
 
 NAME = "pretrained-torchaudio"
 
@@ -65,10 +66,16 @@ class TorchaudioBundle(Frozen):
                 f"second.\nIts front end: --frontend waveform -p waveform.sample_rate_hz={rate:g}"
             )
         if self._network is None:
-            self._network = self._load()
+            self._network = self.load_network()
         return self._network.to(context.device)
 
-    def _load(self) -> Any:
+    def load_network(self) -> Any:
+        """The network with its weights.
+
+        Raises:
+            UsageError: the file does not hold its weights.
+            RequirementError: they cannot be downloaded.
+        """
         place = (
             {} if self._weights is None else {"model_dir": str(self._weights.parent), "file_name": self._weights.name}
         )
@@ -86,3 +93,17 @@ class TorchaudioBundle(Frozen):
             raise UsageError(
                 f"{NAME}.weights: {self._weights} does not hold torchaudio's weights of {self._name}: {reason}"
             ) from error
+
+
+def hub_weights(params: Mapping[str, Any]) -> str | None:
+    """Digest of the weights that are downloaded for the bundle; None where they come from a file.
+
+    Raises:
+        RequirementError: they cannot be had.
+    """
+    return None if params["weights"] else _digest_of_download(params["bundle"])
+
+
+@cache
+def _digest_of_download(bundle: str) -> str:
+    return digest_of_weights(TorchaudioBundle(bundle=bundle, weights="", layer=0, poolings=()).load_network())

@@ -10,11 +10,12 @@ from typing import IO, Any
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
-from asdbench.core.files import clear_disk_full, whole_file, whole_folder
+from asdbench.core.files import clear_disk_full, whole_folder
 from asdbench.core.progress import Progress
+from asdbench.core.store import Entry
 from asdbench.core.uris import scrubbed, without_credentials
 from asdbench.frontends.store import FeatureStore
-from asdbench.harness.kept import SAVED, KeptFit
+from asdbench.harness.kept import KeptFit
 from asdbench.harness.plan import Cell, Plan
 
 CHUNK = 2**22
@@ -73,7 +74,7 @@ class Depot:
 
     def put_fit(self, kept: KeptFit) -> None:
         """Put a fit and the embeddings that are there."""
-        there = [path for path in kept.paths if path.exists()]
+        there = [entry.path for entry in kept.entries if entry.intact]
         if there:
             self._put(self._name(kept), there)
 
@@ -93,13 +94,13 @@ class Depot:
             return
         with progress.stage("sending features", len(missing)) as stage:
             for path in missing:
-                self._put(_features(path), [path.with_suffix(".bin"), path.with_suffix(".json")])
+                self._put(_features(path), [path])
                 stage.advance(1)
 
     def fetch_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
         """Fetch what a fit reads, as far as it is not here."""
         for path in self._packs(plan, cell, machines, progress):
-            if not path.with_suffix(".json").is_file():
+            if not Entry(path).intact:
                 self._fetch(_features(path))
 
     def _packs(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> list[Path]:
@@ -112,7 +113,9 @@ class Depot:
         return list(dict.fromkeys(pack.path for pack in packs))
 
     def _name(self, kept: KeptFit) -> str:
-        return f"fits/{kept.trained.name}-{digest(sorted(path.name for path in kept.files.values()), 12)}.tar"
+        return (
+            f"fits/{kept.trained.name}-{digest(sorted(entry.path.name for entry in kept.embeddings.values()), 12)}.tar"
+        )
 
     def _put(self, name: str, paths: Sequence[Path]) -> None:
         target = f"{self._root}/{name}"
@@ -165,32 +168,15 @@ def _by_umask(member: tarfile.TarInfo, place: str) -> tarfile.TarInfo:
 
 
 def unpack(file: IO[bytes], cache: Path) -> None:
-    """Lay files and folders of the cache where they belong, each whole; what says that a thing is there comes last."""
+    """Lay entries of the cache where they belong, each whole; one that is there, intact, stays."""
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetched-") as place, tarfile.open(fileobj=file) as tar:
         tar.extractall(place, filter=_by_umask)
-        for kind in Path(place).iterdir():
-            for entry in sorted(kind.iterdir(), key=_comes_last):
-                target = cache / kind.name / entry.name
-                if entry.is_dir():
-                    _replace_folder(entry, target)
-                else:
-                    with whole_file(target) as whole, entry.open("rb") as source:
-                        while chunk := source.read(CHUNK):
-                            whole.write(chunk)
-
-
-def _comes_last(entry: Path) -> tuple[bool, str]:
-    """Of a pack the .json, of embeddings the .npy says that all is there."""
-    features = entry.parent.name == "features"
-    return entry.suffix == (".json" if features else ".npy"), entry.name
-
-
-def _replace_folder(source: Path, target: Path) -> None:
-    if (target / SAVED).is_file():
-        return
-    with whole_folder(target) as whole:
-        for entry in source.iterdir():
-            entry.rename(whole / entry.name)
+        for fetched in sorted(Path(place).glob("*/*")):
+            target = cache / fetched.parent.name / fetched.name
+            if not Entry(target).intact:
+                with whole_folder(target) as whole:
+                    for part in fetched.iterdir():
+                        part.rename(whole / part.name)
 
 
 def _features(path: Path) -> str:

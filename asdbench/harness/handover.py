@@ -1,0 +1,125 @@
+"""What a component hands over is checked here, before anything is made of it: shape, type, and that it is numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.errors import AsdbenchError
+
+
+class HandoverError(AsdbenchError):
+    """A component gave something that nothing can be made of."""
+
+
+def checked_embeddings(rows: Any, clips: int, name: str, where: str) -> NDArray[np.float32]:
+    """Embeddings, float32 (clips, dim).
+
+    Args:
+        rows: as the extractor gave them.
+        clips: that it was given.
+        name: of the extractor.
+        where: whose clips: the machine type.
+
+    Raises:
+        HandoverError: another type or shape, or some are not finite.
+    """
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32 or not rows.shape[1]:
+        raise HandoverError(
+            f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {where}; "
+            f"the contract is float32 ({clips}, dim)."
+        )
+    bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
+    if bad:
+        raise HandoverError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {where}.")
+    found: NDArray[np.float32] = rows
+    return found
+
+
+def checked_scores(scores: Any, clips: int, name: str, what: str = "scores") -> NDArray[np.float64]:
+    """Scores, float64 (clips,).
+
+    Args:
+        scores: as the scorer gave them.
+        clips: that it was given.
+        name: of the scorer.
+        what: "scores" or "training scores".
+
+    Raises:
+        HandoverError: they are no numbers, not finite, or not one a clip.
+    """
+    found = _numbers(scores, f"{name} gave {what}")
+    if found.shape != (clips,):
+        raise HandoverError(f"{name} gave {what} of shape {found.shape} for {clips} clips.")
+    bad = int(np.sum(~np.isfinite(found)))
+    if bad:
+        raise HandoverError(f"{name} gave {what} that are not finite for {bad} of {clips} clips.")
+    return found
+
+
+def checked_curves(curves: Any, name: str) -> dict[str, list[float]]:
+    """What a training measured, by name: one finite number for each epoch.
+
+    Args:
+        curves: as the extractor left them.
+        name: of the extractor.
+
+    Raises:
+        HandoverError: they are not that; a training whose loss is not finite has diverged.
+    """
+    if not isinstance(curves, Mapping) or not all(isinstance(key, str) for key in curves):
+        raise HandoverError(f"{name} left curves that are no mapping of names to numbers.")
+    found = {}
+    for key, curve in curves.items():
+        numbers = _numbers(curve, f"{name} left the curve '{key}'")
+        if numbers.ndim != 1:
+            raise HandoverError(f"{name} left the curve '{key}' of shape {numbers.shape}; it is one number an epoch.")
+        bad = np.flatnonzero(~np.isfinite(numbers))
+        if len(bad):
+            raise HandoverError(
+                f"The training of {name} diverged: its curve '{key}' is {numbers[bad[0]]} in epoch {bad[0] + 1}."
+            )
+        found[key] = numbers.tolist()
+    return found
+
+
+def checked_notes(notes: Any, name: str) -> list[str]:
+    """What a component noted.
+
+    Args:
+        notes: as it left them.
+        name: of the component.
+
+    Raises:
+        HandoverError: they are no texts.
+    """
+    if isinstance(notes, str) or not isinstance(notes, Sequence) or not all(isinstance(note, str) for note in notes):
+        raise HandoverError(f"{name} left notes that are no list of texts.")
+    return list(notes)
+
+
+def checked_count(count: Any, name: str) -> int:
+    """Learned numbers of a network.
+
+    Args:
+        count: as the extractor left it.
+        name: of the extractor.
+
+    Raises:
+        HandoverError: it is no whole number from 0.
+    """
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
+        raise HandoverError(f"{name} left a parameter_count of {count!r}; it is a whole number from 0.")
+    return int(count)
+
+
+def _numbers(values: Any, given: str) -> NDArray[np.float64]:
+    try:
+        found = np.asarray(values)
+        if found.dtype.kind not in "fiub":
+            raise ValueError(found.dtype)
+        return found.astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise HandoverError(f"{given} that are no real numbers ({error}).") from error

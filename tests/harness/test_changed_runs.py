@@ -1,0 +1,112 @@
+"""A run whose record or files were changed afterwards is never called done: it is told, and made again or refused."""
+
+import hashlib
+import json
+
+import pytest
+
+from asdbench.core.progress import Silent
+from asdbench.harness import execute
+from asdbench.harness.record import RecordError, load_record, read_record
+from asdbench.harness.store import find_runs
+
+
+@pytest.fixture
+def done(plan, tmp_path):
+    (record,) = execute(plan(), Silent())
+    return tmp_path / "runs" / record.run_id
+
+
+def files_of(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_record_holds_the_digest_of_every_file_of_scores_and_decisions(done):
+    digests = json.loads((done / "run.json").read_text())["digests"]
+    assert set(digests) == files_of(done)
+    for name in files_of(done) - {"run.json"}:
+        assert digests[name] == hashlib.sha256((done / name).read_bytes()).hexdigest()
+    assert set(load_record(done).digests) == files_of(done) - {"run.json"}
+
+
+def edited(path, change):
+    content = path.read_bytes()
+    path.write_bytes(change(content))
+    assert path.read_bytes() != content
+
+
+CHANGES = {
+    "emptied": ("scores/anomaly_score_fan_section_00_test.csv", lambda path: path.write_bytes(b"")),
+    "edited": (
+        "scores/anomaly_score_fan_section_00_test.csv",
+        lambda path: edited(path, lambda content: content[:-3] + b"9\r\n"),
+    ),
+    "decisions": (
+        "scores/decision_result_valve_section_00_test.csv",
+        lambda path: edited(path, lambda content: content.replace(b",0", b",1")),
+    ),
+    "removed": ("scores/decision_result_fan_section_00_test.csv", lambda path: path.unlink()),
+    "number": (
+        "run.json",
+        lambda path: edited(path, lambda content: content.replace(b'"official_score": 0.', b'"official_score": 0.9')),
+    ),
+    "threshold": ("run.json", lambda path: edited(path, lambda content: content.replace(b'"value": ', b'"value": 1'))),
+    "unsealed": ("run.json", lambda path: edited(path, lambda content: content.replace(b"run.json", b"run.jsom"))),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_is_told_and_made_again(plan, done, change):
+    file, alter = CHANGES[change]
+    before = load_record(done)
+    scores = {name: (done / name).read_bytes() for name in files_of(done) if name != "run.json"}
+    alter(done / file)
+    assert read_record(done) is None
+    with pytest.raises(RecordError, match=file):
+        load_record(done)
+    assert list(find_runs(done.parent).damaged) == [done]
+    progress = Silent()
+    (record,) = execute(plan(), progress)
+    (told,) = [note for note in progress.notes if "made again" in note]
+    assert str(done) in told
+    assert file in told
+    assert "\n" not in told
+    assert record.results == before.results
+    assert {name: (done / name).read_bytes() for name in scores} == scores
+    assert load_record(done) == record
+
+
+def test_every_letter_of_a_record_counts(done):
+    whole = (done / "run.json").read_bytes()
+    for place in range(0, len(whole), 37):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 7
+        (done / "run.json").write_bytes(changed)
+        with pytest.raises(RecordError):
+            load_record(done)
+
+
+@pytest.mark.parametrize("command", [("runs", "show"), ("evaluate",), ("leaderboard", "add"), ("submit",)])
+def test_every_command_refuses_it_by_name(cli, done, command, tmp_path):
+    CHANGES["edited"][1](done / CHANGES["edited"][0])
+    more = {"add": ("--board-dir", tmp_path / "boards"), "submit": ("--label", "Sato_NTU_task2_1")}.get(command[-1], ())
+    outcome = cli(*command, done, *more)
+    assert outcome.code != 0
+    assert "anomaly_score_fan_section_00_test.csv" in outcome.err + outcome.out
+    assert "is not as it was written" in outcome.err or "was changed after the run" in outcome.err + outcome.out
+
+
+def test_a_comparison_refuses_it_and_the_list_marks_it(cli, plan, done):
+    other, _ = [done.parent / record.run_id for record in execute(plan(scorer=["lof", "knn"]), Silent())]
+    CHANGES["number"][1](done / "run.json")
+    outcome = cli("compare", done, other)
+    assert outcome.code != 0
+    assert "run.json is damaged" in outcome.err
+    assert "run.json is damaged" in cli("runs", "list", "--out", done.parent).err
+
+
+def test_records_of_older_schemas_are_read_without_digests(done):
+    content = json.loads((done / "run.json").read_text())
+    del content["digests"]
+    (done / "run.json").write_text(json.dumps({**content, "schema_version": 4}))
+    assert load_record(done).digests == {}

@@ -1,0 +1,94 @@
+"""Whatever is damaged in the cache is told, made again, and gives the scores of the undisturbed run."""
+
+import shutil
+
+import pytest
+
+from asdbench.core.progress import Silent
+from asdbench.harness import execute
+
+PARAMS = {"autoencoder.epochs": 2, "autoencoder.hidden_dim": 8, "autoencoder.hidden_layers": 1}
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def zero_page(path):
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 - 256
+    content[max(0, middle) : middle + 512] = bytes(512)
+    path.write_bytes(content)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def put_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.fixture
+def cache(fresh_cache, tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def autoencoder(plan, cache):
+    """Runs the autoencoder in a folder of its own; score files, and what was told of damage."""
+
+    def run(out):
+        progress = Silent()
+        asked = plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, out=out)
+        (record,) = execute(asked, progress)
+        assert record.status == "done", record.failures
+        found = {path.name: path.read_bytes() for path in (out / record.run_id / "scores").iterdir()}
+        return found, [note for note in progress.notes if note.startswith("Damaged in the cache")]
+
+    return run
+
+
+@pytest.mark.parametrize("damage", [flip, zero_page, empty, put_a_folder, lambda path: path.unlink()])
+@pytest.mark.parametrize("file", ["features/*/numbers.bin", "trained/*/*.safetensors", "embeddings/*/rows.npy"])
+def test_every_kind_of_entry(autoencoder, cache, tmp_path, file, damage):
+    whole, told = autoencoder(tmp_path / "whole")
+    assert told == []
+    if file.startswith("features"):  # read again where nothing that was made of them is there
+        shutil.rmtree(cache / "embeddings")
+        shutil.rmtree(cache / "trained")
+    damaged = next(path for path in sorted(cache.glob(file)) if ".checkpoint" not in str(path))
+    damage(damaged)
+    again, (line,) = autoencoder(tmp_path / "again")
+    assert again == whole
+    assert str(damaged.parent) in line
+    assert damaged.name in line
+    assert autoencoder(tmp_path / "once-more") == (whole, [])
+
+
+def test_the_digests_of_recordings(plan, cache, tmp_path):
+    before = plan(out=tmp_path / "a").cells[0].run_id
+    (index,) = cache.glob("digests/*/index.json")
+    text = index.read_text()
+    index.write_text(text[:-4] + ("0" if text[-4] != "0" else "1") + text[-3:])  # within a digest
+    assert plan(out=tmp_path / "b").cells[0].run_id == before
+    assert index.read_text() == text
+
+
+def test_recordings_that_a_card_makes(cache):
+    from asdbench.harness.data import made_data, open_card
+    from asdbench.registry import load_catalog
+
+    values = {"clip_s": 1.0, "train_source": 2, "train_target": 1, "test": 4, "machines": "fan"}
+    component = load_catalog().component("datasets", "synthetic", values)
+    progress = Silent()
+    before = open_card(component, cache, 1, progress).fingerprint
+    recording = sorted(made_data(component, cache, 1, progress).rglob("*.wav"))[3]
+    assert progress.notes == []
+    flip(recording)
+    assert open_card(component, cache, 1, progress).fingerprint == before
+    (line,) = progress.notes
+    assert recording.name in line
