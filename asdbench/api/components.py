@@ -17,8 +17,9 @@ from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.extractors.base import Extractor as FittedExtractor
 from asdbench.frontends.held import HeldFeatures
+from asdbench.harness.handover import checked_scores
 from asdbench.harness.machine import available_cores, torch_threads
-from asdbench.harness.scoring import checked, scores_of_training
+from asdbench.harness.scoring import scores_of_training
 from asdbench.registry import Component, load_catalog
 from asdbench.scorers.base import Scorer as FittedScorer
 
@@ -102,7 +103,7 @@ class Scorer(Named):
             return scorer
 
         self._fitted = fitted(rows, known)
-        self.training_scores = scores_of_training(self._fitted, rows, known, fitted)
+        self.training_scores = scores_of_training(self._fitted, rows, known, fitted, self.name)
         self.notes = tuple(self._fitted.notes)
         return self
 
@@ -116,7 +117,7 @@ class Scorer(Named):
         if self._fitted is None:
             raise UsageError(f"{self.name} is not fitted: asdbench.scorer({self.name!r}).fit(X).score(Y)")
         rows = _rows(embeddings)
-        return checked(self._fitted.score(rows), len(rows), self.component)
+        return checked_scores(self._fitted.score(rows), len(rows), self.name)
 
 
 class Extractor(Named):

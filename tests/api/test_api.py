@@ -36,7 +36,7 @@ def test_importing_the_package_takes_nothing_heavy():
     code = (
         "import asdbench, sys; print(sorted({'torch', 'pandas', 'sklearn', 'pydantic', 'mlflow'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 def test_every_exported_name_is_there_and_documented():
