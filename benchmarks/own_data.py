@@ -5,20 +5,20 @@ from pathlib import Path
 
 import asdbench
 from asdbench.core.progress import Silent
-from asdbench.datasets import ClipTable, read_folder
+from asdbench.datasets import Dataset, read_folder
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.registry import load_catalog
 
 
-def made(folder: Path, **params: object) -> ClipTable:
+def made(folder: Path, **params: object) -> Dataset:
     """The recordings of the card ``synthetic``, made in a folder."""
     asdbench.build("synthetic", **params).make(folder / "recordings", 2, Silent())
     return read_folder(folder / "recordings")
 
 
-def fitting(table: ClipTable, folder: Path, after_epoch: Callable[[int, int], None] | None = None) -> Context:
+def fitting(table: Dataset, folder: Path, after_epoch: Callable[[int, int], None] | None = None) -> Context:
     """What a fit is given on a CPU: features from the store, augmented views kept in the folder."""
     component = load_catalog().component("frontends", "log-mel", {})
     frontend = component.build()

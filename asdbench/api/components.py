@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import DataError, UsageError
 from asdbench.core.progress import Silent
-from asdbench.datasets import BlindClip, ClipTable
+from asdbench.datasets import BlindClip, Dataset
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
@@ -126,7 +126,7 @@ class Extractor(Named):
     kind = "extractors"
     _fitted: FittedExtractor | None = None
 
-    def fit(self, data: str | Path | ClipTable, machine: str | None = None, *, seed: int = 0) -> Self:
+    def fit(self, data: str | Path | Dataset, machine: str | None = None, *, seed: int = 0) -> Self:
         """Train on the training clips of a data set, or take the same training out of the cache.
 
         Args:

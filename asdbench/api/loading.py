@@ -7,7 +7,7 @@ from pathlib import Path
 from asdbench.core.errors import UsageError
 from asdbench.core.places import cache_root
 from asdbench.core.progress import Progress, Silent
-from asdbench.datasets import ClipTable
+from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.machine import available_cores
@@ -15,7 +15,7 @@ from asdbench.registry import load_catalog
 
 
 def load(
-    data: str | Path | ClipTable,
+    data: str | Path | Dataset,
     *,
     split: str | None = None,
     data_root: str | Path | None = None,
@@ -23,7 +23,7 @@ def load(
     plugin_path: Sequence[str | Path] = (),
     progress: Progress | None = None,
     **params: object,
-) -> ClipTable:
+) -> Dataset:
     """Open a data set by name, or a folder of recordings.
 
     Args:
@@ -49,7 +49,7 @@ def load(
         >>> data.machines, data.protocol
         (['fan'], 'dcase2023')
     """
-    if isinstance(data, ClipTable):
+    if isinstance(data, Dataset):
         return data.select(machines=machines) if machines else data
     name, cache = str(data), cache_root()
     catalog = load_catalog([Path(folder).expanduser() for folder in plugin_path])

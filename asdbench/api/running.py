@@ -9,26 +9,26 @@ from typing import Any, Literal
 from asdbench.api.components import Extractor, Named, Scorer, System
 from asdbench.api.loading import load
 from asdbench.api.runs import Run, Runs
-from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.places import cache_root
 from asdbench.core.progress import Progress, Silent
-from asdbench.datasets import ClipTable
+from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.extractors.base import Extractor as FittedExtractor
+from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.experiment import execute
-from asdbench.harness.kept import KeptFit
+from asdbench.harness.fits import Fit
 from asdbench.harness.machine import available_cores, resolve_device
-from asdbench.harness.plan import Cell, Plan, Recordings, cells_of
+from asdbench.harness.plan import Plan, cells_of
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, load_catalog
 from asdbench.registry.instances import InstanceComponent
 
-Data = str | Path | ClipTable
+Data = str | Path | Dataset
 
 
 def run(
@@ -132,7 +132,7 @@ def run(
         progress.note("An object that was given cannot be pickled, so everything runs in this process.")
         plan = replace(plan, spec=spec.model_copy(update={"jobs": 1}))
     records: dict[str, RunRecord] = {record.run_id: record for record in execute(plan, progress)}
-    return Runs([Run(plan.spec.out / cell.run_id, records[cell.run_id], plan, cell) for cell in plan.cells])
+    return Runs([Run(plan.spec.out / cell.run_id, records[cell.run_id], cell) for cell in plan.cells])
 
 
 def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: int) -> FittedExtractor:
@@ -154,11 +154,11 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
     groups = [group for group in cell.groups if machine is None or machine in group]
     if len(groups) > 1:
         raise UsageError(f"{asked.name} is trained for each machine type; name one of {', '.join(table.machines)}.")
-    failures = EmbeddingStage(plan, cell, Silent()).compute(groups[0])
-    fit = KeptFit(plan, cell, groups[0])
+    failures = EmbeddingStage(cell, plan.cache, Silent(), plan.cores).compute(groups[0])
+    fit = Fit(cell, groups[0], plan.cache)
     if not fit.is_trained:
         raise AsdbenchError(f"{asked.name} was not trained: {failures[0].reason}")
-    extractor: FittedExtractor = cell.pipeline.extractor.build()
+    extractor: FittedExtractor = cell.extractor.build()
     extractor.load(fit.trained)
     return extractor
 
@@ -170,7 +170,7 @@ def _combinations(
     scorer: Any,
     system: Any,
     params: dict[str, object],
-    tables: Sequence[ClipTable],
+    tables: Sequence[Dataset],
 ) -> Iterable[RunSpec]:
     """What the command line would be asked, once for each pair of extractor and scorer and each system."""
     extractors, scorers, systems = (_listed(one) for one in (extractor, scorer, system))
@@ -208,9 +208,9 @@ def _way(given: Any, kind: str, catalog: Catalog) -> tuple[str, dict[str, object
 
 
 def _plan(
-    spec: RunSpec, specs: Sequence[RunSpec], catalog: Catalog, tables: Sequence[ClipTable], progress: Progress
+    spec: RunSpec, specs: Sequence[RunSpec], catalog: Catalog, tables: Sequence[Dataset], progress: Progress
 ) -> Plan:
-    """The runs in the order of ``specs``, data sets and seeds; equal pipelines are one, trained and read once."""
+    """The runs in the order of ``specs``, data sets and seeds; equal cells are one."""
     if spec.engine == "local":
         device = resolve_device(spec.device)
     else:
@@ -219,26 +219,23 @@ def _plan(
         device = cluster_device(spec.device, progress)
     require_writable(spec.out, "out=DIR")
     require_writable(cache_root())
-    recordings = [
-        Recordings(_source(table).name, _source(table).split, table, require_scorable(table)) for table in tables
-    ]
     cells: dict[str, Cell] = {}
-    pipelines: dict[str, Any] = {}
+    for table in tables:
+        require_scorable(table)
     for own in specs:
-        for one in recordings:
-            for cell in cells_of(one, own, catalog, device):
-                key = digest([cell.pipeline.extractor.name, cell.pipeline.identity()])
-                pipeline = pipelines.setdefault(key, cell.pipeline)
-                cells.setdefault(cell.run_id, replace(cell, pipeline=pipeline))
+        for table in tables:
+            for cell in cells_of(table, own, catalog, device):
+                members = tuple(cells[member.run_id] for member in cell.members)
+                cells.setdefault(cell.run_id, replace(cell, members=members))
     warnings = tuple(catalog.warnings)
-    return Plan(spec, device, available_cores(), cache_root(), tuple(recordings), tuple(cells.values()), warnings)
+    return Plan(spec, device, available_cores(), cache_root(), tuple(tables), tuple(cells.values()), warnings)
 
 
 def _can_travel(plan: Plan) -> bool:
     """Whether objects of the user's own can be handed to another process."""
     try:
         for cell in plan.cells:
-            for part in (cell.pipeline.extractor, cell.scorer):
+            for part in (cell.extractor, cell.scorer):
                 if isinstance(part, InstanceComponent):
                     pickle.dumps(part)
     except Exception:  # classes say in many ways that they cannot
@@ -246,7 +243,7 @@ def _can_travel(plan: Plan) -> bool:
     return True
 
 
-def _source(table: ClipTable) -> Source:
+def _source(table: Dataset) -> Source:
     return table.source or Source(table.name)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.places import cache_root
 from asdbench.core.progress import Silent
 from asdbench.datasets.ground_truths import clip_name
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.replay import Replay, reopen
 from asdbench.harness.store import find_run, name_of
@@ -34,10 +35,9 @@ class Run:
         record: all that was asked, used and found.
     """
 
-    def __init__(self, folder: Path, record: RunRecord, plan: Plan | None = None, cell: Cell | None = None) -> None:
+    def __init__(self, folder: Path, record: RunRecord, cell: Cell | None = None) -> None:
         self.folder = folder
         self.record = record
-        self._plan = plan
         self._cell = cell
 
     @property
@@ -156,12 +156,12 @@ class Run:
         replay = self._replay()
         clips, rows = replay.embeddings(machine)
         place = {clip.key: row for row, clip in enumerate(clips)}
-        wanted = replay.table.select(machines=[machine], split=split)  # type: ignore[arg-type]
+        wanted = replay.dataset.select(machines=[machine], split=split)  # type: ignore[arg-type]
         return rows[[place[clip.key] for clip in wanted]]
 
     def clips(self, machine: str | None = None, *, split: str | None = None) -> "pandas.DataFrame":
         """The clips of a machine type, one row each; the rows of ``embeddings``."""
-        table = self._replay().table.select(machines=[self._known(machine)], split=split)  # type: ignore[arg-type]
+        table = self._replay().dataset.select(machines=[self._known(machine)], split=split)  # type: ignore[arg-type]
         return table.to_frame()
 
     def report(self, to: str | Path | None = None, **options: Any) -> Path:
@@ -210,12 +210,7 @@ class Run:
         return machine
 
     def _replay(self) -> Replay:
-        if self._plan is None or self._cell is None:
-            return reopen(self.record)
-        from dataclasses import replace
-
-        plan = replace(self._plan, cells=(self._cell,), recordings=(self._cell.data,))
-        return Replay(self._cell.data.table, self._cell.pipeline.frontend, plan, Silent())
+        return reopen(self.record) if self._cell is None else Replay(self._cell, cache_root(), Silent())
 
     def __repr__(self) -> str:
         return f"<Run {self.id}: {self._in_words()}>"

@@ -19,13 +19,13 @@ def plan_as_json(plan: Plan, forecast: Forecast) -> str:
     """The plan as JSON; times are seconds, null where no past run tells."""
     datasets = [
         {
-            "name": data.table.name,
-            "fingerprint": data.table.fingerprint,
-            "protocol": data.table.protocol,
-            "machines": data.table.machines,
-            "clips": len(data.table),
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "protocol": dataset.protocol,
+            "machines": dataset.machines,
+            "clips": len(dataset),
         }
-        for data in plan.recordings
+        for dataset in plan.datasets
     ]
     head = {"datasets": datasets, "device": plan.device, "processes": forecast.processes}
     total = {"estimate_s": forecast.total_s, "fits_without_estimate": forecast.unknown_fits}
@@ -35,15 +35,15 @@ def plan_as_json(plan: Plan, forecast: Forecast) -> str:
 
 def _cell_as_json(outlook: Outlook) -> dict[str, Any]:
     cell = outlook.cell
-    parts = (cell.pipeline.extractor, cell.pipeline.frontend, *cell.pipeline.augmentations, cell.scorer)
+    parts = (cell.extractor, cell.frontend, *cell.augmentations, cell.scorer)
     return {
         "run_id": cell.run_id,
         "system": cell.system,
-        "extractor": cell.pipeline.extractor.name,
+        "extractor": cell.extractor.name,
         "scorer": cell.scorer.name,
-        "dataset": cell.data.table.name,
+        "dataset": cell.dataset.name,
         "seed": cell.seed,
-        "profile": cell.pipeline.profile,
+        "profile": cell.profile,
         "params": {part.name: part.params for part in parts},
         "done": outlook.state == "done",
         "state": outlook.state,
@@ -57,11 +57,11 @@ def _cell_as_json(outlook: Outlook) -> dict[str, Any]:
 def print_plan(plan: Plan, forecast: Forecast) -> None:
     """The plan as a table, and what it comes to."""
     console = table_console()
-    for data in plan.recordings:
-        table = data.table
-        line = f"{table.name}: {len(table)} clips of {', '.join(table.machines)}; protocol {table.protocol}"
+    for dataset in plan.datasets:
+        machines = ", ".join(dataset.machines)
+        line = f"{dataset.name}: {len(dataset)} clips of {machines}; protocol {dataset.protocol}"
         console.print(Text(line), soft_wrap=True)
-    print_whole(_table(forecast.cells, several=len(plan.recordings) > 1))
+    print_whole(_table(forecast.cells, several=len(plan.datasets) > 1))
     console.print(Text(_sum(plan, forecast), "bold"), soft_wrap=True)
 
 
@@ -74,8 +74,8 @@ def _table(cells: Sequence[Outlook], several: bool) -> Table:
     table.add_column("run", no_wrap=True)
     for outlook in cells:
         cell = outlook.cell
-        row = [cell.data.table.name] * several + [cell.system or ""] * named
-        row += [cell.pipeline.extractor.name, cell.scorer.name, str(cell.seed), cell.pipeline.profile or "full"]
+        row = [cell.dataset.name] * several + [cell.system or ""] * named
+        row += [cell.extractor.name, cell.scorer.name, str(cell.seed), cell.profile or "full"]
         about = "" if outlook.state in ("done", "failed") else _about(outlook.estimate_s)
         state = Text(_state(outlook), STATE_STYLES.get(outlook.state, ""))
         table.add_row(*map(Text, row), state, Text(about), Text(cell.run_id, "dim"))

@@ -14,9 +14,9 @@ from asdbench.cli.choices import print_choices
 from asdbench.cli.console import Console, table_console, width_of
 from asdbench.cli.next_command import next_command
 from asdbench.cli.tracking import tracking_of
+from asdbench.datasets import Dataset
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
-from asdbench.harness.plan import Recordings
 from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
 
@@ -58,15 +58,15 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
 def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> None:
     """A table for each data set (rows: systems, columns: machine types and the official score); the next command."""
     console = table_console()
-    for data in plan.recordings:
+    for dataset in plan.datasets:
         systems: dict[System, list[RunRecord]] = {}
         for cell in plan.cells:
-            if cell.data is data:
+            if cell.dataset is dataset:
                 record = records[cell.run_id]
                 key = (record.asked.system, record.extractor.name, record.scorer.name)
                 systems.setdefault(key, []).append(record)
         console.print()
-        _print_table(console, systems, data, plan)
+        _print_table(console, systems, dataset, plan)
     if choices:
         print_choices(console, choices, plan, records)
     failed = [records[cell.run_id] for cell in plan.cells if records[cell.run_id].status == "failed"]
@@ -74,7 +74,7 @@ def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[C
         for failure in record.failures:
             where = f", {failure.machine}" if failure.machine else ""
             name = record.asked.system or f"{record.extractor.name} + {record.scorer.name}"
-            on = f" on {record.dataset.name}" if len(plan.recordings) > 1 else ""
+            on = f" on {record.dataset.name}" if len(plan.datasets) > 1 else ""
             text = f"failed: {name}{on}, seed {record.asked.seed}{where}: {failure.reason}"
             console.print(Text(text, "red"), soft_wrap=True)
     console.print()
@@ -86,11 +86,11 @@ def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[C
     console.print(Text.assemble(("Next: ", "dim"), again if failed else next_command(plan)), soft_wrap=True)
 
 
-def _print_table(console: Console, systems: dict[System, list[RunRecord]], data: Recordings, plan: Plan) -> None:
+def _print_table(console: Console, systems: dict[System, list[RunRecord]], dataset: Dataset, plan: Plan) -> None:
     """The widest table that fits; what is left out for want of room is said, and no number is ever cut."""
-    terms = _terms(data.table.protocol)
-    for machines, means in ((data.table.machines, terms), (data.table.machines, ()), ((), ())):
-        table = _table(systems, data, plan, machines, means)
+    terms = _terms(dataset.protocol)
+    for machines, means in ((dataset.machines, terms), (dataset.machines, ()), ((), ())):
+        table = _table(systems, dataset, plan, machines, means)
         if width_of(table, console) <= console.width:
             break
     console.print(table)
@@ -106,24 +106,24 @@ def _print_table(console: Console, systems: dict[System, list[RunRecord]], data:
 
 def _table(
     systems: dict[System, list[RunRecord]],
-    data: Recordings,
+    dataset: Dataset,
     plan: Plan,
     machines: Sequence[str],
     terms: Sequence[tuple[str, str]],
 ) -> Table:
     seeds = len(dict.fromkeys(plan.spec.seed))
     spread = f", mean ± standard deviation of {seeds} seeds" if seeds > 1 else ", [95 % interval]"
-    score = f"official score of {data.table.protocol}"
-    if data.table.lacks:
-        score = f"PARTIAL score by {data.table.protocol}, not official,"
-    title = f"{data.table.name}, {score} in percent{spread if data.labelled else ''}"
+    score = f"official score of {dataset.protocol}"
+    if dataset.lacks:
+        score = f"PARTIAL score by {dataset.protocol}, not official,"
+    title = f"{dataset.name}, {score} in percent{spread if dataset.labelled else ''}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), show_edge=False)
     named = any(name for name, _, _ in systems)
     for column in (*(("system",) if named else ()), "extractor", "scorer"):
         table.add_column(column, overflow="fold")
     for column in (*machines, *(name for name, _ in terms)):
         table.add_column(column, justify="right", no_wrap=True)
-    total = "partial score" if data.table.lacks else "official score"
+    total = "partial score" if dataset.lacks else "official score"
     table.add_column(total, justify="right", no_wrap=True, style="bold")
     order = sorted(systems.items(), key=lambda item: -_mean_score(item[1]))
     for (name, extractor, scorer), runs in order:

@@ -169,12 +169,12 @@ def run(
         outlook = forecast(plan)
         print_json(plan_as_json(plan, outlook)) if as_json else print_plan(plan, outlook)
         return
-    quick = (cell.pipeline.extractor.name for cell in plan.cells if cell.pipeline.profile)
+    quick = (cell.extractor.name for cell in plan.cells if cell.profile)
     for name in dict.fromkeys(quick) if plan.spec.profile == "auto" else ():
         progress.note(f"{name}: small training set, so the card's quick profile is used; --profile full for all of it.")
-    for table in (data.table for data in plan.recordings if data.table.lacks):
-        more = f" (and {len(table.lacks) - 3} more)" if len(table.lacks) > 3 else ""
-        progress.note(f"{table.name} is partial: {'; '.join(table.lacks[:3])}{more}. See: asdbench data verify")
+    for opened in (one for one in plan.datasets if one.lacks):
+        more = f" (and {len(opened.lacks) - 3} more)" if len(opened.lacks) > 3 else ""
+        progress.note(f"{opened.name} is partial: {'; '.join(opened.lacks[:3])}{more}. See: asdbench data verify")
     records, without_report = {}, 0
     with tracked(plan.spec.out, plan.spec.tracking, progress, warm=will_send(plan)) as send:
         for record in execute(plan, progress):

@@ -70,10 +70,10 @@ def will_send(plan: "Plan") -> bool:
 
 def trained_of(plan: "Plan", run_id: str) -> dict[Path, list[str]]:
     """Folders of a run's trained extractors, and the machine types that share each."""
-    from asdbench.harness.kept import KeptFit
+    from asdbench.harness.fits import Fit
 
     cell = next(cell for cell in plan.cells if cell.run_id == run_id)
-    return {KeptFit(plan, cell, group).trained: group for group in cell.groups}
+    return {Fit(cell, group, plan.cache).trained: group for group in cell.groups if not cell.members}
 
 
 def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, Any] | None:

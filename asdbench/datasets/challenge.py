@@ -9,7 +9,7 @@ from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets.arrangements import MachineFolders, challenge_folders
 from asdbench.datasets.audio import BadRecording, read_header
 from asdbench.datasets.clip_counts import Group, mismatches
-from asdbench.datasets.clips import ClipTable
+from asdbench.datasets.clips import Dataset
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.folder import make_table
 from asdbench.datasets.inventory import Inventory, take_inventory
@@ -73,7 +73,7 @@ def read_challenge(
     root: Path,
     digests: ContentDigests | None = None,
     machines: Sequence[str] = (),
-) -> ClipTable:
+) -> Dataset:
     """One table of a split's clips, of all its machine types or of those named.
 
     Raises:
@@ -103,7 +103,7 @@ def read_challenge(
     return replace(table, lacks=tuple(_lacks(card, own, table)))
 
 
-def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: ClipTable) -> Iterator[str]:
+def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: Dataset) -> Iterator[str]:
     """What is not as the card says: machine types, sections, numbers of clips, channels."""
     found: dict[tuple[str, str, str], list[Group]] = {}
     for clip in table:

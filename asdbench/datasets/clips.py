@@ -93,7 +93,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class ClipTable:
+class Dataset:
     """Clips of one data set, sorted by machine, split and file name.
 
     Attributes:
@@ -123,6 +123,11 @@ class ClipTable:
     def __iter__(self) -> Iterator[Clip]:
         return iter(self.clips)
 
+    @cached_property
+    def labelled(self) -> bool:
+        """Whether test clips carry labels."""
+        return any(clip.label is not None for clip in self.clips if clip.split == "test")
+
     @property
     def machines(self) -> list[str]:
         """Machine types, sorted."""
@@ -130,7 +135,7 @@ class ClipTable:
 
     def select(
         self, *, machines: Iterable[str] | None = None, split: Split | None = None, section: str | None = None
-    ) -> "ClipTable":
+    ) -> "Dataset":
         """The clips that fit, in the same order."""
         clips, supplemental = self.clips, self.supplemental
         if machines is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets.arrangements import SPLIT_FOLDERS, MachineFolders, machine_folders
-from asdbench.datasets.clips import Clip, ClipTable
+from asdbench.datasets.clips import Clip, Dataset
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.inventory import Inventory, Recording, layouts, take_inventory
 from asdbench.datasets.names import EXAMPLES
@@ -19,7 +19,7 @@ LAYOUT_HELP = (
 
 def read_folder(
     root: Path, name: str | None = None, digests: ContentDigests | None = None, machines: Sequence[str] = ()
-) -> ClipTable:
+) -> Dataset:
     """One table of all clips below ``root``.
 
     Args:
@@ -76,7 +76,7 @@ def pick(folders: MachineFolders, machines: Sequence[str], dataset: str) -> Mach
 
 def make_table(
     name: str, root: Path, inventory: Inventory, protocol: str | None, digests: ContentDigests | None
-) -> ClipTable:
+) -> Dataset:
     """The table of an inventory without problems; the protocol is the layout's where none is given.
 
     Raises:
@@ -98,7 +98,7 @@ def make_table(
         raise _unreadable(name, [one.path for one in inventory.recordings], error) from error
     clips = [make_clip(one, key) for one, key in zip(inventory.recordings, keys, strict=True)]
     clips.sort(key=lambda clip: (clip.machine, clip.split, clip.name))
-    return ClipTable(
+    return Dataset(
         name=name,
         layout=layout,
         protocol=protocol or layout,

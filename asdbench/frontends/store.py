@@ -9,7 +9,7 @@ from asdbench.core.errors import DataError, UsageError
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording, NoSuchChannel
-from asdbench.datasets.clips import Clip, ClipTable, Split
+from asdbench.datasets.clips import Clip, Dataset, Split
 from asdbench.frontends.base import NamedFeatures, Place
 from asdbench.frontends.pack import FeatureReader, Pack, write_pack
 from asdbench.frontends.waveforms import Features, features_of_all
@@ -44,7 +44,7 @@ class FeatureStore:
         self._jobs = jobs
         self._progress = progress
 
-    def read(self, table: ClipTable, frontend: Component) -> FeatureReader:
+    def read(self, table: Dataset, frontend: Component) -> FeatureReader:
         """Features of every clip of the table; those that are not in the cache are computed.
 
         Raises:
@@ -71,20 +71,20 @@ class FeatureStore:
             )
         return FeatureReader([pack for _, pack in packs])
 
-    def packs(self, table: ClipTable, frontend: Component) -> list[Pack]:
+    def packs(self, table: Dataset, frontend: Component) -> list[Pack]:
         """Where the features of the table lie, or will."""
         return [pack for _, pack in self._parts(table, frontend)]
 
-    def _parts(self, table: ClipTable, frontend: Component) -> list[tuple[ClipTable, Pack]]:
+    def _parts(self, table: Dataset, frontend: Component) -> list[tuple[Dataset, Pack]]:
         parts = [table.select(machines=[machine], split=split) for machine in table.machines for split in SPLITS]
         return [(part, self._pack(part, frontend)) for part in parts if len(part)]
 
-    def _pack(self, table: ClipTable, frontend: Component) -> Pack:
+    def _pack(self, table: Dataset, frontend: Component) -> Pack:
         keys = sorted(names_of(table) if by_name(frontend) else {clip.content for clip in table})
         what = f"features ({frontend.name}) of {', '.join(table.machines)}"
         return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}), what)
 
-    def _compute(self, table: ClipTable, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
+    def _compute(self, table: Dataset, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
         own = {_address(clip, frontend): clip for clip in table}
         clips = [own[key] for key in sorted(own)]
         with exclusive(lock_of(pack.path)):
@@ -94,7 +94,7 @@ class FeatureStore:
             return self._write(table, clips, frontend, pack, stage)
 
     def _write(
-        self, table: ClipTable, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage
+        self, table: Dataset, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage
     ) -> list[Problem]:
         problems: list[Problem] = []
         try:
@@ -118,7 +118,7 @@ def by_name(frontend: Component) -> bool:
     return isinstance(frontend.card, FrontendCard) and frontend.card.by_name
 
 
-def names_of(table: ClipTable) -> list[list[str]]:
+def names_of(table: Dataset) -> list[list[str]]:
     """What decides which features a clip gets from a front end that looks them up: its key and its name."""
     return [[clip.key, clip.machine, clip.split, clip.name] for clip in table]
 

@@ -9,7 +9,7 @@ from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.places import as_path, place_of_variable
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import Entry
-from asdbench.datasets import ClipTable, read_folder
+from asdbench.datasets import Dataset, read_folder
 from asdbench.datasets.challenge import read_challenge, require_split
 from asdbench.datasets.contents import ContentDigests
 from asdbench.registry import Catalog, Component
@@ -35,14 +35,14 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     )
 
 
-def open_folder(dataset: str, cache: Path, machines: Sequence[str] = (), progress: Progress | None = None) -> ClipTable:
+def open_folder(dataset: str, cache: Path, machines: Sequence[str] = (), progress: Progress | None = None) -> Dataset:
     """Read a folder of recordings, or some machine types of it."""
     return read_folder(as_path(dataset), None, content_digests(cache, progress), machines)
 
 
 def open_card(
     component: Component, cache: Path, jobs: int, progress: Progress, machines: Sequence[str] = ()
-) -> ClipTable:
+) -> Dataset:
     """Read a data set that a card makes, making it first when it is not in the cache."""
     folder = made_data(component, cache, jobs, progress)
     return read_folder(folder, component.name, content_digests(cache, progress), machines)
@@ -67,7 +67,7 @@ def open_challenge(
     cache: Path,
     machines: Sequence[str] = (),
     progress: Progress | None = None,
-) -> ClipTable:
+) -> Dataset:
     """Read a split of a challenge's data from the data root."""
     card = catalog.find("datasets", name).challenge
     assert card is not None, f"{name} is no challenge's data set"

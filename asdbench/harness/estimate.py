@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.cells import Cell
+from asdbench.harness.plan import Plan
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 from asdbench.harness.tasks import FitTask, ScoreTask, Task
 
@@ -49,14 +50,14 @@ class Estimates:
         if isinstance(task, ScoreTask):
             learnt = self._learnt.get(_key(cell, task))
             past = next((pace for pace in self._paces if pace.scorer == cell.scorer.name), None)
-            return fmean(learnt) if learnt else past.score_s * len(cell.data.table) if past else None
-        own = cell.data.table.select(machines=task.machines)
+            return fmean(learnt) if learnt else past.score_s * len(cell.dataset) if past else None
+        own = cell.dataset.select(machines=task.machines)
         train = sum(clip.split == "train" for clip in own)
-        same = [pace for pace in self._paces if pace.name == cell.pipeline.extractor.name]
+        same = [pace for pace in self._paces if pace.name == cell.extractor.name]
         learnt = self._learnt.get(_key(cell, task))
         if learnt:
             return fmean(learnt) * len(own)
-        params, data = cell.pipeline.extractor.params, cell.data.table.name
+        params, data = cell.extractor.params, cell.dataset.name
         likest = max(same, key=lambda pace: (pace.params == params, pace.dataset == data), default=None)
         if likest is None:
             return None
@@ -65,7 +66,7 @@ class Estimates:
     def learn(self, task: Task, seconds: float) -> None:
         """Take note of how long a task took."""
         cell = self._plan.cells[task.cell]
-        clips = len(cell.data.table.select(machines=task.machines)) if isinstance(task, FitTask) else 1
+        clips = len(cell.dataset.select(machines=task.machines)) if isinstance(task, FitTask) else 1
         self._learnt.setdefault(_key(cell, task), []).append(seconds / clips)
 
     def left_s(self, waiting: Iterable[Task], running: Mapping[Task, float], jobs: int) -> float | None:
@@ -89,7 +90,7 @@ class Estimates:
 
 
 def _key(cell: Cell, task: Task) -> str:
-    return f"fit {cell.pipeline.extractor.name}" if isinstance(task, FitTask) else f"score {cell.scorer.name}"
+    return f"fit {cell.extractor.name}" if isinstance(task, FitTask) else f"score {cell.scorer.name}"
 
 
 def _newest(root: Path) -> list[RunRecord]:

@@ -5,15 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
+from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, DataError
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
-from asdbench.harness.cell import damaged_run, record_failure, recorded_run
+from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, Processes, Serial, start_server
-from asdbench.harness.kept import KeptFit
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.fits import Fit
+from asdbench.harness.pipeline import damaged_run, record_failure, recorded_run
+from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec
@@ -61,8 +63,8 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     needs = fit_tasks(plan, to_do)
     if plan.spec.fresh:
         for task in dict.fromkeys(task for tasks in needs.values() for task in tasks):
-            kept = KeptFit(plan, plan.cells[task.cell], task.machines)
-            kept.forget(lambda: progress.note("Another process is training the same; waiting for it."))
+            fit = Fit(plan.cells[task.cell], task.machines, plan.cache)
+            fit.forget(lambda: progress.note("Another process is training the same; waiting for it."))
     features_s, broken = _prepare_features(plan, needs, progress)
     for number, failure in broken.items():
         del needs[number]
@@ -237,7 +239,7 @@ def _build_parts(cells: Sequence[Cell]) -> None:
     """Build everything once before anything is decoded, so that a part that refuses its parameters does so at once."""
     parts = {}
     for cell in cells:
-        for component in (cell.pipeline.extractor, cell.pipeline.frontend, cell.scorer):
+        for component in cell.components:
             parts[component.kind, component.name, repr(component.params)] = component
     for component in parts.values():
         component.build()
@@ -254,20 +256,23 @@ def _prepare_features(
     taken: dict[tuple[int, str], float] = {}
     broken: dict[int, Failure] = {}
     reasons: dict[int, Failure] = {}
-    found = {}
+    found: dict[int, float] = {}
     for number, tasks in needs.items():
-        cell = plan.cells[number]
-        key = (id(cell.data), repr([frontend.identity() for frontend in cell.pipeline.frontends]))
-        if key[0] in reasons:
-            broken[number] = reasons[key[0]]
-        elif key not in taken and not all(KeptFit(plan, cell, task.machines).is_embedded for task in tasks):
-            started = time.perf_counter()
-            try:
-                EmbeddingStage(plan, cell, named(progress, plan, cell)).prepare_features()
-            except DataError as error:
-                if len(plan.recordings) == 1:
-                    raise
-                reasons[key[0]] = broken[number] = Failure(stage="features", machine=None, reason=str(error))
-            taken[key] = time.perf_counter() - started
-        found[number] = taken.get(key, 0.0)
+        for cell in plan.cells[number].members or (plan.cells[number],):
+            dataset = id(cell.dataset)
+            key = (dataset, digest(cell.frontend.identity()))
+            own = [task for task in tasks if plan.cells[task.cell].sharing == cell.sharing]
+            fits = [Fit(plan.cells[task.cell], task.machines, plan.cache) for task in own]
+            if dataset in reasons:
+                broken[number] = reasons[dataset]
+            elif key not in taken and not all(fit.is_embedded for fit in fits):
+                started = time.perf_counter()
+                try:
+                    EmbeddingStage(cell, plan.cache, named(progress, plan, cell), plan.cores).prepare_features()
+                except DataError as error:
+                    if len(plan.datasets) == 1:
+                        raise
+                    reasons[dataset] = broken[number] = Failure(stage="features", machine=None, reason=str(error))
+                taken[key] = time.perf_counter() - started
+            found[number] = found.get(number, 0.0) + taken.get(key, 0.0)
     return found, broken

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from asdbench.harness.cell import recorded_run
+from asdbench.harness.cells import Cell
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.experiment import tasks_at_once
-from asdbench.harness.kept import KeptFit
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.fits import Fit
+from asdbench.harness.pipeline import recorded_run
+from asdbench.harness.plan import Plan
 from asdbench.harness.tasks import FitTask, ScoreTask, Task, fit_tasks
 
 
@@ -60,20 +61,20 @@ def forecast(plan: Plan) -> Forecast:
     for number, cell in enumerate(plan.cells):
         record = recorded_run(plan, cell)
         fresh = plan.spec.fresh
-        kept = {task: KeptFit(plan, cell, task.machines) for task in needs[number]}
-        own = [task for task in kept if fresh or not kept[task].is_embedded]
-        trained = 0 if fresh else sum(one.is_trained for one in kept.values())
+        fits = {task: Fit(plan.cells[task.cell], task.machines, plan.cache) for task in needs[number]}
+        own = [task for task, fit in fits.items() if fresh or not fit.is_embedded]
+        trained = 0 if fresh else sum(fit.is_trained for fit in fits.values())
         score = ScoreTask(number)
         if record is None:
             to_do.append(score)
             missing |= dict.fromkeys(own)
         tasks: list[Task] = [*own, score]
-        ready = {task for task, one in kept.items() if one.is_trained and not fresh}
+        ready = {task for task, fit in fits.items() if fit.is_trained and not fresh}
         times = [estimates.of(task, trained=task in ready) for task in tasks]
         estimate = None if None in times else sum(value or 0.0 for value in times)
-        fits = len(needs[number])
+        count = len(needs[number])
         state: Literal["done", "failed", "to do"] = record.status if record is not None else "to do"
-        cells.append(Outlook(cell, state, fits, trained, fits - len(own), estimate))
+        cells.append(Outlook(cell, state, count, trained, count - len(own), estimate))
     processes = max(1, min(tasks_at_once(plan), max(len(missing), len(to_do))))
     unknown = sum(estimates.of(task) is None for task in missing)
     total = estimates.left_s([*missing, *to_do], {}, processes) if to_do else 0.0

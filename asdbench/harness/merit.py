@@ -1,7 +1,7 @@
 """How good a run is without labels: how well it tells held-out training clips from the same with a patch of another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,11 +12,11 @@ from asdbench.core.progress import Progress
 from asdbench.datasets import BlindClip, TrainingClip
 from asdbench.frontends.held import HeldFeatures
 from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.kept import Embedded
-from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings
+from asdbench.harness.fits import Embedded
+from asdbench.harness.plan import Plan
 from asdbench.harness.scoring import fitted_scorer, scores_of_training
-from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Embeddings, Scores
 from asdbench.selection import Outliers, criterion, outlier_features
@@ -56,15 +56,14 @@ class Judge:
         Raises:
             AsdbenchError: it cannot be judged; the message says why.
         """
-        training = _by_section(cell.data.table.select(machines=[self._machine]).training_view())
-        members = _members(cell)
-        seen = [self._seen(member, training) for member in members]
+        training = _by_section(cell.dataset.select(machines=[self._machine]).training_view())
+        seen = [self._seen(member, training) for member in cell.members or (cell,)]
         total = 0.0
         for section, clips in training.items():
             rows = np.concatenate([rows for rows, _ in (one[section] for one in seen)], axis=1)
             made = np.concatenate([outliers.rows for _, outliers in (one[section] for one in seen)], axis=1)
             fitted: Fitted = partial(fitted_scorer, cell.scorer, cell.seed, self._machine, section)
-            if cell.pipeline.members:
+            if cell.members:
                 dims = [one[section][0].shape[1] for one in seen]
                 fitted = partial(Together, cell, self._machine, section, dims)
             total += criterion(rows, clips, fitted, Outliers(made, seen[0][section][1].made_of)) * len(clips)
@@ -75,25 +74,24 @@ class Judge:
     ) -> dict[str, tuple[Embeddings, Outliers]]:
         """Embeddings of training clips and of pasted recordings, by section."""
         assert isinstance(cell.scorer.card, ScorerCard)
-        stage = EmbeddingStage(self._plan, cell, self._progress)
+        stage = EmbeddingStage(cell, self._plan.cache, self._progress, self._plan.cores)
         done = Embedded()
-        stage.add_group(next(group for group in cell.groups if self._machine in group), done)
+        stage.add_group(cell.group_of(self._machine), done)
         if self._machine not in done.rows:
             raise AsdbenchError(next((failure.reason for failure in done.failures), "it has no embeddings"))
-        clips = cell.data.table.select(machines=[self._machine]).blind_view()
-        place = {(clip.key, clip.section): row for row, clip in enumerate(clips)}
+        place = {clip.key: row for row, clip in enumerate(cell.dataset.blind(self._machine))}
         pasted = self._pasted(cell)
         found = {}
         for section, own in training.items():
-            rows = done.rows[self._machine][[place[clip.key, section] for clip in own]]
-            made = stage.embed_held(pasted.clips(self._machine, section), pasted.features, self._machine)
+            rows = done.rows[self._machine][[place[clip.key] for clip in own]]
+            made = stage.embed_others(pasted.clips(self._machine, section), pasted.features, self._machine)
             found[section] = rows, Outliers(made, np.array(pasted.made_of[section]))
         return found
 
     def _pasted(self, cell: Cell) -> Pasted:
-        name = repr(cell.pipeline.frontend.identity())
+        name = repr(cell.frontend.identity())
         if name not in self._heard:
-            self._heard[name] = _paste(self._plan, cell.pipeline, cell.data, self._machine, cell.seed)
+            self._heard[name] = _paste(self._plan, cell, self._machine)
         return self._heard[name]
 
 
@@ -121,10 +119,10 @@ class Together:
         self._places = np.cumsum(dims)[:-1]
         self._scorers = []
         columns = []
-        for (_, component), own in zip(cell.pipeline.members, self._split(rows), strict=True):
-            fitted = partial(fitted_scorer, component, cell.seed, machine, section)
+        for member, own in zip(cell.members, self._split(rows), strict=True):
+            fitted = partial(fitted_scorer, member.scorer, cell.seed, machine, section)
             self._scorers.append(scorer := fitted(own, clips))
-            columns.append(scores_of_training(scorer, own, clips, fitted, component.name))
+            columns.append(scores_of_training(scorer, own, clips, fitted, member.scorer.name))
         self._own = fitted_scorer(cell.scorer, cell.seed, machine, section, _side_by_side(columns), clips)
 
     def score(self, rows: Embeddings) -> Scores:
@@ -140,15 +138,6 @@ def _side_by_side(columns: Sequence[Scores]) -> Embeddings:
     return np.stack(columns, axis=1).astype(np.float32)  # as an ensemble's embeddings are kept
 
 
-def _members(cell: Cell) -> list[Cell]:
-    """The cells whose embeddings are judged: the run's own, or its members'."""
-
-    def of(pipeline: Pipeline, scorer: Component) -> Cell:
-        return replace(cell, system=None, pipeline=pipeline, scorer=scorer)
-
-    return [of(*member) for member in cell.pipeline.members] or [cell]
-
-
 def _by_section(clips: Sequence[TrainingClip]) -> dict[str, list[TrainingClip]]:
     found: dict[str, list[TrainingClip]] = {}
     for clip in clips:
@@ -156,15 +145,15 @@ def _by_section(clips: Sequence[TrainingClip]) -> dict[str, list[TrainingClip]]:
     return found
 
 
-def _paste(plan: Plan, pipeline: Pipeline, data: Recordings, machine: str, seed: int) -> Pasted:
-    """The same pasted recordings for every front end, as this one hears them."""
-    table = data.table.select(machines=[machine], split="train")
-    frontend = pipeline.frontend.build()
-    waveforms = TrainingWaveforms({clip.key: clip.path for clip in table}, frontend)
+def _paste(plan: Plan, cell: Cell, machine: str) -> Pasted:
+    """The same pasted recordings for every front end, as that of the cell hears them."""
+    own = cell.dataset.select(machines=[machine], split="train")
+    frontend = cell.frontend.build()
+    waveforms = TrainingWaveforms({clip.key: clip.path for clip in own}, frontend)
     arrays, made_of = {}, {}
-    for section, clips in _by_section(table.training_view()).items():
-        own = derive_seed(seed, "outliers", machine, section)
-        found = list(outlier_features(clips, waveforms, frontend, own, plan.cores))
+    for section, clips in _by_section(own.training_view()).items():
+        seed = derive_seed(cell.seed, "outliers", machine, section)
+        found = list(outlier_features(clips, waveforms, frontend, seed, plan.cores))
         made_of[section] = [host for host, _ in found]
         arrays.update({f"{section}.{number}": features for number, (_, features) in enumerate(found)})
     return Pasted(HeldFeatures(arrays), made_of)

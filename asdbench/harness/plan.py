@@ -1,123 +1,30 @@
 """From what was asked to the cells that are run."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
-from asdbench.datasets import ClipTable
-from asdbench.frontends.store import by_name
+from asdbench.datasets import Dataset
+from asdbench.datasets.clips import Source
 from asdbench.harness.cache import cache_root
+from asdbench.harness.cells import Cell
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, Component, load_catalog
-from asdbench.registry.cards import ExtractorCard
 from asdbench.registry.ensembles import Ensemble
 from asdbench.score_files.names import file_name
 
-LONGEST = 128  # characters of the readable part of an id; ids of this length are on boards
-SHORT_NAME, SHORT_DATASET = 48, 32  # of one that is shortened
 LONGEST_FILE_NAME = 255  # bytes, on nearly every file system
 TEMPORARY_AFFIXES = len("..12345678.partial")
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """An extractor with all that feeds it."""
-
-    extractor: Component
-    frontend: Component
-    augmentations: tuple[Component, ...]
-    profile: str | None
-
-    @property
-    def trained_once(self) -> bool:
-        """Whether one fit serves all machine types."""
-        assert isinstance(self.extractor.card, ExtractorCard)
-        return self.extractor.card.fit_on == "dataset"
-
-    @property
-    def trained_among_others(self) -> bool:
-        """Whether the fit for one machine type may use the training clips of the others."""
-        assert isinstance(self.extractor.card, ExtractorCard)
-        return self.extractor.card.fit_on == "machine-among-others"
-
-    @property
-    def members(self) -> list[tuple["Pipeline", Component]]:
-        """Of an ensemble the pipeline and the scorer of each member; empty for any other extractor."""
-        members = self.extractor.members if isinstance(self.extractor, Ensemble) else []
-        return [(Pipeline(one.extractor, one.frontend, one.augmentations, self.profile), one.scorer) for one in members]
-
-    @property
-    def frontends(self) -> list[Component]:
-        """Front ends whose features are wanted."""
-        return [member.frontend for member, _ in self.members] or [self.frontend]
-
-    @property
-    def by_name(self) -> bool:
-        """Whether features are looked up by the clips' names, which then decide fits and embeddings too."""
-        return any(by_name(frontend) for frontend in self.frontends)
-
-    def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
-        """All that decides a fit, or the embeddings, besides clips, seed and device."""
-        return {
-            "extractor": self.extractor.identity(stage),
-            "frontend": self.frontend.identity(),
-            "augmentations": [[part.name, part.identity()] for part in self.augmentations],
-        }
-
-
-@dataclass(frozen=True)
-class Recordings:
-    """One data set of the command. ``asked`` is the card's name or the folder, as given; ``split`` a challenge's."""
-
-    asked: str
-    split: str | None
-    table: ClipTable
-    labelled: bool
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run to be done.
-
-    Attributes:
-        system: the card that composed it, if one did.
-        data: recordings.
-        pipeline: the extractor with what feeds it.
-        scorer: the scorer.
-        seed: base seed.
-        run_id: readable beginning, and the digest of all that the run depends on.
-        given: parameters given by hand in its command, 'component.param': value.
-    """
-
-    system: str | None
-    data: Recordings
-    pipeline: Pipeline
-    scorer: Component
-    seed: int
-    run_id: str
-    given: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def groups(self) -> list[list[str]]:
-        """Machine types that share a fit."""
-        machines = self.data.table.machines
-        return [machines] if self.pipeline.trained_once else [[machine] for machine in machines]
-
-    @property
-    def name(self) -> str:
-        """How people call it: the system, or extractor and scorer."""
-        return self.system or f"{self.pipeline.extractor.name} + {self.scorer.name}"
 
 
 @dataclass(frozen=True)
@@ -129,7 +36,7 @@ class Plan:
         device: "cpu" or "cuda".
         cores: that this process may use.
         cache: its folder.
-        recordings: the data sets.
+        datasets: opened.
         cells: the runs.
         warnings: of the registry.
     """
@@ -138,14 +45,9 @@ class Plan:
     device: str
     cores: int
     cache: Path
-    recordings: tuple[Recordings, ...]
+    datasets: tuple[Dataset, ...]
     cells: tuple[Cell, ...]
     warnings: tuple[str, ...]
-
-    @property
-    def numerics(self) -> list[Any]:
-        """What of the machine decides numbers: sums on a CPU depend on how many threads share them."""
-        return _numerics(self.spec, self.device)
 
 
 def make_plan(spec: RunSpec, progress: Progress) -> Plan:
@@ -170,7 +72,7 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         )
     scopes = Scopes(spec, catalog, wanted, [source.name for source in sources if source.made])
     for stages in wanted:  # refuses wrong parameters
-        _pipeline(scopes, stages, None)
+        _parts(scopes, stages, None)
     for source in sources:
         source.settle(scopes)
     scorers = {
@@ -184,13 +86,14 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     if not cache.is_dir():
         require_writable(cache)  # one that is there may be a colleague's, who lets others read
 
-    recordings, cells = [], []
+    datasets, cells = [], []
     for source in sources:
-        data = source.open(cache, cores, progress)
-        _require_short_names(data.table)
-        recordings.append(data)
-        cells += _cells(data, spec, scopes, wanted, scorers, device)
-    return Plan(spec, device, cores, cache, tuple(recordings), tuple(cells), tuple(catalog.warnings))
+        dataset = source.open(cache, cores, progress)
+        require_scorable(dataset)
+        _require_short_names(dataset)
+        datasets.append(dataset)
+        cells += _cells(dataset, spec, scopes, wanted, scorers, device)
+    return Plan(spec, device, cores, cache, tuple(datasets), tuple(cells), tuple(catalog.warnings))
 
 
 def replan(plan: Plan, spec: RunSpec, catalog: Catalog) -> Plan:
@@ -199,11 +102,11 @@ def replan(plan: Plan, spec: RunSpec, catalog: Catalog) -> Plan:
     Raises:
         UsageError: a name or a parameter that does not exist or lies out of range.
     """
-    cells = [cell for data in plan.recordings for cell in cells_of(data, spec, catalog, plan.device)]
+    cells = [cell for dataset in plan.datasets for cell in cells_of(dataset, spec, catalog, plan.device)]
     return replace(plan, spec=spec, cells=tuple(cells), warnings=())
 
 
-def cells_of(data: Recordings, spec: RunSpec, catalog: Catalog, device: str) -> list[Cell]:
+def cells_of(dataset: Dataset, spec: RunSpec, catalog: Catalog, device: str) -> list[Cell]:
     """The runs of a command on one data set that is open.
 
     Raises:
@@ -216,7 +119,7 @@ def cells_of(data: Recordings, spec: RunSpec, catalog: Catalog, device: str) -> 
         (stages.system, stages.extractor): [scopes.component("scorers", name, stages) for name in stages.scorers]
         for stages in wanted
     }
-    return _cells(data, spec, scopes, wanted, scorers, device)
+    return _cells(dataset, spec, scopes, wanted, scorers, device)
 
 
 class _Source:
@@ -236,53 +139,70 @@ class _Source:
         if self.made:
             self._component = scopes.component("datasets", self.name)
 
-    def open(self, cache: Path, cores: int, progress: Progress) -> Recordings:
+    def open(self, cache: Path, cores: int, progress: Progress) -> Dataset:
         """Read the table of clips; recordings that are not there yet are made."""
-        machines = self._spec.machine
+        machines, split = self._spec.machine, self._spec.split if self.challenge else None
+        given: dict[str, Any] = {}
         if self.challenge:
-            spec = self._spec
-            table = open_challenge(self.name, self._catalog, spec.split, spec.data_root, cache, machines, progress)
+            root = self._spec.data_root
+            dataset = open_challenge(self.name, self._catalog, split, root, cache, machines, progress)
         elif self._component is None:
-            table = open_folder(self.name, cache, machines, progress)
+            dataset = open_folder(self.name, cache, machines, progress)
         else:
-            table = open_card(self._component, cache, cores, progress, machines)
-        split = self._spec.split if self.challenge else None
-        return Recordings(self.name, split, table, require_scorable(table))
+            dataset = open_card(self._component, cache, cores, progress, machines)
+            usual = self._catalog.component("datasets", self.name).params
+            given = {key: value for key, value in self._component.params.items() if value != usual[key]}
+        return replace(dataset, source=Source(self.name, split, tuple(machines), tuple(given.items())))
 
 
 def _cells(
-    data: Recordings,
+    dataset: Dataset,
     spec: RunSpec,
     scopes: Scopes,
     wanted: Sequence[Stages],
     scorers: Mapping[tuple[str | None, str], Sequence[Component]],
     device: str,
 ) -> list[Cell]:
-    """The runs on one data set. Systems that share all but the scorer share one pipeline, trained and read once."""
-    pipelines: dict[str, Pipeline] = {}
-    members: dict[str, list[tuple[str | None, Component]]] = {}
+    """The runs on one data set, those of an ensemble's members before its own.
+
+    Systems that share all but the scorer stand together, so that what they share is trained and read once.
+    """
+    cells: dict[str, Cell] = {}
     for stages in wanted:
-        pipeline = _pipeline(scopes, stages, scopes.profile(stages, len(data.table.training_view())))
-        key = digest([pipeline.extractor.name, pipeline.identity()])
-        pipelines.setdefault(key, pipeline)
-        members.setdefault(key, []).extend(
-            (stages.system, scorer) for scorer in scorers[stages.system, stages.extractor]
-        )
-    numerics = _numerics(spec, device)
-    return [
-        Cell(
-            system,
-            data,
-            pipeline,
-            scorer,
-            seed,
-            run_id(system, pipeline, scorer, data.table, seed, numerics),
-            dict(spec.params),
-        )
-        for key, pipeline in pipelines.items()
-        for seed in dict.fromkeys(spec.seed)
-        for system, scorer in members[key]
-    ]
+        profile = scopes.profile(stages, len(dataset.select(split="train")))
+        extractor, frontend, augmentations = _parts(scopes, stages, profile)
+        for seed in dict.fromkeys(spec.seed):
+            shared = partial(
+                Cell,
+                dataset=dataset,
+                seed=seed,
+                device=device,
+                threads=spec.threads,
+                profile=profile,
+                given=dict(spec.params),
+            )
+            members = []
+            for one in extractor.members if isinstance(extractor, Ensemble) else []:
+                cell = shared(
+                    frontend=one.frontend,
+                    augmentations=one.augmentations,
+                    extractor=one.extractor,
+                    scorer=one.scorer,
+                )
+                members.append(cells.setdefault(cell.run_id, cell))
+            for scorer in scorers[stages.system, stages.extractor]:
+                cell = shared(
+                    frontend=frontend,
+                    augmentations=augmentations,
+                    extractor=extractor,
+                    scorer=scorer,
+                    system=stages.system,
+                    members=tuple(members),
+                )
+                cells.setdefault(cell.run_id, cell)
+    together = {key: place for place, key in enumerate(dict.fromkeys(cell.sharing for cell in cells.values()))}
+    seeds = list(dict.fromkeys(spec.seed))
+    return sorted(cells.values(), key=lambda cell: (together[cell.sharing], seeds.index(cell.seed)))
 
 
 def _device(spec: RunSpec, progress: Progress) -> str:
@@ -294,55 +214,17 @@ def _device(spec: RunSpec, progress: Progress) -> str:
     return cluster_device(spec.device, progress)
 
 
-def _numerics(spec: RunSpec, device: str) -> list[Any]:
-    return [device, spec.threads] if device == "cpu" else [device]
-
-
-def _pipeline(scopes: Scopes, stages: Stages, profile: str | None) -> Pipeline:
-    """The extractor with its front end, of an ensemble that of the first member, and augmentations."""
+def _parts(scopes: Scopes, stages: Stages, profile: str | None) -> tuple[Component, Component, tuple[Component, ...]]:
+    """The extractor, its front end (of an ensemble that of the first member), and augmentations."""
     extractor = scopes.component("extractors", stages.extractor, stages, profile)
     if isinstance(extractor, Ensemble):
         frontend = extractor.members[0].frontend
     else:
         frontend = scopes.component("frontends", stages.frontend, stages)
-    return Pipeline(
-        extractor=extractor,
-        frontend=frontend,
-        augmentations=tuple(scopes.component("augmentations", name, stages) for name in stages.augmentations),
-        profile=profile,
-    )
+    return extractor, frontend, tuple(scopes.component("augmentations", name, stages) for name in stages.augmentations)
 
 
-def run_id(
-    system: str | None, pipeline: Pipeline, scorer: Component, table: ClipTable, seed: int, numerics: list[Any]
-) -> str:
-    """Readable beginning, and the digest of all that the run depends on."""
-    depends: dict[str, Any] = {
-        **pipeline.identity(),
-        "scorer": scorer.identity(),
-        "clips": table.fingerprint,
-        "protocol": table.protocol,
-        "seed": seed,
-        "device": numerics,
-        "names": [pipeline.extractor.name, scorer.name],  # seeds derive from them
-    }
-    name = system or f"{pipeline.extractor.name}-{scorer.name}"
-    whole = f"{_plain(name)}-{_plain(table.name)}-s{seed}"
-    # Of a name that cannot be read from the id, the digest must tell it from others.
-    if _plain(table.name) != table.name or len(whole) > LONGEST:
-        depends["dataset"] = table.name
-    if system is not None and (_plain(system) != system or len(whole) > LONGEST):
-        depends["system"] = system
-    if len(whole) > LONGEST:
-        whole = f"{_plain(name)[:SHORT_NAME]}-{_plain(table.name)[:SHORT_DATASET]}-s{seed}"[:LONGEST]
-    return f"{whole}-{digest(depends, 10)}"
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", ".", name)
-
-
-def _require_short_names(table: ClipTable) -> None:
+def _require_short_names(table: Dataset) -> None:
     """Refuse machine types whose score files would have longer names than file systems take, before any work."""
     for machine in table.machines:
         sections = {clip.section for clip in table if clip.machine == machine} | {"00"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,66 +11,88 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError
 from asdbench.core.progress import Progress, Silent
-from asdbench.datasets import BlindClip, ClipTable
+from asdbench.datasets import BlindClip, Dataset
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.cache import cache_root
+from asdbench.harness.cells import Cell
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.kept import Embedded, KeptFit
+from asdbench.harness.ensemble import member_scores
+from asdbench.harness.fits import Embedded, Fit
 from asdbench.harness.machine import available_cores
-from asdbench.harness.plan import Cell, Pipeline, Plan, Recordings, run_id
 from asdbench.harness.record import RunRecord, UsedComponent
-from asdbench.harness.spec import RunSpec
 from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.composites import Composite
+from asdbench.registry.ensembles import Ensemble
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What a run worked on. Nothing is trained again; features and embeddings that are missing are computed."""
+    """What a run worked on. Nothing is trained again; features and embeddings that are missing are computed.
 
-    table: ClipTable
-    frontend: Component
-    _plan: Plan
-    _progress: Progress
+    Attributes:
+        cell: the run.
+        cache: its folder.
+        progress: where the work is reported.
+    """
+
+    cell: Cell
+    cache: Path
+    progress: Progress
+
+    @property
+    def dataset(self) -> Dataset:
+        """The clips."""
+        return self.cell.dataset
+
+    @property
+    def frontend(self) -> Component:
+        """What makes features."""
+        return self.cell.frontend
 
     def embeddings(self, machine: str) -> tuple[Sequence[BlindClip], NDArray[np.float32]]:
-        """Clips and their embeddings (n, dim).
+        """Clips and their embeddings (n, dim); of an ensemble the scores by its members.
 
         Raises:
             RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
         """
-        kept = self.fit(machine)
-        (cell,) = self._plan.cells
-        failures = EmbeddingStage(self._plan, cell, self._progress).compute(kept.machines)
         found = Embedded()
-        try:
-            kept.read_into(found, [machine])
-        except FileNotFoundError as error:
-            reason = next((failure.reason for failure in failures), "they are not in the cache")
-            raise RequirementError(f"There are no embeddings of {machine}: {reason}") from error
-        return self.table.select(machines=[machine]).blind_view(), found.rows[machine]
+        for cell in self.cell.members or (self.cell,):
+            self._fit(cell, machine)
+        if self.cell.members:
+            found.rows[machine] = member_scores(self.cell, machine, self._stage, found)
+        else:
+            self._stage(self.cell).add_group(self.cell.group_of(machine), found)
+        if machine not in found.rows:
+            reason = next((failure.reason for failure in found.failures), "they are not in the cache")
+            raise RequirementError(f"There are no embeddings of {machine}: {reason}")
+        return self.dataset.blind(machine), found.rows[machine]
 
-    def fit(self, machine: str) -> KeptFit:
+    def fit(self, machine: str) -> Fit:
         """The trained extractor of a machine type, and where it lies.
 
         Raises:
             RequirementError: it is no longer in the cache.
         """
-        (cell,) = self._plan.cells
-        kept = KeptFit(self._plan, cell, next(group for group in cell.groups if machine in group))
-        if not kept.is_trained:
+        return self._fit(self.cell, machine)
+
+    def features(self, machine: str) -> FeatureReader:
+        """Features of the machine type's clips."""
+        store = FeatureStore(self.cache / "features", available_cores(), self.progress)
+        return store.read(self.dataset.select(machines=[machine]), self.frontend)
+
+    def _fit(self, cell: Cell, machine: str) -> Fit:
+        fit = Fit(cell, cell.group_of(machine), self.cache)
+        if not fit.is_trained:
             raise RequirementError(
                 "The trained extractor is no longer in the cache, or damaged there.\n"
                 "The command of the run, with --fresh, trains it and embeds the clips again."
             )
-        return kept
+        return fit
 
-    def features(self, machine: str) -> FeatureReader:
-        """Features of the machine type's clips."""
-        store = FeatureStore(self._plan.cache / "features", self._plan.cores, self._progress)
-        return store.read(self.table.select(machines=[machine]), self.frontend)
+    def _stage(self, cell: Cell) -> EmbeddingStage:
+        return EmbeddingStage(cell, self.cache, self.progress, available_cores())
 
 
 def reopen(
@@ -95,31 +118,41 @@ def reopen(
             f"The recordings of {record.dataset.name} have changed since the run: {table.fingerprint[:8]} now, "
             f"{record.dataset.fingerprint[:8]} then."
         )
-    pipeline = Pipeline(
-        extractor=settled_component("extractors", record.extractor, catalog),
-        frontend=settled_component("frontends", record.frontend, catalog),
-        augmentations=tuple(settled_component("augmentations", part, catalog) for part in record.augmentations),
+    cell = _cell(record, table, catalog)
+    _refuse_changed_code(record, cell)
+    return Replay(cell, cache, progress)
+
+
+def _cell(record: RunRecord, dataset: Dataset, catalog: Catalog) -> Cell:
+    """The cell of a record; of an ensemble with its members."""
+    extractor = settled_component("extractors", record.extractor, catalog)
+    shared = partial(
+        Cell,
+        dataset=dataset,
+        seed=record.asked.seed,
+        device=record.environment.device,
+        threads=record.environment.threads or 1,
         profile=record.asked.profile,
     )
-    data = Recordings(record.asked.dataset, record.asked.split, table, record.results is not None)
-    scorer = settled_component("scorers", record.scorer, catalog)
-    _refuse_changed_code(record, pipeline, scorer, table)
-    cell = Cell(record.asked.system, data, pipeline, scorer, record.asked.seed, record.run_id)
-    spec = RunSpec(threads=record.environment.threads or 1)
-    plan = Plan(spec, record.environment.device, cores, cache, (data,), (cell,), ())
-    return Replay(table, pipeline.frontend, plan, progress)
+    members = [
+        shared(frontend=one.frontend, augmentations=one.augmentations, extractor=one.extractor, scorer=one.scorer)
+        for one in (extractor.members if isinstance(extractor, Ensemble) else [])
+    ]
+    return shared(
+        frontend=settled_component("frontends", record.frontend, catalog),
+        augmentations=tuple(settled_component("augmentations", part, catalog) for part in record.augmentations),
+        extractor=extractor,
+        scorer=settled_component("scorers", record.scorer, catalog),
+        system=record.asked.system,
+        members=tuple(members),
+    )
 
 
-def _refuse_changed_code(record: RunRecord, pipeline: Pipeline, scorer: Component, table: ClipTable) -> None:
+def _refuse_changed_code(record: RunRecord, cell: Cell) -> None:
     """The code of third parties counts in a run's name; its authors change it without raising a version."""
-    used = [pipeline.extractor, pipeline.frontend, *pipeline.augmentations, scorer]
-    strange = [part.name for one in used for part in _with_parts(one) if part.home is not None]
-    device, threads = record.environment.device, record.environment.threads
-    if not strange or (device == "cpu" and threads is None):
-        return
-    numerics = [device, threads] if device == "cpu" else [device]
-    now = run_id(record.asked.system, pipeline, scorer, table, record.asked.seed, numerics)
-    if now != record.run_id:
+    strange = [part.name for one in cell.components for part in _with_parts(one) if part.home is not None]
+    untold = record.environment.device == "cpu" and record.environment.threads is None
+    if strange and not untold and cell.run_id != record.run_id:
         raise RequirementError(
             f"The code of {' or '.join(dict.fromkeys(strange))} has changed since the run, which it would not give "
             "again.\nPut the old code back, or run again."
@@ -135,7 +168,7 @@ def _with_parts(component: Component) -> Iterator[Component]:
 
 def _table(
     record: RunRecord, catalog: Catalog, root: Path | None, cache: Path, cores: int, progress: Progress
-) -> ClipTable:
+) -> Dataset:
     asked = record.asked
     machines = asked.machines or ()
     if is_folder(asked.dataset, catalog):

@@ -1,4 +1,4 @@
-"""Stage: fit the scorer on training embeddings, score test embeddings, set thresholds."""
+"""Fit the scorer on training embeddings, score test embeddings, set thresholds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
-from asdbench.datasets import BlindClip, ClipTable, TrainingClip
+from asdbench.datasets import BlindClip, Dataset, TrainingClip
 from asdbench.harness.handover import HandoverError, checked_notes, checked_scores
 from asdbench.protocols import Threshold, fit_threshold
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, Scorer, Scores
+from asdbench.scorers.base import Embeddings, Scorer
+from asdbench.scorers.base import Scores as ScoreArray
 from asdbench.scorers.out_of_fold import out_of_fold
 
 
 @dataclass(frozen=True)
-class SectionOutcome:
+class ScoredSection:
     """Scores of one section's test clips, in the order of ``clips``.
 
     Attributes:
@@ -33,31 +34,34 @@ class SectionOutcome:
     """
 
     clips: Sequence[BlindClip]
-    scores: Scores
+    scores: ScoreArray
     decisions: NDArray[np.int64]
     threshold: Threshold
     notes: tuple[str, ...]
     training: Sequence[TrainingClip]
-    training_scores: Scores
+    training_scores: ScoreArray
+
+
+Scores = dict[str, dict[str, ScoredSection]]  # by machine type and section
 
 
 def score_machine(
-    table: ClipTable, rows: Embeddings, component: Component, seed: int, machine: str
-) -> dict[str, SectionOutcome]:
+    dataset: Dataset, rows: Embeddings, component: Component, seed: int, machine: str
+) -> dict[str, ScoredSection]:
     """Score one machine type's test clips, section by section, on one thread.
 
     The matrices are small, so threads gain nothing and suffer much from other work on the machine, and sums do not
     depend on the number of cores.
 
     Args:
-        table: the data set.
+        dataset: the clips.
         rows: embeddings of the machine's clips, in the order of ``blind_view``.
         component: the scorer.
         seed: base seed.
         machine: machine type.
 
     Returns:
-        Outcome by section number.
+        Scores by section number.
 
     Raises:
         AsdbenchError: the scorer gives scores that are not finite or not one a clip.
@@ -65,31 +69,29 @@ def score_machine(
     import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
 
     with threadpool_limits(limits=1):
-        return _scored(table, rows, component, seed, machine)
+        return _scored(dataset, rows, component, seed, machine)
 
 
 def _scored(
-    table: ClipTable, rows: Embeddings, component: Component, seed: int, machine: str
-) -> dict[str, SectionOutcome]:
+    dataset: Dataset, rows: Embeddings, component: Component, seed: int, machine: str
+) -> dict[str, ScoredSection]:
     assert isinstance(component.card, ScorerCard)
-    own = table.select(machines=[machine])
-    place = {(clip.key, clip.section): row for row, clip in enumerate(own.blind_view())}
-    outcomes = {}
+    own = dataset.select(machines=[machine])
+    place = {clip.key: row for row, clip in enumerate(own.blind_view())}
+    scored = {}
     for _, section in own.select(split="test").sections:
         fit_on = own if component.card.fit_on == "machine" else own.select(section=section)
         training = fit_on.training_view()
         test = own.select(split="test", section=section).blind_view()
-        train_rows = rows[[place[clip.key, clip.section] for clip in training]]
+        train_rows = rows[[place[clip.key] for clip in training]]
         fitted = partial(fitted_scorer, component, seed, machine, section)
         scorer = fitted(train_rows, training)
-        scores = checked_scores(
-            scorer.score(rows[[place[clip.key, clip.section] for clip in test]]), len(test), component.name
-        )
+        scores = checked_scores(scorer.score(rows[[place[clip.key] for clip in test]]), len(test), component.name)
         training_scores = scores_of_training(scorer, train_rows, training, fitted, component.name)
         threshold = fit_threshold(training_scores)
         if not np.isfinite(threshold.value):
             raise HandoverError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
-        outcomes[section] = SectionOutcome(
+        scored[section] = ScoredSection(
             clips=test,
             scores=scores,
             decisions=(scores > threshold.value).astype(np.int64),
@@ -98,7 +100,7 @@ def _scored(
             training=training,
             training_scores=training_scores,
         )
-    return outcomes
+    return scored
 
 
 def fitted_scorer(
@@ -128,7 +130,7 @@ def scores_of_training(
     clips: Sequence[TrainingClip],
     fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
     name: str,
-) -> Scores:
+) -> ScoreArray:
     """Scores of training clips, by scorers that have not seen them where that can be had, float64 (n,).
 
     Args:

@@ -6,8 +6,10 @@ from statistics import fmean
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
+from asdbench.datasets import Dataset
+from asdbench.harness.cells import Cell
 from asdbench.harness.merit import Judge
-from asdbench.harness.plan import Cell, Plan, Recordings
+from asdbench.harness.plan import Plan
 from asdbench.harness.record import RunRecord
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
@@ -59,22 +61,22 @@ def choose(plan: Plan, records: Mapping[str, RunRecord], progress: Progress) -> 
         SelectionError: no run of a data set and seed can be judged.
     """
     choices = []
-    for data in plan.recordings:
+    for dataset in plan.datasets:
         for seed in dict.fromkeys(cell.seed for cell in plan.cells):
-            cells = [cell for cell in plan.cells if cell.data is data and cell.seed == seed]
+            cells = [cell for cell in plan.cells if cell.dataset is dataset and cell.seed == seed]
             if cells:
-                choices.append(_choice(plan, data, cells, records, progress))
+                choices.append(_choice(plan, dataset, cells, records, progress))
     return choices
 
 
 def _choice(
-    plan: Plan, data: Recordings, cells: Sequence[Cell], records: Mapping[str, RunRecord], progress: Progress
+    plan: Plan, dataset: Dataset, cells: Sequence[Cell], records: Mapping[str, RunRecord], progress: Progress
 ) -> Choice:
     merits: dict[str, dict[str, float]] = {cell.run_id: {} for cell in cells}
     left_out = {cell.run_id: "the run failed" for cell in cells if records[cell.run_id].status != "done"}
     judged = [cell for cell in cells if cell.run_id not in left_out]
-    with progress.stage("choose", len(judged) * len(data.table.machines)) as stage:
-        for machine in data.table.machines:
+    with progress.stage("choose", len(judged) * len(dataset.machines)) as stage:
+        for machine in dataset.machines:
             judge = Judge(plan, machine, progress)
             for cell in judged:
                 if cell.run_id not in left_out:
@@ -86,18 +88,18 @@ def _choice(
     merits = {run: found for run, found in merits.items() if run not in left_out}
     if not merits:
         reasons = "\n".join(f"  {run}: {reason}" for run, reason in left_out.items())
-        raise SelectionError(f"No run on {data.table.name} can be judged without labels:\n{reasons}")
+        raise SelectionError(f"No run on {dataset.name} can be judged without labels:\n{reasons}")
     chosen = max(merits, key=lambda run: fmean(merits[run].values()))
-    of_machine = {machine: max(merits, key=lambda run: merits[run][machine]) for machine in data.table.machines}
+    of_machine = {machine: max(merits, key=lambda run: merits[run][machine]) for machine in dataset.machines}
     results = {run: found for run in merits if (found := records[run].results) is not None}
     scores = {run: found.official_score for run, found in results.items()}
     oracle = max(scores, key=lambda run: scores[run]) if scores else None
     mixed = None
     if results:
         terms = {machine: official_terms(results[run].machines[machine]) for machine, run in of_machine.items()}
-        mixed = float(DEFINITIONS[data.table.protocol].of_dataset(terms))
+        mixed = float(DEFINITIONS[dataset.protocol].of_dataset(terms))
     return Choice(
-        dataset=data.table.name,
+        dataset=dataset.name,
         seed=cells[0].seed,
         merits=merits,
         left_out=left_out,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from asdbench.core.locks import BusyError
 from asdbench.core.progress import Named, Progress
-from asdbench.harness.cell import run_cell
+from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.pipeline import run_cell
+from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
 
 
@@ -33,13 +34,15 @@ Task = FitTask | ScoreTask
 
 def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
     """The fits that each of the runs needs; runs that share a fit share the task."""
-    known: dict[tuple[int, int, int, tuple[str, ...]], FitTask] = {}
+    known: dict[tuple[int, str, int, tuple[str, ...]], FitTask] = {}
+    number_of = {id(cell): number for number, cell in enumerate(plan.cells)}
     needs: dict[int, list[FitTask]] = {}
     for number in cells:
-        cell = plan.cells[number]
-        for group in cell.groups:
-            key = (id(cell.data), id(cell.pipeline), cell.seed, tuple(group))
-            needs.setdefault(number, []).append(known.setdefault(key, FitTask(number, tuple(group))))
+        for cell in plan.cells[number].members or (plan.cells[number],):
+            for group in cell.groups:
+                key = (id(cell.dataset), cell.sharing, cell.seed, tuple(group))
+                task = known.setdefault(key, FitTask(number_of[id(cell)], tuple(group)))
+                needs.setdefault(number, []).append(task)
     return needs
 
 
@@ -63,9 +66,9 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
     progress = named(progress, plan, cell)
     try:
         if isinstance(task, FitTask):
-            return EmbeddingStage(plan, cell, progress, cores).compute(task.machines, wait=wait)
+            return EmbeddingStage(cell, plan.cache, progress, cores).compute(task.machines, wait=wait)
         seconds = {"features": task.features_s}
-        return run_cell(plan, cell, progress, task.failures, seconds, jobs=cores, wait=wait)
+        return run_cell(plan, cell, task.failures, seconds, wait=wait, progress=progress, cores=cores)
     except BusyError:
         return None
 
@@ -73,7 +76,7 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
 def named(progress: Progress, plan: Plan, cell: Cell) -> Progress:
     """Progress whose stages say which seed and data set they are of, where the command has several."""
     words = [f"s{cell.seed}"] if len(set(plan.spec.seed)) > 1 else []
-    words += [cell.data.table.name] if len(plan.recordings) > 1 else []
+    words += [cell.dataset.name] if len(plan.datasets) > 1 else []
     return Named(progress, f" ({', '.join(words)})") if words else progress
 
 
@@ -81,5 +84,5 @@ def failure_of(plan: Plan, task: Task, reason: str) -> Failure:
     """A task that was never finished, as an entry of the record."""
     if isinstance(task, ScoreTask):
         return Failure(stage="score", machine=None, reason=reason)
-    alone = None if plan.cells[task.cell].pipeline.trained_once else task.machines[0]
+    alone = None if plan.cells[task.cell].fit_on == "dataset" else task.machines[0]
     return Failure(stage="fit", machine=alone, reason=reason)

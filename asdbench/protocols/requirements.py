@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from asdbench.core.errors import DataError
-from asdbench.datasets.clips import Clip, ClipTable
+from asdbench.datasets.clips import Clip, Dataset
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.sections import SectionScores
 
 
-def require_scorable(table: ClipTable) -> bool:
-    """Whether the test clips carry labels; without, scores can be written but not evaluated.
+def require_scorable(table: Dataset) -> None:
+    """Refuse test clips whose official score is not defined; without any labels scores are written, not evaluated.
 
     Raises:
         DataError: some clips carry labels and others do not, or a section lacks training clips, a class or a domain.
@@ -22,8 +22,7 @@ def require_scorable(table: ClipTable) -> bool:
         for machine, section in test.sections
         if not len(table.select(machines=[machine], section=section, split="train"))
     ]
-    labelled = any(clip.label is not None for clip in test)
-    for machine, section in test.sections if labelled else []:
+    for machine, section in test.sections if table.labelled else []:
         clips = list(test.select(machines=[machine], section=section))
         where = f"{machine}, section {section}"
         unlabelled = sum(clip.label is None for clip in clips)
@@ -37,7 +36,6 @@ def require_scorable(table: ClipTable) -> bool:
             problems,
             "Add the missing clips, or leave the machine out: --machine NAME picks machine types.",
         )
-    return labelled
 
 
 def undefined_terms(protocol: str, rows: SectionScores) -> list[str]:

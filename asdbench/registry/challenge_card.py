@@ -77,7 +77,7 @@ class ChallengeCard(AnyCard):
 
     Attributes:
         protocol: whose official score its test clips call for.
-        layout: year whose names and folders it has, as ``ClipTable.layout``.
+        layout: year whose names and folders it has, as ``Dataset.layout``.
         licence: of the recordings, in words.
         problems: what is known to be wrong, by a short name.
     """

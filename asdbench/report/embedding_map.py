@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError
-from asdbench.datasets.clips import BlindClip, ClipTable
+from asdbench.datasets.clips import BlindClip, Dataset
 from asdbench.pages.figures import MUTED, drawing_style, new_figure
 from asdbench.report.contents import SectionView
 from asdbench.report.groups import DOMAIN_COLOURS, Group, draw_groups
@@ -66,7 +66,7 @@ def settled(method: Method) -> Literal["pca", "umap", "none"]:
 def place(
     clips: Sequence[BlindClip],
     rows: NDArray[np.float32],
-    table: ClipTable,
+    table: Dataset,
     views: Sequence[SectionView],
     method: Literal["pca", "umap"],
     members: Sequence[str] = (),

@@ -112,7 +112,7 @@ def map_pictures(
     """A map for each section of a machine type, and in words how it was made, or why there is none."""
     if isinstance(replay, str):
         return {}, replay
-    if machine not in replay.table.machines:
+    if machine not in replay.dataset.machines:
         return {}, f"The recordings hold no {machine} any more."
     try:
         clips, rows = replay.embeddings(machine)
@@ -120,7 +120,7 @@ def map_pictures(
         return {}, str(error)
     name = contents.record.extractor.name
     members = name.split(AND) if AND in name else ()
-    placed = place(clips, rows, replay.table, contents.sections_of(machine), method, members)
+    placed = place(clips, rows, replay.dataset, contents.sections_of(machine), method, members)
     pictures = {}
     for section in sorted(set(placed.sections.tolist())):
         step = thinned(placed, section)
@@ -148,7 +148,9 @@ def close_look(contents: Contents, machine: str, replay: Replay | str, number: i
     if isinstance(replay, str):
         missing = replay
     else:
-        clips = {(clip.section, clip.path.stem): clip for clip in replay.table.select(machines=[machine], split="test")}
+        clips = {
+            (clip.section, clip.path.stem): clip for clip in replay.dataset.select(machines=[machine], split="test")
+        }
         try:
             pictures, sounds = _log_mels(contents, clips, [one for group in groups for one in group], audio)
         except AsdbenchError as error:

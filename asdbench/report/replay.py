@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import AsdbenchError
-from asdbench.datasets.clips import BlindClip, ClipTable
+from asdbench.datasets.clips import BlindClip, Dataset
 from asdbench.harness.record import RunRecord
 
 
@@ -16,7 +16,7 @@ class Replay(Protocol):
     """The recordings of a run and what its extractor made of them; ``asdbench.harness.replay`` has the real one."""
 
     @property
-    def table(self) -> ClipTable:
+    def dataset(self) -> Dataset:
         """The clips of the data set that was run on."""
 
     def embeddings(self, machine: str) -> tuple[Sequence[BlindClip], NDArray[np.float32]]:

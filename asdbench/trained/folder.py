@@ -46,7 +46,7 @@ class Part(Model):
     )
 
 
-class Fit(Model):
+class SavedFit(Model):
     """The trained extractor of a machine type."""
 
     extractor: int = Field(ge=0, description="Number of its folder; machine types may share one.")
@@ -58,7 +58,7 @@ class SystemFile(Model):
 
     schema_version: Literal[1, 2] = Field(default=2, description="Raised when this schema changes.")
     parts: dict[Literal["extractors", "frontends", "scorers"], Part]
-    machines: dict[str, Fit] = Field(min_length=1, description="By machine type.")
+    machines: dict[str, SavedFit] = Field(min_length=1, description="By machine type.")
 
 
 def extractor_folder(folder: Path, number: int) -> Path:

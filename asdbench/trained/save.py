@@ -8,13 +8,13 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
 from asdbench.frontends.base import NamedFeatures
-from asdbench.harness.kept import KeptFit
+from asdbench.harness.fits import Fit
 from asdbench.harness.record import RunRecord, write_record
 from asdbench.harness.replay import Replay, reopen, settled_component
 from asdbench.registry import Component, load_catalog
 from asdbench.registry.ensembles import AND, pairs_of
 from asdbench.trained.files import copy_files
-from asdbench.trained.folder import Fit, Part, SystemFile, extractor_folder, write_system_file, write_training
+from asdbench.trained.folder import Part, SavedFit, SystemFile, extractor_folder, write_system_file, write_training
 
 
 def save_system(
@@ -85,12 +85,12 @@ def _part(component: Component, files: dict[str, str | list[str]]) -> Part:
     return Part(identity=component.identity(), plugin=plugin, files=files)
 
 
-def _machines(fits: dict[str, KeptFit], numbers: dict[Path, int]) -> dict[str, Fit]:
-    return {machine: Fit(extractor=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}
+def _machines(fits: dict[str, Fit], numbers: dict[Path, int]) -> dict[str, SavedFit]:
+    return {machine: SavedFit(extractor=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}
 
 
 def _write_training(folder: Path, machine: str, replay: Replay) -> None:
     clips, rows = replay.embeddings(machine)
-    place = {(clip.key, clip.section): row for row, clip in enumerate(clips)}
-    training = replay.table.select(machines=[machine]).training_view()
-    write_training(folder, machine, training, rows[[place[clip.key, clip.section] for clip in training]])
+    place = {clip.key: row for row, clip in enumerate(clips)}
+    training = replay.dataset.training(machine)
+    write_training(folder, machine, training, rows[[place[clip.key] for clip in training]])

@@ -9,6 +9,7 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.places import as_path
 from asdbench.core.progress import Progress
 from asdbench.datasets.challenge import require_split
+from asdbench.datasets.clips import Source
 from asdbench.datasets.folder import folders_below
 from asdbench.harness.plan import Plan, make_plan, replan
 from asdbench.harness.request import Scopes, asked_stages
@@ -46,15 +47,15 @@ class Configurations:
         self.spec = spec.model_copy(update={"seed": list(dict.fromkeys(spec.seed))})
         self._catalog = load_catalog(spec.plugin_path)
         self.opened: Plan = make_plan(self.spec, progress)
-        (self.data,) = self.opened.recordings
-        if not self.data.labelled:
+        (self.dataset,) = self.opened.datasets
+        if not self.dataset.labelled:
             raise RequirementError(
-                f"The test clips of {self.data.table.name} carry no labels, so no trial can be told from another.\n"
+                f"The test clips of {self.dataset.name} carry no labels, so no trial can be told from another.\n"
                 "Tune on recordings with labels, a development set for instance."
             )
         wanted = asked_stages(self.spec, self._catalog)
         scopes = Scopes(self.spec, self._catalog, wanted, self._made)
-        clips = len(self.data.table.training_view())
+        clips = len(self.dataset.training_view())
         self.space: Space = make_space(self.spec, scopes, wanted, clips, spaces, only)
         self._fixed = [  # key, system, component, value
             (f"{system}.{component}.{param}" if system else f"{component}.{param}", system, component, value)
@@ -65,30 +66,34 @@ class Configurations:
     def _settled(self, system: str | None, component: str, param: str, text: Any) -> Any:
         """The value that a text given by hand stands for."""
         for cell in self.opened.cells:
-            pipeline = cell.pipeline
-            for part in (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer):
+            for part in cell.components:
                 if part.name == component and system in (None, cell.system):
                     return part.params[param]
         return text
 
     @property
+    def _source(self) -> Source:
+        assert self.dataset.source is not None, "a plan's data sets say how they were opened"
+        return self.dataset.source
+
+    @property
     def _made(self) -> list[str]:
-        entry = self._catalog.entries["datasets"].get(self.data.asked)
-        return [self.data.asked] if entry is not None and entry.challenge is None else []
+        entry = self._catalog.entries["datasets"].get(self._source.name)
+        return [self._source.name] if entry is not None and entry.challenge is None else []
 
     @cached_property
     def is_one_of_several(self) -> bool:
         """Whether ``--machine`` left one machine type of a data set that has others."""
-        return len(self.data.table.machines) == 1 and bool(self.spec.machine) and len(self._machines_there()) > 1
+        return len(self.dataset.machines) == 1 and bool(self.spec.machine) and len(self._machines_there()) > 1
 
     def _machines_there(self) -> Collection[str]:
         """All machine types of the data set, whatever ``--machine`` says."""
-        entry = self._catalog.entries["datasets"].get(self.data.asked)
+        entry = self._catalog.entries["datasets"].get(self._source.name)
         if entry is None:
-            return folders_below(as_path(self.data.asked))
+            return folders_below(as_path(self._source.name))
         if entry.challenge is None:
-            return folders_below(self.data.table.clips[0].path.parents[2])  # made by a card
-        split = require_split(self.data.asked, entry.challenge, self.data.split, ())
+            return folders_below(self.dataset.clips[0].path.parents[2])  # made by a card
+        split = require_split(self._source.name, entry.challenge, self._source.split, ())
         return entry.challenge.splits[split].machines  # type: ignore[index]
 
     @property
@@ -110,7 +115,7 @@ class Configurations:
         tuned = {dimension.component for dimension in self.space.dimensions.values()}
         parts = {}
         for cell in self.opened.cells:
-            for part in (cell.pipeline.extractor, cell.pipeline.frontend, *cell.pipeline.augmentations, cell.scorer):
+            for part in cell.components:
                 parts[part.kind, part.name] = part
         for part in parts.values():
             if part.name not in tuned:
@@ -119,15 +124,14 @@ class Configurations:
     @property
     def trains_once(self) -> bool:
         """Whether an extractor is trained once over all machine types."""
-        return any(cell.pipeline.trained_once for cell in self.opened.cells)
+        return any(cell.fit_on == "dataset" for cell in self.opened.cells)
 
     @property
     def versions(self) -> dict[str, Any]:
         """Identity of every component of the command, without parameters."""
         found: dict[str, Any] = {}
         for cell in self.opened.cells:
-            pipeline = cell.pipeline
-            for part in (pipeline.extractor, pipeline.frontend, *pipeline.augmentations, cell.scorer):
+            for part in cell.components:
                 own = part.identity()
                 found[part.name] = {key: own[key] for key in ("target", "version", "code") if key in own}
         return found
@@ -135,7 +139,7 @@ class Configurations:
     @property
     def definition(self) -> Any:
         """Of the official score."""
-        return DEFINITIONS[self.data.table.protocol]
+        return DEFINITIONS[self.dataset.protocol]
 
     def plan(self, params: Mapping[str, Any], runs: Path) -> Plan:
         """The runs of a trial, one for each seed.
@@ -152,7 +156,7 @@ class Configurations:
     def configured(self, params: Mapping[str, Any], runs: Path) -> RunSpec:
         """What ``asdbench run`` would be asked for the same runs."""
         chosen = {kind: params[kind] for kind in KINDS if kind in params}
-        parts = self.space.parts(chosen) | {self.data.asked}
+        parts = self.space.parts(chosen) | {self._source.name}
         systems = [chosen["system"]] if "system" in chosen else self.spec.system
         fixed = {
             key: value

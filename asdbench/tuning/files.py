@@ -92,7 +92,7 @@ def study_record(
     tuning: Tuning, identity: str, trials: Sequence[TrialRecord], importances: dict[str, float]
 ) -> StudyRecord:
     """The study as its trials stand now."""
-    table = tuning.configurations.data.table
+    table = tuning.configurations.dataset
     states = [trial.state for trial in trials]
     objectives = list(tuning.asked.objectives)
     return StudyRecord(

@@ -148,7 +148,7 @@ class Tuning:
     @property
     def machines(self) -> list[str]:
         """Machine types."""
-        return self.configurations.data.table.machines
+        return self.configurations.dataset.machines
 
     @property
     def order(self) -> list[Unit]:
@@ -160,7 +160,7 @@ class Tuning:
     @cached_property
     def terms(self) -> dict[str, Any]:
         """All that must be the same for trials of one study."""
-        spec, table = self.configurations.spec, self.configurations.data.table
+        spec, table = self.configurations.spec, self.configurations.dataset
         terms = {
             "system": spec.system,
             "extractor": spec.extractor,
@@ -190,7 +190,7 @@ class Tuning:
                 [self.asked.study, *(_machine_in_name(machine) for machine in self.machines if self.asked.per_machine)]
             )
         spec = self.configurations.spec
-        parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.configurations.data.table.name]
+        parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.configurations.dataset.name]
         parts += self.machines if self.asked.per_machine else []
         readable = _plain("-".join(filter(None, parts))).lstrip("._+-")[:80]
         return f"{readable}-{digest(self.terms, 8)}"

@@ -1,15 +1,19 @@
 """The parts of a trial that are done as tasks: one machine type with one seed, and at the end the runs."""
 
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
-from asdbench.harness.cell import labelled_rows, outcome_of, run_cell
+from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.kept import Embedded
+from asdbench.harness.ensemble import member_scores
+from asdbench.harness.fits import Embedded
+from asdbench.harness.pipeline import run_cell, with_labels
 from asdbench.harness.plan import Plan, replan
 from asdbench.harness.record import Failure, RunRecord
+from asdbench.harness.scoring import score_machine as scored_machine
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import MachineResult, evaluate, official_terms
 from asdbench.registry import load_catalog
@@ -38,13 +42,16 @@ def score_machine(base: Plan, spec: RunSpec, machine: str, seed: int, *, progres
         AsdbenchError: what would meet every trial: bad recordings, a full disk.
     """
     plan = _planned(base, spec)
-    cell = next(cell for cell in plan.cells if cell.seed == seed)
+    cell = _cell(plan, seed)
     embedded = Embedded()
-    group = next(group for group in cell.groups if machine in group)
-    EmbeddingStage(plan, cell, progress, cores).add_group(group, embedded)
+    stage = partial(EmbeddingStage, cache=plan.cache, progress=progress, cores=cores)
+    if cell.members:
+        embedded.rows[machine] = member_scores(cell, machine, stage, embedded)
+    else:
+        stage(cell).add_group(cell.group_of(machine), embedded)
     _refuse(embedded.failures)
-    outcome = outcome_of(cell, embedded.rows[machine], machine)
-    evaluation = evaluate(cell.data.table.protocol, labelled_rows(cell, {machine: outcome}))
+    scores = {machine: scored_machine(cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)}
+    evaluation = evaluate(cell.dataset.protocol, with_labels(cell, scores))
     return part_of(evaluation.machines[machine])
 
 
@@ -56,12 +63,17 @@ def run_seed(base: Plan, spec: RunSpec, seed: int, *, progress: Progress, cores:
         AsdbenchError: what would meet every trial: bad recordings, a full disk.
     """
     plan = _planned(base, spec)
-    cell = next(cell for cell in plan.cells if cell.seed == seed)
-    for component in (cell.pipeline.extractor, cell.pipeline.frontend, *cell.pipeline.augmentations, cell.scorer):
+    cell = _cell(plan, seed)
+    for component in cell.components:
         component.build()  # refuses its parameters at once
-    record = run_cell(plan, cell, progress, jobs=cores)
+    record = run_cell(plan, cell, progress=progress, cores=cores)
     _refuse(record.failures)
     return record
+
+
+def _cell(plan: Plan, seed: int) -> Cell:
+    """The trial's run; members of an ensemble stand before it."""
+    return [cell for cell in plan.cells if cell.seed == seed][-1]
 
 
 def part_of(result: MachineResult) -> Part:

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from asdbench.datasets import ClipTable, read_folder
+from asdbench.datasets import Dataset, read_folder
 
 
 @pytest.fixture
-def table(make_folder, dcase2023_names) -> ClipTable:
+def table(make_folder, dcase2023_names) -> Dataset:
     """Copies within the training set, between training and test, and between machine types."""
     root = make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()})
     train, test = (sorted((root / "pump" / split).iterdir()) for split in ("train", "test"))

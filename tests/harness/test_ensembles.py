@@ -58,7 +58,7 @@ def columns(monkeypatch):
     real = members.Members._column
 
     def column(self, cell, machine):
-        seen[cell.pipeline.extractor.name, cell.scorer.name, machine] = found = real(self, cell, machine)
+        seen[cell.extractor.name, cell.scorer.name, machine] = found = real(self, cell, machine)
         return found
 
     monkeypatch.setattr(members.Members, "_column", column)

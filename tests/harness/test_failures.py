@@ -68,9 +68,9 @@ def test_recordings_that_cannot_be_used_cost_their_own_data_set_alone(cli, small
 
 
 def test_what_is_removed_from_the_cache_meanwhile_is_computed_again(plan, monkeypatch, fresh_cache):
-    from asdbench.harness.kept import KeptFit
+    from asdbench.harness.fits import Fit
 
-    read_into, removed = KeptFit.read_into, []
+    read_into, removed = Fit.read_into, []
 
     def emptied(self, done, machines):
         if not removed:
@@ -78,7 +78,7 @@ def test_what_is_removed_from_the_cache_meanwhile_is_computed_again(plan, monkey
             shutil.rmtree(removed[0])
         read_into(self, done, machines)
 
-    monkeypatch.setattr(KeptFit, "read_into", emptied)
+    monkeypatch.setattr(Fit, "read_into", emptied)
     (record,) = execute(plan(), Silent())
     assert record.status == "done"
     assert set(record.results.machines) == {"fan", "valve"}
@@ -86,12 +86,12 @@ def test_what_is_removed_from_the_cache_meanwhile_is_computed_again(plan, monkey
 
 
 def test_a_run_without_embeddings_of_a_machine_type_is_never_done(plan, monkeypatch):
-    from asdbench.harness.kept import KeptFit
+    from asdbench.harness.fits import Fit
 
     def gone(self, done, machines):
         raise FileNotFoundError
 
-    monkeypatch.setattr(KeptFit, "read_into", gone)
+    monkeypatch.setattr(Fit, "read_into", gone)
     (record,) = execute(plan(), Silent())
     assert (record.status, record.results) == ("failed", None)
     assert {failure.machine for failure in record.failures} == {"fan", "valve"}
@@ -108,7 +108,7 @@ def test_lost_score_files_are_made_again(plan, tmp_path):
 
 
 def test_a_run_that_was_finished_elsewhere_is_not_recorded_as_failed(plan):
-    from asdbench.harness.cell import record_failure
+    from asdbench.harness.pipeline import record_failure
 
     whole = plan()
     (done,) = execute(whole, Silent())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asdbench.core.progress import Silent
-from asdbench.datasets import Clip, ClipTable, read_folder
+from asdbench.datasets import Clip, Dataset, read_folder
 from asdbench.harness import RunSpec, execute, make_plan
 
 SPY = """
@@ -84,7 +84,7 @@ def test_no_label_domain_or_file_of_a_test_clip_can_be_reached(seen, small_datas
     assert {call[0] for call in calls} == {"fit", "embed", "scorer.fit", "score"}
     for call in calls:
         for item in reachable(call[1:]):
-            assert not isinstance(item, Clip | ClipTable), call[0]
+            assert not isinstance(item, Clip | Dataset), call[0]
             if isinstance(item, str | Path):
                 words = str(item)
                 assert not any(name in words for name in test_names), f"{call[0]} can read {words}"

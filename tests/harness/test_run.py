@@ -100,7 +100,7 @@ def test_a_machine_more_changes_no_other_result(run):
 
 def test_a_finished_run_is_found_and_fresh_does_it_again(run, monkeypatch):
     (first,) = run()
-    monkeypatch.setattr("asdbench.harness.cell.score_machine", None)
+    monkeypatch.setattr("asdbench.harness.pipeline.score_machine", None)
     (found,) = run()
     assert found == first
     (broken,) = run(fresh=True)
@@ -173,7 +173,7 @@ def test_a_run_killed_between_stages_ends_in_the_same_record(run, tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("asdbench.harness.cell.score_machine", killed)
+        patch.setattr("asdbench.harness.pipeline.score_machine", killed)
         with pytest.raises(KeyboardInterrupt):
             run(("simclr",), ("knn",), params=SIMCLR, out="killed")
     assert not (tmp_path / "killed").exists()

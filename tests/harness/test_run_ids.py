@@ -15,7 +15,7 @@ TEMPORARY = len("..12345678.partial.json")  # round the name of an entry while i
 def ids(tmp_path, *folders, extractor="raw-mel", scorer="knn", seed=0):
     names = [str(folder) for folder in folders]
     asked = RunSpec(extractor=[extractor], scorer=[scorer], dataset=names, seed=[seed], out=tmp_path / "runs")
-    return {cell.data.table.name: cell for cell in make_plan(asked, Silent()).cells}
+    return {cell.dataset.name: cell for cell in make_plan(asked, Silent()).cells}
 
 
 def copied(small_dataset, tmp_path, *names):
@@ -34,9 +34,9 @@ def test_names_of_which_an_id_drops_everything_are_told_apart(small_dataset, tmp
 def test_an_id_without_oddities_is_what_it_always_was(small_dataset, tmp_path):
     (cell,) = ids(tmp_path, small_dataset).values()
     depends = {
-        **cell.pipeline.identity(),
+        **cell.identity(),
         "scorer": cell.scorer.identity(),
-        "clips": cell.data.table.fingerprint,
+        "clips": cell.dataset.fingerprint,
         "protocol": "dcase2023",
         "seed": 0,
         "device": ["cpu", 1],

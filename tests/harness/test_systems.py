@@ -122,7 +122,7 @@ def test_another_layer_needs_no_new_training(run, trainings):
 def test_values_by_hand_win_and_may_mean_one_system(plan):
     names = ["shin2023-simclr-ml", "shin2023-simclr-ml-lr0.001"]
     cells = plan(names, {"simclr.copies": "3", f"{names[1]}.extractor.temperature": "0.1"}).cells
-    found = {cell.system: cell.pipeline.extractor.params for cell in cells}
+    found = {cell.system: cell.extractor.params for cell in cells}
     assert [found[name]["copies"] for name in names] == [3, 3]
     assert [found[name]["temperature"] for name in names] == [0.05, 0.1]
     assert [found[name]["learning_rate"] for name in names] == [0.5, 0.001]
@@ -131,8 +131,8 @@ def test_values_by_hand_win_and_may_mean_one_system(plan):
 def test_a_profile_asked_for_lies_over_the_systems_values(small_dataset, tmp_path):
     spec = RunSpec(system=["shin2023-simclr-ml"], dataset=str(small_dataset), out=tmp_path / "runs", profile="quick")
     (cell,) = make_plan(spec, Silent()).cells
-    assert cell.pipeline.extractor.params["steps"] == 14
-    assert cell.pipeline.extractor.params["learning_rate"] == 0.5
+    assert cell.extractor.params["steps"] == 14
+    assert cell.extractor.params["learning_rate"] == 0.5
 
 
 def test_systems_stand_beside_extractors_and_scorers(run):
@@ -295,8 +295,8 @@ def test_a_run_file_gives_way_to_the_command_line_for_one_system_too(small_datas
     )
     given = {"params": ["simclr.epochs=7"], "dataset": str(small_dataset), "out": tmp_path / "runs"}
     (cell,) = make_plan(read_spec(tmp_path / "run.toml", given), Silent()).cells
-    assert cell.pipeline.extractor.params["epochs"] == 7
-    assert cell.pipeline.extractor.params["copies"] == 5
+    assert cell.extractor.params["epochs"] == 7
+    assert cell.extractor.params["copies"] == 5
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"schema_version": 1}', "not JSON", '"text"'])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asdbench.core.errors import RequirementError
-from asdbench.datasets.clips import Clip, ClipTable
+from asdbench.datasets.clips import Clip, Dataset
 from asdbench.report.contents import SectionView
 from asdbench.report.embedding_map import draw_map, place, principal_components, settled, thinned
 
@@ -17,7 +17,7 @@ def table_of(tmp_path, train=30, test=20):
         label = None if split == "test" else 0
         path = tmp_path / f"section_00_{number:04d}.wav"
         clips.append(Clip(path, "fan", "00", domain, split, label, (), f"{number * 7919 % 1000:04d}"))
-    return ClipTable("by-hand", "dcase2023", "dcase2023", tuple(clips))
+    return Dataset("by-hand", "dcase2023", "dcase2023", tuple(clips))
 
 
 def view_of(table, labels):

@@ -44,10 +44,10 @@ def test_the_run_of_best_toml_is_that_of_the_trial(asked, tmp_path, monkeypatch)
     own = {key: value for key, value in TUNED.items() if "." in key}
     kept = {key: value for key, value in asked["params"].items() if not key.startswith(("knn.", "autoencoder."))}
     of_trial = planned(**{**asked, "scorer": ["mahalanobis-ml"], "params": kept | own, "seed": [4, 5]})
-    assert of_trial.cells[0].pipeline.profile == "quick"
+    assert of_trial.cells[0].profile == "quick"
     record, trial = study_of(asked, TUNED, seeds=[4, 5])
     path = tmp_path / "best.toml"
-    path.write_text(run_file(record, trial, of_trial.cells[0].pipeline.profile), encoding="utf-8")
+    path.write_text(run_file(record, trial, of_trial.cells[0].profile), encoding="utf-8")
     runs = [cell.run_id for cell in of_trial.cells]
     assert [cell.run_id for cell in planned(path).cells] == runs
     assert len(runs) == 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.challenge import challenge_inventory, require_split
-from asdbench.datasets.clips import ClipTable
+from asdbench.datasets.clips import Dataset
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.folder import folders_below, make_table, pick
 from asdbench.datasets.inventory import Inventory, Recording, take_inventory
@@ -112,7 +112,7 @@ def holdings_of_challenge(
     return holdings
 
 
-def whole(holdings: Holdings, digests: ContentDigests) -> ClipTable:
+def whole(holdings: Holdings, digests: ContentDigests) -> Dataset:
     """The table of clips that a run would use.
 
     Raises:

@@ -15,8 +15,9 @@ from asdbench.core.progress import Progress
 from asdbench.core.store import Entry
 from asdbench.core.uris import scrubbed, without_credentials
 from asdbench.frontends.store import FeatureStore
-from asdbench.harness.kept import KeptFit
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.cells import Cell
+from asdbench.harness.fits import Fit
+from asdbench.harness.plan import Plan
 
 CHUNK = 2**22
 
@@ -72,19 +73,19 @@ class Depot:
                 "Check the address, and that this machine and every node may write there."
             ) from error
 
-    def put_fit(self, kept: KeptFit) -> None:
+    def put_fit(self, fit: Fit) -> None:
         """Put a fit and the embeddings that are there."""
-        there = [entry.path for entry in kept.entries if entry.intact]
+        there = [entry.path for entry in fit.entries if entry.intact]
         if there:
-            self._put(self._name(kept), there)
+            self._put(self._name(fit), there)
 
-    def fetch_fit(self, kept: KeptFit) -> bool:
+    def fetch_fit(self, fit: Fit) -> bool:
         """Fetch a fit and its embeddings into the cache; whether they were there."""
-        return self._fetch(self._name(kept))
+        return self._fetch(self._name(fit))
 
-    def has_fit(self, kept: KeptFit) -> bool:
+    def has_fit(self, fit: Fit) -> bool:
         """Whether it was put."""
-        return bool(self._files.exists(f"{self._root}/{self._name(kept)}"))
+        return bool(self._files.exists(f"{self._root}/{self._name(fit)}"))
 
     def put_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
         """Put what a fit reads, as far as it is not there; each pack has an object of its own."""
@@ -104,18 +105,16 @@ class Depot:
                 self._fetch(_features(path))
 
     def _packs(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> list[Path]:
-        kept = KeptFit(plan, cell, machines)
+        others = cell.others(machines)
         store = FeatureStore(plan.cache / "features", 1, progress)
-        tables = [cell.data.table.select(machines=list(machines))]
-        if len(kept.others):
-            tables.append(cell.data.table.select(machines=[*machines, *kept.others.machines], split="train"))
-        packs = [pack for table in tables for pack in store.packs(table, cell.pipeline.frontend)]
+        tables = [cell.dataset.select(machines=list(machines))]
+        if len(others):
+            tables.append(cell.dataset.select(machines=[*machines, *others.machines], split="train"))
+        packs = [pack for table in tables for pack in store.packs(table, cell.frontend)]
         return list(dict.fromkeys(pack.path for pack in packs))
 
-    def _name(self, kept: KeptFit) -> str:
-        return (
-            f"fits/{kept.trained.name}-{digest(sorted(entry.path.name for entry in kept.embeddings.values()), 12)}.tar"
-        )
+    def _name(self, fit: Fit) -> str:
+        return f"fits/{fit.trained.name}-{digest(sorted(entry.path.name for entry in fit.embeddings.values()), 12)}.tar"
 
     def _put(self, name: str, paths: Sequence[Path]) -> None:
         target = f"{self._root}/{name}"
@@ -185,5 +184,5 @@ def _features(path: Path) -> str:
 
 def needs_recordings(plan: Plan) -> bool:
     """Whether fits decode recordings themselves, to change their waveforms; features are not enough for them then."""
-    parts: dict[str, Any] = {part.name: part for cell in plan.cells for part in cell.pipeline.augmentations}
+    parts: dict[str, Any] = {part.name: part for cell in plan.cells for part in cell.augmentations}
     return any(part.build().works_on == "waveform" for part in parts.values())

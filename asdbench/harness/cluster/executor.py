@@ -17,7 +17,7 @@ from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
 from asdbench.harness.cluster.places import shown
 from asdbench.harness.cluster.remote import do_task
 from asdbench.harness.executors import Function, Outcome
-from asdbench.harness.kept import KeptFit
+from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
 from asdbench.harness.remote_progress import Relay
 from asdbench.harness.tasks import FitTask
@@ -133,11 +133,11 @@ class RayExecutor:
     def _send(self, depot: Depot, task: FitTask) -> None:
         """Put what a fit needs where a node finds it: the fit itself, if it is in the cache here, or its features."""
         cell = self._plan.cells[task.cell]
-        kept = KeptFit(self._plan, cell, task.machines)
-        if not kept.is_embedded:
+        fit = Fit(cell, task.machines, self._plan.cache)
+        if not fit.is_embedded:
             depot.put_features(self._plan, cell, task.machines, self._progress)
-        elif not depot.has_fit(kept):
-            depot.put_fit(kept)
+        elif not depot.has_fit(fit):
+            depot.put_fit(fit)
 
     def _end(self, one: Call, outcome: Outcome) -> tuple[int, Outcome]:
         assignment = self._under_way.pop(one)

@@ -66,9 +66,9 @@ def shown(plan: Plan, *more: tuple[str, str]) -> Iterator[Places]:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / mark).touch()
             signs.append((what, str(folder / mark)))
-        for data in plan.recordings if not apart or needs_recordings(plan) else ():
-            first = {clip.machine: clip.path.absolute() for clip in data.table}
-            signs += [(f"recordings of {data.table.name}", str(path)) for path in first.values()]
+        for dataset in plan.datasets if not apart or needs_recordings(plan) else ():
+            first = {clip.machine: clip.path.absolute() for clip in dataset}
+            signs += [(f"recordings of {dataset.name}", str(path)) for path in first.values()]
         plugins = [folder.absolute() for folder in plan.spec.plugin_path]
         signs += [("--plugin-path", str(next(iter(folder.glob("*")), folder))) for folder in plugins]
         yield Places("" if apart else str(Path.cwd()), tuple(signs))

@@ -12,7 +12,7 @@ from asdbench.harness.cluster.nodes import require_fit
 from asdbench.harness.cluster.places import Places
 from asdbench.harness.cluster.versions import own_code
 from asdbench.harness.executors import Function, outcome_of
-from asdbench.harness.kept import KeptFit
+from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
 from asdbench.harness.remote_progress import RemoteProgress
 from asdbench.harness.tasks import FitTask, Task, perform
@@ -71,23 +71,24 @@ def do_task_apart(plan: Plan, depot: Depot, task: Task, wait: bool, progress: Re
     """Do a task of a run on a node whose cache is its own: fetch what it needs before, put what it has made after."""
     cell = plan.cells[task.cell]
     if isinstance(task, FitTask):
-        kept = KeptFit(plan, cell, task.machines)
+        fit = Fit(cell, task.machines, plan.cache)
         if plan.spec.fresh:
-            kept.forget()
-        elif not kept.is_embedded:
-            depot.fetch_fit(kept)
-        known = kept.is_embedded and depot.has_fit(kept)
-        if not kept.is_embedded:
+            fit.forget()
+        elif not fit.is_embedded:
+            depot.fetch_fit(fit)
+        known = fit.is_embedded and depot.has_fit(fit)
+        if not fit.is_embedded:
             depot.fetch_features(plan, cell, task.machines, progress)
         outcome = outcome_of(perform, plan, task, wait, progress=progress, cores=cores)
         if not known and outcome.value is not None:
-            depot.put_fit(kept)
+            depot.put_fit(fit)
         progress.send("outcome", outcome)
         return
-    for group in cell.groups:
-        kept = KeptFit(plan, cell, group)
-        if not kept.is_embedded:
-            depot.fetch_fit(kept)
+    for part in cell.members or (cell,):
+        for group in part.groups:
+            fit = Fit(part, group, plan.cache)
+            if not fit.is_embedded:
+                depot.fetch_fit(fit)
     with TemporaryDirectory(prefix="asdbench-") as place:
         plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(place)}))
         outcome = outcome_of(perform, plan, task, wait, progress=progress, cores=cores)

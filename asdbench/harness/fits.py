@@ -1,28 +1,23 @@
-"""Where a fit and its embeddings lie in the cache, and what they hold."""
+"""A fit and its embeddings in the cache: where they lie, and what they hold."""
 
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.digests import derive_seed, digest
 from asdbench.core.files import clear_write_errors
 from asdbench.core.locks import exclusive, lock_of
 from asdbench.core.store import Entry, Tell, discard
-from asdbench.datasets import ClipTable
-from asdbench.frontends.store import names_of
-from asdbench.harness.plan import Cell, Plan
+from asdbench.harness.cells import Cell
 from asdbench.harness.record import Failure, TrainedNetwork
 
 SAVED = "fit.json"  # beside what the extractor has saved
 ROWS, MEASURED = "rows.npy", "measured.json"  # of embeddings
-FORMAT = 4  # of what is kept beside a fitted extractor; raised when it changes
 
 
 @dataclass
@@ -30,7 +25,7 @@ class Embedded:
     """Embeddings of one extractor and seed.
 
     Attributes:
-        rows: by machine type, float32 (n, dim), in the order of ``ClipTable.blind_view`` of that machine.
+        rows: by machine type, float32 (n, dim), in the order of ``Dataset.blind_view`` of that machine.
         training: what each fit left to look at.
         notes: what each fit noted.
         seconds: of fitting and of embedding, when they were computed.
@@ -46,61 +41,26 @@ class Embedded:
     failures: list[Failure] = field(default_factory=list)
 
 
-class KeptFit:
-    """The place of one fit, and of the embeddings of the machine types that share it.
+class Fit:
+    """One fit, and the embeddings of the machine types that share it, in the cache.
 
     Args:
-        plan: cache, device and threads.
         cell: a run that needs the fit.
         machines: that share it.
+        cache: its folder.
     """
 
-    def __init__(self, plan: Plan, cell: Cell, machines: Sequence[str]) -> None:
+    def __init__(self, cell: Cell, machines: Sequence[str], cache: Path) -> None:
+        self.cell = cell
         self.machines = list(machines)
-        self._plan = plan
-        self._pipeline = cell.pipeline
-        self._all = cell.data.table
-        self.table = self._all.select(machines=machines)
-        name = self._pipeline.extractor.name
-        self.seed = derive_seed(cell.seed, "extractor", name, *([] if self._pipeline.trained_once else machines))
-
-    @cached_property
-    def others(self) -> ClipTable:
-        """Training clips of other machine types, where the extractor may use them; else none."""
-        wanted = self._pipeline.trained_among_others
-        others = [machine for machine in self._all.machines if wanted and machine not in self.machines]
-        return self._all.select(machines=others, split="train")
-
-    @cached_property
-    def trained(self) -> Path:
-        """Folder of the fitted extractor."""
-        clips, others = (
-            [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in view]
-            for view in (self.table.training_view(), self.others.training_view())
-        )
-        depends = [FORMAT, self._pipeline.identity("fit"), clips, others, self.seed, self._plan.numerics]
-        if self._pipeline.by_name:
-            depends.append(names_of(self.table.select(split="train")) + names_of(self.others))
-        return self._plan.cache / "trained" / digest(depends, 24)
-
-    @cached_property
-    def fit(self) -> Entry:
-        """The fitted extractor."""
-        return Entry(self.trained, f"the trained extractor {self._pipeline.extractor.name}")
-
-    @cached_property
-    def embeddings(self) -> dict[str, Entry]:
-        """Embeddings by machine type, and what was measured beside them."""
-        read = self._pipeline.extractor.identity().get("params")  # with those that affect the embedding alone
-        found = {}
-        for machine in self.machines:
-            own = self.table.select(machines=[machine])
-            clips = [[clip.section, clip.key] for clip in own.blind_view()]
-            names = [names_of(own)] if self._pipeline.by_name else []
-            name = digest([self.trained.name, read, machine, clips, *names], 24)
-            what = f"embeddings ({self._pipeline.extractor.name}) of {machine}"
-            found[machine] = Entry(self._plan.cache / "embeddings" / name, what)
-        return found
+        self.seed = cell.fit_seed(machines)
+        self.trained = cache / "trained" / cell.fit_key(machines)
+        name = cell.extractor.name
+        self.fit = Entry(self.trained, f"the trained extractor {name}")
+        self.embeddings = {
+            machine: Entry(cache / "embeddings" / cell.embedding_key(machine), f"embeddings ({name}) of {machine}")
+            for machine in machines
+        }
 
     @property
     def checkpoint(self) -> Path:
@@ -169,7 +129,7 @@ class KeptFit:
             done.training.append(network)
 
     def drop_checkpoint(self) -> None:
-        """Remove what a training kept to go on from."""
+        """Remove what a training has left to go on from."""
         shutil.rmtree(self.checkpoint, ignore_errors=True)
 
     def forget(self, on_wait: Callable[[], None] | None = None) -> None:

@@ -1,0 +1,170 @@
+"""A cell: one run to be done, which knows all that it depends on and what its parts are called in the cache."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from asdbench.core.digests import derive_seed, digest
+from asdbench.datasets import Dataset
+from asdbench.frontends.store import by_name, names_of
+from asdbench.registry import Component
+from asdbench.registry.cards import ExtractorCard
+
+FIT_FORMAT = 5  # of what is stored beside a fitted extractor; raised when it changes
+LONGEST = 128  # characters of the readable part of an id; ids of this length are on boards
+SHORT_NAME, SHORT_DATASET = 48, 32  # of one that is shortened
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One run to be done: dataset -> frontend (+ augmentations) -> extractor -> scorer, with a seed.
+
+    Attributes:
+        dataset: the clips.
+        frontend: makes features of waveforms; of an ensemble that of its first member.
+        augmentations: of training clips, in the order asked for.
+        extractor: makes embeddings of features.
+        scorer: makes scores of embeddings.
+        seed: base seed.
+        device: "cpu" or "cuda".
+        threads: of one training on the CPU, which the last digits depend on.
+        profile: of the extractor's card.
+        system: the card that composed it, if one did.
+        given: parameters given by hand in its command, 'component.param': value.
+        members: of an ensemble the runs whose scores it combines; empty for any other.
+    """
+
+    dataset: Dataset
+    frontend: Component
+    augmentations: tuple[Component, ...]
+    extractor: Component
+    scorer: Component
+    seed: int
+    device: str
+    threads: int
+    profile: str | None = None
+    system: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    members: tuple["Cell", ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How people call it: the system, or extractor and scorer."""
+        return self.system or f"{self.extractor.name} + {self.scorer.name}"
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Everything that is built for it."""
+        return (self.extractor, self.frontend, *self.augmentations, self.scorer)
+
+    @property
+    def fit_on(self) -> str:
+        """As the extractor's card says: "dataset", "machine" or "machine-among-others"."""
+        assert isinstance(self.extractor.card, ExtractorCard)
+        return self.extractor.card.fit_on
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """Machine types that share a fit."""
+        machines = self.dataset.machines
+        return [machines] if self.fit_on == "dataset" else [[machine] for machine in machines]
+
+    def group_of(self, machine: str) -> list[str]:
+        """The machine types that share the fit of one."""
+        return next(group for group in self.groups if machine in group)
+
+    @property
+    def by_name(self) -> bool:
+        """Whether features are looked up by the clips' names, which then decide fits and embeddings too."""
+        return by_name(self.frontend)
+
+    @property
+    def numerics(self) -> list[Any]:
+        """What of the machine decides numbers: sums on a CPU depend on how many threads share them."""
+        return [self.device, self.threads] if self.device == "cpu" else [self.device]
+
+    def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
+        """All that decides a fit, or the embeddings, besides clips, seed and device."""
+        return {
+            "extractor": self.extractor.identity(stage),
+            "frontend": self.frontend.identity(),
+            "augmentations": [[part.name, part.identity()] for part in self.augmentations],
+        }
+
+    @cached_property
+    def sharing(self) -> str:
+        """Equal for cells on one data set whose fits and embeddings are the same but for the seed."""
+        return digest([self.extractor.name, self.identity()])
+
+    @cached_property
+    def run_id(self) -> str:
+        """Name of the run's folder: readable beginning, and the digest of all that the run depends on."""
+        dataset = self.dataset
+        depends: dict[str, Any] = {
+            **self.identity(),
+            "scorer": self.scorer.identity(),
+            "clips": dataset.fingerprint,
+            "protocol": dataset.protocol,
+            "seed": self.seed,
+            "device": self.numerics,
+            "names": [self.extractor.name, self.scorer.name],  # seeds derive from them
+        }
+        name = self.system or f"{self.extractor.name}-{self.scorer.name}"
+        whole = f"{_plain(name)}-{_plain(dataset.name)}-s{self.seed}"
+        # Of a name that cannot be read from the id, the digest must tell it from others.
+        if _plain(dataset.name) != dataset.name or len(whole) > LONGEST:
+            depends["dataset"] = dataset.name
+        if self.system is not None and (_plain(self.system) != self.system or len(whole) > LONGEST):
+            depends["system"] = self.system
+        if len(whole) > LONGEST:
+            whole = f"{_plain(name)[:SHORT_NAME]}-{_plain(dataset.name)[:SHORT_DATASET]}-s{self.seed}"[:LONGEST]
+        return f"{whole}-{digest(depends, 10)}"
+
+    def fit_seed(self, machines: Sequence[str]) -> int:
+        """Seed of the extractor for machine types that share a fit; another machine type changes no other's."""
+        return derive_seed(self.seed, "extractor", self.extractor.name, *([] if self.fit_on == "dataset" else machines))
+
+    def others(self, machines: Sequence[str]) -> Dataset:
+        """Training clips of other machine types, where a fit may use them; else none."""
+        wanted = self.fit_on == "machine-among-others"
+        others = [machine for machine in self.dataset.machines if wanted and machine not in machines]
+        return self.dataset.select(machines=others, split="train")
+
+    def fit_key(self, machines: Sequence[str]) -> str:
+        """Digest of all that a fit for machine types depends on; computed once."""
+        return self._once(("fit", *machines), lambda: self._fit_key(machines))
+
+    def embedding_key(self, machine: str) -> str:
+        """Digest of all that a machine type's embeddings depend on; computed once."""
+        return self._once(("embedding", machine), lambda: self._embedding_key(machine))
+
+    def _fit_key(self, machines: Sequence[str]) -> str:
+        own, others = self.dataset.select(machines=machines, split="train"), self.others(machines)
+        clips = [
+            [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in view]
+            for view in (own.training_view(), others.training_view())
+        ]
+        names = [names_of(own) + names_of(others)] if self.by_name else []
+        return digest([FIT_FORMAT, self.identity("fit"), *clips, self.fit_seed(machines), self.numerics, *names], 24)
+
+    def _embedding_key(self, machine: str) -> str:
+        read = self.extractor.identity().get("params")  # with those that affect the embedding alone
+        own = self.dataset.select(machines=[machine])
+        clips = [[clip.section, clip.key] for clip in own.blind_view()]
+        names = [names_of(own)] if self.by_name else []
+        return digest([self.fit_key(self.group_of(machine)), read, machine, clips, *names], 24)
+
+    def _once(self, what: tuple[str, ...], make: Any) -> str:
+        if what not in self._keys:
+            self._keys[what] = make()
+        return self._keys[what]
+
+    @cached_property
+    def _keys(self) -> dict[tuple[str, ...], str]:
+        return {}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", ".", name)

@@ -1,0 +1,182 @@
+"""One run, from its clips to its record: dataset -> frontend -> extractor -> scorer -> protocol -> run.
+
+Every reader begins here: ``run_cell``.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from asdbench.core.digests import digest
+from asdbench.core.files import sweep
+from asdbench.core.locks import exclusive
+from asdbench.core.progress import Progress
+from asdbench.datasets.clips import Domain
+from asdbench.harness.cells import Cell
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.ensemble import member_scores
+from asdbench.harness.failures import recorded
+from asdbench.harness.fits import Embedded
+from asdbench.harness.plan import Plan
+from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load_record, read_record
+from asdbench.harness.scoring import Scores, score_machine
+from asdbench.harness.writing import rows_of, write_run
+from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
+from asdbench.score_files.names import file_name
+
+
+def run_cell(
+    plan: Plan,
+    cell: Cell,
+    failures: Sequence[Failure] = (),
+    seconds: Mapping[str, float] | None = None,
+    *,
+    wait: bool = True,
+    progress: Progress,
+    cores: int,
+) -> RunRecord:
+    """Do one run and leave its folder, whole or not at all.
+
+    A part that fails is recorded with its reason, and the other machine types go on. A run that another process has
+    finished in the meantime is read.
+
+    Args:
+        plan: the command.
+        cell: the run.
+        failures: of fits and embeddings that were done before; what failed there is not tried again.
+        seconds: of stages that were done before.
+        wait: for another process that is at the same run.
+        progress: where the work is reported.
+        cores: threads for decoding.
+
+    Raises:
+        BusyError: another process is at the same run, and ``wait`` is false.
+    """
+    folder = plan.spec.out / cell.run_id
+    before = read_record(folder)
+    with exclusive(_lock(plan, folder), wait=wait):
+        now = recorded_run(plan, cell)
+        if now is not None and (now.status == "done" or now != before):
+            return now
+        sweep(folder)
+        embedded = embed_clips(plan, cell, failures, progress, cores)  # dataset -> frontend -> extractor
+        embedded.seconds |= seconds or {}
+        scores = score_clips(cell, embedded, progress)  # -> scorer
+        evaluation, intervals = evaluate_scores(cell, scores, embedded.failures)  # -> protocol
+        record = write_run(plan, cell, embedded, scores, evaluation, intervals)  # -> run
+    for note in record.notes:  # those of the fit are alike for all scorers, so they are said once
+        progress.note(f"{cell.extractor.name if note in embedded.notes else cell.name}: {note}")
+    return record
+
+
+def embed_clips(plan: Plan, cell: Cell, failures: Sequence[Failure], progress: Progress, cores: int) -> Embedded:
+    """Embeddings of all clips; of an ensemble the scores that its members give them."""
+    stage = partial(EmbeddingStage, cache=plan.cache, progress=progress, cores=cores)
+    if not cell.members:
+        return stage(cell).run(failures)
+    done = Embedded()
+    started = time.perf_counter()
+    for machine in cell.dataset.machines:
+        with recorded(done.failures, "embed", machine):
+            done.rows[machine] = member_scores(cell, machine, stage, done)
+    done.seconds["embed"] = time.perf_counter() - started
+    return done
+
+
+def score_clips(cell: Cell, embedded: Embedded, progress: Progress) -> Scores:
+    """Scores of the test clips of all machine types that have embeddings; failures are added to the others."""
+    scores: Scores = {}
+    dataset, failures = cell.dataset, embedded.failures
+    started = time.perf_counter()
+    with progress.stage(f"score {cell.scorer.name}", len(dataset.machines)) as stage:
+        for machine in dataset.machines:
+            if machine in embedded.rows:
+                with recorded(failures, "score", machine):
+                    scores[machine] = score_machine(dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)
+            stage.advance(1, machine)
+    embedded.seconds["score"] = time.perf_counter() - started
+    known = {failure.machine for failure in failures}
+    if None not in known:  # nothing is done unless every machine type is
+        missing = [machine for machine in dataset.machines if machine not in scores and machine not in known]
+        failures += [Failure(stage="score", machine=machine, reason="It has no embeddings.") for machine in missing]
+    return scores
+
+
+def evaluate_scores(
+    cell: Cell, scores: Scores, failures: Sequence[Failure] = ()
+) -> tuple[Evaluation | None, Intervals | None]:
+    """The official score and its intervals; None where clips carry no labels, and no intervals of a failed run."""
+    if not scores or not cell.dataset.labelled:
+        return None, None
+    sections = with_labels(cell, scores)
+    evaluation = evaluate(cell.dataset.protocol, sections)
+    return evaluation, None if failures else bootstrap_intervals(cell.dataset.protocol, sections)
+
+
+def with_labels(cell: Cell, scores: Scores) -> dict[tuple[str, str], SectionScores]:
+    """Scores meet labels here, and only here."""
+    rows = {}
+    for machine, sections in scores.items():
+        for section, scored in sections.items():
+            clips = list(cell.dataset.select(machines=[machine], section=section, split="test"))
+            order = rows_of(clips, scored)
+            rows[machine, section] = SectionScores(
+                labels=np.array([clip.label for clip in clips], np.int64),
+                domains=np.array([clip.domain or "" for clip in clips]),
+                scores=scored.scores[order],
+                decisions=scored.decisions[order],
+                names=tuple(clip.name for clip in clips),
+            )
+    return rows
+
+
+def record_failure(plan: Plan, cell: Cell, failures: Sequence[Failure]) -> RunRecord:
+    """Record a run that could not be done at all; one that another process has finished is read."""
+    folder = plan.spec.out / cell.run_id
+    with exclusive(_lock(plan, folder)):
+        now = recorded_run(plan, cell)
+        if now is not None and now.status == "done":
+            return now
+        sweep(folder)
+        return write_run(plan, cell, Embedded(failures=list(failures)), {}, None, None)
+
+
+def _lock(plan: Plan, folder: Path) -> Path:
+    return plan.cache / "locks" / f"run-{digest([str(folder.resolve())])}.lock"
+
+
+def recorded_run(plan: Plan, cell: Cell) -> RunRecord | None:
+    """The record of a run that counts as settled: done, or failed where failed ones are not to be tried again."""
+    folder = plan.spec.out / cell.run_id
+    record = read_record(folder)
+    if plan.spec.fresh or record is None or not _score_files_are_there(folder, record):
+        return None
+    return None if record.status == "failed" and plan.spec.retry_failed else record
+
+
+def damaged_run(plan: Plan, cell: Cell) -> str | None:
+    """Why the run that is there does not count, in one line; None where there is none, or nothing is wrong with it."""
+    folder = plan.spec.out / cell.run_id
+    if plan.spec.fresh or not folder.is_dir():
+        return None
+    try:
+        record = load_record(folder)
+    except RecordError as error:
+        return str(error).removesuffix(AGAIN)
+    return None if _score_files_are_there(folder, record) else f"{folder} has lost score files."
+
+
+def _score_files_are_there(folder: Path, record: RunRecord) -> bool:
+    """Whether a scored section has lost its files."""
+    layout = record.dataset.layout
+    domains: tuple[Domain | None, ...] = ("source", "target") if layout == "dcase2021" else (None,)
+    return all(
+        any(
+            (folder / "scores" / file_name("anomaly_score", layout, machine, section, one)).is_file() for one in domains
+        )
+        for machine, sections in record.thresholds.items()
+        for section in sections
+    )
