@@ -238,9 +238,5 @@ def _tune(tuning: "Tuning", timeout: float | None, progress: "ConsoleProgress") 
     from asdbench.tuning.drive import tune as do
 
     spec: RunSpec = tuning.bench.spec
-    with tracked(spec.out, spec.tracking, progress) as send:
-        with Teller(tuning, progress, lambda: send.study(tuning.folder)) as told:
-            jobs = spec.jobs or available_cores()
-            record = do(tuning, told, Calm(progress), jobs=jobs, timeout=timeout)
-        send.study(tuning.folder)
-    return record
+    with tracked(spec, [tuning.folder], progress, new=True), Teller(tuning, progress) as told:
+        return do(tuning, told, Calm(progress), jobs=spec.jobs or available_cores(), timeout=timeout)
