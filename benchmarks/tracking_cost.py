@@ -12,7 +12,8 @@ ASDBENCH = str(Path(sys.executable).with_name("asdbench"))
 DOWN = "http://127.0.0.1:9"  # refuses every connection
 fresh = itertools.count(1)
 
-with tempfile.TemporaryDirectory() as place:
+# The process that sends goes on after the command, and may still write when the folder is removed.
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
 
     def demo(extractor: str, tracking: str, server: str = "", out: str = "") -> Command:
         """Train, score and record anew; recordings and features are there."""

@@ -1,6 +1,5 @@
 """``asdbench run``: the main job."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,7 +124,7 @@ def run(
     from asdbench.cli.plans import plan_as_json, print_plan
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.results import print_results, results_as_json
-    from asdbench.cli.tracking import tracked, trained_of, will_send
+    from asdbench.cli.tracking import tracked
     from asdbench.harness import execute, make_plan
     from asdbench.harness.experiment import prepare
     from asdbench.harness.forecast import forecast
@@ -176,14 +175,12 @@ def run(
         more = f" (and {len(opened.lacks) - 3} more)" if len(opened.lacks) > 3 else ""
         progress.note(f"{opened.name} is partial: {'; '.join(opened.lacks[:3])}{more}. See: asdbench data verify")
     records, without_report = {}, 0
-    with tracked(plan.spec.out, plan.spec.tracking, progress, warm=will_send(plan)) as send:
+    folders = [plan.spec.out / cell.run_id for cell in plan.cells]
+    with tracked(plan.spec, folders, progress, new=plan.spec.fresh):
         for record in execute(plan, progress):
             records[record.run_id] = record
-            send.run(plan.spec.out / record.run_id, partial(trained_of, plan, record.run_id))
         if report:
             without_report = _write_reports(plan, progress)
-            for run_id in records:
-                send.run(plan.spec.out / run_id, partial(trained_of, plan, run_id))
     choices = choose(plan, records, progress) if plan.spec.select else []
     if as_json:
         print_json(results_as_json(records, plan, choices))

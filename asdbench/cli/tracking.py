@@ -1,6 +1,6 @@
-"""How ``run`` and ``tune`` track: a sender for the time of the command, and what is said at its end."""
+"""How ``run`` and ``tune`` track: a process beside the command, and one line at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from asdbench.cli.progress import ConsoleProgress
-    from asdbench.harness import Plan
-    from asdbench.tracking.link import Link, Nowhere
+    from asdbench.core.progress import Progress
+    from asdbench.harness.spec import RunSpec
+    from asdbench.tracking.store import Store
 
+WAIT_S = 2.0  # at the end of a command
+UNSENT = "not sent yet; see asdbench track status"
 Tracking = Annotated[
     str | None,
     typer.Option(
@@ -23,83 +25,89 @@ Tracking = Annotated[
 
 
 @contextmanager
-def tracked(out: Path, tracking: str, progress: "ConsoleProgress", *, warm: bool = False) -> "Iterator[Link | Nowhere]":
-    """Yield what takes folders: ``send.run(folder, trained)``, ``send.study(folder)``. Neither waits nor fails.
+def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, new: bool = False) -> Iterator[None]:
+    """Log what comes to lie in the folders, in a process that neither delays nor fails the command.
 
-    At the end the sender is waited for while it gets on, and what was not sent is told.
+    At the end it is waited for two seconds at most, and what is not sent by then is said.
 
     Args:
-        out: folder of the runs; the default store lies in it.
-        tracking: "mlflow" or "none".
+        spec: out, tracking, data_root and plugin_path are used.
+        folders: of runs and studies; they need not be there yet.
         progress: of the command.
-        warm: start the sender at once, because there will be something to send.
+        new: there will be something to send, though all that is there was sent.
     """
-    from asdbench.tracking.link import Link, Nowhere
-    from asdbench.tracking.store import store_of
-
-    if tracking == "none":
-        yield Nowhere()
-        return
-    link = Link(store_of(out), out)
-    if warm:
-        link.start()
-    try:
-        yield link
-    except BaseException:
-        link.drop()
-        raise
-    link.finish(progress)
-    if link.missing:
-        what = "1 was" if link.missing == 1 else f"{link.missing} were"
-        reasons = "; ".join(dict.fromkeys(link.failed.values()))
-        where = "" if out == Path("runs") else f" --out {out}"
-        progress.note(f"tracking: {what} not sent: {reasons}. Later: asdbench track sync{where}")
-
-
-def will_send(plan: "Plan") -> bool:
-    """Whether a run of the plan is not in the store yet, as far as can be told before it is done."""
-    from asdbench.tracking.receipts import run_is_sent
-    from asdbench.tracking.store import store_of
-
-    spec = plan.spec
     if spec.tracking == "none":
-        return False
+        yield
+        return
+    from asdbench.tracking.background import Task, start
+    from asdbench.tracking.marks import files_of, is_sent
+    from asdbench.tracking.store import store_of
+
     store = store_of(spec.out)
-    return spec.fresh or not all(run_is_sent(spec.out / cell.run_id, store) for cell in plan.cells)
+    task = Task(
+        str(spec.out.absolute()),
+        [str(folder.absolute()) for folder in folders],
+        None if spec.data_root is None else str(spec.data_root.absolute()),
+        [str(path.absolute()) for path in spec.plugin_path],
+    )
+    sender, failure = None, ""
+    if new or not all(is_sent(folder, store) for folder in folders):
+        sender, failure = start(task)
+    try:
+        yield
+        unsent = [folder for folder in folders if files_of(folder) and not is_sent(folder, store)]
+        if unsent and sender is None and not failure:  # something that was added to a run that was sent before
+            sender, failure = start(task)
+    finally:
+        if sender is not None:
+            sender.close()
+    ended = True
+    if unsent and sender is not None:
+        ended = sender.close(WAIT_S)
+        unsent = [folder for folder in unsent if not is_sent(folder, store)]
+        failure = sender.last_line() if ended else ""
+    if unsent:
+        progress.note(_unsent_line(unsent, store, spec.out, ended, failure))
 
 
-def trained_of(plan: "Plan", run_id: str) -> dict[Path, list[str]]:
-    """Folders of a run's trained extractors, and the machine types that share each."""
-    from asdbench.harness.fits import Fit
+def _unsent_line(folders: Sequence[Path], store: "Store", out: Path, ended: bool, failure: str) -> str:
+    from asdbench.tracking.marks import read_mark
 
-    cell = next(cell for cell in plan.cells if cell.run_id == run_id)
-    return {Fit(cell, group, plan.cache).trained: group for group in cell.groups if not cell.members}
+    where = "" if out == Path("runs") else f" --out {out}"
+    count = f"{len(folders)} {'is' if len(folders) == 1 else 'are'}"
+    if not ended:
+        return f"tracking: {count} still being sent to {store.shown} in the background: asdbench track status{where}"
+    reasons = [read_mark(folder, store).reason for folder in folders]
+    reason = (
+        "; ".join(dict.fromkeys(filter(None, reasons))) or store.scrubbed(failure) or "the process that sends ended"
+    )
+    return f"tracking: {count} not sent: {reason}. Later: asdbench track sync{where}"
 
 
 def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, Any] | None:
     """Where a run was sent, or why it was not, for --json; None without tracking."""
-    from asdbench.tracking.receipts import read_receipt
+    from asdbench.tracking.marks import Mark, is_sent, read_mark
     from asdbench.tracking.store import store_of
 
     if tracking == "none":
         return None
     store = store_of(out)
-    found = read_receipt(folder, store)
+    mark = read_mark(folder, store)
+    if not is_sent(folder, store):
+        mark = Mark(reason=mark.reason or UNSENT)
     return {
         "store": store.shown,
-        "experiment": found.experiment,
-        "run": found.mlflow_run,
-        "sent_at": found.sent_at,
-        "reason": found.reason,
+        "run": mark.mlflow_run,
+        **mark.model_dump(include={"experiment", "sent_at", "reason"}),
     }
 
 
 def tracking_lines(folder: Path) -> Iterator[str]:
     """For people: each store that a run was sent to, or why it was not."""
-    from asdbench.tracking.receipts import read_receipts
+    from asdbench.tracking.marks import read_marks
 
-    for store, found in read_receipts(folder).stores.items():
-        if found.sent_at:
-            yield f"tracked in {store}, experiment {found.experiment}, run {found.mlflow_run}"
-        if found.reason:
-            yield f"not sent to {store}: {found.reason}"
+    for store, mark in read_marks(folder).items():
+        if mark.sent_at:
+            yield f"tracked in {store}, experiment {mark.experiment}, run {mark.mlflow_run}"
+        if mark.reason:
+            yield f"not sent to {store}: {mark.reason}"

@@ -236,8 +236,5 @@ def _tune(tuning: "Tuning", timeout: float | None, progress: "ConsoleProgress") 
     from asdbench.tuning.trials import tune as do
 
     spec: RunSpec = tuning.configurations.spec
-    with tracked(spec.out, spec.tracking, progress) as send:
-        with Teller(tuning, progress, lambda: send.study(tuning.folder)) as told:
-            record = do(tuning, told, Calm(progress), timeout=timeout)
-        send.study(tuning.folder)
-    return record
+    with tracked(spec, [tuning.folder], progress, new=True), Teller(tuning, progress) as told:
+        return do(tuning, told, Calm(progress), timeout=timeout)

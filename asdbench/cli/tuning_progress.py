@@ -1,6 +1,6 @@
 """What ``tune`` shows while it works: a line for each trial, and a bar of all of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -39,13 +39,11 @@ class Teller:
     Args:
         tuning: the study.
         progress: of the command.
-        hand_over: called after each trial of this command.
     """
 
-    def __init__(self, tuning: Tuning, progress: ConsoleProgress, hand_over: Callable[[], None]) -> None:
+    def __init__(self, tuning: Tuning, progress: ConsoleProgress) -> None:
         self._tuning = tuning
         self._progress = progress
-        self._hand_over = hand_over
         self._stack = ExitStack()
         self._bar: Any = None
         self._counted = 0
@@ -65,7 +63,6 @@ class Teller:
             # Workers end trials faster than they are told; where other commands do some as well, the count jumps.
             done = done if done - self._counted > AT_ONCE else min(self._counted + 1, done)
             self._progress.line(f"{done} of {wanted}, trial {trial.number}: {_outcome(trial)}{_best(trial, study)}")
-            self._hand_over()
         if self._bar is not None:
             self._bar.advance(max(0, done - self._counted), _best(None, study).strip(" ,;"))
         self._counted = max(done, self._counted)

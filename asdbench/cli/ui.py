@@ -26,8 +26,7 @@ def ui(
     """
     from asdbench.core.errors import RequirementError, UsageError
     from asdbench.core.uris import page_address
-    from asdbench.tracking.reach import why_away
-    from asdbench.tracking.store import store_of
+    from asdbench.tracking.store import store_of, why_away
     from asdbench.tracking.ui import served
 
     store = store_of(out)

@@ -45,8 +45,8 @@ class AnomalyDetector(PythonModel):
         self._system: TrainedSystem | None = None
 
     def load_context(self, context: Any) -> None:
-        """Open the system; it is told now what of it is missing here."""
-        self._system = _told(lambda: load_system(Path(context.artifacts[SYSTEM])))
+        """Open the system; what of it is missing here is an error now."""
+        self._system = _as_mlflow_error(lambda: load_system(Path(context.artifacts[SYSTEM])))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Anomaly score (higher is more anomalous) and decision (1 is anomalous) of each row.
@@ -54,7 +54,7 @@ class AnomalyDetector(PythonModel):
         Raises:
             MlflowException: rows that cannot be scored, named with the reason; INVALID_PARAMETER_VALUE.
         """
-        return _told(lambda: self._predicted(pd.DataFrame(model_input)))
+        return _as_mlflow_error(lambda: self._predicted(pd.DataFrame(model_input)))
 
     def _predicted(self, table: pd.DataFrame) -> pd.DataFrame:
         assert self._system is not None, "MLflow loads the context first"
@@ -66,12 +66,12 @@ class AnomalyDetector(PythonModel):
         scores = np.empty(len(recordings), np.float64)
         decisions = np.empty(len(recordings), np.int64)
         for (machine, section), rows in _groups(table).items():
-            found = self._system.score([recordings[row] for row in rows], machine, section)
-            scores[rows], decisions[rows] = found.scores, found.decisions
+            scored = self._system.score([recordings[row] for row in rows], machine, section)
+            scores[rows], decisions[rows] = scored.scores, scored.decisions
         return pd.DataFrame({"anomaly_score": scores, "anomaly": decisions}, index=table.index)
 
 
-def _told(work: Callable[[], T]) -> T:
+def _as_mlflow_error(work: Callable[[], T]) -> T:
     """What is a user's mistake becomes MLflow's own kind of error: a server answers 400, not 500."""
     try:
         return work()
@@ -81,11 +81,11 @@ def _told(work: Callable[[], T]) -> T:
 
 def _groups(table: pd.DataFrame) -> dict[tuple[str | None, str | None], list[int]]:
     """Rows of each machine type and section as they are given."""
-    found: dict[tuple[str | None, str | None], list[int]] = {}
+    groups: dict[tuple[str | None, str | None], list[int]] = {}
     for number, row in enumerate(table.to_dict("records")):
         machine, section = (str(row[name]) if _given(row, name) else None for name in (MACHINE, SECTION))
-        found.setdefault((machine, section), []).append(number)
-    return found
+        groups.setdefault((machine, section), []).append(number)
+    return groups
 
 
 def _recording(row: dict[Any, Any], number: int) -> Recording:

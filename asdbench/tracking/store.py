@@ -1,44 +1,69 @@
-"""Where runs are tracked: a database beside them, or what MLflow's own variables name."""
+"""Which MLflow store runs go to, whether it answers, and what it says when it does not."""
 
+import logging
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError
+from asdbench.core.files import make_empty
+from asdbench.core.locks import exclusive
 from asdbench.core.places import place
 from asdbench.core.uris import is_login, scrubbed, without_credentials
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
 ARTIFACTS = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 DATABASE, ARTIFACT_FOLDER = "mlflow.db", "mlartifacts"
+SETTINGS = {  # MLflow as a library: no messages, and no statistics sent to its makers
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_CONFIGURE_LOGGING": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "PGCONNECT_TIMEOUT": "5"}
+ANSWERS_WITHIN_S = 2.0
+LONGEST_REASON = 300
 _SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?):///(?P<file>(?!file:|:memory:)[^?]+)(?P<query>\?.*)?")
+_SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+)")
 
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow store. Not to be printed: ``uri`` may hold a password.
+    """An MLflow store. Its representation is safe to print; ``uri`` may hold a password.
 
     Attributes:
         uri: what MLflow is given.
-        artifacts: where files go; None where the server says it.
+        lock: file that one sender at a time locks.
+        artifacts: where files go; None where the server decides.
         experiment: for all runs; None: one for each data set.
-        beside: whether it is the one that lies beside the runs.
         secrets: further texts that nobody may see.
     """
 
-    uri: str
-    artifacts: str | None
-    experiment: str | None
-    beside: bool
-    secrets: tuple[str, ...] = ()
+    uri: str = field(repr=False)
+    lock: Path
+    artifacts: str | None = None
+    experiment: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def shown(self) -> str:
-        """Its address without credentials; what records hold."""
+        """Its address without credentials."""
         return without_credentials(self.uri)
 
     @property
@@ -49,17 +74,14 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The database's file, where it is one."""
-        found = _SQLITE.fullmatch(self.uri)
-        return Path(found["file"]) if found else None
+        match = _SQLITE.fullmatch(self.uri)
+        return Path(match["file"]) if match else None
 
     def scrubbed(self, text: str) -> str:
         """The text without this store's credentials."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return scrubbed(text, self.uri)
-
-    def __repr__(self) -> str:
-        return f"Store({self.shown!r})"
 
 
 def _place(asked: str) -> Path:
@@ -72,31 +94,138 @@ def _place(asked: str) -> Path:
 def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     """The store for the runs in ``out``: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in that folder.
 
-    A SQLite file is named by its absolute path, so that it is the same store wherever one stands.
+    A SQLite file is named by its absolute path, so that it is the same store from every working directory.
 
     Raises:
-        UsageError: a SQLite database that no file holds: it would go with the process that writes to it.
+        UsageError: a SQLite database without a file, which would end with the process that writes to it.
     """
     out = out.absolute()
-    uri = environ.get(URI, "").strip()
-    secrets = tuple(value for name in SECRETS if (value := environ.get(name)))
-    experiment = environ.get(EXPERIMENT, "").strip() or None
-    root = environ.get(ARTIFACTS)
-    root = str(_place(root)) if root and root.startswith("~") else root
-    if not uri:
-        return Store(f"sqlite:///{out / DATABASE}", root or (out / ARTIFACT_FOLDER).as_uri(), experiment, True, secrets)
-    if uri.startswith(
-        ("sqlite:", "sqlite+", "postgresql", "mysql", "mssql")
-    ):  # there is no server to say where files go
-        found = _SQLITE.fullmatch(uri)
-        if (found is None and uri.startswith("sqlite")) or (found is not None and is_login(found["file"])):
-            raise UsageError(
-                f"{URI}={without_credentials(uri)}: it names no file. "
-                "Accepted: sqlite:////home/me/mlflow.db, or a server."
+    given = environ.get(URI, "").strip()
+    uri, root = given or f"sqlite:///{out / DATABASE}", out
+    match = _SQLITE.fullmatch(uri)
+    if given.startswith("sqlite") and (match is None or is_login(match["file"])):
+        raise UsageError(
+            f"{URI}={without_credentials(uri)}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server."
+        )
+    if match is not None:
+        file = _place(match["file"]).absolute()
+        uri, root = f"{match['scheme']}:///{file}{match['query'] or ''}", file.parent
+    artifacts = None
+    if uri.startswith(("sqlite", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
+        named = environ.get(ARTIFACTS, "")
+        artifacts = (str(_place(named)) if named.startswith("~") else named) or (root / ARTIFACT_FOLDER).as_uri()
+    return Store(
+        uri,
+        root / ".locks" / f"mlflow-{digest([without_credentials(uri)])}.lock",
+        artifacts,
+        environ.get(EXPERIMENT, "").strip() or None,
+        tuple(value for name in SECRETS if (value := environ.get(name))),
+    )
+
+
+def quiet() -> None:
+    """Set what MLflow reads when it is imported; waiting times that the user has set stay."""
+    os.environ.update(SETTINGS)
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic", "sqlalchemy", "urllib3", "git"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def connect(store: Store) -> "MlflowClient":
+    """A client of the store; a new database gets its tables, which takes seconds. MLflow's own state is not touched.
+
+    Raises:
+        Exception: of MLflow and its drivers, where the store is away or refuses; see ``reason_of``.
+    """
+    quiet()
+    import mlflow.store.db.utils
+    from mlflow import MlflowClient
+
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 2  # MLflow would try a wrong password for two minutes
+    with exclusive(store.lock):  # two processes must not make the tables of one file at once
+        if store.file is not None:
+            make_empty(store.file)
+        return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+
+
+def why_away(store: Store) -> str | None:
+    """Why a server does not answer, found in seconds and without MLflow; None where it does, and for a database.
+
+    A refusal counts as an answer: a proxy that wants a log-in is there.
+    """
+    if not store.is_server:
+        return None
+    import requests  # as MLflow does, so that proxies and certificates are the same
+
+    try:
+        address = store.uri.rstrip("/") + "/health"
+        with requests.get(address, timeout=ANSWERS_WITHIN_S, stream=True, allow_redirects=False):
+            return None
+    except Exception as error:  # an address that no library can read, too
+        return _does_not_answer(store, error)
+
+
+def why_lost(store: Store, error: BaseException) -> str | None:
+    """Why nothing more can be sent after this error; None where it concerns one run alone.
+
+    A server that takes no request in its time is lost, and a database that is locked or refuses the connection.
+    """
+    import requests
+    from sqlalchemy.exc import OperationalError
+
+    lost = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError, OperationalError)
+    return _does_not_answer(store, error) if any(isinstance(one, lost) for one in _causes(error)) else None
+
+
+def reason_of(error: BaseException, store: Store) -> str:
+    """The first sentence of an error's message, without credentials; for tables of another MLflow the next command."""
+    message = str(error).strip()
+    schema = _SCHEMA.search(message)
+    if schema is not None:
+        if schema[1] == "None" or _is_known(schema[1]):
+            return (
+                f"{store.shown} has tables of an older MLflow. Save a copy of it, then: mlflow db upgrade {store.shown}"
             )
-        beside = out
-        if found is not None:
-            file = _place(found["file"]).absolute()
-            uri, beside = f"{found['scheme']}:///{file}{found['query'] or ''}", file.parent
-        return Store(uri, root or (beside / ARTIFACT_FOLDER).as_uri(), experiment, False, secrets)
-    return Store(uri, None, experiment, False, secrets)
+        return f"{store.shown} has tables of a newer MLflow than the one that is installed here: update that"
+    line = (message.splitlines() or [type(error).__name__])[0]
+    # A full stop and a capital letter: neither "e.g., x" nor "3.17" ends a sentence.
+    sentence = re.split(r"(?<=[^.\s][.!?])\s+(?=[A-Z])", line, maxsplit=1)[0]
+    return store.scrubbed(sentence.rstrip("."))[:LONGEST_REASON]
+
+
+def holds(store: Store, run_id: str) -> bool:
+    """Whether a SQLite store has the run, deleted or not: in a millisecond and without MLflow. Others are believed.
+
+    A database that cannot be read now, because another process writes to it for long, is believed too.
+    """
+    if store.file is None:
+        return True
+    if not store.file.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{store.file.as_uri()}?mode=ro", uri=True, timeout=0.5)) as database:
+            return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
+    except sqlite3.DatabaseError as error:
+        return "locked" in str(error) or "busy" in str(error)
+
+
+def _is_known(revision: str) -> bool:
+    """Whether the MLflow installed here knows these tables; it has a file for each change of them."""
+    spec = find_spec("mlflow")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
+    return any(folder.glob(f"store/db_migrations/versions/{revision}_*.py"))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _does_not_answer(store: Store, error: BaseException) -> str:
+    """With the innermost cause: "Connection refused", not the chain of three libraries."""
+    *_, root = _causes(error)
+    reason = getattr(root, "strerror", None) or str(root).strip() or type(root).__name__
+    return f"{store.shown} does not answer: {store.scrubbed(reason.splitlines()[0])[:LONGEST_REASON]}"

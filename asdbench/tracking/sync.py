@@ -1,33 +1,74 @@
-"""Send later what is missing: every run and study of a folder that its store does not have."""
+"""Send runs and studies to a store: now, when it is asked for, or later, what was missed."""
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import FILE
-from asdbench.tracking.reach import why_away, why_lost
-from asdbench.tracking.reasons import reason_of
-from asdbench.tracking.receipts import read_receipt, run_is_sent, study_is_sent, write_reason
-from asdbench.tracking.store import Store
+from asdbench.tracking.marks import Sent, is_sent, read_mark, write_reason
+from asdbench.tracking.store import Store, connect, reason_of, why_away, why_lost
 from asdbench.tuning.record import STUDY_FILE
 
-State = Literal["sent", "there", "failed", "missing"]
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TRY_AGAIN_S = 30.0  # a store that was away
 
 
-@dataclass(frozen=True)
-class Synced:
-    """What became of a folder. ``reason``: why it was not sent, or what of it was not there to be sent."""
+class Sender:
+    """Sends folders and writes in each what became of it. While the store is away, it is asked twice a minute at most.
 
-    folder: Path
-    state: State
-    mlflow_run: str | None = None
-    reason: str | None = None
+    Args:
+        store: where to.
+        data_root: of challenges' recordings, which tell where a trained extractor lies in the cache.
+        plugin_path: folders of components that runs were done with.
+    """
 
+    def __init__(self, store: Store, data_root: Path | None = None, plugin_path: Sequence[Path] = ()) -> None:
+        self.store = store
+        self._data_root = data_root
+        self._plugin_path = plugin_path
+        self._client: MlflowClient | None = None
+        self._away: str | None = None
+        self._away_until = 0.0
 
-class StoreAwayError(AsdbenchError):
-    """The store does not answer."""
+    def connect(self) -> "MlflowClient | None":
+        """Import MLflow and open the store, which takes seconds; None where the store is away.
+
+        Raises:
+            Exception: of MLflow and its drivers, where the store refuses.
+        """
+        if self._client is None and self._is_away(why_away(self.store)) is None:
+            self._client = connect(self.store)
+        return self._client
+
+    def send(self, folder: Path) -> Sent:
+        """Send what the store does not have of a run or a study; no error is raised."""
+        if time.monotonic() >= self._away_until:
+            try:
+                client = self.connect()
+                if client is not None:
+                    from asdbench.tracking.log import log
+
+                    return log(client, self.store, folder, data_root=self._data_root, plugin_path=self._plugin_path)
+            except Exception as error:  # of MLflow and its drivers, of the disk, of a damaged record
+                if self._is_away(why_lost(self.store, error)) is None:
+                    return self._unsent(folder, "failed", reason_of(error, self.store))
+        return self._unsent(folder, "away", self._away or "")
+
+    def _unsent(self, folder: Path, state: Literal["failed", "away"], reason: str) -> Sent:
+        with suppress(Exception):  # it is only a note
+            if not is_sent(folder, self.store):
+                write_reason(folder, self.store, reason)
+        return Sent(folder, state, None, reason)
+
+    def _is_away(self, reason: str | None) -> str | None:
+        self._away = reason
+        self._away_until = time.monotonic() + TRY_AGAIN_S if reason else 0.0
+        return reason
 
 
 def folders_of(out: Path) -> list[Path]:
@@ -38,114 +79,32 @@ def folders_of(out: Path) -> list[Path]:
     """
     if not out.is_dir():
         raise AsdbenchError(f"There is no folder {out}.\nRuns go to ./runs unless asdbench run --out DIR says else.")
-    found = [*out.glob(f"*/{FILE}"), *out.glob(f"studies/*/{STUDY_FILE}")]
-    settled = sorted((path.stat().st_mtime, path.parent) for path in found if not path.parent.name.startswith("."))
-    return [folder for _, folder in settled]
+    paths = [*out.glob(f"*/{FILE}"), *out.glob(f"studies/*/{STUDY_FILE}")]
+    times = sorted((path.stat().st_mtime, path.parent) for path in paths if not path.parent.name.startswith("."))
+    return [folder for _, folder in times]
 
 
-def is_sent(folder: Path, store: Store) -> bool:
-    """Whether this store has the run or study, as far as its folder tells."""
-    return study_is_sent(folder, store) if (folder / STUDY_FILE).is_file() else run_is_sent(folder, store)
+def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Sequence[Path] = ()) -> Iterator[Sent]:
+    """Send every run and study in ``out`` that the store does not have; of each folder what became of it."""
+    sender = Sender(store, data_root, plugin_path)
+    return (sender.send(folder) for folder in folders_of(out))
 
 
 def missing_in(store: Store, folders: Sequence[Path]) -> tuple[list[Path], str | None]:
     """Those of the folders that the store does not have, and why it could not be asked.
 
-    A receipt counts only where the store knows the run; while the store is away, receipts are all there is.
+    A mark counts only where the store knows the run; while the store is away, marks are all there is.
     """
-    away = why_away(store)
     missing = {folder for folder in folders if not is_sent(folder, store)}
-    if away is None and store.file is None:  # else its file was asked by is_sent
-        from asdbench.tracking.client import Client
-
+    away = why_away(store)
+    if away is None and store.file is None:  # a file was asked by is_sent
         try:
-            client = Client(store)
-            for folder in (one for one in folders if one not in missing):
-                if not client.is_there(read_receipt(folder, store).mlflow_run or ""):
+            client = connect(store)
+            from asdbench.tracking.log import is_known
+
+            for folder in [folder for folder in folders if folder not in missing]:
+                if not is_known(client, read_mark(folder, store).mlflow_run or ""):
                     missing.add(folder)
         except Exception as error:  # of MLflow and its drivers
-            away = f"{store.shown}: {reason_of(error, store)}"
+            away = why_lost(store, error) or f"{store.shown}: {reason_of(error, store)}"
     return [folder for folder in folders if folder in missing], away
-
-
-def sync(out: Path, store: Store, data_root: Path | None = None, plugin_path: Sequence[Path] = ()) -> Iterator[Synced]:
-    """Send what the store does not have; of each folder what became of it.
-
-    Args:
-        out: folder of the runs.
-        store: where to.
-        data_root: of challenges' recordings, which tell where a trained extractor lies in the cache.
-        plugin_path: folders of components that runs were done with.
-
-    Raises:
-        StoreAwayError: the store does not answer, or ceases to.
-    """
-    folders = folders_of(out)
-    if not folders:
-        return
-    away = why_away(store)
-    if away is not None:
-        _tell(folders, store, away)
-        raise StoreAwayError(_away(away))
-    from asdbench.tracking.client import Client
-    from asdbench.tracking.sending import send_run
-    from asdbench.tracking.study_sending import send_study
-
-    try:
-        client = Client(store)
-    except Exception as error:
-        raise StoreAwayError(_away(reason_of(error, store), "that is mended")) from error
-    for number, folder in enumerate(folders):
-        trained = _Cached(folder, data_root, plugin_path)
-        try:
-            is_study = (folder / STUDY_FILE).is_file()
-            done = send_study(client, folder) if is_study else send_run(client, folder, trained.folders)
-        except Exception as error:  # of MLflow and its drivers, of a damaged record: the others are sent all the same
-            reason = why_lost(store, error)
-            if reason is not None:
-                _tell(folders[number:], store, reason)
-                raise StoreAwayError(_away(reason)) from error
-            reason = reason_of(error, store)
-            write_reason(folder, store, reason)
-            yield Synced(folder, "failed", None, reason)
-        else:
-            yield Synced(folder, done.outcome, done.mlflow_run, trained.reason)
-
-
-class _Cached:
-    """Where a run's trained extractors lie in the cache, if they still do."""
-
-    def __init__(self, folder: Path, data_root: Path | None, plugin_path: Sequence[Path]) -> None:
-        self._folder = folder
-        self._data_root = data_root
-        self._plugin_path = plugin_path
-        self.reason: str | None = None
-
-    def folders(self) -> dict[Path, list[str]]:
-        """Their folders, and the machine types that share each."""
-        from asdbench.harness.record import load_record
-        from asdbench.harness.replay import reopen
-
-        record = load_record(self._folder)
-        if not record.training or record.status != "done":
-            return {}
-        try:
-            replay = reopen(record, data_root=self._data_root, plugin_path=self._plugin_path)
-            fits = [replay.fit(machine) for machine in record.dataset.test_clips]
-        except AsdbenchError as error:
-            self.reason = f"without its trained extractor: {str(error).splitlines()[0]}"
-            return {}
-        return {fit.trained: fit.machines for fit in fits}
-
-
-def _away(reason: str, once: str = "it is back") -> str:
-    return (
-        f"Nothing more can be sent: {reason}\nOnce {once}, asdbench track sync sends what is missing; "
-        "MLFLOW_TRACKING_URI names another store."
-    )
-
-
-def _tell(folders: Sequence[Path], store: Store, reason: str) -> None:
-    for folder in folders:
-        if not is_sent(folder, store):
-            write_reason(folder, store, reason)

@@ -7,16 +7,16 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import IO
 
 from asdbench.core.errors import AsdbenchError, UsageError
-from asdbench.tracking.quiet import SETTINGS
-from asdbench.tracking.store import Store
+from asdbench.tracking.store import SETTINGS, Store
 
 FIRST_PORT = 5000
 STARTS_WITHIN_S = 90.0
@@ -24,21 +24,27 @@ STARTS_WITHIN_S = 90.0
 
 @dataclass(frozen=True)
 class Page:
-    """A server that was started. ``address``: of its page; ``said``: its last lines."""
+    """A server that was started. ``address``: of its page."""
 
     address: str
-    process: "subprocess.Popen[bytes]"
-    said: deque[bytes]
-    store: Store
+    _process: "subprocess.Popen[bytes]"
+    _output: IO[bytes]
+    _store: Store
 
     def wait(self) -> None:
-        """Until the server ends, which it does not by itself.
+        """Wait until the server ends, which it does not by itself.
 
         Raises:
             AsdbenchError: it has ended.
         """
-        self.process.wait()
-        raise AsdbenchError(f"MLflow's server ended{_last_of(self.said, self.store)}")
+        self._process.wait()
+        raise self.ended("")
+
+    def ended(self, when: str) -> AsdbenchError:
+        """The error to raise, with the line that the server printed last."""
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").strip().splitlines()
+        return AsdbenchError(f"MLflow's server ended{when}{f': {self._store.scrubbed(lines[-1])}' if lines else '.'}")
 
 
 @contextmanager
@@ -56,44 +62,43 @@ def served(store: Store, port: int | None = None) -> Iterator[Page]:
         UsageError: the port is taken.
         AsdbenchError: the server ends at once, or does not answer.
     """
-    chosen = _free(port)
-    environ = {
+    port = _free(port)
+    environment = {
         **os.environ,
         **SETTINGS,
         "MLFLOW_BACKEND_STORE_URI": store.uri,
         "MLFLOW_REGISTRY_STORE_URI": store.uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PYTHONSAFEPATH": "1",  # nothing is imported from the working directory, by the server's workers neither
     }
     if store.artifacts:
-        environ["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = store.artifacts
-    environ.pop("MLFLOW_TRACKING_URI", None)
-    # Nothing is imported from the folder one stands in: neither by Python nor by the server that MLflow starts.
-    environ["PYTHONSAFEPATH"] = "1"
-    libraries = sysconfig.get_path("purelib")
-    # One worker is a person's own page; four would take four times the seconds and the memory.
-    words = ["server", "--host", "127.0.0.1", "--port", str(chosen), "--workers", "1"]
-    words += ["--uvicorn-opts", f"--app-dir {shlex.quote(libraries)}"]
-    with _ended_by(signal.SIGHUP, signal.SIGTERM):
+        environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = store.artifacts
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    options = ["--host", "127.0.0.1", "--port", str(port)]
+    options += ["--workers", "1"]  # enough for one person; four take four times the seconds and the memory
+    options += ["--uvicorn-opts", f"--app-dir {shlex.quote(sysconfig.get_path('purelib'))}"]
+    with tempfile.TemporaryFile() as output, _ended_by(signal.SIGHUP, signal.SIGTERM):
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mlflow", *words], env=environ, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            [sys.executable, "-P", "-m", "mlflow", "server", *options], env=environment, stdin=subprocess.DEVNULL,
+            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        page = Page(f"http://127.0.0.1:{chosen}", process, deque(maxlen=50), store)
+        page = Page(f"http://127.0.0.1:{port}", process, output, store)
         try:
-            _await(page)
+            _await(page, process)
             yield page
         finally:
             _end(process)
 
 
 def _free(port: int | None) -> int:
-    for candidate in range(port or FIRST_PORT, (port or FIRST_PORT) + (1 if port else 100)):
+    first = port or FIRST_PORT
+    for candidate in range(first, first + (1 if port else 100)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind(("127.0.0.1", candidate))
                 return candidate
-    raise UsageError(f"--port {port or FIRST_PORT}: it is taken. Without --port a free one is found.")
+    raise UsageError(f"--port {first}: it is taken. Without --port a free one is found.")
 
 
 @contextmanager
@@ -105,8 +110,9 @@ def _ended_by(*kinds: signal.Signals) -> Iterator[None]:
             signal.signal(kind, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    ours = threading.current_thread() is threading.main_thread()  # elsewhere Python takes no handlers
-    before = {kind: found for kind in kinds if ours and (found := signal.getsignal(kind)) is not signal.SIG_IGN}
+    takes_handlers = threading.current_thread() is threading.main_thread()
+    handlers = {kind: signal.getsignal(kind) for kind in kinds if takes_handlers}
+    before = {kind: handler for kind, handler in handlers.items() if handler is not signal.SIG_IGN}
     for kind in before:
         signal.signal(kind, interrupt)
     try:
@@ -116,23 +122,14 @@ def _ended_by(*kinds: signal.Signals) -> Iterator[None]:
             signal.signal(kind, handler)
 
 
-def _last_of(said: "deque[bytes]", store: Store) -> str:
-    """What the server said last, to stand behind a sentence."""
-    time.sleep(0.2)  # for the thread that reads it
-    lines = [line.decode(errors="replace").strip() for line in said]
-    last = next((line for line in reversed(lines) if line), "")
-    return f": {store.scrubbed(last)}" if last else "."
-
-
-def _await(page: Page) -> None:
-    """Until the page answers; what the server says is read all the while, so that its pipe never fills."""
+def _await(page: Page, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the page answers."""
     import requests
 
-    threading.Thread(target=page.said.extend, args=(page.process.stdout,), daemon=True).start()
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
-        if page.process.poll() is not None:
-            raise AsdbenchError(f"MLflow's server ended at once{_last_of(page.said, page.store)}")
+        if process.poll() is not None:
+            raise page.ended(" at once")
         with suppress(requests.RequestException):
             if requests.get(page.address + "/health", timeout=1).ok:
                 return
@@ -142,11 +139,8 @@ def _await(page: Page) -> None:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """End the server and its workers, which are a process group of their own."""
-    for kind, wait_s in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+    for kind in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, kind)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(wait_s)
-            break
-    with suppress(ProcessLookupError):  # workers that outlived it
-        os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)

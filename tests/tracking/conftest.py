@@ -6,28 +6,28 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from postgres import free_port
 
-from asdbench.tracking.store import Store, store_of
+from asdbench.tracking.marks import Sent
+from asdbench.tracking.store import Store, connect, store_of
+from asdbench.tracking.sync import Sender
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory) -> Path:
     """A database with MLflow's tables, which takes seconds to make: once for all processes of the test run."""
-    from asdbench.tracking.client import Client
-
     base = tmp_path_factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "empty-mlflow"
     with FileLock(f"{root}.lock"):
         if not (root / "made").is_file():
             root.mkdir(exist_ok=True)
-            Client(store_of(root, {}))
+            connect(store_of(root, {}))
             (root / "made").touch()
     return root / "mlflow.db"
 
@@ -39,7 +39,8 @@ def mlflow_server(tmp_path_factory, empty_database) -> Iterator[str]:
 
     place = tmp_path_factory.mktemp("server")
     shutil.copy(empty_database, place / "store.db")
-    store = Store(f"sqlite:///{place / 'store.db'}", None, None, False)
+    store = store_of(place, {"MLFLOW_TRACKING_URI": f"sqlite:///{place / 'store.db'}"})
+    store = replace(store, artifacts=None)
     # Whatever lies where one stands is not for the server to import.
     for name in ("mlflow", "uvicorn", "flask", "typing"):
         (place / f"{name}.py").write_text("raise SystemExit('a file of the folder was imported')")
@@ -54,15 +55,21 @@ def mlflow_server(tmp_path_factory, empty_database) -> Iterator[str]:
 
 
 @pytest.fixture
-def beside(tmp_path) -> Store:
-    """The default store of the runs in ``tmp_path``."""
+def made_database(tmp_path, empty_database) -> Path:
+    """A database with tables beside the runs in ``tmp_path``."""
+    return Path(shutil.copy(empty_database, tmp_path / "mlflow.db"))
+
+
+@pytest.fixture
+def store(tmp_path, made_database) -> Store:
+    """The default store of the runs in ``tmp_path``; its tables are there."""
     return store_of(tmp_path, {})
 
 
 @pytest.fixture
-def made_database(tmp_path, empty_database) -> Path:
-    """A database with tables beside the runs in ``tmp_path``."""
-    return Path(shutil.copy(empty_database, tmp_path / "mlflow.db"))
+def send() -> Callable[..., Sent]:
+    """Sends one folder with a sender of its own: ``send(store, folder)``."""
+    return lambda store, folder: Sender(store).send(folder)
 
 
 @dataclass
@@ -137,13 +144,6 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         while data := source.recv(1 << 20):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
-
-
-@contextmanager
-def took_less_than(seconds: float) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < seconds
 
 
 @pytest.fixture

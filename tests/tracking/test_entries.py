@@ -1,24 +1,25 @@
+import json
 import math
 
 import pytest
 from made_runs import COMMIT, made_run, pair_accuracy
 
-from asdbench.core.files import write_text
 from asdbench.harness.record import load_record
 from asdbench.protocols.metrics import harmonic_mean
-from asdbench.tracking.entry import as_params, as_points, as_tags
-from asdbench.tracking.runs import run_entries
+from asdbench.tracking.entries import as_metrics, as_params, as_tags, run_entry
+from asdbench.tracking.marks import Mark, read_mark, read_marks, write_mark, write_reason
+from asdbench.tracking.store import store_of
 
 
 def _values(entry, step=0):
-    return {point.name: point.value for point in entry.points if point.step == step}
+    return {metric.key: metric.value for metric in entry.metrics if metric.step == step}
 
 
 def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
     record = load_record(made_run(tmp_path, "simclr", "knn", 3, parameters=1000, params={"n_neighbors": 2}))
-    parent, children = run_entries(record)
+    parent = run_entry(record, "d")
     assert parent.name == "simclr + knn, seed 3"
-    assert [child.key for child in children] == ["fan", "gearbox", "valve"]
+    assert [child.key for child in parent.children] == ["fan", "gearbox", "valve"]
     assert parent.status == "FINISHED"
     assert (parent.end_ms - parent.start_ms) / 1000 == pytest.approx(sum(record.seconds.values()))
     assert parent.params["scorer.n_neighbors"] == "2"
@@ -32,7 +33,7 @@ def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
     assert whole["official_score"] == record.results.official_score
     assert whole["parameters"] == 1000
     assert whole["seconds/fit"] == 12.5
-    for child in children:
+    for child in parent.children:
         own = _values(child)
         result = record.results.machines[child.key]
         assert own["official_score"] == whole[f"official_score/{child.key}"] == result.official_score
@@ -47,39 +48,40 @@ def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
 
 def test_the_loss_is_a_series_over_epochs(tmp_path):
     record = load_record(made_run(tmp_path, "simclr", parameters=7))
-    parent, children = run_entries(record)
-    for entry in (parent, *children):
-        loss = [(point.step, point.value) for point in entry.points if point.name == "loss"]
+    parent = run_entry(record, "d")
+    for entry in (parent, *parent.children):
+        loss = [(metric.step, metric.value) for metric in entry.metrics if metric.key == "loss"]
         assert loss == [(1, 1.0), (2, 0.5)]
     # A network of each machine type's own: one series each on the parent, its own on the child.
     (network,) = record.training
     own = [network.model_copy(update={"machines": [machine]}) for machine in ("fan", "gearbox", "valve")]
-    parent, children = run_entries(record.model_copy(update={"training": own}))
-    assert {point.name for point in parent.points if point.step} == {"loss/fan", "loss/gearbox", "loss/valve"}
-    assert {point.name for point in children[1].points if point.step} == {"loss"}
+    parent = run_entry(record.model_copy(update={"training": own}), "d")
+    assert {metric.key for metric in parent.metrics if metric.step} == {"loss/fan", "loss/gearbox", "loss/valve"}
+    assert {metric.key for metric in parent.children[1].metrics if metric.step} == {"loss"}
 
 
 def test_a_failed_run_says_why_and_keeps_what_was_scored(tmp_path):
-    parent, children = run_entries(load_record(made_run(tmp_path, failed=["gearbox"], reason="it is singular")))
+    parent = run_entry(load_record(made_run(tmp_path, failed=["gearbox"], reason="it is singular")), "d")
     assert parent.status == "FAILED"
     assert parent.tags["asdbench.failures"] == "score of gearbox: it is singular"
     assert "it is singular" in parent.tags["mlflow.note.content"]
-    assert [child.status for child in children] == ["FINISHED", "FAILED", "FINISHED"]
+    assert [child.status for child in parent.children] == ["FINISHED", "FAILED", "FINISHED"]
     assert "official_score" not in _values(parent)
-    assert _values(parent)["official_score/fan"] == _values(children[0])["official_score"]
-    assert _values(children[1]) == {}
+    assert _values(parent)["official_score/fan"] == _values(parent.children[0])["official_score"]
+    assert _values(parent.children[1]) == {}
 
 
 def test_recordings_are_inputs_with_their_digests(tmp_path):
     record = load_record(made_run(tmp_path, asked_dataset="/data/dev", dataset="dev"))
-    parent, children = run_entries(record)
+    parent = run_entry(record, "d")
     training, evaluation = parent.inputs
-    assert (training.context, evaluation.context) == ("training", "evaluation")
-    assert training.digest == record.dataset.fingerprint[:12]
-    assert training.profile == {"clips": 300, "fan": 100, "gearbox": 100, "valve": 100}
-    assert evaluation.source["dataset"] == "/data/dev"
-    assert children[0].inputs[1].digest == record.dataset.fingerprints["fan"][:12]
-    assert children[0].inputs[1].profile == {"clips": 40, "fan": 40}
+    assert [one.tags[0].value for one in parent.inputs] == ["training", "evaluation"]
+    assert training.dataset.digest == record.dataset.fingerprint[:12]
+    assert json.loads(training.dataset.profile) == {"clips": 300, "fan": 100, "gearbox": 100, "valve": 100}
+    assert json.loads(evaluation.dataset.source)["dataset"] == "/data/dev"
+    fan = parent.children[0].inputs[1].dataset
+    assert fan.digest == record.dataset.fingerprints["fan"][:12]
+    assert json.loads(fan.profile) == {"clips": 40, "fan": 40}
 
 
 def test_what_mlflow_would_refuse_is_made_fit():
@@ -90,34 +92,39 @@ def test_what_mlflow_would_refuse_is_made_fit():
     assert len(params["extractor.x_y"]) == 6000
     assert len(as_tags({"note": "x" * 9000})["note"]) == 8000
     values = {"nan": math.nan, "inf": math.inf, "none": None, "zero": 0.0}
-    assert [point.name for point in as_points(values, 0)] == ["zero"]
+    assert [metric.key for metric in as_metrics(values, 0)] == ["zero"]
 
 
-def test_a_receipt_that_cannot_be_read_is_none(tmp_path, beside):
-    from asdbench.tracking.receipts import Receipt, read_receipt, write_reason, write_receipt
-
-    write_text(tmp_path / "tracking.json", "{")
-    assert read_receipt(tmp_path, beside) == Receipt()
-    write_receipt(tmp_path, beside, Receipt(mlflow_run="abc", sent_at="now"))
-    write_reason(tmp_path, beside, "away")
-    assert read_receipt(tmp_path, beside) == Receipt(mlflow_run="abc", sent_at="now", reason="away")
-    write_receipt(tmp_path / "gone", beside, Receipt())
+def test_a_mark_that_cannot_be_read_is_none_and_one_of_an_older_version_is(tmp_path):
+    store = store_of(tmp_path, {})
+    for text in ("{", "[]", '{"stores": 3}', '{"stores": {"x": {"sent_at": []}}}'):
+        (tmp_path / "tracking.json").write_text(text)
+        assert read_marks(tmp_path) == {}
+    old = {"mlflow_run": "abc", "record": "d", "files": {}, "trials": {}, "sent_at": "now"}
+    (tmp_path / "tracking.json").write_text(json.dumps({"schema_version": 1, "stores": {store.shown: old}}))
+    write_reason(tmp_path, store, "away")
+    assert read_mark(tmp_path, store) == Mark(mlflow_run="abc", sent_at="now", reason="away")
+    write_mark(tmp_path / "gone", store, Mark())
     assert not (tmp_path / "gone").exists()
 
 
 def test_whether_it_learned_is_told_with_its_numbers(tmp_path):
     networks = {"fan": pair_accuracy(0.5), "gearbox": pair_accuracy(0.9), "valve": pair_accuracy(0.9)}
-    parent, (fan, *_) = run_entries(load_record(made_run(tmp_path, "siamese", parameters=7, learning=networks)))
-    said = "fan did not learn: pair accuracy 77 % (chance 50, untrained 52), mean of 3 networks"
-    assert parent.tags["asdbench.learned"] == said
-    assert said in parent.tags["mlflow.note.content"]
+    parent = run_entry(load_record(made_run(tmp_path, "siamese", parameters=7, learning=networks)), "d")
+    text = "fan did not learn: pair accuracy 77 % (chance 50, untrained 52), mean of 3 networks"
+    assert parent.tags["asdbench.learned"] == text
+    assert text in parent.tags["mlflow.note.content"]
     assert _values(parent)["learning_value"] == pytest.approx(2.3 / 3)
-    assert [_values(fan)[f"learning_{name}"] for name in ("value", "chance", "untrained")] == [0.5, 0.5, 0.52]
-    silent = run_entries(load_record(made_run(tmp_path, "raw-mel")))[0]
-    assert "asdbench.learned" not in silent.tags
+    assert [_values(parent.children[0])[f"learning_{name}"] for name in ("value", "chance", "untrained")] == [
+        0.5,
+        0.5,
+        0.52,
+    ]
+    untrained = run_entry(load_record(made_run(tmp_path, "raw-mel")), "d")
+    assert "asdbench.learned" not in untrained.tags
 
 
 def test_reasons_stay_text_in_the_note_which_is_markdown(tmp_path):
     record = load_record(made_run(tmp_path, failed=["fan"], reason="no <img src=x> ![y](https://z) here"))
-    note = run_entries(record)[0].tags["mlflow.note.content"]
+    note = run_entry(record, "d").tags["mlflow.note.content"]
     assert r"- **fan**, score: no \<img src=x\> !\[y\](https\://z) here" in note

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from asdbench.tracking.receipts import read_receipt
+from asdbench.tracking.marks import read_mark
 from asdbench.tracking.store import store_of
 
 # What a user's program does with a model, where no network can be reached.
@@ -110,7 +110,7 @@ def test_a_logged_model_gives_the_runs_scores_in_a_fresh_process_without_a_netwo
     assert decision in (0.0, 1.0)
 
     client = MlflowClient(store.uri)
-    sent = client.get_run(read_receipt(run, store).mlflow_run)  # sent on the way
+    sent = client.get_run(read_mark(run, store).mlflow_run)  # sent on the way
     (model,) = sent.outputs.model_outputs
     logged = client.get_logged_model(model.model_id)
     assert (logged.status, logged.source_run_id, logged.experiment_id) == (

@@ -1,0 +1,112 @@
+"""What each store has of a run or study: ``tracking.json`` in its folder, so that no store need be asked."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from asdbench.core.digests import digest, file_digest
+from asdbench.core.files import write_text
+from asdbench.harness.record import FILE as RUN_FILE
+from asdbench.tracking.store import Store, holds
+from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS
+
+FILE = "tracking.json"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a folder that was to be sent.
+
+    Attributes:
+        folder: of a run or a study.
+        state: "there" when the store had it all before; "away" when the store does not answer.
+        mlflow_run: id of the parent run.
+        reason: why it was not sent, or what of it was gone.
+    """
+
+    folder: Path
+    state: Literal["sent", "there", "failed", "away"]
+    mlflow_run: str | None = None
+    reason: str | None = None
+
+
+class Mark(BaseModel):
+    """What one store has."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    mlflow_run: str | None = Field(default=None, description="Id of the parent run; None while nothing was sent.")
+    experiment: str | None = Field(default=None, description="Name of the MLflow experiment.")
+    content: str | None = Field(default=None, description="Digest of the files that were sent.")
+    sent_at: str | None = Field(default=None, description="UTC, ISO 8601.")
+    reason: str | None = Field(default=None, description="Why the last attempt failed.")
+
+
+def is_study(folder: Path) -> bool:
+    """Whether it is the folder of a study, not of a run."""
+    return (folder / STUDY_FILE).is_file()
+
+
+def files_of(folder: Path) -> list[Path]:
+    """What decides whether a folder has something new: the record, and what may be added later."""
+    if is_study(folder):
+        trials = sorted((folder / TRIALS).glob("[!.]*.json"))
+        return [path for name in (STUDY_FILE, BEST_FILE, REPORT_FILE) if (path := folder / name).is_file()] + trials
+    return [path for name in (RUN_FILE, REPORT_FILE) if (path := folder / name).is_file()]
+
+
+def content_of(folder: Path) -> str:
+    """Digest of those files."""
+    return digest([[path.name, file_digest(path)] for path in files_of(folder)])
+
+
+def read_marks(folder: Path) -> dict[str, Mark]:
+    """The mark of each store, by its address without credentials; none where the file cannot be read."""
+    try:
+        stores = json.loads((folder / FILE).read_text(encoding="utf-8"))["stores"]
+        return {store: Mark.model_validate(mark) for store, mark in stores.items()}
+    except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def read_mark(folder: Path, store: Store) -> Mark:
+    """The mark of this store."""
+    return read_marks(folder).get(store.shown, Mark())
+
+
+def write_mark(folder: Path, store: Store, mark: Mark) -> None:
+    """Write the mark of this store, unless the folder has been removed."""
+    marks = {**read_marks(folder), store.shown: mark}
+    content = {address: one.model_dump(exclude_none=True) for address, one in marks.items()}
+    if folder.is_dir():
+        write_text(folder / FILE, json.dumps({"schema_version": 1, "stores": content}, indent=2) + "\n")
+
+
+def write_reason(folder: Path, store: Store, reason: str) -> None:
+    """Write why an attempt failed, without forgetting what was sent before."""
+    mark = read_mark(folder, store)
+    if mark.reason != reason:
+        write_mark(folder, store, mark.model_copy(update={"reason": reason}))
+
+
+def is_sent(folder: Path, store: Store) -> bool:
+    """Whether the store has the run or study with all that lies in its folder now, as far as its mark tells.
+
+    A SQLite file may have been replaced, and is asked.
+    """
+    mark = read_mark(folder, store)
+    if mark.mlflow_run is None or mark.content is None or not holds(store, mark.mlflow_run):
+        return False
+    try:
+        return mark.content == content_of(folder)
+    except OSError:  # it is being replaced, or may not be read
+        return False
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
