@@ -31,6 +31,15 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
     assert [run["status"] for run in outcome.json["runs"]] == ["done", "done"]
 
 
+def test_the_code_of_the_page_on_python_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
+    exec("".join(blocks), {})  # noqa: S102
+    shown = capsys.readouterr().out
+    assert "mahalanobis-lw" in shown
+    assert "failed" not in shown
+
+
 def test_every_option_that_the_documents_name_exists(cli):
     texts = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
     verbs = (
