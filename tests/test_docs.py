@@ -34,7 +34,7 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
 def test_the_code_of_the_page_on_python_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
-    exec("".join(blocks), {})  # noqa: S102
+    exec("".join(blocks), {})
     shown = capsys.readouterr().out
     assert "mahalanobis-lw" in shown
     assert "failed" not in shown
