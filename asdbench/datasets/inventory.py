@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asdbench.datasets.arrangements import SPLIT_FOLDERS, MachineFolders
-from asdbench.datasets.attribute_files import Attributes, read_attribute_files
 from asdbench.datasets.clips import Domain, Split
-from asdbench.datasets.names import NameFacts, parse_name, parse_supplemental_name
+from asdbench.datasets.names import Attributes, NameFacts, parse_name, parse_supplemental_name, read_attribute_files
 from asdbench.datasets.plain_names import WHY, is_plain, same_name, shown
 
 ENDINGS = (".wav", ".flac")
