@@ -78,13 +78,13 @@ def parse_name(stem: str) -> NameFacts | None:
 
 
 def parse_supplemental_name(stem: str) -> NameFacts | None:
-    """Facts stated by the name of a supplemental clip; its words are kept as the attribute "supplemental"."""
+    """Facts stated by the name of a supplemental clip; its words become the attribute "supplemental"."""
     match = _SUPPLEMENTAL.fullmatch(stem)
     if match is None:
         return None
     words = match["words"] or ""
-    told = {"source", "target"} & set(words.split("_"))
-    domain: Domain | None = told.pop() if len(told) == 1 else None  # type: ignore[assignment]
+    domains = {"source", "target"} & set(words.split("_"))
+    domain: Domain | None = domains.pop() if len(domains) == 1 else None  # type: ignore[assignment]
     named = (("supplemental", words), *parse_attributes(match["attributes"] or ""))
     return NameFacts("dcase2023", match["section"], domain, "supplemental", None, named)
 

@@ -1,11 +1,13 @@
 """Transfers from a server that misbehaves; checksums, the ledger, room on the disk and commands at the same time."""
 
+import errno
 import json
 import threading
 import zipfile
 from collections import namedtuple
 
 import pytest
+import requests
 from filelock import FileLock
 from zip_server import Served, md5, recordings, serving, sha256, write_card, zip_of
 
@@ -415,6 +417,23 @@ def test_room_is_asked_for_before_the_transfer(get, fan, root, server, monkeypat
     for words in ("has 100 kB left", str(root), "--data-root"):
         assert words in str(caught.value)
     assert server.gets() == []
+
+
+def test_a_disk_that_is_full_on_the_way_is_said_and_the_same_call_goes_on(get, fan, server, monkeypatch):
+    original = requests.Response.iter_content
+
+    def full(self, size):
+        for number, block in enumerate(original(self, size)):
+            if number == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield block
+
+    with monkeypatch.context() as patch:
+        patch.setattr(requests.Response, "iter_content", full)
+        with pytest.raises(DiskFullError, match=r"No room left.*\n.*the same command goes on"):
+            get("fan")
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
+    assert server.gets()[-1].range == f"bytes={2 * CHUNK}-"
 
 
 def test_a_second_copy_is_refused_before_the_transfer(get, fan, root, server):
