@@ -48,6 +48,7 @@ class Served:
         statuses: the next answers are these.
         length: whether Content-Length is said.
         head: whether HEAD is known.
+        retry_after: what answers of ``statuses`` say in Retry-After.
         stall_s: how long a connection that is to be cut stays open in silence.
     """
 
@@ -60,6 +61,7 @@ class Served:
     statuses: list[int] = field(default_factory=list)
     length: bool = True
     head: bool = True
+    retry_after: str | None = None
     stall_s: float = 0.0
 
 
@@ -121,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(served, entry, body)
             return
         self.send_response(entry.status)
+        if served and served.retry_after:
+            self.send_header("Retry-After", served.retry_after)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

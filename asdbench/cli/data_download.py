@@ -9,7 +9,7 @@ from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet, Split
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
-    from asdbench.datasets.download import Held
+    from asdbench.datasets.download import DownloadedZip
 
 
 def download(
@@ -55,42 +55,42 @@ def download(
         if not card.splits[split].zips_of(one):  # type: ignore[index]
             raise RequirementError(f"The card of {name} names no zips of {one}. See: asdbench show {name}")
     root = data_root_of(data_root).absolute()
-    held = download_challenge(name, card, split, root, progress, machines, keep_zips, accept_new)
+    downloaded = download_challenge(name, card, split, root, progress, machines, keep_zips, accept_new)
     if as_json:
         content = {"name": name, "split": split, "data_root": str(root), "licence": card.licence}
-        print_json(json.dumps(content | {"zips": [_as_json(zip_) for zip_ in held]}, indent=2))
+        print_json(json.dumps(content | {"zips": [_as_json(zip_) for zip_ in downloaded]}, indent=2))
         return
-    _print_summary(held)
+    _print_summary(downloaded)
     echo(f"Licence of the recordings: {card.licence}", err=True)
-    words = "".join(f" --machine {one}" for one in machines)
-    words += _option("--data-root", data_root) + "".join(_option("--plugin-path", path) for path in plugin_path or ())
-    echo(f"Check it: asdbench data verify {name} --split {split}{words}", err=True)
+    options = "".join(f" --machine {one}" for one in machines)
+    options += _option("--data-root", data_root) + "".join(_option("--plugin-path", path) for path in plugin_path or ())
+    echo(f"Check it: asdbench data verify {name} --split {split}{options}", err=True)
     systems = "--extractor raw-mel --scorer mahalanobis-lw"
-    echo(f"Run on it: asdbench run --dataset {name} --split {split}{words} {systems}", err=True)
+    echo(f"Run on it: asdbench run --dataset {name} --split {split}{options} {systems}", err=True)
 
 
-def _print_summary(held: "list[Held]") -> None:
+def _print_summary(downloaded: "list[DownloadedZip]") -> None:
     from asdbench.core.sizes import in_words
 
-    for folder in dict.fromkeys(one.folder for one in held):
-        own = [one for one in held if one.folder == folder]
-        files, size = sum(one.files for one in own), sum(one.unpacked for one in own)
-        states = ", ".join(f"{one.name} {one.state} ({in_words(one.size)})" for one in own)
-        echo(f"{own[0].machine}: {files} files, {in_words(size)}, in {folder}; {states}")
+    for folder in dict.fromkeys(zip_.source.folder for zip_ in downloaded):
+        zips = [zip_ for zip_ in downloaded if zip_.source.folder == folder]
+        files, size = sum(zip_.entry.files for zip_ in zips), sum(zip_.entry.unpacked_size for zip_ in zips)
+        states = ", ".join(f"{zip_.source.name} {zip_.state} ({in_words(zip_.entry.size)})" for zip_ in zips)
+        echo(f"{zips[0].source.machine}: {files} files, {in_words(size)}, in {folder}; {states}")
 
 
-def _as_json(held: "Held") -> dict[str, object]:
+def _as_json(zip_: "DownloadedZip") -> dict[str, object]:
     return {
-        "machine": held.machine,
-        "url": held.url,
-        "zip": held.name,
-        "state": held.state,
-        "bytes": held.size,
-        "sha256": held.sha256,
-        "published": held.published,
-        "files": held.files,
-        "unpacked_bytes": held.unpacked,
-        "folder": str(held.folder),
+        "machine": zip_.source.machine,
+        "url": zip_.source.url,
+        "zip": zip_.source.name,
+        "state": zip_.state,
+        "bytes": zip_.entry.size,
+        "sha256": zip_.entry.sha256,
+        "published": zip_.entry.published,
+        "files": zip_.entry.files,
+        "unpacked_bytes": zip_.entry.unpacked_size,
+        "folder": str(zip_.source.folder),
     }
 
 

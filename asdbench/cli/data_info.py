@@ -40,7 +40,7 @@ def info(
 
     from asdbench.core.progress import Silent
     from asdbench.datasets.audio import BadRecording, Header
-    from asdbench.datasets.audit.listening import for_each, header_or_reason
+    from asdbench.datasets.audit.sounds import for_each, header_or_reason
     from asdbench.datasets.audit.summary import counts, lacking, layout_of, rows
     from asdbench.harness.machine import available_cores
 

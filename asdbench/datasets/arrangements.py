@@ -91,8 +91,8 @@ def _walk(folder: Path, depth: int, name: str = "") -> Iterator[Path]:
 def _require_one_place(found: MachineFolders, root: Path) -> None:
     twice = []
     for machine, folders in found.items():
-        held = [name for folder in folders for name in SPLIT_FOLDERS if (folder / name).is_dir()]
-        if len(set(held)) < len(held):
+        names = [name for folder in folders for name in SPLIT_FOLDERS if (folder / name).is_dir()]
+        if len(set(names)) < len(names):
             twice.append(f"{machine}: {' and '.join(map(str, folders))}")
     if twice:
         raise DataError(f"{root} holds machine types in two places:", twice, "Give the folder above one of them.")

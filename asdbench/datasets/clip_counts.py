@@ -1,10 +1,10 @@
-"""Hold numbers of clips against those of a challenge's card."""
+"""Compare numbers of clips with those of a challenge's card."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Group = tuple[str | None, int | None]  # domain, label; None is not told, or all of them
+Group = tuple[str | None, int | None]  # domain, label; None is not known, or all of them
 
 GROUPS: dict[str, Group] = {
     "all": (None, None),
@@ -22,8 +22,8 @@ LABELS = {0: "normal", 1: "anomalous"}
 def mismatches(expected: Mapping[Any, int], found: Sequence[Group]) -> list[str]:
     """How the numbers of clips differ, "49 source normal instead of 50"; empty where they do not, or are not known.
 
-    Numbers are compared by domain and by label where the card and every clip tell it, else as sums: 200 clips without
-    label are held against 50 + 50 + 50 + 50.
+    Numbers are compared by domain and by label where the card and every clip state it, else as sums: 200 clips without
+    label are compared with 50 + 50 + 50 + 50.
 
     Args:
         expected: numbers by the card's keys ("source_normal").
@@ -32,10 +32,10 @@ def mismatches(expected: Mapping[Any, int], found: Sequence[Group]) -> list[str]
     if not expected:
         return []
     groups = [GROUPS[key] for key in expected] + list(found)
-    told = [all(group[side] is not None for group in groups) for side in (0, 1)]
+    known = [all(group[side] is not None for group in groups) for side in (0, 1)]
 
     def merged(group: Group) -> Group:
-        return group[0] if told[0] else None, group[1] if told[1] else None
+        return group[0] if known[0] else None, group[1] if known[1] else None
 
     wanted: Counter[Group] = Counter()
     for key, number in expected.items():

@@ -123,18 +123,19 @@ class _Riff:
         size = data.size
         if ds64 is not None and size == 0xFFFFFFFF:  # too large for four bytes
             (size,) = struct.unpack("<Q", _read(self.file, ds64.content + 8, 8).ljust(8, b"\0"))
-        held = self.length - data.content
-        if size > held and self.is_endless(size):
-            return self.endless(data, ds64, held)
-        if size > held:
+        available = self.length - data.content
+        if size > available and self.is_endless(size):
+            return self.endless(data, ds64, available)
+        if size > available:
             raise BadRecording(
-                f"truncated: the header announces {size} bytes of sound, the file holds {held}; copy or record it again"
+                f"truncated: the header announces {size} bytes of sound, the file holds {available}; "
+                "copy or record it again"
             )
         if not self.only_chunks(self.end(_Chunk(b"data", data.place, data.content, size))):
             if size == 0:
-                return self.endless(data, ds64, held)
+                return self.endless(data, ds64, available)
             raise BadRecording(
-                f"the header announces {size} bytes of sound, but {held - size} follow that are no chunk of a WAV "
+                f"the header announces {size} bytes of sound, but {available - size} follow that are no chunk of a WAV "
                 "file; write the header anew, for example: sox --ignore-length OLD.wav NEW.wav"
             )
         return Container(self.start)
@@ -169,12 +170,12 @@ class _Riff:
         """Whether it is a size that stands for none."""
         return ENDLESS <= size <= 0xFFFFFFFF or size >= ENDLESS_64
 
-    def endless(self, data: _Chunk, ds64: _Chunk | None, held: int) -> Container:
+    def endless(self, data: _Chunk, ds64: _Chunk | None, available: int) -> Container:
         """The file with its true size in the header."""
-        patches = {data.place + 4 - self.start: struct.pack(f"{self.order}I", min(held, 0xFFFFFFFF))}
+        patches = {data.place + 4 - self.start: struct.pack(f"{self.order}I", min(available, 0xFFFFFFFF))}
         if ds64 is not None:
             patches[data.place + 4 - self.start] = b"\xff" * 4
-            patches[ds64.content + 8 - self.start] = struct.pack("<Q", held)
+            patches[ds64.content + 8 - self.start] = struct.pack("<Q", available)
         return Container(self.start, patches, endless=True)
 
 
@@ -193,6 +194,6 @@ class _Wave64(_Riff):
         end = chunk.content + chunk.size - self.start
         return self.start + (end + 7) // 8 * 8
 
-    def endless(self, data: _Chunk, ds64: _Chunk | None, held: int) -> Container:
-        size = struct.pack("<Q", held + self.head)
+    def endless(self, data: _Chunk, ds64: _Chunk | None, available: int) -> Container:
+        size = struct.pack("<Q", available + self.head)
         return Container(self.start, {data.place + 16 - self.start: size}, endless=True)

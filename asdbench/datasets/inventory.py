@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asdbench.datasets.arrangements import SPLIT_FOLDERS, MachineFolders
-from asdbench.datasets.attribute_files import Attributes, read_attribute_files
 from asdbench.datasets.clips import Domain, Split
-from asdbench.datasets.names import NameFacts, parse_name, parse_supplemental_name
+from asdbench.datasets.names import Attributes, NameFacts, parse_name, parse_supplemental_name, read_attribute_files
 from asdbench.datasets.plain_names import WHY, is_plain, same_name, shown
 
 ENDINGS = (".wav", ".flac")
@@ -76,12 +75,12 @@ def take_inventory(folders: MachineFolders, sections: Collection[str] | None = N
                         facts = replace(facts, attributes=pairs)
                     own.append(Recording(path, machine, split, facts, from_file))
         found.problems += _doubled(own)
-        kept = [one for one in own if sections is None or one.facts.section in sections]
-        found.left_out += len(own) - len(kept)
-        found.other_sections |= {one.facts.section for one in own} - {one.facts.section for one in kept}
-        found.recordings += kept
+        selected = [one for one in own if sections is None or one.facts.section in sections]
+        found.left_out += len(own) - len(selected)
+        found.other_sections |= {one.facts.section for one in own} - {one.facts.section for one in selected}
+        found.recordings += selected
         for split in ("train", "test"):
-            if not any(one.split == split for one in kept):
+            if not any(one.split == split for one in selected):
                 found.empty.append(f"{places[0] / split}: no recordings")
     return found
 

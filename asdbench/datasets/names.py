@@ -1,14 +1,23 @@
-"""What the file names of the DCASE Task 2 data sets say.
+"""What the file names of the DCASE Task 2 data sets, and their attribute files, say.
 
 From 2021 on: ``section_00_source_train_normal_0000_vel_12_loc_A.wav``; test clips without label are
 ``section_00_0000.wav``, in 2021 ``section_03_source_test_0000.wav``. 2020: ``normal_id_00_00000000.wav``,
 ``anomaly_id_00_00000000.wav``, and ``id_01_00000000.wav``. Numbers may have any count of digits.
+
+Rows of the files ``attributes_<section>.csv`` beside the recordings are ``file_name,d1p,d1v,d2p,d2v,...``. They vary
+between years: with or without a header, with or without the folder and the ending in the file's name, with empty pairs
+and ``noAttribute`` where attributes are hidden.
 """
 
+import csv
 import re
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from asdbench.datasets.clips import Domain, Split
+from asdbench.datasets.plain_names import is_plain, shown
+
+Attributes = tuple[tuple[str, str], ...]
 
 # What score files put between columns, and control characters, cannot be part of a name: "name;12,5" is none.
 ATTRIBUTE_TEXT = r'[^\x00-\x1f\x7f,;|"]*'
@@ -35,6 +44,7 @@ EXAMPLES = {
     "dcase2020": "normal_id_00_00000000.wav",
 }
 HIDDEN = "noAttribute"
+HEADER = "file_name"
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class NameFacts:
     domain: Domain | None
     split: Split | None
     label: int | None
-    attributes: tuple[tuple[str, str], ...]
+    attributes: Attributes
 
 
 def parse_name(stem: str) -> NameFacts | None:
@@ -68,18 +78,56 @@ def parse_name(stem: str) -> NameFacts | None:
 
 
 def parse_supplemental_name(stem: str) -> NameFacts | None:
-    """Facts stated by the name of a supplemental clip; its words are kept as the attribute "supplemental"."""
+    """Facts stated by the name of a supplemental clip; its words become the attribute "supplemental"."""
     match = _SUPPLEMENTAL.fullmatch(stem)
     if match is None:
         return None
     words = match["words"] or ""
-    told = {"source", "target"} & set(words.split("_"))
-    domain: Domain | None = told.pop() if len(told) == 1 else None  # type: ignore[assignment]
+    domains = {"source", "target"} & set(words.split("_"))
+    domain: Domain | None = domains.pop() if len(domains) == 1 else None  # type: ignore[assignment]
     named = (("supplemental", words), *parse_attributes(match["attributes"] or ""))
     return NameFacts("dcase2023", match["section"], domain, "supplemental", None, named)
 
 
-def parse_attributes(text: str) -> tuple[tuple[str, str], ...]:
+def parse_attributes(text: str) -> Attributes:
     """``vel_12_loc_A`` -> (("vel", "12"), ("loc", "A")). A word without a value (``noAttribute``) states nothing."""
     words = text.split("_") if text else []
     return tuple(zip(words[0::2], words[1::2], strict=False))
+
+
+def read_attribute_files(folder: Path, problems: list[str]) -> dict[str, Attributes]:
+    """Attributes by file name without folder and ending, from every ``attributes_*.csv`` of a machine's folder.
+
+    A file that cannot be read, or one clip with two different rows, is added to ``problems``.
+    """
+    found: dict[str, Attributes] = {}
+    for path in sorted(folder.glob("attributes_*.csv")):
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(map(str.strip, row))]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            problems.append(f"{shown(str(path))}: cannot be read as CSV: {error}")
+            continue
+        for number, row in rows:
+            if row[0].strip() == HEADER:
+                continue
+            if not all(map(is_plain, row)):
+                problems.append(
+                    f"{shown(str(path))}:{number}: control characters or invisible marks; write the row anew"
+                )
+                continue
+            stem = _stem(row[0].strip())
+            pairs = _pairs([word.strip() for word in row[1:]])
+            if found.setdefault(stem, pairs) != pairs:
+                problems.append(f"{shown(str(path))}:{number}: {stem} stands twice with different attributes")
+    return found
+
+
+def _stem(name: str) -> str:
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return last[: -len(PurePosixPath(last).suffix)] if last.lower().endswith((".wav", ".flac")) else last
+
+
+def _pairs(words: list[str]) -> Attributes:
+    pairs = zip(words[0::2], words[1::2], strict=False)
+    return tuple((key, value) for key, value in pairs if key and value and HIDDEN not in (key, value))

@@ -9,14 +9,15 @@ import time
 import pytest
 from zip_server import Served, md5, recordings, serving, sha256, write_card, zip_of
 
-from asdbench.datasets.download import attempts
+from asdbench.datasets.download import transfer
 
 NAME = "dcase2023-mini"
 
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch):
-    monkeypatch.setattr(attempts, "BACKOFF_S", (0.0, 0.01))
+    monkeypatch.setattr(transfer, "BACKOFF_S", 0.0)
+    monkeypatch.setattr(transfer, "RETRIES", 2)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -33,8 +34,8 @@ def server(dcase2023_names):
 def download(cli, server, tmp_path):
     """Runs the command on the small challenge: ``download("--machine", "fan")``."""
     folder = write_card(tmp_path / "plugin", server.base)
-    words = ("data", "download", NAME, "--plugin-path", folder, "--data-root", tmp_path / "data")
-    return lambda *more: cli(*words, *more)
+    options = ("data", "download", NAME, "--plugin-path", folder, "--data-root", tmp_path / "data")
+    return lambda *more: cli(*options, *more)
 
 
 def test_a_summary_and_the_next_commands(download, tmp_path):
@@ -43,9 +44,9 @@ def test_a_summary_and_the_next_commands(download, tmp_path):
     place = tmp_path / "data" / NAME / "dev_data" / "raw" / "fan"
     assert outcome.out.startswith("fan: 22 files, ")
     assert f"in {place}; dev_fan.zip downloaded (" in outcome.out
-    words = f"--split dev --machine fan --data-root {tmp_path / 'data'} --plugin-path {tmp_path / 'plugin'}"
-    assert f"Check it: asdbench data verify {NAME} {words}" in outcome.err
-    assert f"Run on it: asdbench run --dataset {NAME} {words} --extractor raw-mel" in outcome.err
+    options = f"--split dev --machine fan --data-root {tmp_path / 'data'} --plugin-path {tmp_path / 'plugin'}"
+    assert f"Check it: asdbench data verify {NAME} {options}" in outcome.err
+    assert f"Run on it: asdbench run --dataset {NAME} {options} --extractor raw-mel" in outcome.err
     assert "Licence of the recordings: CC0" in outcome.err
     again = download("--machine", "fan")
     assert "dev_fan.zip present" in again.out
@@ -75,10 +76,10 @@ def test_quiet_says_nothing_on_the_way(download):
     assert outcome.json["split"] == "dev"
 
 
-def test_zips_are_kept_when_asked_for(download, tmp_path, server):
+def test_zips_stay_when_asked_for(download, tmp_path, server):
     download("--machine", "fan", "--keep-zips", "--quiet")
-    kept = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip"
-    assert kept.read_bytes() == server.files["/files/dev_fan.zip"].content
+    path = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip"
+    assert path.read_bytes() == server.files["/files/dev_fan.zip"].content
 
 
 def test_the_data_root_of_the_environment(cli, server, tmp_path, monkeypatch):
@@ -90,7 +91,7 @@ def test_the_data_root_of_the_environment(cli, server, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("options", "code", "message"),
     [
         (["dcase-2023"], 2, "Did you mean 'dcase2023'"),
         (["synthetic"], 2, "Make it: asdbench data make synthetic"),
@@ -100,8 +101,8 @@ def test_the_data_root_of_the_environment(cli, server, tmp_path, monkeypatch):
         ([], 2, "Missing argument 'NAME'"),
     ],
 )
-def test_mistakes_end_in_a_message_before_anything_is_asked_for(cli, words, code, message):
-    outcome = cli("data", "download", *words)
+def test_mistakes_end_in_a_message_before_anything_is_asked_for(cli, options, code, message):
+    outcome = cli("data", "download", *options)
     assert outcome.code == code
     assert message in outcome.err
     assert "Traceback" not in outcome.err
@@ -116,37 +117,39 @@ def test_failures_end_in_a_message_and_a_code(download, cli, server, tmp_path):
     server.files["/files/dev_fan.zip"].statuses = [503] * 9
     outcome = download("--machine", "fan")
     assert outcome.code == 3
-    assert "after 3 attempts: the server answers 503" in outcome.err
+    assert "cannot be had: the server answers 503" in outcome.err
     folder = write_card(tmp_path / "other", server.base, {"dev_fan.zip": md5(b"")})
     server.files["/files/dev_fan.zip"].statuses = []
-    words = ("data", "download", NAME, "--plugin-path", folder, "--data-root", tmp_path / "data", "--machine", "fan")
-    outcome = cli(*words)
+    options = ("data", "download", NAME, "--plugin-path", folder, "--data-root", tmp_path / "data", "--machine", "fan")
+    outcome = cli(*options)
     assert outcome.code == 3
     assert "--accept-new" in outcome.err
     assert "Traceback" not in outcome.err
-    assert cli(*words, "--accept-new").code == 0
+    assert cli(*options, "--accept-new").code == 0
 
 
-def test_interrupted_with_control_c(server, tmp_path):
-    """As on a keyboard, while the server keeps the command waiting; the next one goes on from there."""
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_or_killed(server, tmp_path, ending):
+    """While the server makes the command wait; the next one goes on from there."""
     served = server.files["/files/dev_fan.zip"]
     folder = write_card(tmp_path / "plugin", server.base)
-    words = ["data", "download", NAME, "--machine", "fan", "--plugin-path", folder, "--data-root", tmp_path / "data"]
-    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, words)]
+    options = ["data", "download", NAME, "--machine", "fan", "--plugin-path", folder, "--data-root", tmp_path / "data"]
+    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, options)]
     part = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip.part"
     served.cuts, served.stall_s = [1 << 16], 30.0
     process = subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
     while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ending)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, ""), err
-    assert "are kept: the same command goes on" in err
-    assert "Traceback" not in err
-    kept = part.stat().st_size
-    assert kept > 0
+    if ending == signal.SIGINT:
+        assert (process.returncode, out) == (130, ""), err
+        assert "are here: the same command goes on" in err
+        assert "Traceback" not in err
+    transferred = part.stat().st_size
+    assert transferred > 0
     served.cuts, served.stall_s = [], 0.0
     process = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True)
-    assert server.gets()[-1].range == f"bytes={kept}-"
+    assert server.gets()[-1].range == f"bytes={transferred}-"
     assert "fan: 22 files" in process.stdout

@@ -1,18 +1,21 @@
 """Transfers from a server that misbehaves; checksums, the ledger, room on the disk and commands at the same time."""
 
+import errno
 import json
 import threading
+import zipfile
 from collections import namedtuple
 
 import pytest
+import requests
 from filelock import FileLock
 from zip_server import Served, md5, recordings, serving, sha256, write_card, zip_of
 
 from asdbench.core.errors import AsdbenchError, DataError, DiskFullError, RequirementError, UsageError
-from asdbench.core.progress import Silent
+from asdbench.core.progress import Silent, SilentStage
 from asdbench.datasets.challenge import read_challenge
-from asdbench.datasets.download import attempts, download_challenge
-from asdbench.datasets.download.fetch import CHUNK
+from asdbench.datasets.download import download_challenge, transfer
+from asdbench.datasets.download.transfer import CHUNK
 from asdbench.registry.reader import read_card
 
 FAN = "/files/dev_fan.zip"
@@ -22,7 +25,8 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch):
-    monkeypatch.setattr(attempts, "BACKOFF_S", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(transfer, "BACKOFF_S", 0.0)
+    monkeypatch.setattr(transfer, "RETRIES", 3)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -52,7 +56,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def get(card, root):
-    """Downloads: ``get("fan")``; gives what is held, and keeps the notes in ``get.notes``."""
+    """Downloads: ``get("fan")``; gives the zips, and leaves the notes in ``get.notes``."""
 
     def call(*machines, split="dev", card=card, **options):
         progress = Silent()
@@ -77,8 +81,9 @@ def left_over(root):
 
 
 def test_reading_finds_what_was_downloaded(get, fan, card, root, server):
-    (held,) = get("fan")
-    assert (held.state, held.files, held.folder) == ("downloaded", 22, root / NAME / "dev_data" / "raw" / "fan")
+    (downloaded,) = get("fan")
+    assert (downloaded.state, downloaded.entry.files) == ("downloaded", 22)
+    assert downloaded.source.folder == root / NAME / "dev_data" / "raw" / "fan"
     assert len(read_challenge(NAME, card, "dev", root, machines=["fan"])) == 22
     entry = ledger(root)[server.base + FAN]
     assert (entry["sha256"], entry["size"]) == (sha256(fan.content), len(fan.content))
@@ -91,8 +96,8 @@ def test_train_and_test_zips_of_one_name_go_into_one_folder(get, card, root, ser
     names = dcase2023_names()
     for split in ("train", "test"):
         server.files[f"/{split}/pump.zip"] = Served(zip_of(recordings("pump", {split: names[split]})))
-    held = get(split="eval", keep_zips=True)
-    assert [one.files for one in held] == [10, 12]
+    downloaded = get(split="eval", keep_zips=True)
+    assert [one.entry.files for one in downloaded] == [10, 12]
     assert len(read_challenge(NAME, card, "eval", root)) == 22
     zips = list((root / NAME / "zips" / "eval" / "pump").iterdir())
     assert len(zips) == 2
@@ -102,15 +107,35 @@ def test_train_and_test_zips_of_one_name_go_into_one_folder(get, card, root, ser
 def test_what_is_there_is_not_transferred_again(get, fan, server):
     get("fan")
     requests = len(server.log)
-    (held,) = get("fan")
-    assert held.state == "present"
+    (downloaded,) = get("fan")
+    assert downloaded.state == "present"
     assert len(server.log) == requests
     assert "downloaded before" in get.notes[0]
 
 
+def test_a_folder_of_an_earlier_version_is_done(get, root, server):
+    """Recordings and a ledger as the first release wrote them."""
+    folder = root / NAME / "dev_data" / "raw" / "fan"
+    for split, number in (("train", 2), ("test", 1)):
+        (folder / split).mkdir(parents=True)
+        for clip in range(number):
+            (folder / split / f"{clip}.wav").write_bytes(b"RIFF")
+    entry = {
+        "zip": "dev_fan.zip", "machine": "fan", "sha256": "ab" * 32, "size": 1234, "date": "2025-03-01T10:00:00+00:00",
+        "published": None, "accepted": False,
+        "unpacked": {"files": {"test": 1, "train": 2}, "size": 12, "date": "2025-03-01T10:00:05+00:00"},
+    }  # fmt: skip
+    text = json.dumps({"version": 1, "downloads": {server.base + FAN: entry}}, indent=2) + "\n"
+    (root / NAME / "downloads.json").write_text(text)
+    (downloaded,) = get("fan")
+    assert (downloaded.state, downloaded.entry.sha256, downloaded.entry.files) == ("present", "ab" * 32, 3)
+    assert server.log == []
+    assert (root / NAME / "downloads.json").read_text() == text
+
+
 def test_lost_recordings_are_brought_back(get, fan, root):
-    (held,) = get("fan")
-    lost = next((held.folder / "test").iterdir())
+    (downloaded,) = get("fan")
+    lost = next((downloaded.source.folder / "test").iterdir())
     content = lost.read_bytes()
     lost.unlink()
     assert get("fan")[0].state == "downloaded"
@@ -119,19 +144,19 @@ def test_lost_recordings_are_brought_back(get, fan, root):
 
 def test_a_cut_transfer_goes_on_where_it_ended(get, fan, server):
     fan.cuts = [3 * CHUNK, 2 * CHUNK]
-    (held,) = get("fan")
-    assert held.sha256 == sha256(fan.content)
+    (downloaded,) = get("fan")
+    assert downloaded.entry.sha256 == sha256(fan.content)
     assert [(one.range, one.status, one.sent) for one in server.gets()] == [
         (None, 200, 3 * CHUNK),
         (f"bytes={3 * CHUNK}-", 206, 2 * CHUNK),
         (f"bytes={5 * CHUNK}-", 206, len(fan.content) - 5 * CHUNK),
     ]
-    assert any("49.2 kB of dev_fan.zip are here" in note for note in get.notes)
+    assert any("the connection ended early; attempt 2" in note for note in get.notes)
 
 
 def test_a_later_command_goes_on_with_what_an_earlier_one_left(get, fan, root, server):
     fan.cuts = [4 * CHUNK, 0, 0, 0, 0]
-    with pytest.raises(RequirementError, match="after 4 attempts") as caught:
+    with pytest.raises(RequirementError, match="cannot be had") as caught:
         get("fan")
     assert "the same command goes on" in str(caught.value)
     assert left_over(root) == ["dev_fan.zip.part", "dev_fan.zip.part.json"]
@@ -157,20 +182,50 @@ def test_another_etag_starts_over(get, fan, server, dcase2023_names, if_range):
         get("fan")
     server.files[FAN] = Served(new, etag='"2"', if_range=if_range)
     server.log.clear()
-    (held,) = get("fan")
-    assert held.sha256 == sha256(new)
+    (downloaded,) = get("fan")
+    assert downloaded.entry.sha256 == sha256(new)
     assert server.gets()[-1].sent == len(new)
+
+
+def test_another_date_starts_over(get, fan, server, dcase2023_names):
+    """No entity tag, the same length, and a server that knows no If-Range: the date alone tells."""
+    new = zip_of(recordings("fan", dcase2023_names(), seed=1))
+    length = max(len(new), len(fan.content))
+    fan.content, new = fan.content.ljust(length, b"\0"), new.ljust(length, b"\0")
+    fan.etag, fan.modified, fan.cuts = None, "Mon, 01 May 2023 00:00:00 GMT", [3 * CHUNK, 0, 0, 0, 0]
+    with pytest.raises(RequirementError):
+        get("fan")
+    server.files[FAN] = Served(new, etag=None, modified="Tue, 02 May 2023 00:00:00 GMT", if_range=False)
+    server.log.clear()
+    assert get("fan")[0].entry.sha256 == sha256(new)
+    assert [one.status for one in server.gets()] == [206, 200]
+
+
+def test_a_range_that_was_not_asked_for_is_refused(get, fan, server):
+    fan.statuses = [206]
+    with pytest.raises(RequirementError, match="the server answers 206"):
+        get("fan")
+    assert len(server.gets()) == 1
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("7", [7]), ("86400", [transfer.LONGEST_WAIT_S]), ("soon", [])])
+def test_a_server_that_asks_for_patience_gets_it(get, fan, monkeypatch, asked, waited):
+    waits = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
+    fan.statuses, fan.retry_after = [503], asked
+    assert get("fan")[0].state == "downloaded"
+    assert waits == waited
 
 
 def test_a_server_without_ranges_starts_over(get, fan, server):
     fan.ranges, fan.cuts = False, [3 * CHUNK]
-    assert get("fan")[0].sha256 == sha256(fan.content)
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
     assert [(one.status, one.sent) for one in server.gets()] == [(200, 3 * CHUNK), (200, len(fan.content))]
 
 
 def test_a_server_without_ranges_that_always_cuts_is_given_up(get, fan, server):
     fan.ranges, fan.cuts = False, [3 * CHUNK] * 20
-    with pytest.raises(RequirementError, match="after 4 attempts"):
+    with pytest.raises(RequirementError, match="cannot be had"):
         get("fan")
     assert len(server.gets()) == 4
 
@@ -178,13 +233,13 @@ def test_a_server_without_ranges_that_always_cuts_is_given_up(get, fan, server):
 @pytest.mark.parametrize(("etag", "modified"), [(None, None), ('W/"1"', None), (None, "Mon, 01 May 2023 00:00:00 GMT")])
 def test_going_on_without_a_strong_etag(get, fan, server, etag, modified):
     fan.etag, fan.modified, fan.cuts = etag, modified, [3 * CHUNK]
-    assert get("fan")[0].sha256 == sha256(fan.content)
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
     assert server.gets()[-1].sent == len(fan.content) - 3 * CHUNK
 
 
 def test_an_unknown_length_does_not_matter(get, fan, server):
     fan.length = False
-    assert get("fan")[0].size == len(fan.content)
+    assert get("fan")[0].entry.size == len(fan.content)
     assert "1 of unknown size" in get.notes[0]
 
 
@@ -195,7 +250,7 @@ def test_a_part_that_is_all_there_is_accepted(get, fan, root, server):
     (place / "dev_fan.zip.part").write_bytes(fan.content)
     note = {"url": server.base + FAN, "etag": '"1"', "modified": None, "length": None}
     (place / "dev_fan.zip.part.json").write_text(json.dumps(note))
-    assert get("fan")[0].sha256 == sha256(fan.content)
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
     assert [(one.status, one.sent) for one in server.gets()] == [(416, 0)]
 
 
@@ -205,7 +260,7 @@ def test_a_part_that_says_not_what_it_is_of_is_no_good(get, fan, root, server, n
     place.mkdir(parents=True)
     (place / "dev_fan.zip.part").write_bytes(b"other bytes")
     (place / "dev_fan.zip.part.json").write_text(note)
-    assert get("fan")[0].sha256 == sha256(fan.content)
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
     assert server.gets()[0].range is None
 
 
@@ -215,7 +270,7 @@ def test_a_part_that_is_too_long_starts_over(get, fan, root, server):
         get("fan")
     with (root / NAME / "zips/dev/fan/dev_fan.zip.part").open("ab") as file:
         file.write(bytes(len(fan.content)))
-    assert get("fan")[0].sha256 == sha256(fan.content)
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -228,7 +283,7 @@ def test_a_server_that_stumbles_once_is_asked_again(get, fan, server, status):
 
 def test_a_server_that_always_fails_is_given_up(get, fan, server):
     fan.statuses = [500] * 20
-    with pytest.raises(RequirementError, match="after 4 attempts: the server answers 500"):
+    with pytest.raises(RequirementError, match="the server answers 500"):
         get("fan")
     assert len(server.gets()) == 4
 
@@ -236,7 +291,7 @@ def test_a_server_that_always_fails_is_given_up(get, fan, server):
 def test_a_server_that_is_not_there_is_given_up(get, fan, server):
     server.shutdown()
     server.server_close()
-    with pytest.raises(RequirementError, match="after 4 attempts") as caught:
+    with pytest.raises(RequirementError, match="cannot be had") as caught:
         get("fan")
     assert "refused" in str(caught.value)
     assert "HTTPConnection" not in str(caught.value)
@@ -253,14 +308,14 @@ def test_what_is_not_there_is_not_asked_for_again(get, fan, server, head):
 
 
 def test_all_of_a_split_with_one_missing_says_so_before_anything_is_transferred(get, fan, server):
-    with pytest.raises(RequirementError, match=r"dev_valve.zip is not there"):
+    with pytest.raises(RequirementError, match=r"dev_valve.zip cannot be had: the server answers 404"):
         get()
     assert server.gets() == []
 
 
 def test_another_zip_than_before_is_set_aside(get, fan, root, server, dcase2023_names):
-    (held,) = get("fan")
-    aside_from = held.folder.rename(held.folder.with_name(".kept"))
+    (downloaded,) = get("fan")
+    aside_from = downloaded.source.folder.rename(downloaded.source.folder.with_name("elsewhere"))
     before = ledger(root)
     old, fan.content = fan.content, zip_of(recordings("fan", dcase2023_names(), seed=1))
     with pytest.raises(DataError) as caught:
@@ -268,11 +323,11 @@ def test_another_zip_than_before_is_set_aside(get, fan, root, server, dcase2023_
     for words in (sha256(old), sha256(fan.content), "--accept-new", ".rejected"):
         assert words in str(caught.value)
     assert ledger(root) == before
-    assert not held.folder.exists()
+    assert not downloaded.source.folder.exists()
     assert aside_from.exists()
     (rejected,) = left_over(root)
     assert rejected == f"dev_fan.zip.{sha256(fan.content)[:8]}.rejected"
-    assert get("fan", accept_new=True)[0].sha256 == sha256(fan.content)
+    assert get("fan", accept_new=True)[0].entry.sha256 == sha256(fan.content)
     assert ledger(root)[server.base + FAN]["accepted"] is True
     assert get("fan")[0].state == "present"
 
@@ -287,16 +342,16 @@ def test_a_published_checksum_is_compared_at_the_first_download(get, fan, root, 
         get("fan", card=wrong)
     assert md5(fan.content).removeprefix("md5:") in str(caught.value)
     assert not (root / NAME / "downloads.json").exists()
-    assert get("fan", card=published(md5(fan.content)))[0].published == md5(fan.content)
+    assert get("fan", card=published(md5(fan.content)))[0].entry.published == md5(fan.content)
     get("fan", card=published("sha256:" + sha256(fan.content)))
 
 
 def test_an_accepted_zip_stays_accepted(get, fan, server, tmp_path):
     folder = write_card(tmp_path / "other", server.base, {"dev_fan.zip": md5(b"other")})
     card = card_of(folder)
-    (held,) = get("fan", card=card, accept_new=True)
+    (downloaded,) = get("fan", card=card, accept_new=True)
     assert any("is accepted" in note for note in get.notes)
-    next((held.folder / "test").iterdir()).unlink()
+    next((downloaded.source.folder / "test").iterdir()).unlink()
     assert get("fan", card=card)[0].state == "downloaded"
 
 
@@ -308,7 +363,7 @@ def test_a_zip_that_is_none_or_hostile_is_no_measure_of_a_good_one(get, fan, roo
     assert ledger(root) == {}
     assert not list(root.parent.rglob("*.wav"))
     fan.content = good
-    assert get("fan")[0].sha256 == sha256(good)
+    assert get("fan")[0].entry.sha256 == sha256(good)
 
 
 def test_a_zip_that_lies_there_is_only_unpacked(get, fan, root, server):
@@ -322,13 +377,16 @@ def test_a_zip_that_lies_there_is_only_unpacked(get, fan, root, server):
 
 
 def test_interrupted_while_unpacking_the_same_call_goes_on(get, fan, root, server, monkeypatch):
-    from asdbench.datasets.download import unpack as module
+    original, extracted = zipfile.ZipFile.extract, []
 
-    def interrupt(*_words):
-        raise KeyboardInterrupt
+    def interrupt(*arguments):
+        extracted.append(original(*arguments))
+        if len(extracted) == 3:
+            raise KeyboardInterrupt
+        return extracted[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_move_in", interrupt)
+        patch.setattr(zipfile.ZipFile, "extract", interrupt)
         with pytest.raises(KeyboardInterrupt):
             get("fan")
     assert left_over(root) == ["dev_fan.zip"]
@@ -337,25 +395,17 @@ def test_interrupted_while_unpacking_the_same_call_goes_on(get, fan, root, serve
     assert len(server.gets()) == 1
 
 
-def test_interrupted_while_transferring_the_part_is_kept(get, fan, root, server, monkeypatch):
-    from asdbench.datasets.download import fetch as module
+def test_interrupted_while_transferring_the_same_call_goes_on(get, fan, root, server, monkeypatch):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
 
-    original = module.Megabytes.at
-
-    def interrupt(self, position, detail=""):
-        original(self, position, detail)
-        if position:
-            raise KeyboardInterrupt
-
-    fan.cuts = [4 * CHUNK]
     with monkeypatch.context() as patch:
-        patch.setattr(module.Megabytes, "at", interrupt)
+        patch.setattr(SilentStage, "advance", interrupt)
         with pytest.raises(KeyboardInterrupt):
             get("fan")
-    assert any("are kept: the same command goes on" in note for note in get.notes)
+    assert any("are here: the same command goes on" in note for note in get.notes)
     assert left_over(root) == ["dev_fan.zip.part", "dev_fan.zip.part.json"]
-    fan.cuts.clear()
-    assert get("fan")[0].sha256 == sha256(fan.content)
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
     assert server.gets()[-1].status == 206
 
 
@@ -367,6 +417,23 @@ def test_room_is_asked_for_before_the_transfer(get, fan, root, server, monkeypat
     for words in ("has 100 kB left", str(root), "--data-root"):
         assert words in str(caught.value)
     assert server.gets() == []
+
+
+def test_a_disk_that_is_full_on_the_way_is_said_and_the_same_call_goes_on(get, fan, server, monkeypatch):
+    original = requests.Response.iter_content
+
+    def full(self, size):
+        for number, block in enumerate(original(self, size)):
+            if number == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield block
+
+    with monkeypatch.context() as patch:
+        patch.setattr(requests.Response, "iter_content", full)
+        with pytest.raises(DiskFullError, match=r"No room left.*\n.*the same command goes on"):
+            get("fan")
+    assert get("fan")[0].entry.sha256 == sha256(fan.content)
+    assert server.gets()[-1].range == f"bytes={2 * CHUNK}-"
 
 
 def test_a_second_copy_is_refused_before_the_transfer(get, fan, root, server):

@@ -13,9 +13,8 @@ from zip_server import zip_of
 
 from asdbench.core.errors import DataError, DiskFullError
 from asdbench.core.progress import Silent
-from asdbench.datasets.download import members
-from asdbench.datasets.download.members import BadZipError
-from asdbench.datasets.download.unpack import unpack
+from asdbench.datasets.download import unpack as module
+from asdbench.datasets.download.unpack import BadZipError, unpack
 
 GOOD = {"fan/train/a.wav": b"a" * 3000, "fan/test/b.wav": os.urandom(2000), "fan/attributes_00.csv": b"x,y\n"}
 Usage = namedtuple("Usage", "total used free")
@@ -96,9 +95,9 @@ def test_a_zip_is_unpacked_and_counted(put):
         ("Fan/train/x.wav", "not in fan/"),
         ("x.wav", "not in fan/"),
         ("fan", "not in fan/"),
-        ("fan/train/A.wav", "same name twice"),
-        ("fan/Train/x.wav", "also written"),
-        ("fan/train/a.wav/x.wav", "a file and a folder"),
+        ("fan/train/A.wav", "clashes"),
+        ("fan/Train/x.wav", "clashes"),
+        ("fan/train/a.wav/x.wav", "clashes"),
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(refused, name, words):
@@ -109,7 +108,7 @@ def test_a_name_that_is_there_twice_is_refused(refused):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = member("fan/train/a.wav")
-    assert "same name twice" in refused(content)
+    assert "clashes" in refused(content)
 
 
 def test_a_name_with_a_nul_is_refused(refused):
@@ -119,8 +118,7 @@ def test_a_name_with_a_nul_is_refused(refused):
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK, stat.S_IFDIR])
 def test_links_and_devices_are_refused(refused, kind):
-    words = "folder with a file's name" if kind == stat.S_IFDIR else "special file"
-    assert words in refused(member("fan/train/x", b"/etc/passwd", external_attr=(kind | 0o777) << 16))
+    assert "special file" in refused(member("fan/train/x", b"/etc/passwd", external_attr=(kind | 0o777) << 16))
 
 
 def test_encrypted_members_are_refused(refused):
@@ -136,12 +134,12 @@ def test_far_more_than_recordings_shrink_is_refused(refused):
 
 
 def test_more_than_the_absolute_limit_is_refused(refused, monkeypatch):
-    monkeypatch.setattr(members, "MAX_UNPACKED", 4000)
+    monkeypatch.setattr(module, "MAX_UNPACKED", 4000)
     assert "at most 4000" in refused(GOOD)
 
 
 def test_too_many_members_are_refused(refused, monkeypatch):
-    monkeypatch.setattr(members, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(module, "MAX_MEMBERS", 2)
     assert "3 members" in refused(GOOD)
 
 

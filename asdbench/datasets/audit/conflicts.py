@@ -9,7 +9,7 @@ from asdbench.datasets.audit.holdings import Holdings
 from asdbench.datasets.ground_truths import EVALUATOR, ClipName, Truth, read_ground_truths
 from asdbench.datasets.names import parse_name
 
-KNOWN = "ground_truth"  # name of the card's problem that tells of such a conflict
+KNOWN = "ground_truth"  # name of the card's problem that names such a conflict
 FILE_NAMES = "the recordings' names"
 
 Section = tuple[str, str]  # machine type, section
@@ -50,10 +50,10 @@ def _numbers(labels: set[ClipName], domains: set[ClipName]) -> str:
 
 def _names(holdings: Holdings, kind: str, truth: Truth) -> Iterator[Finding]:
     """Clips that only the ground truth or only the folder has; machine types without test recordings are not asked."""
-    told, there = _by_section(truth.clips), _by_section(_test_clips(holdings))
-    here, asked = {machine for machine, _ in there}, {machine for machine, _ in told}
-    for machine, section in sorted({*told, *there}):
-        names, recordings = told.get((machine, section), set()), there.get((machine, section), set())
+    listed, there = _by_section(truth.clips), _by_section(_test_clips(holdings))
+    here, asked = {machine for machine, _ in there}, {machine for machine, _ in listed}
+    for machine, section in sorted({*listed, *there}):
+        names, recordings = listed.get((machine, section), set()), there.get((machine, section), set())
         if machine not in here or machine not in asked or (kind != EVALUATOR and not names):
             continue  # the other kinds need not have every section
         for lacking, words in (

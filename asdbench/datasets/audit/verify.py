@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.core.progress import Progress
-from asdbench.datasets.audit.completeness import completeness, not_checked
+from asdbench.datasets.audit.checks import attributes, completeness, names, not_checked, repeats
 from asdbench.datasets.audit.conflicts import conflicts
 from asdbench.datasets.audit.findings import Finding, ordered
 from asdbench.datasets.audit.holdings import Holdings
-from asdbench.datasets.audit.labels import attributes, names
-from asdbench.datasets.audit.listening import for_each, listen
-from asdbench.datasets.audit.repeats import repeats
-from asdbench.datasets.audit.sounds import sounds
+from asdbench.datasets.audit.sounds import for_each, listen, sounds
 from asdbench.datasets.audit.summary import Row, rows
 
 _ABOUT = {

@@ -1,6 +1,5 @@
-"""Download a challenge's data: transfer, verify, unpack, remember."""
+"""Download a challenge's data: transfer, verify, unpack, record."""
 
-from asdbench.datasets.download.challenge import download_challenge
-from asdbench.datasets.download.places import Held
+from asdbench.datasets.download.challenge import DownloadedZip, download_challenge
 
-__all__ = ["Held", "download_challenge"]
+__all__ = ["DownloadedZip", "download_challenge"]

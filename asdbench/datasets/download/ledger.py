@@ -1,4 +1,4 @@
-"""The ledger of downloads: checksum of every zip as first seen, and what was unpacked of it."""
+"""The ledger of downloads: the checksum of every zip as first seen, and what was unpacked of it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ def now() -> str:
 
 
 class Unpacked(BaseModel):
-    """What a zip held.
+    """What a zip contained.
 
     Attributes:
         files: how many files went into each folder, by its path below the machine type's ("" is that itself).
@@ -30,10 +30,13 @@ class Unpacked(BaseModel):
 
     def lies_in(self, folder: Path) -> bool:
         """Whether every folder is there with at least as many files; contents are not read."""
-        return all(_count(folder / place) >= number for place, number in self.files.items())
+        return all(
+            (folder / place).is_dir() and sum(path.is_file() for path in (folder / place).iterdir()) >= number
+            for place, number in self.files.items()
+        )
 
 
-class Download(BaseModel):
+class Entry(BaseModel):
     """A zip as it was first downloaded.
 
     Attributes:
@@ -53,14 +56,24 @@ class Download(BaseModel):
     accepted: bool = False
     unpacked: Unpacked | None = None
 
+    @property
+    def files(self) -> int:
+        """Number of files in it."""
+        return sum(self.unpacked.files.values()) if self.unpacked else 0
+
+    @property
+    def unpacked_size(self) -> int:
+        """Size of these files (bytes)."""
+        return self.unpacked.size if self.unpacked else 0
+
 
 class Ledger(BaseModel):
-    """Downloads of one challenge by address; written whole at every change."""
+    """Downloads of one challenge by address."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: int = 1
-    downloads: dict[str, Download] = {}
+    downloads: dict[str, Entry] = {}
 
     def save(self, path: Path) -> None:
         """Write it whole."""
@@ -84,7 +97,3 @@ def read_ledger(path: Path) -> Ledger:
             f"{path} is not a ledger of downloads ({where}: {first['msg']}).",
             advice="Move it away and give the command again: checksums are then recorded anew.",
         ) from error
-
-
-def _count(folder: Path) -> int:
-    return sum(path.is_file() for path in folder.iterdir()) if folder.is_dir() else 0

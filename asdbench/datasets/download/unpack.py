@@ -1,41 +1,40 @@
-"""Unpack a zip of recordings: beside its destination first, then moved in, all or nothing."""
+"""Unpack a zip of recordings: looked through first, unpacked beside its destination, then moved in, all or nothing."""
 
 import errno
 import filecmp
+import re
 import shutil
+import stat
 import struct
 import tempfile
+import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from pathlib import Path, PurePosixPath
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Progress
-from asdbench.datasets.download.members import BadZipError, Contents, look_through
-from asdbench.datasets.download.space import Megabytes, megabytes, require_room
+from asdbench.datasets.download.disk import megabyte_stage, require_room
+from asdbench.datasets.download.ledger import Unpacked, now
 
-CHUNK = 1 << 20
+MAX_MEMBERS = 200_000
+MAX_UNPACKED = 100 * 10**9  # bytes; the largest zip of a challenge holds about 4 GB
+MAX_RATIO = 100  # unpacked to zipped; that of recordings is below 3
+ALWAYS_ALLOWED = 10**7  # bytes whatever the ratio: small zips of silence are no bombs
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_ODD_CHARACTER = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')  # also those that are special on other systems
 _BLOCK = 4096  # a file takes whole blocks of the disk
+_SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Arrived:
-    """What a zip brought.
-
-    Attributes:
-        files: how many, by folder below the machine type's ("" is that itself).
-        size: of all of them (bytes).
-    """
-
-    files: dict[str, int]
-    size: int
+class BadZipError(DataError):
+    """A zip that is damaged, or holds what it must not."""
 
 
-def unpack(path: Path, folder: Path, progress: Progress) -> Arrived:
+def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
     """Unpack the zip's ``<machine>/`` into ``folder``, whose name is the machine type.
 
     Files that are there already with the same bytes are left as they are. The caller sees to it that nobody else
@@ -50,35 +49,92 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Arrived:
     machine = folder.name
     for stale in folder.parent.glob(f".{machine}.*.partial"):  # of a command that was killed
         shutil.rmtree(stale, ignore_errors=True)
-    with _damage_said(path), ZipFile(path) as archive:
-        contents = look_through(archive, path, machine)
-        require_room(folder, contents.size + _BLOCK * len(contents.files), f"unpacking {path.name}")
+    with _damage_explained(path), ZipFile(path) as archive:
+        members = members_to_unpack(archive, path, machine)
+        size = sum(info.file_size for info in members)
+        require_room(folder, size + _BLOCK * len(members), f"unpacking {path.name}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{machine}.", suffix=".partial", dir=folder.parent))
         try:
-            with progress.stage(f"unpack {path.name}, MB", megabytes(contents.size)) as stage:
-                _extract(archive, contents, temporary, Megabytes(stage))
+            done = 0
+            with megabyte_stage(progress, f"unpack {path.name}", size) as show:
+                for info in members:
+                    written = Path(archive.extract(info, temporary)).stat().st_size  # compares the member's checksum
+                    if written != info.file_size:  # never more than it declares
+                        raise BadZipFile(f"{info.filename} is {written} bytes long, not {info.file_size}")
+                    done += written
+                    show(done)
             _move_in(temporary / machine, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    places = Counter("/".join(name.parts[1:-1]) for _, name in contents.files)
-    return Arrived(dict(sorted(places.items())), contents.size)
+    files = Counter("/".join(PurePosixPath(info.filename).parts[1:-1]) for info in members)
+    return Unpacked(files=dict(sorted(files.items())), size=size, date=now())
 
 
-def _extract(archive: ZipFile, contents: Contents, to: Path, meter: Megabytes) -> None:
-    done = 0
-    for info, name in contents.files:
-        target = to.joinpath(*name.parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        written = 0
-        with archive.open(info) as source, target.open("xb") as file:
-            while block := source.read(CHUNK):  # never more than declared; compares the checksum at the end
-                file.write(block)
-                written += len(block)
-                meter.at(done + written)
-        if written != info.file_size:
-            raise BadZipFile(f"{info.filename} is {written} bytes long, not {info.file_size}")
-        done += written
+def members_to_unpack(archive: ZipFile, path: Path, machine: str) -> list[ZipInfo]:
+    """The files that may be unpacked: all of them, or none.
+
+    What macOS leaves in zips (``__MACOSX``, ``.DS_Store``, ``._*``) does not count.
+
+    Raises:
+        BadZipError: names that lead outside ``machine``/, special or encrypted members, the same name twice, a kind
+            of compression that zipfile does not limit, or more than could be recordings.
+    """
+    infos = archive.infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise BadZipError(f"{path.name} holds {len(infos)} members; at most {MAX_MEMBERS} are unpacked.")
+    infos = [info for info in infos if not _of_macos(info.orig_filename)]
+    problems = [f"{info.orig_filename!r}: {problem}" for info in infos for problem in _problems(info, machine)]
+    files = [info for info in infos if not info.is_dir()]
+    problems = problems or list(_clashes(files))
+    if problems:
+        raise BadZipError(f"{path.name} holds what is not unpacked:", _shortened(problems))
+    if not files:
+        raise BadZipError(f"{path.name} holds no files of {machine}/.")
+    size = sum(info.file_size for info in files)
+    allowed = min(max(MAX_RATIO * path.stat().st_size, ALWAYS_ALLOWED), MAX_UNPACKED)
+    if size > allowed:
+        raise BadZipError(f"{path.name} would unpack to {size} bytes; at most {allowed} are allowed for its size.")
+    return files
+
+
+def _of_macos(name: str) -> bool:
+    last = name.rpartition("/")[2]
+    return name.startswith("__MACOSX/") or last == ".DS_Store" or last.startswith("._")
+
+
+def _problems(info: ZipInfo, machine: str) -> Iterator[str]:
+    name = info.orig_filename  # filename is cut at a NUL
+    steps = name.removesuffix("/").split("/")
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        yield "an absolute path"
+    elif _ODD_CHARACTER.search(name):
+        yield "a character that a path should not have"
+    elif any(step in ("", ".", "..") for step in steps):
+        yield "a path that leads elsewhere"
+    elif len(name.encode()) > 1000 or any(len(step.encode()) > 240 for step in steps):
+        yield "too long a name"
+    elif steps[0] != machine or (len(steps) == 1 and not info.is_dir()):
+        yield f"not in {machine}/"
+    if kind not in (0, stat.S_IFDIR if info.is_dir() else stat.S_IFREG):
+        yield "a link or another special file"
+    if info.flag_bits & _ENCRYPTED:
+        yield "encrypted"
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # others are unpacked into memory without a limit
+        yield f"compressed in a way that is not known (method {info.compress_type})"
+
+
+def _clashes(files: list[ZipInfo]) -> Iterator[str]:
+    """Names that are the same file or folder, also on a disk that takes upper for lower case."""
+    seen: dict[str, tuple[PurePosixPath, bool]] = {}
+    for file in map(PurePosixPath, (info.filename for info in files)):
+        for path in (*file.parents[:-1], file):
+            entry = (path, path is file)
+            key = unicodedata.normalize("NFC", str(path)).casefold()
+            other = seen.setdefault(key, entry)
+            if other is not entry and (other != entry or path is file):
+                yield f"{str(file)!r}: clashes with {str(other[0])!r}"
 
 
 def _move_in(source: Path, folder: Path) -> None:
@@ -87,23 +143,31 @@ def _move_in(source: Path, folder: Path) -> None:
         source.rename(folder)
         return
     names = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
-    there = {name for name in names if (folder / name).exists()}
-    differing = [str(folder / name) for name in names if name in there and not _same(source / name, folder / name)]
-    differing += [str(folder / name.parent) for name in names if _blocked(folder, name)]
+    existing = {name for name in names if (folder / name).exists()}
+    differing = [
+        str(folder / name)
+        for name in names
+        if any((folder / parent).exists() and not (folder / parent).is_dir() for parent in name.parents)
+        or (name in existing and not _same(source / name, folder / name))
+    ]
     if differing:
         raise DataError(
             f"{folder} holds other files than the zip, which are not replaced; nothing was unpacked:",
-            [*differing[:10], *([f"and {len(differing) - 10} more"] if len(differing) > 10 else [])],
+            _shortened(differing),
             f"Move {folder} away and give the command again.",
         )
     for name in names:
-        if name not in there:
+        if name not in existing:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).rename(folder / name)
 
 
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
 @contextmanager
-def _damage_said(path: Path) -> Iterator[None]:
+def _damage_explained(path: Path) -> Iterator[None]:
     """Turn what zipfile raises over a damaged zip into one error; those of the disk pass."""
     try:
         yield
@@ -112,13 +176,9 @@ def _damage_said(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.EINVAL:  # an offset of the zip's that no file has
             raise
-        raise BadZipError(f"{path.name} is damaged: its parts lie outside it.") from error
+        raise BadZipError(f"{path.name} is damaged: it names places outside it.") from error
 
 
-def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and filecmp.cmp(one, other, shallow=False)
-
-
-def _blocked(folder: Path, name: Path) -> bool:
-    """Whether a file stands where a folder of ``name`` should."""
-    return any((folder / parent).exists() and not (folder / parent).is_dir() for parent in name.parents)
+def _shortened(problems: list[str]) -> list[str]:
+    more = len(problems) - _SHOWN
+    return [*problems[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]

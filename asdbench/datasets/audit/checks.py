@@ -1,14 +1,23 @@
-"""Compare what is there with what the card says should be."""
+"""Compare what is there with what the card says, and recordings with one another: all but their sound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from asdbench.datasets.audit.findings import Finding, Place, counted
+from asdbench.datasets.audit.findings import Finding, Level, Place, counted
 from asdbench.datasets.audit.holdings import Holdings
+from asdbench.datasets.audit.sounds import Heard
 from asdbench.datasets.clip_counts import mismatches
 from asdbench.datasets.inventory import Recording, layouts
 from asdbench.registry.challenge_card import ClipCounts
 
 TRAIN_AND_TEST = ("train", "test")
+FIRST_WITH_ATTRIBUTES = 2022  # before, names of some machine types only had them
+REPEATS: dict[str, tuple[Level, str]] = {
+    "leak": ("error", "in the test set and in another"),
+    "across-machines": ("error", "in several machine types"),
+    "two-labels": ("error", "among the test clips as normal and as anomalous"),
+    "duplicate": ("warning", "more than once in one set"),
+}
 
 
 def completeness(holdings: Holdings) -> Iterator[Finding]:
@@ -90,3 +99,70 @@ def _names_of_one_year(holdings: Holdings) -> Iterator[Finding]:
         accepted.add("dcase2023")  # 2021 is known by the folders of its test clips alone
     if not set(found) <= accepted:
         yield Finding("layout", "error", "", "", f"the layout is not {holdings.card.layout} as the card says: {what}")
+
+
+def names(holdings: Holdings) -> Iterator[Finding]:
+    """Files that cannot be used for what their names, folders or attribute files say; ``run`` refuses them as well."""
+    for machine, part in holdings.parts.items():
+        places = []
+        for problem in part.problems:
+            file, _, note = holdings.relative(problem).partition(": ")
+            places.append(Place(file, note))
+        if places:
+            message = counted(len(places), "file or row", "files or rows") + " that cannot be used"
+            yield Finding("file", "error", machine, "", message, tuple(places))
+
+
+def attributes(holdings: Holdings) -> Iterator[Finding]:
+    """Training clips, and test clips with labels, whose attributes neither name nor attribute file tells.
+
+    Nothing is said of machine types whose card says that they are hidden, nor where no clip of a folder has any.
+    """
+    card, own = holdings.card, holdings.expected
+    for machine, part in holdings.parts.items():
+        if own is not None and own.machines[machine].attributes_hidden:
+            continue
+        due = card is not None and card.year >= FIRST_WITH_ATTRIBUTES
+        for split in ("train", "test"):
+            clips = [one for one in part.recordings if one.split == split and one.facts.label is not None]
+            bare = [one for one in clips if not one.facts.attributes]
+            if bare and (due or len(bare) < len(clips)) and clips:
+                yield Finding(
+                    "attributes", "warning", machine, "",
+                    f"{len(bare)} of {counted(len(clips), f'{split} clip')} without attributes"
+                    + (", which the card does not say are hidden" if due else ""),
+                    tuple(Place(holdings.relative(one.path)) for one in bare),
+                )  # fmt: skip
+
+
+def repeats(holdings: Holdings, heard: Mapping[Path, Heard]) -> Iterator[Finding]:
+    """The same sound in several files, whatever their names and kinds; silent and unreadable files do not count."""
+    by_content: dict[str, list[Recording]] = {}
+    for one in holdings.recordings:
+        if content := heard[one.path].content:
+            by_content.setdefault(content, []).append(one)
+    found: dict[tuple[str, str], list[list[Recording]]] = {}
+    for group in by_content.values():
+        if len(group) > 1:
+            machines = " and ".join(dict.fromkeys(one.machine for one in group))
+            found.setdefault((_kind(group), machines), []).append(group)
+    for (kind, machines), groups in found.items():
+        level, words = REPEATS[kind]
+        yield Finding(
+            kind, level, machines, "",
+            f"{counted(len(groups), 'recording')} {words}",
+            tuple(
+                Place(holdings.relative(first.path), "= " + ", ".join(holdings.relative(one.path) for one in rest))
+                for first, *rest in groups
+            ),
+        )  # fmt: skip
+
+
+def _kind(group: list[Recording]) -> str:
+    splits = {one.split for one in group}
+    labels = {one.facts.label for one in group if one.split == "test"}
+    if "test" in splits and len(splits) > 1:
+        return "leak"
+    if len({one.machine for one in group}) > 1:
+        return "across-machines"
+    return "two-labels" if {0, 1} <= labels else "duplicate"
