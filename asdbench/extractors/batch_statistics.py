@@ -45,7 +45,7 @@ def recompute(network: nn.Module, batches: Iterable[Any], forward: Callable[[Any
         batches: as it was trained on.
         forward: passes a batch through the network.
     """
-    layers = [layer for layer in network.modules() if _keeps_statistics(layer)]
+    layers: list[Any] = [layer for layer in network.modules() if _keeps_statistics(layer)]
     momenta = [layer.momentum for layer in layers]
     network.eval()
     for layer in layers:

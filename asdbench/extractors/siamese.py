@@ -196,10 +196,11 @@ class Siamese(Extractor):
                 chance=0.5,  # as many pairs of one class as of two
                 untrained=untrained["validation_pair_accuracy"],
                 margin=two_standard_errors(0.5, [len({frozenset((pair.first, pair.second)) for pair in tests})]),
-                measured_on=f"{len(tests)} pairs of {len(held_out)} clips held out of training",
+                measured_on=f"{len(tests)} pairs of {len(held_out) + len(strange_held_out)} clips held out of training",
             )
             notes.append(
-                f"{machine}: {self.learning.value:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are told right"
+                f"{machine}: {self.learning.value:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are "
+                "told right"
             )
         else:
             notes.append(f"{machine}: too few clips of one class to validate on, so there is no pair accuracy")

@@ -32,7 +32,9 @@ class Stem(RunningMoments):
         """(batch, height, width) -> (batch, channels, ceil(height / 4), ceil(width / 4)), channels last."""
         if by_torch(images):
             values = conv2d(images[:, None], self.weight, stride=2, padding=3)
-            values = batch_norm(values, self.mean, self.variance, training=self.training, momentum=self.momentum, eps=EPS)
+            values = batch_norm(
+                values, self.mean, self.variance, training=self.training, momentum=self.momentum, eps=EPS
+            )
             return max_pool2d(relu(values), 3, 2, 1)
         output: Tensor
         if not self.training:
