@@ -21,7 +21,7 @@ from asdbench.extractors.classification.mixing import StatisticsExchange, exchan
 from asdbench.extractors.classification.pseudo_labels import labelled
 from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.prefetch import prefetched, to_device
-from asdbench.extractors.training import Recipe, reproducible, settled, train
+from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
 
 Batch = tuple[Tensor, Tensor, torch.Generator]  # waveforms, labels, what mixing is drawn from
 EXAMINED = 256  # clips at most that show whether anything was learned
@@ -97,6 +97,7 @@ class AttributeClassifier(Extractor):
         batch_size: int,
         epochs: int,
         steps: int,
+        min_steps: int,
         learning_rate: float,
     ) -> None:
         self._branches = checked(branches)
@@ -134,6 +135,7 @@ class AttributeClassifier(Extractor):
         self._batch_size = batch_size
         self._epochs = epochs
         self._steps = steps
+        self._min_steps = min_steps
         self._learning_rate = learning_rate
         self._facts: dict[str, float] = {}
         self._network: Embedder | None = None
@@ -166,7 +168,7 @@ class AttributeClassifier(Extractor):
         if self._crop_s:
             samples = min(samples, max(1, round(self._crop_s * rate_hz)))
         batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
-        epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
+        epochs = epochs_for(self._epochs, self._steps, self._min_steps, batches)
         with reproducible(context.seed):
             self._facts = {"samples": samples, "rate_hz": rate_hz}
             self._network = self._make()
@@ -184,13 +186,13 @@ class AttributeClassifier(Extractor):
             with settled(network, epoch_of, loss, recipe, context):
                 untrained = self._accuracy(network, examined, samples, context)
             self.curves = train(network, epoch_of, batches, loss, recipe, context)
-            chance = 1.0 / len(names)
+            value = self._accuracy(network, examined, samples, context)
             self.learning = Learning(
                 figure="class accuracy",
-                value=self._accuracy(network, examined, samples, context),
-                chance=chance,
+                value=value,
+                chance=1.0 / len(names),
                 untrained=untrained,
-                margin=two_standard_errors(max(chance, untrained), [len(members) for members in examined]),
+                margin=two_standard_errors(value, [len(members) for members in examined]),
                 measured_on=f"{sum(map(len, examined))} training clips of {len(names)} classes that count alike, each "
                 "turned round by a random time that it was not trained with",
             )

@@ -38,7 +38,7 @@ def two_standard_errors(proportion: float, counts: Sequence[int]) -> float:
     """Twice the standard error of a proportion.
 
     Args:
-        proportion: from 0 to 1, what is to be exceeded.
+        proportion: from 0 to 1.
         counts: items in each group; a figure that is the mean over several groups' proportions has several.
     """
     proportion = min(max(proportion, 0.0), 1.0)

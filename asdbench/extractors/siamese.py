@@ -190,17 +190,17 @@ class Siamese(Extractor):
                 untrained = accuracy()
             self.curves = train(network, epoch_of, batches, loss, recipe, context, accuracy)
         if tests:
+            value = self.curves["validation_pair_accuracy"][-1]
             self.learning = Learning(
                 figure="pair accuracy",
-                value=self.curves["validation_pair_accuracy"][-1],
+                value=value,
                 chance=0.5,  # as many pairs of one class as of two
                 untrained=untrained["validation_pair_accuracy"],
-                margin=two_standard_errors(0.5, [len({frozenset((pair.first, pair.second)) for pair in tests})]),
+                margin=two_standard_errors(value, [len({frozenset((pair.first, pair.second)) for pair in tests})]),
                 measured_on=f"{len(tests)} pairs of {len(held_out) + len(strange_held_out)} clips held out of training",
             )
             notes.append(
-                f"{machine}: {self.learning.value:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are "
-                "told right"
+                f"{machine}: {value:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are told right"
             )
         else:
             notes.append(f"{machine}: too few clips of one class to validate on, so there is no pair accuracy")

@@ -20,7 +20,7 @@ from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.nt_xent import nt_xent
 from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.standardise import level
-from asdbench.extractors.training import Recipe, reproducible, settled, train
+from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
 from asdbench.extractors.views import augmented_views
 from asdbench.frontends.pack import Pack
 
@@ -73,6 +73,7 @@ class SimCLR(Extractor):
         batch_size: int,
         epochs: int,
         steps: int,
+        min_steps: int,
         learning_rate: float,
         restarts: int,
         crop_s: float,
@@ -88,6 +89,7 @@ class SimCLR(Extractor):
         self._crop_s = crop_s
         self._epochs = epochs
         self._steps = steps
+        self._min_steps = min_steps
         self._learning_rate = learning_rate
         self._restarts = restarts
         self._network: Network | None = None
@@ -107,7 +109,7 @@ class SimCLR(Extractor):
         examined = keys[:EXAMINED]  # keys are digests, so that is as good as random
         unseen = augmented_views([clip for clip in clips if clip.key in examined], 1, context, "unseen view")
         batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
-        epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
+        epochs = epochs_for(self._epochs, self._steps, self._min_steps, batches)
         with reproducible(context.seed):
             network = self._make(context.features.shape(keys[0])[0])
             network.mean, network.std = level(keys, context)
@@ -125,13 +127,12 @@ class SimCLR(Extractor):
                 untrained, _ = partners_found(network, examined, unseen, context)
             self.curves = train(network, epoch_of, batches, loss, recipe, context)
             value, copies = partners_found(network, examined, unseen, context)
-        chance = 1.0 / len(examined)
         self.learning = Learning(
             figure="partners found",
             value=value,
-            chance=chance,
+            chance=1.0 / len(examined),
             untrained=untrained,
-            margin=two_standard_errors(max(chance, untrained), [copies]),
+            margin=two_standard_errors(value, [copies]),
             measured_on=f"{copies} new augmented copies of {len(examined)} training clips, whole, by the projection",
         )
         self.parameter_count = count_parameters(network)

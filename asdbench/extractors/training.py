@@ -150,6 +150,19 @@ def _precision(recipe: Recipe, context: Context) -> torch.autocast:
     return torch.autocast(context.device, dtype=torch.bfloat16, enabled=enabled)
 
 
+def epochs_for(epochs: int, steps: int, min_steps: int, batches_per_epoch: int) -> int:
+    """Passes over the training clips.
+
+    Args:
+        epochs: asked for.
+        steps: batches to train for in place of epochs, rounded up to whole ones; 0 is ``epochs``.
+        min_steps: batches to train for at least, so that a small training set gets more than the few updates that the
+            epochs of a large one make of it.
+        batches_per_epoch: how many batches a pass has.
+    """
+    return math.ceil(steps / batches_per_epoch) if steps else max(epochs, math.ceil(min_steps / batches_per_epoch))
+
+
 def rate(recipe: Recipe, place: float) -> float:
     """Learning rate at a place in the training, counted in epochs; fractions are meant.
 
