@@ -142,7 +142,7 @@ def test_partners_found_are_those_of_a_loop(table, contexts):
 
     def projected(features):
         with torch.no_grad():
-            return network(torch.from_numpy(np.asarray(features, np.float32))[None])[0]
+            return network(torch.from_numpy(np.array(features, np.float32))[None])[0]
 
     originals = {key: projected(context.features[key]) for key in keys}
     right = []
