@@ -33,7 +33,9 @@ class Twin(nn.Module):
     Convolutions with tanh and average pooling, a batch normalisation where asked for, a dense layer. The head "dense"
     makes of the Euclidean distance a probability that the classes differ: batch normalisation, one weight, sigmoid. The
     weight starts at its absolute value: below zero a larger distance would mean the same class, and a network that
-    learns to live with that tells apart what it was trained on and nothing else.
+    learns to live with that tells apart what it was trained on and nothing else. The bias starts at zero, which is the
+    mean distance: training pairs are soon far from it on either side, so it stays where it starts, and clips that were
+    not trained on lie nearer to it.
     """
 
     mean: Tensor
@@ -76,6 +78,7 @@ class Twin(nn.Module):
             unit = nn.Linear(1, 1)
             with torch.no_grad():
                 unit.weight.abs_()
+                unit.bias.zero_()
             self.head = nn.Sequential(nn.BatchNorm1d(1), unit, nn.Sigmoid())
 
     def forward(self, images: Tensor) -> Tensor:

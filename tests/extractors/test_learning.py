@@ -94,6 +94,8 @@ def test_a_larger_distance_means_different_from_the_start(seed):
     twin = Twin((1, 16, 16), 1, 4, 5, "same", 2, True, 8, "tanh", "dense").eval()
     near, far = torch.zeros(1, 8), torch.full((1, 8), 0.5)
     assert twin.distance(near, far) > twin.distance(near, near)
+    twin.head[0].running_mean.fill_(torch.dist(near, far))
+    assert twin.distance(near, far).item() == pytest.approx(0.5, abs=1e-5), "the mean distance is undecided"
 
 
 def made(count, classes, contexts, learnable=True):
