@@ -26,7 +26,13 @@ from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import Abandoned, recorded
-from asdbench.harness.handover import checked_count, checked_curves, checked_embeddings, checked_notes
+from asdbench.harness.handover import (
+    checked_count,
+    checked_curves,
+    checked_embeddings,
+    checked_learning,
+    checked_notes,
+)
 from asdbench.harness.kept import MEASURED, ROWS, SAVED, Embedded, KeptFit
 from asdbench.harness.machine import full_precision, torch_threads
 from asdbench.harness.members import Members
@@ -191,6 +197,7 @@ class EmbeddingStage:
             "parameters": checked_count(extractor.parameter_count, name),
             "curves": checked_curves(extractor.curves, name),
             "notes": checked_notes(extractor.notes, name),
+            "learning": checked_learning(extractor.learning, name),
         }
         with kept.fit.written() as folder:
             extractor.save(folder)

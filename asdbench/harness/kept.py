@@ -134,7 +134,7 @@ class KeptFit:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the fit left: seconds, parameters, curves, notes."""
+        """What the fit left: seconds, parameters, curves, notes, whether it learned."""
         found: dict[str, Any] = json.loads((self.trained / SAVED).read_text())
         return found
 
@@ -165,6 +165,7 @@ class KeptFit:
                 parameters=facts["parameters"],
                 curves=facts["curves"],
                 macs=max(counted, default=None),
+                learning=facts.get("learning"),
             )
             done.training.append(network)
 
