@@ -16,13 +16,15 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
-from asdbench.extractors.classification.margin_losses import margin_loss
+from asdbench.extractors.classification.margin_losses import MarginLoss, margin_loss
 from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
 from asdbench.extractors.classification.pseudo_labels import labelled
+from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.prefetch import prefetched, to_device
-from asdbench.extractors.training import Recipe, reproducible, train
+from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
 
 Batch = tuple[Tensor, Tensor, torch.Generator]  # waveforms, labels, what mixing is drawn from
+EXAMINED = 256  # clips at most that show whether anything was learned
 EMBEDDED_S = 160.0  # of sound at once while embedding, so that long clips need no more memory than short ones
 
 
@@ -50,7 +52,7 @@ class Embedder(nn.Module):
 class Classifier(nn.Module):
     """What is trained: the branches, and the centres of the loss and of the exchanges' classes where those are."""
 
-    def __init__(self, embedder: Embedder, loss: nn.Module, exchanged: nn.Module | None) -> None:
+    def __init__(self, embedder: Embedder, loss: MarginLoss, exchanged: nn.Module | None) -> None:
         super().__init__()
         self.embedder = embedder
         self.loss = loss
@@ -95,6 +97,7 @@ class AttributeClassifier(Extractor):
         batch_size: int,
         epochs: int,
         steps: int,
+        min_steps: int,
         learning_rate: float,
     ) -> None:
         self._branches = checked(branches)
@@ -132,6 +135,7 @@ class AttributeClassifier(Extractor):
         self._batch_size = batch_size
         self._epochs = epochs
         self._steps = steps
+        self._min_steps = min_steps
         self._learning_rate = learning_rate
         self._facts: dict[str, float] = {}
         self._network: Embedder | None = None
@@ -164,19 +168,33 @@ class AttributeClassifier(Extractor):
         if self._crop_s:
             samples = min(samples, max(1, round(self._crop_s * rate_hz)))
         batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
-        epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
+        epochs = epochs_for(self._epochs, self._steps, self._min_steps, batches)
         with reproducible(context.seed):
             self._facts = {"samples": samples, "rate_hz": rate_hz}
             self._network = self._make()
             network = Classifier(self._network, *self._losses(len(names)))
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            self.curves = train(
-                network,
-                lambda epoch: prefetched(self._batches(epoch, keys, labels, samples, context)),
-                batches,
-                lambda batch: self._loss(network, batch),
-                Recipe("attribute-classifier", epochs, self._learning_rate),
-                context,
+            recipe = Recipe("attribute-classifier", epochs, self._learning_rate)
+            examined = self._examined(labels, context.seed)
+
+            def epoch_of(number: int) -> Iterator[Batch]:
+                return prefetched(self._batches(number, keys, labels, samples, context))
+
+            def loss(batch: Batch) -> Tensor:
+                return self._loss(network, batch)
+
+            with settled(network, epoch_of, loss, recipe, context):
+                untrained = self._accuracy(network, examined, samples, context)
+            self.curves = train(network, epoch_of, batches, loss, recipe, context)
+            value = self._accuracy(network, examined, samples, context)
+            self.learning = Learning(
+                figure="class accuracy",
+                value=value,
+                chance=1.0 / len(names),
+                untrained=untrained,
+                margin=two_standard_errors(value, [len(members) for members in examined]),
+                measured_on=f"{sum(map(len, examined))} training clips of {len(names)} classes that count alike, each "
+                "turned round by a random time that it was not trained with",
             )
         self.parameter_count = count_parameters(self._network)
         self.notes = [f"{len(names)} classes", *notes]
@@ -195,7 +213,7 @@ class AttributeClassifier(Extractor):
         ]
         return Embedder(branches, self._by_branch)
 
-    def _losses(self, classes: int) -> tuple[nn.Module, nn.Module | None]:
+    def _losses(self, classes: int) -> tuple[MarginLoss, nn.Module | None]:
         """The loss, and that of what is exchanged, whose centres are trained always."""
         dim = self._dim * len(self._branches)
         loss = margin_loss(self._loss_name, dim, classes, trainable=self._trainable, **self._loss_params)  # type: ignore[arg-type]
@@ -240,6 +258,35 @@ class AttributeClassifier(Extractor):
             wanted = one_hot(torch.tensor([labels[key] for key in chosen]), classes).float().to(context.device)
             generator = torch.Generator().manual_seed(derive_seed(context.seed, "mixing", epoch, start))
             yield to_device(waveforms, context.device)[:, 0, 0].contiguous(), wanted, generator
+
+    def _examined(self, labels: dict[str, int], seed: int) -> list[list[str]]:
+        """Keys of some clips of each class; the papers hold no clips out."""
+        members: list[list[str]] = [[] for _ in range(max(labels.values()) + 1)]
+        for key, label in labels.items():
+            members[label].append(key)
+        rng = np.random.default_rng(derive_seed(seed, "examined"))
+        most = max(1, EXAMINED // len(members))
+        return [sorted(rng.permutation(keys)[:most].tolist()) for keys in members]
+
+    def _accuracy(self, network: Classifier, examined: list[list[str]], samples: int, context: Context) -> float:
+        """Part of the clips whose class the loss finds likeliest, the mean over classes; in evaluation mode."""
+        rng = np.random.default_rng(derive_seed(context.seed, "examined", "places"))
+        right = []
+        with torch.inference_mode(), torch.autocast(context.device, torch.bfloat16, context.device == "cuda"):
+            for label, keys in enumerate(examined):
+                found = 0
+                for start in range(0, len(keys), self._batch_size):
+                    chosen = keys[start : start + self._batch_size]
+                    waveforms = np.empty((len(chosen), 1, 1, samples), np.float32)
+                    for position, key in enumerate(chosen):
+                        waveform = context.features[key]
+                        turned = np.roll(waveform, int(rng.integers(waveform.shape[-1])), axis=-1)
+                        waveforms[position] = turned[..., :samples]
+                    parts = network.embedder.parts(to_device(waveforms, context.device)[:, 0, 0].contiguous())
+                    likeliest = network.loss.similarities(network.embedder.joined(parts)).argmax(1)
+                    found += int((likeliest == label).sum())
+                right.append(found / len(keys))
+        return float(np.mean(right))
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, dim x branches), rows of length one."""

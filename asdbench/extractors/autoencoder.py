@@ -20,8 +20,9 @@ from asdbench.core.files import write_bytes
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.extractors.learning import Learning
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
-from asdbench.extractors.training import Recipe, reproducible, train
+from asdbench.extractors.training import Recipe, reproducible, settled, train
 from asdbench.frontends.threads import one_thread
 
 Places = NDArray[np.int64]
@@ -124,8 +125,22 @@ class Autoencoder(Extractor):
         with reproducible(context.seed), one_thread():
             network = self._network = Network(vectors.dim, *self._shape).to(context.device)
             recipe = replace(self._recipe, name=f"autoencoder {clips[0].machine}")
+            examined = held_out if len(held_out) else kept
+            mean = vectors.mean(kept)
+            with settled(network, shuffled, loss, recipe, context):
+                untrained, _ = self._explained(network, vectors, examined, mean)
             self.curves = train(network, shuffled, batches, loss, recipe, context, validation)
-        network.eval()
+            value, margin = self._explained(network, vectors, examined, mean)
+        if np.isfinite([value, untrained, margin]).all():  # recordings that are all the same leave nothing to explain
+            self.learning = Learning(
+                figure="explained variance",
+                value=value,
+                chance=0.0,  # of the mean spectrum
+                untrained=untrained,
+                margin=margin,
+                measured_on=f"{len(examined)} vectors of the training clips, "
+                + ("held out of training" if len(held_out) else "all of which it was trained on"),
+            )
         scatters = {domain: Scatter(vectors.bins) for domain in DOMAINS}
         domains = np.array([domain_of[key] for key in keys])[vectors.clip_of]
         with torch.inference_mode():
@@ -136,6 +151,25 @@ class Autoencoder(Extractor):
                     scatter.add(residuals[torch.from_numpy(domains[places] == domain)])
         self._invert(scatters, clips[0].machine)
         self.parameter_count = count_parameters(network)
+
+    @torch.inference_mode()
+    def _explained(self, network: Network, vectors: "Vectors", places: Places, mean: Tensor) -> tuple[float, float]:
+        """1 - error / error of the mean vector, over the vectors at ``places``, and twice its standard error.
+
+        Vectors of a clip are alike, so the standard error is of the clips' sums (of a ratio estimator).
+        """
+        sums = np.zeros((2, vectors.clip_of[-1] + 1))
+        for start in range(0, len(places), AT_ONCE):
+            part = places[start : start + AT_ONCE]
+            batch = vectors[part]
+            for row, reconstruction in enumerate((network(batch), mean)):
+                errors = (batch - reconstruction).square().mean(1).double().cpu().numpy()
+                np.add.at(sums[row], vectors.clip_of[part], errors)
+        own, baseline = sums
+        if not baseline.sum():
+            return math.nan, math.nan
+        ratio = own.sum() / baseline.sum()
+        return float(1.0 - ratio), float(2.0 * np.linalg.norm(own - ratio * baseline) / baseline.sum())
 
     def _invert(self, scatters: dict[str, Scatter], machine: str) -> None:
         notes = []
@@ -231,6 +265,13 @@ class Vectors:
 
     def __len__(self) -> int:
         return len(self._starts)
+
+    def mean(self, places: Places) -> Tensor:
+        """The mean (dim,) of the vectors at some places."""
+        total = torch.zeros(self.dim, dtype=torch.float64, device=self._flat.device)
+        for start in range(0, len(places), AT_ONCE):
+            total += self[places[start : start + AT_ONCE]].sum(0, dtype=torch.float64)
+        return (total / len(places)).float()
 
     def __getitem__(self, places: Places) -> Tensor:
         """The vectors (n, dim) at some places."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.progress import Progress
 from asdbench.datasets.clips import BlindClip, TrainingClip
+from asdbench.extractors.learning import Learning
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.waveforms import TrainingWaveforms
 
@@ -81,12 +82,15 @@ class Extractor(ABC):
         parameter_count: learned numbers of the network; 0 when nothing is learned.
         notes: what the user should know of this fit.
         needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
+        learning: one figure that says whether it learned: its own task on what it was not trained on, against chance
+            and against the same network untrained; None where nothing is trained or nothing can be compared.
         embeds_in_training: whether ``embed`` works in ``after_epoch`` already, with the network as it stands.
     """
 
     curves: Mapping[str, Sequence[float]] = MappingProxyType({})
     parameter_count: int = 0
     notes: Sequence[str] = ()
+    learning: Learning | None = None
     embeds_in_training: bool = False
     needs_fit: bool = True
 

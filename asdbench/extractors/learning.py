@@ -1,5 +1,7 @@
 """One figure that says whether a training learned anything."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -30,3 +32,14 @@ class Learning:
         """Whether the figure is better than chance and than untrained, by more than the margin."""
         baseline = self.untrained if self.chance is None else max(self.chance, self.untrained)
         return self.value > baseline + self.margin
+
+
+def two_standard_errors(proportion: float, counts: Sequence[int]) -> float:
+    """Twice the standard error of a proportion.
+
+    Args:
+        proportion: from 0 to 1.
+        counts: items in each group; a figure that is the mean over several groups' proportions has several.
+    """
+    proportion = min(max(proportion, 0.0), 1.0)
+    return 2.0 * math.sqrt(proportion * (1.0 - proportion) * sum(1.0 / count for count in counts)) / len(counts)

@@ -18,10 +18,11 @@ from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
 from asdbench.extractors.classes import Class, classes_of
 from asdbench.extractors.contrastive import contrastive
+from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.pairs import Pair, draw_pairs, split_clips
 from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.standardise import level
-from asdbench.extractors.training import Recipe, reproducible, train
+from asdbench.extractors.training import Recipe, reproducible, settled, train
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # images, place of the first and of the second of each pair, y
 
@@ -30,7 +31,11 @@ class Twin(nn.Module):
     """The encoder that both inputs of the Siamese network go through, and what makes a distance of two outputs.
 
     Convolutions with tanh and average pooling, a batch normalisation where asked for, a dense layer. The head "dense"
-    makes of the Euclidean distance a probability that the classes differ: batch normalisation, one weight, sigmoid.
+    makes of the Euclidean distance a probability that the classes differ: batch normalisation, one weight, sigmoid. The
+    weight starts at its absolute value: below zero a larger distance would mean the same class, and a network that
+    learns to live with that tells apart what it was trained on and nothing else. The bias starts at zero, which is the
+    mean distance: training pairs are soon far from it on either side, so it stays where it starts, and clips that were
+    not trained on lie nearer to it.
     """
 
     mean: Tensor
@@ -68,8 +73,13 @@ class Twin(nn.Module):
         norm = [nn.BatchNorm1d(dim)] if batch_norm else []
         last = [nn.Tanh()] if activation == "tanh" else []
         self.encoder = nn.Sequential(*layers, nn.Flatten(), *norm, nn.Linear(dim, features), *last)
-        dense = [nn.BatchNorm1d(1), nn.Linear(1, 1), nn.Sigmoid()] if head == "dense" else []
-        self.head = nn.Sequential(*dense)
+        self.head = nn.Sequential()
+        if head == "dense":
+            unit = nn.Linear(1, 1)
+            with torch.no_grad():
+                unit.weight.abs_()
+                unit.bias.zero_()
+            self.head = nn.Sequential(nn.BatchNorm1d(1), unit, nn.Sigmoid())
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) -> (batch, features)."""
@@ -164,8 +174,14 @@ class Siamese(Extractor):
                 chosen = order[number * self._batch_size : (number + 1) * self._batch_size]
                 yield self._load([now[place] for place in chosen], context)
 
-        def measured() -> dict[str, float]:
+        def accuracy() -> dict[str, float]:
             return {"validation_pair_accuracy": self._accuracy(network, tests, context)} if tests else {}
+
+        def epoch_of(number: int) -> Iterator[Batch]:
+            return prefetched(shuffled(number))
+
+        def loss(batch: Batch) -> Tensor:
+            return self._loss(network, batch)
 
         with reproducible(context.seed):
             network = Twin(context.features.shape(clips[0].key), *self._shape)
@@ -173,19 +189,21 @@ class Siamese(Extractor):
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._network = network
             recipe = replace(self._recipe, name=f"siamese {machine}")
-            self.curves = train(
-                network,
-                lambda epoch: prefetched(shuffled(epoch)),
-                batches,
-                lambda batch: self._loss(network, batch),
-                recipe,
-                context,
-                measured,
-            )
+            with settled(network, epoch_of, loss, recipe, context), torch.inference_mode():
+                untrained = accuracy()
+            self.curves = train(network, epoch_of, batches, loss, recipe, context, accuracy)
         if tests:
-            accuracy = self.curves["validation_pair_accuracy"][-1]
+            value = self.curves["validation_pair_accuracy"][-1]
+            self.learning = Learning(
+                figure="pair accuracy",
+                value=value,
+                chance=0.5,  # as many pairs of one class as of two
+                untrained=untrained["validation_pair_accuracy"],
+                margin=two_standard_errors(value, [len({frozenset((pair.first, pair.second)) for pair in tests})]),
+                measured_on=f"{len(tests)} pairs of {len(held_out) + len(strange_held_out)} clips held out of training",
+            )
             notes.append(
-                f"{machine}: {accuracy:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are told right"
+                f"{machine}: {value:.0%} of {len(tests)} pairs of {len(held_out)} validation clips are told right"
             )
         else:
             notes.append(f"{machine}: too few clips of one class to validate on, so there is no pair accuracy")

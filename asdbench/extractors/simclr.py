@@ -9,18 +9,22 @@ import numpy as np
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError, did_you_mean
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.nt_xent import nt_xent
 from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.standardise import level
-from asdbench.extractors.training import Recipe, reproducible, train
+from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
 from asdbench.extractors.views import augmented_views
 from asdbench.frontends.pack import Pack
+
+EXAMINED = 48  # clips at most whose new copies show whether anything was learned
 
 
 class Network(nn.Module):
@@ -69,6 +73,7 @@ class SimCLR(Extractor):
         batch_size: int,
         epochs: int,
         steps: int,
+        min_steps: int,
         learning_rate: float,
         restarts: int,
         crop_s: float,
@@ -84,6 +89,7 @@ class SimCLR(Extractor):
         self._crop_s = crop_s
         self._epochs = epochs
         self._steps = steps
+        self._min_steps = min_steps
         self._learning_rate = learning_rate
         self._restarts = restarts
         self._network: Network | None = None
@@ -100,21 +106,35 @@ class SimCLR(Extractor):
         if context.training is not None and not context.training.augmentations:
             raise TrainingError("simclr learns from augmented copies, so it needs at least one augmentation.")
         views = augmented_views(clips, self._copies, context)
+        examined = keys[:EXAMINED]  # keys are digests, so that is as good as random
+        unseen = augmented_views([clip for clip in clips if clip.key in examined], 1, context, "unseen view")
         batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
-        epochs = math.ceil(self._steps / batches) if self._steps else self._epochs
+        epochs = epochs_for(self._epochs, self._steps, self._min_steps, batches)
         with reproducible(context.seed):
             network = self._make(context.features.shape(keys[0])[0])
             network.mean, network.std = level(keys, context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._network = network
-            self.curves = train(
-                network,
-                lambda epoch: prefetched(self._batches(epoch, keys, views, context)),
-                batches,
-                lambda batch: self._loss(network, batch),
-                Recipe("simclr", epochs, self._learning_rate, self._restarts),
-                context,
-            )
+            recipe = Recipe("simclr", epochs, self._learning_rate, self._restarts)
+
+            def epoch_of(number: int) -> Iterator[Tensor]:
+                return prefetched(self._batches(number, keys, views, context))
+
+            def loss(batch: Tensor) -> Tensor:
+                return self._loss(network, batch)
+
+            with settled(network, epoch_of, loss, recipe, context):
+                untrained, _ = partners_found(network, examined, unseen, context)
+            self.curves = train(network, epoch_of, batches, loss, recipe, context)
+            value, copies = partners_found(network, examined, unseen, context)
+        self.learning = Learning(
+            figure="partners found",
+            value=value,
+            chance=1.0 / len(examined),
+            untrained=untrained,
+            margin=two_standard_errors(value, [copies]),
+            measured_on=f"{copies} new augmented copies of {len(examined)} training clips, whole, by the projection",
+        )
         self.parameter_count = count_parameters(network)
 
     def _loss(self, network: Network, batch: Tensor) -> Tensor:
@@ -170,6 +190,23 @@ class SimCLR(Extractor):
         self._network = self._make(facts["channels"])
         load_weights(self._network, folder / "network.safetensors")
         self._network.to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def partners_found(network: Network, keys: Sequence[str], copies: Pack, context: Context) -> tuple[float, int]:
+    """Part of the copies to which their own clip is the nearest of all by the cosine of projections, and their number.
+
+    Clips and copies are whole, and the network is in evaluation mode, as it is when it embeds.
+    """
+    rows = []
+    with torch.autocast(context.device, torch.bfloat16, context.device == "cuda"):
+        for key in keys:
+            clip = np.concatenate([np.asarray(context.features[key])[None], copies[key]]).astype(np.float32)
+            rows.append(normalize(network(to_device(clip, context.device)).float(), dim=1))
+    projections = torch.stack(rows)  # (clips, 1 + copies, dim)
+    nearest = (projections[:, 1:] @ projections[:, 0].T).argmax(2)
+    right = nearest == torch.arange(len(keys), device=nearest.device)[:, None]
+    return float(right.float().mean()), right.numel()
 
 
 def _width(name: str, backbone: nn.Module, channels: int) -> int:

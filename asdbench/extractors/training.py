@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.extractors.adam import Adam
 from asdbench.extractors.base import Context
+from asdbench.extractors.batch_statistics import buffers_restored, recompute
 from asdbench.extractors.checkpoints import Checkpoints, Curves
 
 KEEP_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
+LOOKS = 4  # of whoever watches a training, after each of so many parts of it
 KEEP_PART = 0.02  # of the time, at most, goes into keeping states; a large network's takes a second to write
 
 
@@ -51,10 +53,13 @@ def train(
 ) -> Curves:
     """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
 
+    After the last epoch the statistics of batch normalisation are computed anew over one more epoch of batches, before
+    anything is measured.
+
     After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter, more seldom
     where writing takes long), and a training that finds some goes on from there; batches depend on the seed and the
     epoch alone, so both give the same network. The context's ``after_epoch`` is called then; it changes nothing, as
-    every epoch has a seed of its own.
+    every epoch has a seed of its own. After each quarter it sees the network with statistics computed anew.
 
     Args:
         network: already on the context's device.
@@ -72,7 +77,6 @@ def train(
     checkpoints = Checkpoints(context.training.checkpoints, context.progress.note) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
     keep_at = time.monotonic() + KEEP_EVERY_S
-    mixed = recipe.mixed_precision and context.device == "cuda"
     with context.progress.stage(f"train {recipe.name}", recipe.epochs * batches_per_epoch) as stage:
         done = len(curves.get("loss", []))
         stage.advance(done * batches_per_epoch)
@@ -82,7 +86,7 @@ def train(
             torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
                 optimizer.rate = rate(recipe, epoch + step / batches_per_epoch)
-                with torch.autocast(context.device, dtype=torch.bfloat16, enabled=mixed):
+                with _precision(recipe, context):
                     value = loss(batch)
                 told = _on_its_way(value)
                 optimizer.zero_grad()
@@ -92,6 +96,8 @@ def train(
                 total += number
                 stage.advance(1, f"epoch {epoch + 1}/{recipe.epochs}, loss {number:.3f}")
             network.eval()
+            if epoch + 1 == recipe.epochs:
+                _settle(network, batches, loss, recipe, context)
             with torch.inference_mode():
                 found = {"loss": total / batches_per_epoch, **measure()}
             for name, figure in found.items():
@@ -101,8 +107,60 @@ def train(
                 ended = time.monotonic()
                 keep_at = ended + (max(KEEP_EVERY_S, (ended - started) / KEEP_PART) if KEEP_EVERY_S else 0.0)
             if context.training and context.training.after_epoch:
-                context.training.after_epoch(epoch + 1, recipe.epochs)
+                crossed = (epoch + 1) * LOOKS // recipe.epochs > epoch * LOOKS // recipe.epochs
+                with settled(network, batches, loss, recipe, context) if crossed else nullcontext():
+                    context.training.after_epoch(epoch + 1, recipe.epochs)
+    network.eval()
     return curves
+
+
+@contextmanager
+def settled(
+    network: nn.Module,
+    batches: Callable[[int], Iterable[Any]],
+    loss: Callable[[Any], Tensor],
+    recipe: Recipe,
+    context: Context,
+) -> Iterator[None]:
+    """The network as it would be at the end of a training if its weights were final; afterwards as it was.
+
+    Within it is in evaluation mode, and its statistics of batch normalisation are those of the same batches as at the
+    end of ``train``, which takes the same arguments. Before a training it is the untrained network in full fairness.
+    """
+    with buffers_restored(network):
+        _settle(network, batches, loss, recipe, context)
+        yield
+
+
+def _settle(
+    network: nn.Module,
+    batches: Callable[[int], Iterable[Any]],
+    loss: Callable[[Any], Tensor],
+    recipe: Recipe,
+    context: Context,
+) -> None:
+    """Statistics of an epoch that is never trained on, so a training that is resumed has the same."""
+    torch.manual_seed(derive_seed(context.seed, "epoch", recipe.epochs))
+    with _precision(recipe, context):
+        recompute(network, batches(recipe.epochs), loss)
+
+
+def _precision(recipe: Recipe, context: Context) -> torch.autocast:
+    enabled = recipe.mixed_precision and context.device == "cuda"
+    return torch.autocast(context.device, dtype=torch.bfloat16, enabled=enabled)
+
+
+def epochs_for(epochs: int, steps: int, min_steps: int, batches_per_epoch: int) -> int:
+    """Passes over the training clips.
+
+    Args:
+        epochs: asked for.
+        steps: batches to train for in place of epochs, rounded up to whole ones; 0 is ``epochs``.
+        min_steps: batches to train for at least, so that a small training set gets more than the few updates that the
+            epochs of a large one make of it.
+        batches_per_epoch: how many batches a pass has.
+    """
+    return math.ceil(steps / batches_per_epoch) if steps else max(epochs, math.ceil(min_steps / batches_per_epoch))
 
 
 def rate(recipe: Recipe, place: float) -> float:

@@ -15,24 +15,26 @@ from asdbench.frontends.pack import Pack, write_pack
 from asdbench.frontends.threads import one_thread
 
 
-def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context) -> Pack:
+def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context, series: str = "view") -> Pack:
     """Pack of (augmentations * copies, channels, bins, frames) for each clip, float16.
 
     Shin and Lee (2023), section 2.1: every kind of augmentation makes ``copies`` altered copies of every clip. They
-    depend on the clip and the augmentations alone, so runs with other seeds share them.
+    depend on the clip and the augmentations alone, so runs with other seeds share them. Each ``series`` has random
+    numbers of its own: copies of another one were never seen by a network that was trained on these.
     """
     training = context.training
     assert training is not None, "views are made while fitting"
     keys = sorted({clip.key for clip in clips})
-    pack = Pack(training.views / digest([training.identity, copies, keys]), "augmented views of training clips")
+    wanted = digest([training.identity, copies, keys, *([series] if series != "view" else [])])
+    pack = Pack(training.views / wanted, "augmented views of training clips")
     if not pack.intact:
         with exclusive(lock_of(pack.path)):  # fits of other seeds want the same, maybe in other processes
             if not pack.drop_damaged(context.progress.note):
-                _make(pack, keys, copies, training, context)
+                _make(pack, keys, copies, series, training, context)
     return pack
 
 
-def _make(pack: Pack, keys: list[str], copies: int, training: Training, context: Context) -> None:
+def _make(pack: Pack, keys: list[str], copies: int, series: str, training: Training, context: Context) -> None:
     pool = ThreadPoolExecutor(context.jobs)
     try:
         with (
@@ -41,7 +43,7 @@ def _make(pack: Pack, keys: list[str], copies: int, training: Training, context:
             context.progress.stage("augmented views", len(keys)) as stage,
         ):
             for key, views in zip(
-                keys, pool.map(lambda key: _views(key, copies, training, context), keys), strict=True
+                keys, pool.map(lambda key: _views(key, copies, series, training, context), keys), strict=True
             ):
                 writer.add(key, views)
                 stage.advance()
@@ -49,12 +51,12 @@ def _make(pack: Pack, keys: list[str], copies: int, training: Training, context:
         pool.shutdown(cancel_futures=True)
 
 
-def _views(key: str, copies: int, training: Training, context: Context) -> NDArray[np.float32]:
+def _views(key: str, copies: int, series: str, training: Training, context: Context) -> NDArray[np.float32]:
     features = torch.from_numpy(np.array(context.features[key], np.float32))
     waveform: torch.Tensor | None = None
     views = []
     for name, augmentation in training.augmentations.items():
-        generator = torch.Generator().manual_seed(derive_seed(0, "view", name, key))
+        generator = torch.Generator().manual_seed(derive_seed(0, series, name, key))
         if augmentation.works_on == "waveform":
             if waveform is None:
                 waveform = torch.from_numpy(training.waveforms[key])

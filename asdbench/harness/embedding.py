@@ -27,7 +27,13 @@ from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import recorded
 from asdbench.harness.fits import MEASURED, ROWS, SAVED, Embedded, Fit
-from asdbench.harness.handover import checked_count, checked_curves, checked_embeddings, checked_notes
+from asdbench.harness.handover import (
+    checked_count,
+    checked_curves,
+    checked_embeddings,
+    checked_learning,
+    checked_notes,
+)
 from asdbench.harness.machine import full_precision, torch_threads
 from asdbench.harness.record import Failure
 
@@ -154,6 +160,7 @@ class EmbeddingStage:
             "parameters": checked_count(extractor.parameter_count, name),
             "curves": checked_curves(extractor.curves, name),
             "notes": checked_notes(extractor.notes, name),
+            "learning": checked_learning(extractor.learning, name),
         }
         with fit.fit.written() as folder:
             extractor.save(folder)

@@ -94,7 +94,7 @@ class Fit:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the fit left: seconds, parameters, curves, notes."""
+        """What the fit left: seconds, parameters, curves, notes, whether it learned."""
         found: dict[str, Any] = json.loads((self.trained / SAVED).read_text())
         return found
 
@@ -125,6 +125,7 @@ class Fit:
                 parameters=facts["parameters"],
                 curves=facts["curves"],
                 macs=max(counted, default=None),
+                learning=facts.get("learning"),
             )
             done.training.append(network)
 

@@ -1,12 +1,14 @@
 """What a component hands over is checked here, before anything is made of it: shape, type, and that it is numbers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import AsdbenchError
+from asdbench.extractors.learning import Learning
 
 
 class HandoverError(AsdbenchError):
@@ -83,6 +85,32 @@ def checked_curves(curves: Any, name: str) -> dict[str, list[float]]:
             )
         found[key] = numbers.tolist()
     return found
+
+
+def checked_learning(learning: Any, name: str) -> dict[str, Any] | None:
+    """What says whether a training learned, as it is written.
+
+    Args:
+        learning: as the extractor left it.
+        name: of the extractor.
+
+    Raises:
+        HandoverError: it is neither a ``Learning`` nor None, or a number of it is not finite.
+    """
+    if learning is None:
+        return None
+    if not isinstance(learning, Learning):
+        raise HandoverError(f"{name} left learning of type {type(learning).__name__}; it is a Learning, or None.")
+    values = asdict(learning)
+    for key, value in values.items():
+        if key in ("figure", "measured_on"):
+            values[key] = str(value)
+        elif value is not None or key != "chance":
+            number = _numbers(value, f"{name} left the figure '{key}' of what it learned")
+            if number.ndim or not np.isfinite(number):
+                raise HandoverError(f"{name} left the figure '{key}' of what it learned, which is {value}.")
+            values[key] = float(number)
+    return values
 
 
 def checked_notes(notes: Any, name: str) -> list[str]:

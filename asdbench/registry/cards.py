@@ -51,10 +51,10 @@ class Tune(Model):
 class Param(Model):
     """One parameter: default, what it may be, and one line of help.
 
-    One that ``replaces`` another is back at the card's default when only the other is set by hand. One that affects
-    "embed" only says how a fitted extractor is read: setting it needs no new fit. ``neutral`` is the value of a
-    parameter that came later at which all is as it was without it: there it is no part of the identity.
-    The value of a ``file`` is a path, or several: the file has to be there, and counts by its content.
+    One that ``replaces`` another is back at its neutral value, or the default where it has none, when only the other is
+    set by hand. One that affects "embed" only says how a fitted extractor is read: setting it needs no new fit.
+    ``neutral`` is the value of a parameter that came later at which all is as it was without it: there it is no part of
+    the identity. The value of a ``file`` is a path, or several: the file has to be there, and counts by its content.
     """
 
     default: Value = None

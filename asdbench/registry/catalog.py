@@ -65,11 +65,22 @@ class Entry:
 
     @property
     def card(self) -> "Card":
-        """The validated card of anything that is built: all but systems and the challenges' data sets."""
+        """The validated card of anything that is built: all but systems and the challenges' data sets.
+
+        Its profiles leave alone what makes the variant one, the backbone for instance.
+        """
         from asdbench.registry.cards import Card
 
-        assert isinstance(self.content, Card), f"the card of '{self.name}' names no target"
-        return self.content
+        card = self.content
+        assert isinstance(card, Card), f"the card of '{self.name}' names no target"
+        own = card.variants.get(self.variant or "")
+        if not own:
+            return card
+        profiles = {
+            name: {key: value for key, value in values.items() if key not in own}
+            for name, values in card.profiles.items()
+        }
+        return card.model_copy(update={"profiles": profiles})
 
     @property
     def system(self) -> "SystemCard":

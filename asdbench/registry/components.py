@@ -53,7 +53,7 @@ class Component:
                 raise UsageError(f"{self.name}.{key} {error}. See: asdbench show {self.name}") from error
         for key, param in self.card.params.items():
             if param.replaces in values and key not in values:
-                params[key] = param.default
+                params[key] = param.default if param.neutral is None else param.neutral
         return replace(self, params=params)
 
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from asdbench.core.progress import Silent
+from asdbench.extractors.learning import Learning
 from asdbench.extractors.raw_mel import RawMel
 from asdbench.harness import execute
 from asdbench.harness.handover import (
@@ -11,6 +12,7 @@ from asdbench.harness.handover import (
     checked_count,
     checked_curves,
     checked_embeddings,
+    checked_learning,
     checked_notes,
     checked_scores,
 )
@@ -117,3 +119,15 @@ def test_a_run_whose_training_diverged_fails_with_the_reason(plan, monkeypatch, 
     assert {failure.stage for failure in record.failures} == {"fit"}
     assert all("raw-mel diverged" in failure.reason for failure in record.failures)
     assert load_record(tmp_path / "runs" / record.run_id) == record
+
+
+def test_what_a_training_learned():
+    learning = Learning("pair accuracy", np.float32(0.5), None, 0.25, 0.0, "8 pairs")
+    found = checked_learning(learning, "own")
+    assert Learning(**found) == learning
+    assert type(found["value"]) is float
+    assert checked_learning(None, "own") is None
+    with pytest.raises(HandoverError, match="own left the figure 'untrained' of what it learned, which is nan"):
+        checked_learning(Learning("pair accuracy", 0.5, 0.5, NAN, 0.1, "8 pairs"), "own")
+    with pytest.raises(HandoverError, match="own left learning of type float; it is a Learning, or None"):
+        checked_learning(0.9, "own")

@@ -131,7 +131,7 @@ def test_values_by_hand_win_and_may_mean_one_system(plan):
 def test_a_profile_asked_for_lies_over_the_systems_values(small_dataset, tmp_path):
     spec = RunSpec(system=["shin2023-simclr-ml"], dataset=str(small_dataset), out=tmp_path / "runs", profile="quick")
     (cell,) = make_plan(spec, Silent()).cells
-    assert cell.extractor.params["steps"] == 14
+    assert cell.extractor.params["steps"] == 150
     assert cell.extractor.params["learning_rate"] == 0.5
 
 

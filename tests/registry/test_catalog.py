@@ -150,12 +150,21 @@ def test_variants_and_profiles_lie_over_the_defaults():
     catalog = load_catalog()
     assert catalog.component("extractors", "simclr-resnet50").params["backbone"] == "resnet50"
     quick = catalog.component("extractors", "simclr", {"crop_s": "3"}, "quick")
-    assert (quick.params["steps"], quick.params["crop_s"]) == (14, 3.0)
+    assert (quick.params["steps"], quick.params["crop_s"]) == (150, 3.0)
+
+
+def test_a_profile_leaves_alone_what_makes_a_variant():
+    catalog = load_catalog()
+    quick = [catalog.component("extractors", name, profile="quick").params for name in ("simclr", "simclr-resnet50")]
+    assert [params["backbone"] for params in quick] == ["test_resnet", "resnet50"]
+    assert quick[0]["steps"] == quick[1]["steps"]
 
 
 def test_epochs_given_by_hand_are_not_overruled_by_a_profiles_steps():
     catalog = load_catalog()
     assert catalog.component("extractors", "simclr", {"epochs": "20"}, "quick").params["steps"] == 0
+    assert catalog.component("extractors", "simclr", {"epochs": "20"}).params["min_steps"] == 0
+    assert catalog.component("extractors", "simclr").params["min_steps"] == 600
     both = catalog.component("extractors", "simclr", {"epochs": "20", "steps": "9"}, "quick").params
     assert (both["epochs"], both["steps"]) == (20, 9)
 

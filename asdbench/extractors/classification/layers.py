@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, relu
 
+from asdbench.extractors.batch_statistics import RunningMoments
+
 MOMENTUM = 0.1
 EPS = 1e-5
 
@@ -19,21 +21,16 @@ def by_torch(images: Tensor) -> bool:
     return images.is_cuda
 
 
-class Normalise(nn.Module):
+class Normalise(RunningMoments):
     """Batch normalisation without learned scale and shift: (batch, channels, height, width) -> the same shape."""
 
-    mean: Tensor
-    variance: Tensor
-
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("variance", torch.ones(channels))
+        super().__init__(channels, MOMENTUM)
 
     def forward(self, images: Tensor) -> Tensor:
         """Standardised by the batch's mean and variance in training, by their running means otherwise."""
         if by_torch(images) or not self.training:
-            return batch_norm(images, self.mean, self.variance, training=self.training, momentum=MOMENTUM, eps=EPS)
+            return batch_norm(images, self.mean, self.variance, training=self.training, momentum=self.momentum, eps=EPS)
         output: Tensor
         output, mean, variance = _Normalise.apply(images)
         keep_moments(self, mean, variance, images.numel() // images.shape[1])
@@ -41,10 +38,10 @@ class Normalise(nn.Module):
 
 
 @torch.no_grad()
-def keep_moments(layer: Any, mean: Tensor, variance: Tensor, count: int) -> None:
+def keep_moments(layer: RunningMoments, mean: Tensor, variance: Tensor, count: int) -> None:
     """Move a layer's running mean and variance towards those of a batch of ``count`` values a channel."""
-    layer.mean.lerp_(mean, MOMENTUM)
-    layer.variance.lerp_(variance * (count / max(1, count - 1)), MOMENTUM)
+    layer.mean.lerp_(mean, layer.momentum)
+    layer.variance.lerp_(variance * (count / max(1, count - 1)), layer.momentum)
 
 
 class _Normalise(torch.autograd.Function):

@@ -35,6 +35,10 @@ class MarginLoss(nn.Module):
         """The loss itself."""
         raise NotImplementedError
 
+    def similarities(self, embeddings: Tensor) -> Tensor:
+        """(batch, dim) -> (batch, classes), what the loss takes the classes' probabilities from; no margin."""
+        raise NotImplementedError
+
 
 class ArcFace(MarginLoss):
     """Deng et al. (2019), equation (3): the angle to the clip's own class is made larger by the margin.
@@ -48,9 +52,13 @@ class ArcFace(MarginLoss):
         self._margin = margin
         self._scale = scale
 
+    def similarities(self, embeddings: Tensor) -> Tensor:
+        """Cosines."""
+        return normalize(embeddings, dim=1) @ normalize(self.directions, dim=1).T
+
     def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Mean loss."""
-        cosines = normalize(embeddings, dim=1) @ normalize(self.directions, dim=1).T
+        cosines = self.similarities(embeddings)
         rows, own = labels.nonzero(as_tuple=True)
         cosine = cosines[rows, own]
         angle = torch.acos(cosine.clamp(-NEARLY_ONE, NEARLY_ONE))
@@ -107,6 +115,10 @@ class AdaCos(AdaptiveScale):
     def __init__(self, dim: int, classes: int, trainable: bool) -> None:
         super().__init__((classes, dim), classes, trainable)
 
+    def similarities(self, embeddings: Tensor) -> Tensor:
+        """Cosines."""
+        return self.cosines(embeddings)
+
     def cosines(self, embeddings: Tensor) -> Tensor:
         """(batch, dim) -> (batch, classes)."""
         return normalize(embeddings, dim=1) @ normalize(self.directions, dim=1).T
@@ -134,9 +146,16 @@ class SubClusterAdaCos(AdaptiveScale):
         super().__init__((classes, sub_clusters, dim), classes * sub_clusters, trainable)
         self._mixed = mixed
 
+    def similarities(self, embeddings: Tensor) -> Tensor:
+        """Logarithms of the sums over each class's centres."""
+        return torch.logsumexp(self.scale * self._cosines(embeddings), 2)
+
+    def _cosines(self, embeddings: Tensor) -> Tensor:
+        return torch.einsum("bd,csd->bcs", normalize(embeddings, dim=1), normalize(self.directions, dim=2))
+
     def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Mean loss; moves the scale in training."""
-        cosines = torch.einsum("bd,csd->bcs", normalize(embeddings, dim=1), normalize(self.directions, dim=2))
+        cosines = self._cosines(embeddings)
         if self.training:
             angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE)).mean(2)
             counted = (labels == 0) | self._mixed

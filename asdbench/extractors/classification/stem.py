@@ -11,32 +11,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, pad, relu
 
+from asdbench.extractors.batch_statistics import RunningMoments
 from asdbench.extractors.classification.layers import EPS, MOMENTUM, by_torch, keep_moments
 
 CLIPS = 2  # in a piece
 TAPS = 8  # of 7, one more for the even number of phases
 
 
-class Stem(nn.Module):
+class Stem(RunningMoments):
     """7 x 7 convolution (stride 2), batch normalisation without scale and shift, ReLU, 3 x 3 maximum (stride 2).
 
     Equal to those four layers of torch, padded by 3 and 1, to rounding. The input gets no gradient.
     """
 
-    mean: Tensor
-    variance: Tensor
-
     def __init__(self, channels: int) -> None:
-        super().__init__()
+        super().__init__(channels, MOMENTUM)
         self.weight = nn.Conv2d(1, channels, 7, bias=False).weight
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, height, width) -> (batch, channels, ceil(height / 4), ceil(width / 4)), channels last."""
         if by_torch(images):
             values = conv2d(images[:, None], self.weight, stride=2, padding=3)
-            values = batch_norm(values, self.mean, self.variance, training=self.training, momentum=MOMENTUM, eps=EPS)
+            values = batch_norm(
+                values, self.mean, self.variance, training=self.training, momentum=self.momentum, eps=EPS
+            )
             return max_pool2d(relu(values), 3, 2, 1)
         output: Tensor
         if not self.training:
