@@ -25,13 +25,13 @@ class Plot:
         name: a word for its place on the page.
         title: heading.
         svgs: one picture or several.
-        words: how to read it, or why it is left out.
+        caption: how to read it, or why it is left out.
     """
 
     name: str
     title: str
     svgs: "tuple[Markup, ...]"
-    words: str
+    caption: str
 
 
 def ended_trials(study: "Study", numbers: Collection[int]) -> "Study":
@@ -77,7 +77,7 @@ def draw_plots(study: "Study", record: StudyRecord) -> list[Plot]:
     return [_plot(study, *one) for one in wanted if one[0] != "pareto" or pareto]
 
 
-def _plot(study: "Study", name: str, title: str, words: str, drawers: list[Callable[[], Any]]) -> Plot:
+def _plot(study: "Study", name: str, title: str, caption: str, drawers: list[Callable[[], Any]]) -> Plot:
     import matplotlib.pyplot as plt
     from optuna.trial import TrialState
 
@@ -96,7 +96,7 @@ def _plot(study: "Study", name: str, title: str, words: str, drawers: list[Calla
                 plt.close(figure)
     except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:  # of the libraries, not of the study
         return Plot(name, title, (), f"It could not be drawn: {type(error).__name__}: {error}")
-    return Plot(name, title, tuple(svgs), words)
+    return Plot(name, title, tuple(svgs), caption)
 
 
 def _varied(study: "Study", record: StudyRecord) -> list[str]:
