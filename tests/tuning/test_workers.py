@@ -133,7 +133,7 @@ def end(pids):
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "journal", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("journal", marks=pytest.mark.slow), "postgresql"])
 def test_the_trials_of_lost_commands_are_done_by_another_with_their_parameters(
     kind, words, tune, tmp_path, plugin, zygote, own_cache
 ):
