@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from asdbench.api.components import Extractor, Named, Scorer, System
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress, Silent
-from asdbench.datasets import ClipTable
+from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.spec import RunSpec
 from asdbench.tuning.files import trial_records
@@ -119,7 +119,7 @@ class Study:
 
 
 def tune(
-    data: str | Path | ClipTable = "synthetic",
+    data: str | Path | Dataset = "synthetic",
     extractor: str | Extractor | Sequence[str | Extractor] = (),
     scorer: str | Scorer | Sequence[str | Scorer] = (),
     system: str | System | Sequence[str | System] = (),
@@ -240,7 +240,7 @@ def tune(
         study=name,
     )
     tuning = Tuning(asked, progress or Silent())
-    if isinstance(data, ClipTable) and tuning.configurations.data.table.fingerprint != data.fingerprint:
+    if isinstance(data, Dataset) and tuning.configurations.dataset.fingerprint != data.fingerprint:
         raise UsageError(
             f"The clips given are not those of '{spec.dataset[0]}', so no run file could name them.\n"
             "Give the name or the folder of a data set; machines=[...] picks machine types."
@@ -249,9 +249,9 @@ def tune(
     return Study(tuning.open(), record, tuning.folder)
 
 
-def _source(data: str | Path | ClipTable, split: Literal["dev", "eval"] | None, machines: Sequence[str]) -> Source:
+def _source(data: str | Path | Dataset, split: Literal["dev", "eval"] | None, machines: Sequence[str]) -> Source:
     """How the command line asks for a data set."""
-    if not isinstance(data, ClipTable):
+    if not isinstance(data, Dataset):
         return Source(str(data), split, tuple(machines))
     if data.source is None:
         raise UsageError("tune takes a data set by its name or folder, or as asdbench.load(...) returns it.")
