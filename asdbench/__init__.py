@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asdbench.api.loading import load
     from asdbench.api.running import run
     from asdbench.api.runs import Run, Runs, open_runs
+    from asdbench.api.tuning import Study, tune
 
 __version__ = "0.1.0"
 
@@ -30,11 +31,14 @@ _HOME = {
     "open_runs": "runs",
     "evaluate": "evaluating",
     "compare": "evaluating",
+    "tune": "tuning",
+    "Study": "tuning",
 }
 
 __all__ = [
     "Run",
     "Runs",
+    "Study",
     "__version__",
     "build",
     "compare",
@@ -45,6 +49,7 @@ __all__ = [
     "run",
     "scorer",
     "system",
+    "tune",
 ]
 
 

@@ -232,9 +232,9 @@ def _tunings(asked: Any, progress: "ConsoleProgress") -> "list[Tuning]":
 def _tune(tuning: "Tuning", timeout: float | None, progress: "ConsoleProgress") -> "StudyRecord":
     """Do one study, and say how it gets on."""
     from asdbench.cli.tracking import tracked
-    from asdbench.cli.tuning_progress import Calm, Teller
+    from asdbench.cli.tuning_progress import Bars, TrialLines
     from asdbench.tuning.trials import tune as do
 
     spec: RunSpec = tuning.configurations.spec
-    with tracked(spec, [tuning.folder], progress, new=True), Teller(tuning, progress) as told:
-        return do(tuning, told, Calm(progress), timeout=timeout)
+    with tracked(spec, [tuning.folder], progress, new=True), TrialLines(tuning, progress) as report:
+        return do(tuning, report, Bars(progress), timeout=timeout)

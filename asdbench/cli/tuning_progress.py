@@ -9,10 +9,10 @@ from asdbench.core.progress import SilentStage, Stage
 from asdbench.tuning.record import StudyRecord, TrialRecord
 from asdbench.tuning.study import Tuning
 
-AT_ONCE = 8  # trials that end before the first of them is told
+AT_ONCE = 8  # trials that end before the first of them is shown
 
 
-class Calm:
+class Bars:
     """Progress of trials: bars where they go again, and nothing else; notes of a run stand in its record."""
 
     def __init__(self, progress: ConsoleProgress) -> None:
@@ -33,8 +33,8 @@ def _silent() -> Iterator[SilentStage]:
     yield SilentStage()
 
 
-class Teller:
-    """Says what the study found, and a line for each trial as it ends.
+class TrialLines:
+    """Shows what the study found, and a line for each trial as it ends.
 
     Args:
         tuning: the study.
@@ -48,19 +48,19 @@ class Teller:
         self._bar: Any = None
         self._counted = 0
 
-    def __enter__(self) -> "Teller":
+    def __enter__(self) -> "TrialLines":
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
 
     def __call__(self, trial: TrialRecord | None, study: StudyRecord) -> None:
-        """Tell of the trial that has just ended, or of the study at the beginning."""
+        """Show the trial that has just ended, or of the study at the beginning."""
         done, wanted = sum(study.counts.values()), self._tuning.trials
         if trial is None:
             self._begin(study, done, wanted)
         else:
-            # Workers end trials faster than they are told; where other commands do some as well, the count jumps.
+            # Workers end trials faster than they are shown; where other commands do some as well, the count jumps.
             done = done if done - self._counted > AT_ONCE else min(self._counted + 1, done)
             self._progress.line(f"{done} of {wanted}, trial {trial.number}: {_outcome(trial)}{_best(trial, study)}")
         if self._bar is not None:
@@ -96,7 +96,7 @@ def _outcome(trial: TrialRecord) -> str:
     if trial.state == "done":
         more = "".join(f", {value:g}" for value in trial.values[1:])
         return f"{100 * trial.values[0]:.2f}{more}"
-    reason = trial.reason.splitlines()[0].rstrip(".") if trial.reason else "no reason told"
+    reason = trial.reason.splitlines()[0].rstrip(".") if trial.reason else "no reason given"
     return f"given up at {reason}" if trial.state == "pruned" else f"failed, {reason}"
 
 

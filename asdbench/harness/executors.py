@@ -38,11 +38,13 @@ class Outcome:
         value: what the function returned.
         error: an error with a message for the user that it raised.
         death: why the task came to no end: its process died, or it raised what nobody foresaw; with the traceback.
+        process_died: whether it was that, so that another try may come to an end.
     """
 
     value: Any = None
     error: AsdbenchError | None = None
     death: str | None = None
+    process_died: bool = False
 
 
 class Executor(Protocol):
@@ -187,7 +189,7 @@ class Processes:
             try:
                 yield number, future.result()
             except ProcessExpired as error:
-                yield number, Outcome(death=cause_of_death(error.exitcode))
+                yield number, Outcome(death=cause_of_death(error.exitcode), process_died=True)
 
 
 def start_server(threads: int, modules: Sequence[str] = ()) -> None:

@@ -64,10 +64,10 @@ def settings(record: StudyRecord, trial: TrialRecord, profile: str | None = None
     spec = RunSpec.model_validate({key: value for key, value in record.asked.items() if key in RunSpec.model_fields})
     asked = {key: value for key, value in spec.model_dump(mode="json").items() if key not in OF_ONE_COMMAND}
     chosen = {key: [value] if key in LISTS else value for key, value in trial.params.items() if "." not in key}
-    told = {**asked, **chosen, "seed": list(record.seeds), "profile": profile or spec.profile}
+    values = {**asked, **chosen, "seed": list(record.seeds), "profile": profile or spec.profile}
     usual = RunSpec().model_dump(mode="json")
     always = ("dataset", "seed", "profile")
-    return {key: value for key, value in told.items() if key in always or value != usual[key]}
+    return {key: value for key, value in values.items() if key in always or value != usual[key]}
 
 
 def parameters(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:

@@ -99,12 +99,12 @@ class Configurations:
     @property
     def asked(self) -> dict[str, Any]:
         """The run file that trials start from."""
-        told = {
+        found = {
             key: value
             for key, value in self.spec.model_dump(mode="json").items()
             if key not in OF_ONE_COMMAND and value not in (None, [])
         }
-        return told | {"params": {key: value for key, _, _, value in self._fixed}}
+        return found | {"params": {key: value for key, _, _, value in self._fixed}}
 
     def require_buildable(self) -> None:
         """Build every component of which nothing is tuned, because what it refuses now it refuses in every trial.

@@ -40,12 +40,12 @@ def identity_of(study: "Study") -> str:
 def identity_in(folder: Path) -> str | None:
     """Of the study that left its record in the folder; empty where the record tells none, None without a record."""
     try:
-        told = json.loads((folder / STUDY_FILE).read_bytes())
+        record = json.loads((folder / STUDY_FILE).read_bytes())
     except FileNotFoundError:
         return None
     except ValueError:
         return ""
-    return str(told.get("id", "")) if isinstance(told, dict) else ""
+    return str(record.get("id", "")) if isinstance(record, dict) else ""
 
 
 def require_own(folder: Path, there: str | None, own: str | None) -> None:

@@ -25,13 +25,13 @@ class Plot:
         name: a word for its place on the page.
         title: heading.
         svgs: one picture or several.
-        words: how to read it, or why it is left out.
+        caption: how to read it, or why it is left out.
     """
 
     name: str
     title: str
     svgs: "tuple[Markup, ...]"
-    words: str
+    caption: str
 
 
 def ended_trials(study: "Study", numbers: Collection[int]) -> "Study":
@@ -48,9 +48,12 @@ def draw_plots(study: "Study", record: StudyRecord) -> list[Plot]:
 
     Equal trials and an equal record give equal bytes.
     """
+    from optuna.trial import TrialState
     from optuna.visualization import matplotlib as draw
 
-    varied = _varied(study, record)
+    varied, of_some = _varied(study, record), _varied(study, record, everywhere=False)
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    on_the_way = len(record.objectives) == 1 and any(len(trial.intermediate_values) > 1 for trial in done)
     target: dict[str, Any] = {}
     if len(record.objectives) > 1:  # of one objective Optuna knows the direction
         target = {"target": lambda trial: trial.values[0], "target_name": NAMES["score"]}
@@ -62,13 +65,13 @@ def draw_plots(study: "Study", record: StudyRecord) -> list[Plot]:
         ("pareto", "Pareto front", "No trial beats those on the front in all objectives at once.",
          [lambda: draw.plot_pareto_front(study, target_names=names)] if pareto else []),
         ("slice", "One parameter at a time", "Score of each done trial against the value that it tried.",
-         [partial(draw.plot_slice, study, params=[name], **target) for name in varied]),
+         [partial(draw.plot_slice, study, params=[name], **target) for name in of_some]),
         ("contour", "The two that matter most", "Between the trials, which are the dots, the surface is a guess.",
          [lambda: draw.plot_contour(study, params=varied[:2], **target)] if len(varied) > 1 else []),
         ("parallel", "All parameters together", "A line is a trial, from its score through its parameters.",
          [lambda: draw.plot_parallel_coordinate(study, params=varied, **target)] if len(varied) > 1 else []),
         ("intermediate", "On the way, and pruning", "Score over what a trial had done; 1000 is one machine type.",
-         [lambda: draw.plot_intermediate_values(study)] if len(record.objectives) == 1 else []),
+         [lambda: draw.plot_intermediate_values(study)] if on_the_way else []),
         ("edf", "How scores are spread", "The part of the done trials that score so much or less.",
          [lambda: draw.plot_edf(study, **target)]),
         ("timeline", "When trials ran", "Bars that overlap were done at the same time.",
@@ -77,13 +80,13 @@ def draw_plots(study: "Study", record: StudyRecord) -> list[Plot]:
     return [_plot(study, *one) for one in wanted if one[0] != "pareto" or pareto]
 
 
-def _plot(study: "Study", name: str, title: str, words: str, drawers: list[Callable[[], Any]]) -> Plot:
+def _plot(study: "Study", name: str, title: str, caption: str, drawers: list[Callable[[], Any]]) -> Plot:
     import matplotlib.pyplot as plt
     from optuna.trial import TrialState
 
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(done) < 2 or not drawers:
-        return Plot(name, title, (), "It takes two done trials, and parameters that varied.")
+        return Plot(name, title, (), "The done trials are too few or too alike for it.")
     svgs = []
     try:
         with drawing_style(), warnings.catch_warnings():
@@ -96,14 +99,20 @@ def _plot(study: "Study", name: str, title: str, words: str, drawers: list[Calla
                 plt.close(figure)
     except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:  # of the libraries, not of the study
         return Plot(name, title, (), f"It could not be drawn: {type(error).__name__}: {error}")
-    return Plot(name, title, tuple(svgs), words)
+    return Plot(name, title, tuple(svgs), caption)
 
 
-def _varied(study: "Study", record: StudyRecord) -> list[str]:
-    """The parameters that took several values in all done trials, by importance, then by name; the first ``MOST``."""
+def _varied(study: "Study", record: StudyRecord, *, everywhere: bool = True) -> list[str]:
+    """The parameters that took several values, by importance, then by name; the first ``MOST``.
+
+    ``everywhere`` leaves out those that some done trials do not have.
+    """
     from optuna.trial import TrialState
 
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    shared = set.intersection(*(set(trial.params) for trial in done)) if done else set()
-    varied = [name for name in shared if len({repr(trial.params[name]) for trial in done}) > 1]
+    names = {name for trial in done for name in trial.params}
+    values = {name: [repr(trial.params[name]) for trial in done if name in trial.params] for name in names}
+    varied = [
+        name for name in names if len(set(values[name])) > 1 and (len(values[name]) == len(done) or not everywhere)
+    ]
     return sorted(varied, key=lambda name: (-record.importances.get(name, 0.0), name))[:MOST]

@@ -154,9 +154,9 @@ def space_text(space: dict[str, Any]) -> str:
     """What a parameter is drawn from: ``1 to 30``, ``0.02 to 0.5, logarithmic``, or its choices."""
     if "choices" in space:
         return ", ".join(value_text(choice) for choice in space["choices"])
-    words = f"{value_text(space.get('low'))} to {value_text(space.get('high'))}"
-    words += ", logarithmic" if space.get("log") else ""
-    return words + (f", step {value_text(space['step'])}" if space.get("step") not in (None, 1) else "")
+    text = f"{value_text(space.get('low'))} to {value_text(space.get('high'))}"
+    text += ", logarithmic" if space.get("log") else ""
+    return text + (f", step {value_text(space['step'])}" if space.get("step") not in (None, 1) else "")
 
 
 def objective_text(trial: TrialRecord, record: StudyRecord, place: int) -> str:

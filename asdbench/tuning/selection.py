@@ -80,7 +80,7 @@ def score_over(trial: TrialRecord, machines: set[str] | Sequence[str], protocol:
 
 
 def optimism(best: Selection | None, left_out: LeaveOneOut | None) -> float | None:
-    """By how much the best score flatters: it was chosen on the very machine types that it is told of."""
+    """By how much the best score flatters: it was chosen on the very machine types that it is reported on."""
     return None if best is None or left_out is None else best.score - left_out.score
 
 

@@ -14,7 +14,6 @@ from asdbench.tuning.spelling import read_space
 
 if TYPE_CHECKING:
     from optuna import Trial
-    from optuna.distributions import BaseDistribution
 
 KINDS = ("system", "extractor", "scorer")  # of which a command may name several to choose from
 
@@ -44,20 +43,6 @@ class Dimension:
         """``component.param``."""
         return f"{self.component}.{self.param}"
 
-    @property
-    def distribution(self) -> "BaseDistribution":
-        """As Optuna wants it."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-        tune = self.tune
-        if tune.choices is not None:
-            return CategoricalDistribution(tune.choices)
-        assert tune.low is not None
-        assert tune.high is not None
-        if self.type == "int":
-            return IntDistribution(int(tune.low), int(tune.high), log=tune.log, step=int(tune.step or 1))
-        return FloatDistribution(tune.low, tune.high, log=tune.log, step=tune.step)
-
     def suggest(self, trial: "Trial") -> Any:
         """A value for a trial."""
         tune = self.tune
@@ -73,10 +58,17 @@ class Dimension:
     @property
     def holds_default(self) -> bool:
         """Whether the default lies in the space."""
-        try:
-            return bool(self.distribution._contains(self.distribution.to_internal_repr(self.default)))
-        except ValueError:
+        tune, default = self.tune, self.default
+        if tune.choices is not None:
+            return any(
+                choice == default and isinstance(choice, bool) == isinstance(default, bool) for choice in tune.choices
+            )
+        if isinstance(default, bool) or not isinstance(default, int | float):
             return False
+        assert tune.low is not None
+        assert tune.high is not None
+        steps = (default - tune.low) / tune.step if tune.step else 0.0
+        return tune.low <= default <= tune.high and abs(steps - round(steps)) < 1e-8
 
     @property
     def finite(self) -> tuple[Any, ...] | None:
@@ -131,6 +123,11 @@ class Space:
         """The dimensions that one choice of each kind has."""
         parts = self.parts(chosen)
         return [dimension for dimension in self.dimensions.values() if dimension.component in parts]
+
+    def is_whole(self, params: Mapping[str, Any]) -> bool:
+        """Whether a trial has all its parameters; not while it draws them."""
+        chosen = {kind: params[kind] for kind in self.choices if kind in params}
+        return len(chosen) == len(self.choices) and all(one.name in params for one in self.within(chosen))
 
     def suggest(self, trial: "Trial") -> dict[str, Any]:
         """The parameters of a trial: what was chosen, and ``component.param``."""
@@ -212,7 +209,7 @@ def make_space(
     given = {(component, param) for _, component, param, _ in scopes.given}
     by_hand: dict[tuple[str, str], str] = {}
     for text in asked:
-        key, equals, words = text.partition("=")
+        key, equals, given_space = text.partition("=")
         scope, _, _ = key.strip().rpartition(".")
         if not equals or not scope:
             raise UsageError(
@@ -222,10 +219,10 @@ def make_space(
         for place in scopes.meant(key.strip(), "--space"):
             if place in given:
                 raise UsageError(f"--space {key} and -p {key}: -p fixes what --space tunes. Leave one out.")
-            by_hand[place] = words.strip()
+            by_hand[place] = given_space.strip()
     dimensions: dict[str, Dimension] = {}
     for component, rank in _components(scopes, stages, training_clips):
-        own = {param: words for (name, param), words in by_hand.items() if name == component.name}
+        own = {param: given_space for (name, param), given_space in by_hand.items() if name == component.name}
         for dimension in _dimensions(component, rank, own, {param for name, param in given if name == component.name}):
             dimensions.setdefault(dimension.name, dimension)
     choices = {kind: tuple(getattr(spec, kind)) for kind in KINDS if len(getattr(spec, kind)) > 1}
@@ -300,7 +297,7 @@ def _only(
     """Those named, by ``component.param`` or all of a component."""
     if not only:
         return dict(dimensions)
-    kept: dict[str, Dimension] = {}
+    chosen: dict[str, Dimension] = {}
     for text in only:
         names = {text}
         scope, _, _ = text.rpartition(".")
@@ -316,5 +313,5 @@ def _only(
             raise UsageError(
                 f"--only {text}: that is not tuned here.{hint} Tuned: {', '.join(dimensions) or 'nothing'}."
             )
-        kept |= found
-    return {name: one for name, one in dimensions.items() if name in kept}
+        chosen |= found
+    return {name: one for name, one in dimensions.items() if name in chosen}

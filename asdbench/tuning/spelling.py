@@ -31,41 +31,41 @@ def read_space(name: str, text: str, param: Param) -> Tune:
 
 
 def _range(text: str, param: Param) -> Tune:
-    words = [word.strip() for word in text.split(":")]
-    if len(words) not in (2, 3) or not all(words):
+    pieces = [piece.strip() for piece in text.split(":")]
+    if len(pieces) not in (2, 3) or not all(pieces):
         raise ValueError("expected LOW:HIGH, LOW:HIGH:log or LOW:HIGH:STEP")
-    low, high = (_number(word, param) for word in words[:2])
-    log = words[2:] == ["log"]
+    low, high = (_number(piece, param) for piece in pieces[:2])
+    log = pieces[2:] == ["log"]
     step = None
-    if len(words) == 3 and not log:
+    if len(pieces) == 3 and not log:
         try:
-            step = whole(words[2]) if param.type == "int" else finite(words[2])
+            step = whole(pieces[2]) if param.type == "int" else finite(pieces[2])
         except ValueError:
-            raise ValueError(f"'{words[2]}' is neither 'log' nor a step") from None
+            raise ValueError(f"'{pieces[2]}' is neither 'log' nor a step") from None
         if not 0 < step < float("inf"):
-            raise ValueError(f"the step takes a number above 0, not {words[2]}")
+            raise ValueError(f"the step takes a number above 0, not {pieces[2]}")
     if not low < high:
-        raise ValueError(f"the lower end {words[0]} is not below the upper one {words[1]}")
+        raise ValueError(f"the lower end {pieces[0]} is not below the upper one {pieces[1]}")
     if log and low <= 0:
-        raise ValueError(f"a logarithmic range begins above 0, not at {words[0]}")
+        raise ValueError(f"a logarithmic range begins above 0, not at {pieces[0]}")
     return Tune.model_construct(low=low, high=high, log=log, step=step, choices=None)
 
 
-def _number(word: str, param: Param) -> float:
-    value = param.check(parse(param, word))
+def _number(piece: str, param: Param) -> float:
+    value = param.check(parse(param, piece))
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"'{word}' is no number")
+        raise ValueError(f"'{piece}' is no number")
     return value
 
 
 def _choices(text: str, param: Param) -> Tune:
     separator = ";" if param.type == "strings" or ";" in text else ","
-    words = [word.strip() for word in text.split(separator)]
-    if not all(words):
+    pieces = [piece.strip() for piece in text.split(separator)]
+    if not all(pieces):
         raise ValueError("an empty choice")
     found: list[Any] = []
-    for word in words:
-        value = param.check(parse(param, word))
+    for piece in pieces:
+        value = param.check(parse(param, piece))
         found.append(",".join(map(str, value)) if isinstance(value, list) else value)
     if len(set(found)) < len(found):
         raise ValueError("the same choice twice")

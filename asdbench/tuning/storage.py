@@ -3,8 +3,8 @@
 import json
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ from asdbench.core.files import make_empty, require_writable
 from asdbench.core.locks import exclusive
 from asdbench.core.places import place
 from asdbench.core.uris import is_login, scrubbed, without_credentials
-from asdbench.tuning.standing import queue_again
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.storages import BaseStorage
 
 DEFAULT = "sqlite:///optuna.db"
@@ -78,7 +78,7 @@ def open_storage(uri: str) -> "BaseStorage":
     try:
         if file is None:
             return _database(uri)
-        with exclusive(file.with_name(f".{file.name}.lock")):
+        with exclusive(_lock(file)):
             make_empty(file)
             return _database(uri)
     except (ArgumentError, NoSuchModuleError) as error:
@@ -143,13 +143,32 @@ def _database(uri: str) -> "BaseStorage":
                 engine_kwargs={"connect_args": connect} | ({} if sqlite else {"pool_pre_ping": True}),
                 heartbeat_interval=BEAT_S,
                 grace_period=GRACE_S,
-                heartbeat_stale_trial_callback=queue_again,
             )
         except (IntegrityError, ProgrammingError, OperationalError) as error:
             raced = "already exists" in str(error) or "duplicate key" in str(error)
             if not raced or attempt + 1 == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
+
+
+def one_at_a_time(uri: str) -> AbstractContextManager[None]:
+    """Held while a trial is taken. SQLite has no locks of rows, so that two commands could take the same one."""
+    file = None if uri.startswith(JOURNAL) else _sqlite_file(_at_home(uri))
+    return nullcontext() if file is None else exclusive(_lock(file))
+
+
+def heartbeat(storage: "BaseStorage", study: "Study") -> "Callable[[int], None] | None":
+    """What says that the trial of a number is alive; None for a journal, which keeps no heartbeat."""
+    from optuna.storages import RDBStorage
+
+    if not isinstance(storage, RDBStorage):
+        return None
+    own = storage.get_study_id_from_name(study.study_name)
+    return lambda number: storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(own, number))
+
+
+def _lock(file: Path) -> Path:
+    return file.with_name(f".{file.name}.lock")
 
 
 def _journal(path: Path) -> "BaseStorage":

@@ -241,9 +241,9 @@ class Tuning:
 
     def _differs(self, before: dict[str, Any]) -> str:
         keys = [key for key in (*before, *self.terms) if before.get(key) != self.terms.get(key)]
-        told = "; ".join(f"{key}: {_short(before.get(key), self.terms.get(key))}" for key in dict.fromkeys(keys))
+        differences = "; ".join(f"{key}: {_short(before.get(key), self.terms.get(key))}" for key in dict.fromkeys(keys))
         return (
-            f"The study '{self.name}' in {without_credentials(self.asked.storage)} has other terms. {told}.\n"
+            f"The study '{self.name}' in {without_credentials(self.asked.storage)} has other terms. {differences}.\n"
             "Ask for the same to go on with it, or give this one another name: --study NAME"
         )
 
@@ -275,8 +275,8 @@ def _machine_in_name(machine: str) -> str:
 def _short(before: object, now: object) -> str:
     if isinstance(before, dict) and isinstance(now, dict) and not (_is_space(before) or _is_space(now)):
         keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        told = [f"{key} {_short(before.get(key), now.get(key))}" for key in islice(keys, 5)]
-        return ", ".join([*told, *([f"and {len(keys) - 5} more"] if len(keys) > 5 else [])])
+        differences = [f"{key} {_short(before.get(key), now.get(key))}" for key in islice(keys, 5)]
+        return ", ".join([*differences, *([f"and {len(keys) - 5} more"] if len(keys) > 5 else [])])
     if before in NOTHING or now in NOTHING:
         return "only here" if before in NOTHING else "only there"
     return f"{_word(before)} there, {_word(now)} here"

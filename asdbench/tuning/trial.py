@@ -116,8 +116,8 @@ def _refuse(failures: list[Failure]) -> None:
 
 def _planned(base: Plan, spec: RunSpec) -> Plan:
     """The plan of a configuration; a trial's parts ask for it one after the other."""
-    if _latest.get("key") != (id(base), spec):
-        _latest.update(key=(id(base), spec), plan=replan(base, spec, load_catalog(spec.plugin_path)))
+    if _latest.get("base") is not base or _latest["spec"] != spec:
+        _latest.update(base=base, spec=spec, plan=replan(base, spec, load_catalog(spec.plugin_path)))
     plan: Plan = _latest["plan"]
     return plan
 

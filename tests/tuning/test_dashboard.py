@@ -37,8 +37,8 @@ def served(tmp_path):
     try:
         yield study, f"http://127.0.0.1:{port}", lambda: process.poll() is None, tmp_path / "log"
     finally:
-        process.terminate()
-        process.wait(10)
+        process.kill()
+        process.wait()
 
 
 def asked(address, seconds=60):

@@ -6,15 +6,14 @@ from statistics import median
 
 import optuna
 import pytest
-from asdbench.tuning.bench import Bench
-from asdbench.tuning.conduct import Conductor
 from typer.testing import CliRunner
 
 from asdbench.cli.app import app
 from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, embedding
 from asdbench.harness.record import load_record
-from asdbench.tuning import drive
+from asdbench.tuning import trials as tuning_trials
+from asdbench.tuning.configurations import Configurations
 from asdbench.tuning.record import StudyRecord, TrialRecord
 
 
@@ -22,7 +21,7 @@ from asdbench.tuning.record import StudyRecord, TrialRecord
 def tune(cli, small_dataset, tmp_path, monkeypatch):
     """Runs ``asdbench tune`` on the small recordings in a folder of its own; the study as JSON."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(drive, "write_study_report", lambda *_: None)  # seconds, and not looked at here
+    monkeypatch.setattr(tuning_trials, "write_study_report", lambda *_: None)  # seconds, and not looked at here
 
     def call(*words, extractor="raw-mel", scorer=("knn",), code=0):
         parts = [word for name in scorer for word in ("--scorer", name)]
@@ -158,41 +157,58 @@ def test_a_study_of_scorers_fits_and_embeds_once(tune, tmp_path, monkeypatch):
     assert len(fits) == 2, "one for each machine type"
 
 
-def interrupted_at(monkeypatch, number):
-    """Ctrl-C in the middle of the trial that is the ``number``-th to be conducted."""
+def interrupted_at(monkeypatch, numbers):
+    """Ctrl-C in the middle of those calls."""
     count = [0]
-    real = Conductor._do
+    real = tuning_trials.run_seed
 
-    def do(self, unit, *rest):
-        if unit == 1:
-            count[0] += 1
-            if count[0] == number:
-                raise KeyboardInterrupt
-        return real(self, unit, *rest)
+    def run_seed(*args, **options):
+        count[0] += 1
+        if count[0] in numbers:
+            raise KeyboardInterrupt
+        return real(*args, **options)
 
-    monkeypatch.setattr(Conductor, "_do", do)
+    monkeypatch.setattr(tuning_trials, "run_seed", run_seed)
 
 
-@pytest.mark.parametrize("storage", ["sqlite:///a.db", pytest.param("journal:a.log", marks=pytest.mark.slow)])
-def test_a_study_that_was_interrupted_goes_on_to_the_same_trials(tune, tmp_path, monkeypatch, storage):
+def test_a_study_that_was_interrupted_goes_on_to_the_same_trials_however_often(tune, tmp_path, monkeypatch):
     words = ["--trials", 4, *ONLY_KNN, "--pruner", "none"]
     (whole,) = tune(*words).json["studies"]
     undisturbed = trials_of(whole, tmp_path)
-    words += ["--storage", storage, "--out", tmp_path / "two" / "runs"]
+    words += ["--storage", "journal:a.log", "--out", tmp_path / "two" / "runs"]
     with monkeypatch.context() as patched:
-        interrupted_at(patched, 3)
-        done = tune(*words, code=130)
-        assert "the same command goes on" in done.err
+        interrupted_at(patched, (3, 4, 5, 6))
+        for _ in range(4):
+            done = tune(*words, code=130)
+            assert "the same command goes on" in done.err
     (study,) = tune(*words).json["studies"]
     resumed = trials_of(study, tmp_path / "two")
     assert study["name"] == whole["name"]
-    assert [(one.number, one.params, one.values) for one in resumed] == [
-        (one.number, one.params, one.values) for one in undisturbed
+    assert [(one.state, one.params, one.values) for one in resumed] == [
+        (one.state, one.params, one.values) for one in undisturbed
     ]
     before = (tmp_path / "two" / "runs" / "studies" / study["name"] / "study.json").read_text()
     tune(*words)
     after = (tmp_path / "two" / "runs" / "studies" / study["name"] / "study.json").read_text()
     assert json.loads(before)["counts"] == json.loads(after)["counts"], "there is nothing more to do"
+
+
+def test_a_trial_that_another_command_took_for_lost_is_left_to_it(tune, tmp_path, monkeypatch):
+    """Where a command was away for longer than its heartbeat may be missing."""
+    real, taken = tuning_trials.run_seed, []
+
+    def run_seed(*args, **options):
+        if not taken:
+            (study,) = optuna.get_all_study_summaries(f"sqlite:///{tmp_path}/optuna.db")
+            other = optuna.load_study(study_name=study.study_name, storage=f"sqlite:///{tmp_path}/optuna.db")
+            taken.append(other.tell(0, state=optuna.trial.TrialState.FAIL))
+        return real(*args, **options)
+
+    monkeypatch.setattr(tuning_trials, "run_seed", run_seed)
+    (study,) = tune("--trials", 2, *ONLY_KNN, "--pruner", "none").json["studies"]
+    assert study["counts"] == {"done": 2, "pruned": 0, "failed": 0}
+    assert [(trial.number, trial.retry_of) for trial in trials_of(study, tmp_path)] == [(1, 0), (2, None)]
+    assert study["default"]["trial"] == 1
 
 
 def test_a_trial_that_is_refused_is_recorded_and_the_study_goes_on(tune, tmp_path):
@@ -243,13 +259,13 @@ def test_a_plugin_that_raises_costs_its_trial_alone(tune, tmp_path):
     (study,) = tune("--only", "moody", "--grid", "--plugin-path", plugin, scorer=("moody",)).json["studies"]
     done, failed = trials_of(study, tmp_path)
     assert done.state == "done"
-    assert failed.reason.startswith("ArithmeticError: a bad mood")
+    assert "ArithmeticError: a bad mood" in failed.reason
 
 
 def test_pruning_saves_work_and_keeps_the_best(tune, tmp_path, monkeypatch):
     scored = []
-    real = Conductor._do
-    monkeypatch.setattr(Conductor, "_do", lambda self, *rest: (scored.append(rest), real(self, *rest))[1])
+    real = tuning_trials.score_machine
+    monkeypatch.setattr(tuning_trials, "score_machine", lambda *a, **k: (scored.append(a), real(*a, **k))[1])
     words = ("--only", "knn", "--space", "knn.n_neighbors=12,1,11,2,10,3,9", "--grid")  # none twice
     (study,) = tune(*words, "--pruner", "median").json["studies"]
     given_up = [trial for trial in trials_of(study, tmp_path) if trial.state == "pruned"]
@@ -303,7 +319,7 @@ def test_one_machine_type_is_several_by_what_the_data_set_holds(small_dataset, t
 
     def is_one_of_several(dataset, *machines, **params):
         spec = RunSpec(extractor=["raw-mel"], scorer=["knn"], dataset=[str(dataset)], machine=machines, params=params)
-        return Bench(spec, [], [], Silent()).is_one_of_several
+        return Configurations(spec, [], [], Silent()).is_one_of_several
 
     assert is_one_of_several(small_dataset, "fan")
     assert not is_one_of_several(small_dataset)

@@ -1,51 +1,95 @@
-"""Workers on one study, one of which is lost: processes of a cheap objective on each storage, and a whole command."""
+"""Commands and processes that are lost in the middle of a study: no trial is missing then, and none done twice."""
 
-import multiprocessing
 import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime
-from functools import cache
-from types import SimpleNamespace
+from itertools import product
 
 import optuna
 import postgres
 import pytest
-from asdbench.tuning.claims import BEAT, PLACE, history, settled
-from asdbench.tuning.work import Worker
 from optuna.trial import TrialState
-from waiting import WITHIN_S, until
+from waiting import until
 
-from asdbench.core.progress import Silent
-from asdbench.tuning import drive, work
+from asdbench.tuning import trials as tuning_trials
 from asdbench.tuning.record import TrialRecord
+from asdbench.tuning.standing import PLACE
 from asdbench.tuning.storage import open_storage, quiet_optuna
 
-TRIALS = 6
 NAME = "shared"
 
-SLOW = """
-import time
+SCORERS = """
+import multiprocessing, os, signal, time
+from pathlib import Path
 from asdbench.scorers.base import Scorer
 class Slow(Scorer):
     def __init__(self, *, weight):
         super().__init__()
         self._weight = weight
-    def fit(self, embeddings, clips): time.sleep(0.3)
+    def fit(self, embeddings, clips):
+        while Path(__file__).with_name("wait").exists(): time.sleep(0.02)
     def score(self, embeddings): return self._weight * embeddings[:, 0].astype(float) + embeddings[:, 1]
+class Mortal(Slow):
+    def __init__(self, *, weight, dies):
+        super().__init__(weight=weight)
+        self._dies = dies
+    def fit(self, embeddings, clips):
+        if multiprocessing.parent_process() is None: return
+        tries = Path("tries")
+        with tries.open("a") as file: file.write(self._dies + "\\n")
+        count = tries.read_text().splitlines().count(self._dies)
+        if self._dies == "always" or (self._dies == "once" and count == 1): os.kill(os.getpid(), signal.SIGKILL)
 """
 CARD = """
-summary = "Takes its time, so that there is time to kill it."
-target = "slow_worker:Slow"
+summary = "For tests."
+target = "slow_worker:{}"
 version = 1
 [params.weight]
 default = 0.5
 range = [-2.0, 2.0]
-tune = { low = -1.0, high = 1.0 }
+tune = {{ low = -1.0, high = 1.0 }}
 help = "Of the first number."
 """
+DIES = """
+[params.dies]
+default = "never"
+choices = ["never", "once", "always"]
+tune = { choices = ["never", "once", "always"] }
+help = "Which process does."
+"""
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    """A scorer that waits as long as there is a file ``wait`` beside it, and one whose process dies."""
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "registry" / "scorers").mkdir(parents=True)
+    (folder / "slow_worker.py").write_text(SCORERS)
+    (folder / "registry" / "scorers" / "slow.toml").write_text(CARD.format("Slow"))
+    (folder / "registry" / "scorers" / "mortal.toml").write_text(CARD.format("Mortal") + DIES)
+    return folder
+
+
+@pytest.fixture
+def words(small_dataset, plugin, tmp_path):
+    """Of a command on one machine type."""
+    return [
+        "tune", "--dataset", small_dataset, "--machine", "fan", "--extractor", "raw-mel", "--plugin-path", plugin,
+        "--study", NAME, "--pruner", "none", "--out", tmp_path / "runs", "--json",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def tune(cli, monkeypatch):
+    """Runs a command in this process."""
+    monkeypatch.setattr(tuning_trials, "write_study_report", lambda *_: None)  # seconds, and not looked at here
+
+    def call(*words):
+        done = cli(*words)
+        assert done.code == 0, done.err
+        return done.json["studies"][0]
+
+    return call
 
 
 @contextmanager
@@ -57,151 +101,122 @@ def storage_of(kind, folder):
         yield {"sqlite": f"sqlite:///{folder}/a.db", "journal": f"journal:{folder}/a.log"}[kind]
 
 
-_load = cache(lambda uri: optuna.load_study(study_name=NAME, storage=open_storage(uri)))
+class Watched:
+    """A study that others are at."""
 
+    def __init__(self, uri):
+        self._uri = uri
+        self._study = None
 
-def trials_in(uri):
-    try:
-        return _load(uri).get_trials(deepcopy=False)
-    except KeyError:
+    @property
+    def trials(self):
+        with quiet_optuna(), suppress(KeyError):
+            if self._study is None:
+                self._study = optuna.load_study(study_name=NAME, storage=open_storage(self._uri))
+            return self._study.get_trials(deepcopy=False)
         return []
 
-
-def running(uri):
-    """The trial of each process that is at one."""
-    return {
-        one.user_attrs[PLACE]["pid"]: one
-        for one in trials_in(uri)
-        if one.state == TrialState.RUNNING and one.user_attrs.get(PLACE)
-    }
+    def are_at_it(self, pids):
+        """Whether each of the processes is at a trial."""
+        running = [one for one in self.trials if one.state == TrialState.RUNNING and one.params]
+        return set(pids) <= {one.user_attrs.get(PLACE, {}).get("pid") for one in running}
 
 
-def check_study(uri, folder, lost, wanted=TRIALS):
-    trials = trials_in(uri)
-    assert len(settled(trials)) == wanted
-    failed = [one.number for one in trials if one.state == TrialState.FAIL]
-    assert failed == lost
-    records = [TrialRecord.model_validate_json(path.read_text()) for path in sorted((folder / "trials").glob("*.json"))]
-    assert len(records) == wanted
-    assert all(record.state in ("done", "pruned") for record in records)
-    assert sorted(record.retry_of for record in records if record.retry_of is not None) == failed
-    by_number = {one.number: one for one in trials}
-    for record in records:
-        if record.retry_of is not None and by_number[record.retry_of].params:
-            assert record.params == by_number[record.retry_of].params, "with the lost one's parameters"
-    return records
+def records_in(folder):
+    paths = sorted((folder / "runs" / "studies" / NAME / "trials").glob("*.json"))
+    return [TrialRecord.model_validate_json(path.read_text()) for path in paths]
 
 
-def do_trials(uri, folder, hangs):
-    """What a worker does, with a cheap objective; one that hangs is at its second trial for ever."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    begun = []
-
-    def conduct(self, *_):
-        self._params = {"x": self._trial.suggest_float("x", 0, 1)}
-        begun.append(self)
-        while hangs and len(begun) == 2:
-            time.sleep(0.01)
-        return self._record("done", values=[self._params["x"]])
-
-    work._Attempt.conduct = conduct  # this process is a forked one
-    tuning = SimpleNamespace(
-        asked=SimpleNamespace(sampler="random", sampler_seed=0), fixed=lambda _: None, folder=folder, name=NAME,
-        trials=TRIALS, bench=SimpleNamespace(require_buildable=lambda: None),
-    )  # fmt: skip
-    with quiet_optuna(), suppress(KeyboardInterrupt):
-        study = optuna.load_study(study_name=NAME, storage=open_storage(uri))
-        Worker(tuning, study, Silent(), lambda _: None).work()
+def end(pids):
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "journal", "postgresql"])
-def test_the_trial_of_a_lost_worker_is_done_by_another_and_no_trial_is_missing(kind, tmp_path):
-    forked = multiprocessing.get_context("fork")
-    with storage_of(kind, tmp_path) as uri, quiet_optuna():
-        optuna.create_study(study_name=NAME, storage=open_storage(uri), direction="maximize")
-        killed, interrupted, other = (
-            forked.Process(target=do_trials, args=(uri, tmp_path, hangs)) for hangs in (True, True, False)
-        )
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("journal", marks=pytest.mark.slow), "postgresql"])
+def test_the_trials_of_lost_commands_are_done_by_another_with_their_parameters(
+    kind, words, tune, tmp_path, plugin, zygote, own_cache
+):
+    wanted = 4
+    words += ["--scorer", "slow", "--only", "slow", "--sampler", "random", "--trials", wanted]
+    (plugin / "wait").touch()
+    with storage_of(kind, tmp_path) as uri:
+        words += ["--storage", uri]
+        study = Watched(uri)
+        pids = [zygote.start(*words, cache=own_cache, log=tmp_path / f"log{number}") for number in range(2)]
         try:
-            for process in (killed, interrupted):
-                process.start()
-            at = until(
-                lambda: len(settled(trials_in(uri))) == 2 and (found := running(uri)) and len(found) == 2 and found
-            )
-            # One that dies while it writes to a journal leaves the file locked for half a minute.
-            until(
-                lambda: all(
-                    one.params and (kind != "journal" or BEAT in one.user_attrs) for one in running(uri).values()
-                )
-            )
-            killed.kill()
-            os.kill(interrupted.pid, signal.SIGINT)
-            interrupted.join(WITHIN_S)
-            other.start()
-            other.join(WITHIN_S)
-            assert (interrupted.exitcode, other.exitcode) == (0, 0)
-            lost, handed_back = at[killed.pid].number, at[interrupted.pid].number
-            records = {record.number: record for record in check_study(uri, tmp_path, lost=[lost])}
-            assert records[handed_back].worker.endswith(f":{other.pid}")
+            until(lambda: study.are_at_it(pids))
+            os.kill(pids[0], signal.SIGKILL)
+            os.kill(pids[1], signal.SIGINT)
+            assert [zygote.wait(pid) for pid in pids] == [-signal.SIGKILL, 130], (tmp_path / "log1").read_text()
         finally:
-            for process in (killed, interrupted, other):
-                if process.is_alive():
-                    process.kill()
+            end(pids)
+        states = sorted(one.state.name for one in study.trials)
+        assert states == ["FAIL", "RUNNING", "WAITING"], "nobody gave back what was killed"
+        (plugin / "wait").unlink()
+        assert tune(*words)["counts"] == {"done": wanted, "pruned": 0, "failed": 0}
+        trials = study.trials
+    lost = {one.number: one.params for one in trials if one.state == TrialState.FAIL}
+    assert set(lost) == {0, 1}
+    records = records_in(tmp_path)
+    assert len(records) == len({record.params["slow.weight"] for record in records}) == wanted
+    assert {one.retry_of: one.params for one in records if one.retry_of is not None} == lost
 
 
-@pytest.fixture
-def tune(cli, small_dataset, tmp_path, monkeypatch):
-    plugin = tmp_path / "plugin"
-    (plugin / "registry" / "scorers").mkdir(parents=True)
-    (plugin / "slow_worker.py").write_text(SLOW)
-    (plugin / "registry" / "scorers" / "slow.toml").write_text(CARD)
+def test_two_commands_do_every_combination_of_a_grid_once_though_one_is_killed(
+    words, tune, tmp_path, plugin, zygote, own_cache
+):
+    uri = f"sqlite:///{tmp_path}/a.db"
+    words += ["--scorer", "slow", "--scorer", "knn", "--grid", "--storage", uri]
+    for space in ("log-mel.n_mels=16,32", "slow.weight=0.5,1", "knn.n_neighbors=1,5"):
+        words += ["--space", space, "--only", space.partition("=")[0]]
+    (plugin / "wait").touch()
+    study = Watched(uri)
+    pids = [zygote.start(*words, cache=own_cache, log=tmp_path / f"log{number}") for number in range(2)]
+    try:
+        until(lambda: study.are_at_it(pids))
+        end(pids[:1])
+        zygote.wait(pids[0])
+        (plugin / "wait").unlink()
+        assert tune(*words)["counts"] == {"done": 8, "pruned": 0, "failed": 0}
+    finally:
+        end(pids)
+    done = [one.params for one in study.trials if one.state == TrialState.COMPLETE]
+    slow = [
+        {"scorer": "slow", "log-mel.n_mels": mels, "slow.weight": own} for mels, own in product((16, 32), (0.5, 1.0))
+    ]
+    knn = [{"scorer": "knn", "log-mel.n_mels": mels, "knn.n_neighbors": k} for mels, k in product((16, 32), (1, 5))]
+    assert len(done) == 8
+    assert all(done.count(combination) == 1 for combination in slow + knn)
+
+
+def test_processes_that_die_cost_a_try_of_their_trial_and_nothing_else(words, tune, tmp_path, monkeypatch):
+    """With processes or without, the trials are the same."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(drive, "write_study_report", lambda *_: None)  # seconds, and not looked at here
-
-    def call(*words, scorer="slow"):
-        return cli(
-            "tune", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", scorer, "--only", scorer,
-            "--plugin-path", plugin, "--study", NAME, "--pruner", "none", "--json", *words,
-        )  # fmt: skip
-
-    return call
-
-
-def test_a_command_outlives_a_worker_and_ctrl_c(tune, tmp_path):
-    wanted, uri = 4, f"sqlite:///{tmp_path}/a.db"
-
-    def kill_and_interrupt():
-        def just_begun():
-            trials = running(uri) if settled(trials_in(uri)) else {}
-            return [
-                pid for pid, one in trials.items() if (datetime.now() - one.datetime_start).total_seconds() < 0.3
-            ]  # of 0.6 s
-
-        (pid, *_) = until(just_begun)
-        assert pid != os.getpid()
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: any(history(one) and one.user_attrs.get(PLACE) for one in trials_in(uri)))
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with quiet_optuna(), ThreadPoolExecutor(1) as beside:
-        killing = beside.submit(kill_and_interrupt)
-        done = tune("--storage", uri, "--trials", wanted, "--jobs", 2)
-        killing.result()
-        assert done.code == 130, done.err
-        assert "Traceback" not in done.err
-        trials = trials_in(uri)
-        assert {one.state for one in trials} <= {TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING}
-        assert 1 <= len(settled(trials)) < wanted
-        done = tune("--storage", uri, "--trials", wanted)
-        assert done.code == 0, done.err
-        (lost,) = [one.number for one in trials if one.state == TrialState.FAIL]
-        check_study(uri, tmp_path / "runs" / "studies" / NAME, lost=[lost], wanted=wanted)
-        assert done.json["studies"][0]["counts"] == {"done": wanted, "pruned": 0, "failed": 0}
+    words += ["--scorer", "mortal", "--only", "mortal", "--sampler", "random", "--trials", 6]
+    alone = tune(*words, "--storage", "sqlite:///alone.db", "--out", tmp_path / "alone" / "runs")
+    assert alone["counts"]["done"] == 6
+    study = tune(*words, "--storage", "sqlite:///two.db", "--jobs", 2)
+    expected = records_in(tmp_path / "alone")
+    found = records_in(tmp_path)
+    assert [one.params for one in found] == [one.params for one in expected]
+    fates = {one.params["mortal.dies"] for one in expected}
+    assert fates == {"never", "once", "always"}, "or the test tests less than it says"
+    for one, other in zip(found, expected, strict=True):
+        if one.params["mortal.dies"] == "always":
+            assert one.state == "failed"
+            assert "its process was killed (SIGKILL" in one.reason
+        else:
+            assert (one.state, one.values, one.parts) == ("done", other.values, other.parts)
+    tries = (tmp_path / "tries").read_text().splitlines()
+    count = {fate: sum(one.params["mortal.dies"] == fate for one in found) for fate in fates}
+    assert tries.count("always") == 3 * count["always"]
+    assert study["counts"]["failed"] == count["always"]
 
 
-def test_the_password_of_a_database_is_written_nowhere(tune, tmp_path):
+def test_the_password_of_a_database_is_written_nowhere(words, cli, tmp_path):
     with postgres.postgres() as uri:
-        done = tune("--storage", uri, "--trials", 1, scorer="knn")
+        done = cli(*words, "--scorer", "knn", "--storage", uri, "--trials", 1)
         assert done.code == 0, done.err
         for text in (done.out, done.err, *(path.read_text() for path in (tmp_path / "runs").rglob("*.[jt]*"))):
             assert postgres.ENCODED_PASSWORD not in text

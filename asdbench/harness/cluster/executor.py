@@ -20,6 +20,7 @@ from asdbench.harness.executors import Function, Outcome
 from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
 from asdbench.harness.remote_progress import Relay
+from asdbench.harness.spec import RunSpec
 from asdbench.harness.tasks import FitTask
 
 LOOK_S = 1.0  # how often is looked whether nodes have joined
@@ -83,9 +84,10 @@ class RayExecutor:
         """Hand a task over; one that trains may take a GPU."""
         self._count += 1
         task = next((one for one in args if isinstance(one, FitTask)), None)
+        trains = task is not None or any(isinstance(one, RunSpec) for one in args)  # the latter of a study's trial
         if self._depot is not None and task is not None:
             self._send(self._depot, task)
-        self._begin(_Assignment(self._count, function, args, task is not None, Relay(self._progress)))
+        self._begin(_Assignment(self._count, function, args, trains, Relay(self._progress)))
         return self._count
 
     def results(self) -> Iterator[tuple[int, Outcome]]:
