@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from asdbench.testing.checks import Check, CheckError
+from asdbench.testing.checks import Check, CheckError, random_state
 from asdbench.testing.extractors import extractor_checks
 from asdbench.testing.frontends import augmentation_checks, frontend_checks
 from asdbench.testing.scorers import scorer_checks
@@ -107,7 +107,8 @@ def check_frontend(frontend: Any, *, plugin_path: Sequence[str | Path] = (), **p
 
 
 def _checked(subject: Subject) -> list[Check]:
-    checks = CHECKS_OF[subject.kind](subject)
+    with random_state(0):  # what a component does to the global generators ends here
+        checks = CHECKS_OF[subject.kind](subject)
     if not all(check.passed for check in checks):
         raise CheckError(subject.kind, subject.name, checks)
     return checks

@@ -12,6 +12,8 @@ import numpy as np
 from asdbench.core.errors import AsdbenchError, RequirementError
 from asdbench.core.faults import fault_of
 
+ELSEWHERE = 987_654_321  # seed of what draws elsewhere; one that nobody else sets
+
 
 @dataclass(frozen=True)
 class Check:
