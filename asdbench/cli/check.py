@@ -1,12 +1,11 @@
 """``asdbench check``: does a component keep its contract?"""
 
-import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asdbench.cli.options import AsJson, Frontend, PluginPath
+from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog
@@ -39,11 +38,10 @@ def check(
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_path or [])
-    with redirect_stdout(sys.stderr):  # a plugin may print
-        found = [_checked(catalog, kind, name, params or [], frontend) for kind in _kinds(catalog, name)]
+    found = [_checked(catalog, kind, name, params or [], frontend) for kind in _kinds(catalog, name)]
     passed = all(one["passed"] for one in found)
     if as_json:
-        typer.echo(json.dumps({"passed": passed, "components": found}, indent=2))
+        print_json(json.dumps({"passed": passed, "components": found}, indent=2))
     else:
         for one in found:
             _print(one)
@@ -98,10 +96,11 @@ def _print(found: dict[str, Any]) -> None:
     failed = [one for one in found["checks"] if not one["passed"]]
     count = len(found["checks"])
     summary = f"{len(failed)} of {count} checks failed" if failed else f"all {count} checks passed"
-    typer.secho(f"{found['name']} ({found['kind'][:-1]}): {summary}", bold=True)
+    echo(f"{found['name']} ({found['kind'][:-1]}): {summary}", bold=True)
     for one in found["checks"]:
         told = f"expected {one['expected']}; {one['found']}" if one["found"] else one["expected"]
-        mark = typer.style("ok    ", fg="green") if one["passed"] else typer.style("failed", fg="red")
-        typer.echo(f"  {mark} {one['check']}: {told}")
+        echo(f"  ok      {one['check']}: {told}") if one["passed"] else echo(
+            f"  failed  {one['check']}: {told}", fg="red"
+        )
     for param, value in found["shortened"].items():
-        typer.secho(f"Trained with {param} = {value}; for more: -p {found['name']}.{param}=N", dim=True)
+        echo(f"Trained with {param} = {value}; for more: -p {found['name']}.{param}=N", dim=True)

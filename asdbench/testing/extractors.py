@@ -1,6 +1,5 @@
 """What every extractor is put through."""
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.base import NamedFeatures
 from asdbench.frontends.held import HeldFeatures
+from asdbench.harness.handover import checked_count, checked_curves, checked_notes
 from asdbench.harness.machine import torch_threads
 from asdbench.testing.checks import (
     ELSEWHERE,
@@ -239,10 +239,9 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _record(extractor: Any) -> None:
-    curves = {str(name): [float(value) for value in curve] for name, curve in extractor.curves.items()}
-    require(np.isfinite([value for curve in curves.values() for value in curve]).all(), "a curve is not finite")
-    json.dumps([int(extractor.parameter_count), [str(note) for note in extractor.notes]])
-    require(not isinstance(extractor.notes, str), "notes are one text, not a sequence of texts")
+    checked_curves(extractor.curves, "it")
+    checked_count(extractor.parameter_count, "it")
+    checked_notes(extractor.notes, "it")
 
 
 def _direction_expected(rows: Embeddings) -> str:

@@ -143,7 +143,7 @@ def test_scores_that_are_no_numbers_are_refused_in_words(plugin, cli, small_data
     plugin(("return np.linalg.norm(embeddings - self.mean, axis=1).astype(np.float64)", "return ['high'] * 3"))
     words = ("--extractor", "raw-mel", "--scorer", "mine", "--dataset", small_dataset, "--out", "runs", "--json")
     told = cli("run", "--plugin-path", "mine", *words)
-    assert told.json["runs"][0]["failures"][0]["reason"].startswith("mine gave list for 16 clips")
+    assert told.json["runs"][0]["failures"][0]["reason"].startswith("mine gave scores that are no real numbers")
 
 
 def test_whose_code_a_file_is(tmp_path):

@@ -142,7 +142,7 @@ BROKEN = [
     ("extractors", ("class Mine(Extractor):",
      "class Mine(Extractor):\n    needs_fit = False"), "no fit", "no attribute 'level'"),
     ("extractors", ("class Mine(Extractor):",
-     "class Mine(Extractor):\n    curves = {'loss': [float('nan')]}"), "record", "not finite"),
+     "class Mine(Extractor):\n    curves = {'loss': [float('nan')]}"), "record", "is nan in epoch 1"),
     ("augmentations", ("works_on = \"waveform\"", "works_on = \"sound\""), "works_on", "it is 'sound'"),
     ("augmentations", (", generator=generator", ""), "seed", "clips differ"),
     ("augmentations", ("batch + 0.1", "batch + 0.0"), "effect", "all are as before"),
@@ -251,9 +251,9 @@ def test_the_command_says_all_that_fails_and_ends_with_1(plugin, cli):
     assert told.code == 1
     assert "mine (scorer): 2 of 12 checks failed" in told.out
     assert re.search(
-        rf"failed blindness: expected .*; it raised ZeroDivisionError: .* \(mine/{module}.py, line {line}\)", told.out
+        rf"failed  blindness: expected .*; it raised ZeroDivisionError: .* \(mine/{module}.py, line {line}\)", told.out
     )
-    assert re.search(r"failed direction: expected a clear anomaly to score higher", told.out)
+    assert re.search(r"failed  direction: expected a clear anomaly to score higher", told.out)
     found = cli("check", "mine", "--plugin-path", "mine", "--json").json
     assert not found["passed"]
     (component,) = found["components"]
