@@ -29,6 +29,23 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert [run["status"] for run in outcome.json["runs"]] == ["done", "done"]
+    for name in ("cosine", "clip"):
+        checked = cli("check", name, "--plugin-path", tmp_path / "mine")
+        assert checked.code == 0, checked.out
+
+
+def test_what_the_page_on_the_architecture_names_exists():
+    for page in (ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"):
+        text = page.read_text()
+        paths = {path for path in re.findall(r"`((?:asdbench|registry|tests)/[\w/.]*)`", text) if "NAME" not in path}
+        assert len(paths) >= 10
+        assert not [path for path in paths if not (ROOT / path).exists()]
+        for name, path in re.findall(r"`(\w+)`(?: in|,| \(| \|) `(asdbench/[\w/]+\.py)`", text):
+            assert re.search(rf"^(?:def|class) {name}\b", (ROOT / path).read_text(), re.MULTILINE), (name, path)
+    packages = {path.parent.name for path in (ROOT / "asdbench").glob("*/__init__.py")}
+    assert packages == set(
+        re.findall(r"^\| `asdbench/(\w+)`", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    )
 
 
 def test_the_code_of_the_page_on_python_runs(tmp_path, monkeypatch, capsys):
@@ -44,6 +61,7 @@ def test_every_option_that_the_documents_name_exists(cli):
     texts = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
     verbs = (
         ["run"],
+        ["check"],
         ["evaluate"],
         ["submit"],
         ["compare"],

@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+import asdbench
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,4 +38,21 @@ def test_the_wheel_brings_the_cards_and_finds_them(tmp_path):
         text=True,
     ).stdout
     assert str(site) in shown
+    assert f"-{asdbench.__version__}-" in wheel.name, "the version stands in one place"
     assert "mahalanobis-ml" in shown
+
+
+def test_the_version_stands_in_one_place():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert (ROOT / project["tool"]["hatch"]["version"]["path"]).samefile(asdbench.__file__)
+
+
+def test_hooks_run_what_the_checks_run():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    entries = [hook["entry"] for hook in hooks]
+    assert [entry.partition(" --")[0] for entry in entries] == [
+        ".venv/bin/ruff check",
+        ".venv/bin/ruff format",
+        "make types",
+    ]

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from asdbench import __version__
 from asdbench.cli import (
     cache,
+    check,
     compare,
     data,
     evaluate,
@@ -125,6 +126,7 @@ app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
+app.command("check")(check.check)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("submit")(submit.submit)

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -23,6 +22,7 @@ from typing import Any, Protocol, Self
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.faults import fault_of
 from asdbench.core.progress import Progress
 from asdbench.harness.remote_progress import ProgressReceiver, RemoteProgress
 
@@ -76,7 +76,8 @@ def outcome_of(function: Function, *args: Any, **options: Any) -> Outcome:
     except AsdbenchError as error:
         return Outcome(error=error)
     except (Exception, SystemExit) as error:  # plugins may raise anything
-        return Outcome(death=f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}")
+        fault = fault_of(error)
+        return Outcome(death=f"{fault.reason}\n{fault.detail}")
 
 
 class Serial:

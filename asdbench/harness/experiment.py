@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, DataError
+from asdbench.core.faults import fault_of
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
 from asdbench.harness.cells import Cell
@@ -251,11 +252,12 @@ def _prepare_features(
     """Decode what the fits want, with all cores and before anything is trained.
 
     Returns:
-        Seconds that it took, by run; and of several data sets the runs on one whose recordings cannot be used.
+        Seconds that it took, by run; and the runs that cannot be done, because a front end failed or, of several data
+        sets, the recordings of one cannot be used.
     """
     taken: dict[tuple[int, str], float] = {}
     broken: dict[int, Failure] = {}
-    reasons: dict[int, Failure] = {}
+    reasons: dict[object, Failure] = {}
     found: dict[int, float] = {}
     for number, tasks in needs.items():
         for cell in plan.cells[number].members or (plan.cells[number],):
@@ -263,8 +265,8 @@ def _prepare_features(
             key = (dataset, digest(cell.frontend.identity()))
             own = [task for task in tasks if plan.cells[task.cell].sharing == cell.sharing]
             fits = [Fit(plan.cells[task.cell], task.machines, plan.cache) for task in own]
-            if dataset in reasons:
-                broken[number] = reasons[dataset]
+            if dataset in reasons or key in reasons:
+                broken[number] = reasons.get(dataset) or reasons[key]
             elif key not in taken and not all(fit.is_embedded for fit in fits):
                 started = time.perf_counter()
                 try:
@@ -273,6 +275,12 @@ def _prepare_features(
                     if len(plan.datasets) == 1:
                         raise
                     reasons[dataset] = broken[number] = Failure(stage="features", machine=None, reason=str(error))
+                except AsdbenchError:
+                    raise
+                except (Exception, SystemExit) as error:  # plugins may raise anything
+                    fault = fault_of(error)
+                    failure = Failure(stage="features", machine=None, reason=fault.reason, detail=fault.detail)
+                    reasons[key] = broken[number] = failure
                 taken[key] = time.perf_counter() - started
             found[number] = found.get(number, 0.0) + taken.get(key, 0.0)
     return found, broken

@@ -27,7 +27,10 @@ def checked_embeddings(rows: Any, clips: int, name: str, where: str) -> NDArray[
     Raises:
         HandoverError: another type or shape, or some are not finite.
     """
-    rows = np.asarray(rows)
+    try:
+        rows = np.asarray(rows)
+    except (ValueError, TypeError) as error:
+        raise HandoverError(f"{name} gave embeddings of {where} that are no array of numbers ({error}).") from error
     if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32 or not rows.shape[1]:
         raise HandoverError(
             f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {where}; "

@@ -226,11 +226,12 @@ class ScorerCard(Card):
     """An anomaly scorer.
 
     ``fit_on`` says on whose training clips one is fitted; ``of_members`` that it makes sense of the scores of an
-    ensemble's members alone, and follows no other extractor.
+    ensemble's members alone, and follows no other extractor; ``chance`` that its scores are drawn and say nothing.
     """
 
     fit_on: Literal["machine", "section"] = "section"
     of_members: bool = False
+    chance: bool = False
 
 
 class StepCard(Card):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.errors import UsageError
+from asdbench.core.faults import told_as
 from asdbench.registry.components import Component
 from asdbench.registry.composites import Composite
 
@@ -43,19 +44,14 @@ class Chain(Composite):
         """The scorer with the steps around it.
 
         Raises:
-            AsdbenchError: a target cannot be imported, or is no step.
+            AsdbenchError: a target cannot be imported, or is no step; a step raises something.
         """
         *steps, scorer = self.settled()
         make: Callable[[], Any] = scorer.build
         for step in reversed(steps):
-            built = step.build()
-            if not hasattr(built, "around"):
-                raise AsdbenchError(
-                    f"The card of the step '{step.name}' names {step.card.target}, which has no around(make) and so is "
-                    "no step. See asdbench.scorers.steps.Step."
-                )
-            make = partial(built.around, make)
-        return make()
+            make = partial(step.build().around, make)
+        with told_as(f"The steps of '{self.name}' cannot be put around its scorer"):
+            return make()
 
 
 def chained_card(parts: Sequence[Component]) -> "ScorerCard":

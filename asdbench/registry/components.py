@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
+from asdbench.core.faults import fault_of, told_as
 from asdbench.core.numbers import finite, is_finite, whole
-from asdbench.registry import file_params
+from asdbench.registry import contracts, file_params
 from asdbench.registry.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -79,8 +80,11 @@ class Component:
             known["code"] = file_digest(self._module_file())
         if self.card.libraries:
             known["libraries"] = self.libraries
-        if self.card.weights and (weights := self._named(self.card.weights)(self.params)):
-            known["weights"] = weights
+        if self.card.weights:
+            with told_as(f"The weights of '{self.name}' cannot be told"):
+                weights = self._named(self.card.weights)(self.params)
+            if weights:
+                known["weights"] = weights
         return known
 
     @property
@@ -102,9 +106,27 @@ class Component:
         """Import the target and call it with the parameters.
 
         Raises:
-            AsdbenchError: the target cannot be imported.
+            AsdbenchError: the target cannot be imported, does not fit its card, raises something, or makes what lacks
+                a method.
         """
-        return self._named(self.card.target)(**self.params)
+        target = self.load()
+        faults = contracts.misfits(target, self.card.params) or [contracts.abstract_methods(target)]
+        if any(faults):
+            raise self._does_not_fit("; ".join(faults))
+        with told_as(f"The {self.kind[:-1]} '{self.name}' cannot be built"):
+            built = target(**self.params)
+        lack = contracts.missing(self.kind, built)
+        if lack:
+            raise self._does_not_fit(lack)
+        return built
+
+    def load(self) -> Any:
+        """Import the target.
+
+        Raises:
+            AsdbenchError: it cannot be imported.
+        """
+        return self._named(self.card.target)
 
     def _named(self, target: str) -> Any:
         module, _, attribute = target.partition(":")
@@ -115,7 +137,7 @@ class Component:
         except AsdbenchError:
             raise
         except (Exception, SystemExit) as error:  # a module of a third party may raise anything when it is imported
-            raise self._does_not_load(f"{type(error).__name__}: {error}") from error
+            raise self._does_not_load(fault_of(error).reason) from error
 
     def _module_file(self) -> Path:
         """The file of a third party's module, made sure to be that of its own folder."""
@@ -124,8 +146,8 @@ class Component:
         loaded = sys.modules.get(module)
         try:
             spec = loaded.__spec__ if loaded else importlib.util.find_spec(module)
-        except ImportError as error:
-            raise self._does_not_load(str(error)) from error
+        except (Exception, SystemExit) as error:  # the package that it lies in is imported
+            raise self._does_not_load(fault_of(error).reason) from error
         if spec is None or spec.origin is None:
             raise self._does_not_load(f"there is no module '{module}'")
         if not Path(spec.origin).resolve().is_relative_to(self.home.resolve()):
@@ -136,6 +158,12 @@ class Component:
         return AsdbenchError(
             f"The card of '{self.name}' names the target {self.card.target}, which does not load: {reason}.\n"
             f"See where it comes from: asdbench show {self.name}"
+        )
+
+    def _does_not_fit(self, reason: str) -> AsdbenchError:
+        return AsdbenchError(
+            f"'{self.name}' ({self.card.target}) cannot be used as one of the {self.kind}: {reason}.\n"
+            f"See all that is wrong with it: asdbench check {self.name}"
         )
 
 

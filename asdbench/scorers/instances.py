@@ -9,6 +9,7 @@ import numpy as np
 from asdbench.core.errors import UsageError
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import Embeddings, Scorer, Scores
+from asdbench.scorers.library_detector import global_seed
 
 
 def as_scorer(instance: Any) -> Scorer:
@@ -38,14 +39,16 @@ class InstanceScorer(Scorer):
 
     def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
         """Fit the object to training embeddings (n, dim); ``clips`` are passed where its ``fit`` takes them."""
-        if _takes_clips(self._instance.fit):
-            self._instance.fit(embeddings, clips=clips)
-        else:
-            self._instance.fit(embeddings)
+        with global_seed(self.seed):  # from which detectors draw that are given no random_state
+            if _takes_clips(self._instance.fit):
+                self._instance.fit(embeddings, clips=clips)
+            else:
+                self._instance.fit(embeddings)
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Anomaly score of each row, float64 (n,)."""
-        return np.asarray(self._scoring(embeddings), np.float64)
+        with global_seed(self.seed):
+            return np.asarray(self._scoring(embeddings), np.float64)
 
 
 def _scoring(instance: Any) -> Callable[[Embeddings], Any]:

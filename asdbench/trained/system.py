@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.errors import AsdbenchError, DataError, RequirementError, UsageError, did_you_mean
+from asdbench.core.faults import fault_of
 from asdbench.core.progress import Silent
 from asdbench.datasets import BlindClip
 from asdbench.datasets.audio import BadRecording
@@ -169,7 +170,7 @@ class TrainedSystem:
         except AsdbenchError:
             raise
         except Exception as error:  # networks and plugins may raise anything on a length they do not take
-            raise AsdbenchError(f"{self._extractor.name} failed on it: {type(error).__name__}: {error}") from error
+            raise AsdbenchError(f"{self._extractor.name} failed on it: {fault_of(error).reason}") from error
         rows = checked_embeddings(found, len(clips), self._extractor.name, machine)
         place = {key: row for row, key in enumerate(keys)}
         return rows[[place[one.key] for one in heard]]
@@ -182,7 +183,7 @@ class TrainedSystem:
             try:
                 extractor.load(place)
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                reason = fault_of(error).reason.splitlines()[0]
                 raise RequirementError(
                     f"The trained extractor in {place} cannot be loaded: {reason}.\n"
                     "Save the system again: asdbench track model RUN --to DIR"

@@ -126,7 +126,8 @@ def test_a_component_that_leaves_is_a_failure_and_not_the_end(plan, monkeypatch,
     monkeypatch.setattr(RawMel, "fit", leave)
     (record,) = execute(plan(), Silent())
     assert record.status == "failed"
-    assert record.failures[0].reason == "SystemExit: 0"
+    assert record.failures[0].reason.startswith("SystemExit: 0 (")
+    assert "test_failures.py, line " in record.failures[0].reason, "where it left"
 
 
 def test_a_disk_that_fills_while_embeddings_are_written_ends_the_command(plan, monkeypatch, fresh_cache):

@@ -20,6 +20,14 @@ help = "Exponent."
 """
 
 
+METHODS = """
+    notes = ()
+    def fit(self, embeddings, clips): pass
+    def score(self, embeddings): return embeddings[:, 0]
+    def training_scores(self): return None
+"""
+
+
 def plugin(folder, card=CARD, name="their-scorer"):
     (folder / "registry" / "scorers").mkdir(parents=True, exist_ok=True)
     (folder / "registry" / "scorers" / f"{name}.toml").write_text(card)
@@ -54,7 +62,7 @@ def test_a_wrong_card_names_file_key_and_nearest_key(tmp_path, change, message):
 def test_a_folder_brings_cards_and_code(tmp_path, monkeypatch, clean_modules):
     folder = plugin(tmp_path / "mine")
     (folder / "their_scorer.py").write_text(
-        "class TheirScorer:\n    def __init__(self, *, power): self.power = power\n"
+        "class TheirScorer:\n    def __init__(self, *, power): self.power = power\n" + METHODS
     )
     catalog = load_catalog([folder])
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -66,7 +74,7 @@ def test_a_folder_brings_cards_and_code(tmp_path, monkeypatch, clean_modules):
 
 def scorer_module(folder, text):
     plugin(folder)
-    (folder / "their_scorer.py").write_text(f"class TheirScorer:\n    def __init__(self, *, power): {text}\n")
+    (folder / "their_scorer.py").write_text(f"class TheirScorer:\n    def __init__(self, *, power): {text}\n" + METHODS)
     return folder
 
 

@@ -91,7 +91,10 @@ class TimmBackbone(Frozen):
 
     def _loaded(self, device: str) -> nn.Module:
         if self._network is None:
-            self._network = _from_file(self._backbone, self._weights) if self._weights else _from_hub(self._backbone)
+            with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn, and replaced
+                self._network = (
+                    _from_file(self._backbone, self._weights) if self._weights else _from_hub(self._backbone)
+                )
         return self._network.to(device).eval()
 
     def save(self, folder: Path) -> None:

@@ -66,7 +66,8 @@ class TorchaudioBundle(Frozen):
                 f"second.\nIts front end: --frontend waveform -p waveform.sample_rate_hz={rate:g}"
             )
         if self._network is None:
-            self._network = self.load_network()
+            with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn, and replaced
+                self._network = self.load_network()
         return self._network.to(context.device)
 
     def load_network(self) -> Any:

@@ -1,0 +1,112 @@
+"""Exceptions in other people's code (plugins, a user's own objects), told with file and line of that code."""
+
+import inspect
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from asdbench.core.errors import AsdbenchError
+
+OWN = Path(__file__).resolve().parents[1]
+STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
+PACKAGES = ("site-packages", "dist-packages")
+TYPED_IN = ("<stdin>", "<string>", "<ipython-", "<python-input", "<console>")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An exception in words.
+
+    Attributes:
+        reason: one sentence: ``ValueError: rows differ (mine/cosine.py, line 12)``.
+        detail: traceback; of an exception in other people's code their lines alone.
+        place: file and line of other people's code, the innermost; "" where there is none.
+    """
+
+    reason: str
+    detail: str
+    place: str
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The exception in words, with the last line of other people's code that was on its way."""
+    message = str(error)
+    place = _place_of(error)
+    if isinstance(error, SyntaxError):  # its text names the file without its folder
+        message = error.msg
+    name = type(error).__name__
+    reason = (f"{name}: {message}" if message else name) + (f" ({place})" if place else "")
+    told = traceback.TracebackException.from_exception(error)
+    if place:
+        _leave_out_own_lines(told)
+    return Fault(reason, "".join(told.format()), place)
+
+
+@contextmanager
+def told_as(what: str) -> Iterator[None]:
+    """Turn an exception in other people's code into an error for the user that begins with ``what``.
+
+    Errors that have a message already pass through, and so do faults of asdbench itself.
+
+    Raises:
+        AsdbenchError: other people's code raised something.
+    """
+    try:
+        yield
+    except AsdbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        fault = fault_of(error)
+        if not fault.place:
+            raise
+        raise AsdbenchError(f"{what}: {fault.reason}.") from error
+
+
+def location_of(thing: object) -> str:
+    """File and line where a class or function is defined; "" where it has no source."""
+    try:
+        file = inspect.getsourcefile(thing)  # type: ignore[arg-type]
+        return f"{_shown(file)}, line {inspect.getsourcelines(thing)[1]}" if file else ""  # type: ignore[arg-type]
+    except (TypeError, OSError):
+        return ""
+
+
+def is_own(file: str) -> bool:
+    """Whether a source file is asdbench's, Python's or that of an installed package that is no plugin."""
+    if file.startswith("<"):
+        return not file.startswith(TYPED_IN)
+    path = Path(file).resolve()
+    if path.is_relative_to(OWN):
+        return True
+    folders = list(path.parents)
+    for number, folder in enumerate(folders):
+        if folder.name in PACKAGES:  # an installed plugin has cards beside its code
+            return not any(any((one / "registry").glob("*/*.toml")) for one in folders[:number])
+    return path.is_relative_to(STANDARD_LIBRARY)
+
+
+def _place_of(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
+        return "" if is_own(error.filename) else f"{_shown(error.filename)}, line {error.lineno}"
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_own(frame.filename)]
+    return f"{_shown(lines[-1].filename)}, line {lines[-1].lineno}" if lines else ""
+
+
+def _leave_out_own_lines(told: traceback.TracebackException) -> None:
+    left: list[traceback.TracebackException | None] = [told]
+    while left:
+        one = left.pop()
+        if one is not None:
+            one.stack = traceback.StackSummary.from_list([line for line in one.stack if not is_own(line.filename)])
+            left += [one.__cause__, one.__context__]
+
+
+def _shown(file: str) -> str:
+    """The path as seen from the current folder, where it lies below that."""
+    path = Path(file)
+    if file.startswith("<") or not path.is_absolute():
+        return file
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
