@@ -72,7 +72,7 @@ class Bank:
             return
         self._mean = self._rows.mean(axis=0, dtype=np.float64).astype(self._rows.dtype)
         largest = max(float(self._rows.max()), -float(self._rows.min()))
-        self._scale = 2.0 ** -max(math.frexp(largest)[1], -120)  # single precision reaches from 1e-38 to 1e38
+        self._scale = 2.0 ** -max(math.frexp(largest)[1], -60)  # squares fit single precision
         self._factors = np.empty((len(rows), self._rows.shape[1] + 1), np.float32)
         for first in range(0, len(rows), BLOCK):
             block = slice(first, first + BLOCK)
@@ -160,7 +160,7 @@ class Bank:
             return products
         return np.asarray(products[:, : count * groups].reshape(-1, count, groups).min(axis=1))
 
-    def _centred(self, rows: Rows) -> tuple[NDArray[np.float32], Distances]:
+    def _centred(self, rows: Rows) -> tuple[Rows, Distances]:
         """Rows less the bank's mean, in its scale, (n, dim), and their squared lengths, (n,)."""
-        centred = ((rows - self._mean) * self._scale).astype(np.float32, copy=False)
+        centred = (rows - self._mean) * self._scale
         return centred, np.einsum("ij,ij->i", centred, centred, dtype=np.float64)
