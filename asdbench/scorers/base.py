@@ -2,16 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.clips import TrainingClip
 
-Embeddings = NDArray[np.float32]
+Embeddings = NDArray[np.floating]  # float32 from extractors; scorers take double precision, too
 Scores = NDArray[np.float64]
+Clips = Sequence[TrainingClip] | None
 
 
 class ScorerError(AsdbenchError):
@@ -31,8 +32,16 @@ class Scorer(ABC):
         self.notes: list[str] = []
 
     @abstractmethod
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Learn from training embeddings (n, dim) and what is known of their clips."""
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Learn from training embeddings (n, dim).
+
+        Args:
+            embeddings: of normal clips.
+            clips: what is known of them, in the same order; None where neither domains nor attributes are known.
+
+        Returns:
+            The scorer itself.
+        """
 
     @abstractmethod
     def score(self, embeddings: Embeddings) -> Scores:
@@ -47,11 +56,21 @@ class Scorer(ABC):
 
 
 class FittedScorer(Scorer):
-    """A scorer around a fitted model of a library."""
+    """A scorer around a fitted model of a library; minus its ``score_samples`` is the anomaly score.
+
+    Attributes:
+        name: of the scorer, for messages.
+    """
+
+    name: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
         self._model: Any = None
+
+    def score(self, embeddings: Embeddings) -> Scores:
+        """Minus ``score_samples`` of each row, float64 (n,)."""
+        return np.asarray(-self._model.score_samples(doubles(self.name, embeddings)), np.float64)
 
 
 def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest: int = 0, smallest: int = 1) -> None:
@@ -75,16 +94,32 @@ def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest
     raise ScorerError(f"{name} needs at least {wanted} training clips; {there}. {mend}.")
 
 
-def require_finite(name: str, embeddings: Embeddings) -> Embeddings:
-    """The embeddings, when all of them are finite.
-
-    Args:
-        name: of the scorer.
-        embeddings: (n, dim).
+def require_finite(name: str, embeddings: ArrayLike) -> Embeddings:
+    """The embeddings as an array of floats (n, dim), when all of them are finite.
 
     Raises:
-        ScorerError: some are NaN or infinite.
+        ScorerError: they have another shape, or some are NaN or infinite; ``name`` is the scorer in the message.
     """
-    if not np.isfinite(embeddings).all():
+    rows = np.asarray(embeddings)
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    if rows.ndim != 2:
+        raise ScorerError(f"{name} takes embeddings of shape (clips, dimensions); these have shape {rows.shape}.")
+    if not np.isfinite(rows).all():
         raise ScorerError(f"{name} was given embeddings that are not numbers (NaN or infinite).")
-    return embeddings
+    return rows
+
+
+def doubles(name: str, embeddings: ArrayLike) -> NDArray[np.float64]:
+    """The same in double precision."""
+    return np.asarray(require_finite(name, embeddings), np.float64)
+
+
+def require_variety(embeddings: NDArray[np.floating], missing: str) -> None:
+    """Refuse clips that all have the same embedding; ``missing`` is what they do not have.
+
+    Raises:
+        ScorerError: they do.
+    """
+    if not np.ptp(embeddings, axis=0).any():
+        raise ScorerError(f"all {len(embeddings)} training clips have the same embedding, so {missing}.")

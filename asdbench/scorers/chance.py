@@ -1,18 +1,18 @@
 """The chance row."""
 
-from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, Scorer, Scores
+from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores
 
 
 class Random(Scorer):
     """Draws every score evenly from [0, 1): what a system must beat."""
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Nothing to learn."""
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Random scores, float64 (n,), by the seed."""

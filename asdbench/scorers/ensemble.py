@@ -1,13 +1,12 @@
 """One score of several."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from scipy.stats import rankdata
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, Scorer, Scores, require_clips
+from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores, doubles, require_clips
 
 SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (members' scores are single precision)
 COMBINE: dict[str, Callable[[Any], Scores]] = {
@@ -20,7 +19,7 @@ COMBINE: dict[str, Callable[[Any], Scores]] = {
 class Ensemble(Scorer):
     """Combines the scores of an ensemble's members, each normalised by its own training scores.
 
-    "z-score" takes off the mean of the training scores and divides by their deviation; "rank" takes the part of the
+    "z-score" takes off the mean of the training scores and divides by their deviation; "rank" takes the share of the
     training scores that lie below (half of those that are equal), and goes on above the largest by less than one
     rank; "none" leaves scores as they are. But for "none" a member's unit does not matter. The training scores are
     those of clips that a member's scorer had not seen.
@@ -36,30 +35,31 @@ class Ensemble(Scorer):
         self._combine = COMBINE[combine]
         self._training: Scores = np.empty((0, 0))
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Keep the members' training scores (n, members).
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Take in the members' training scores (n, members).
 
         Raises:
             ScorerError: fewer than two clips.
         """
-        require_clips("ensemble", len(embeddings), 2)
-        self._training = np.asarray(embeddings, np.float64)
+        self._training = doubles("ensemble", embeddings)
+        require_clips("ensemble", len(self._training), 2)
         same = [str(column + 1) for column in np.flatnonzero(_deviations(self._training) == 0.0)]
         if same and self._normalise == "z-score":
             self.notes.append(
                 f"member {', '.join(same)}: its training scores are all the same; only their mean is taken off"
             )
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Combined score of each row, float64 (n,)."""
-        return self._combined(np.asarray(embeddings, np.float64))
+        return self._combined(doubles("ensemble", embeddings))
 
     def _combined(self, scores: Scores) -> Scores:
         if self._normalise == "z-score":
             deviation = _deviations(self._training)
             scores = (scores - self._training.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)
         elif self._normalise == "rank":
-            scores = np.stack([_part_below(*pair) for pair in zip(scores.T, self._training.T, strict=True)], axis=1)
+            scores = np.stack([_share_below(*pair) for pair in zip(scores.T, self._training.T, strict=True)], axis=1)
         return self._combine(scores)
 
     def training_scores(self) -> Scores | None:
@@ -69,13 +69,12 @@ class Ensemble(Scorer):
 
 def _deviations(training: Scores) -> Scores:
     """Deviation of each column, (members,); 0 where it is rounding only."""
-    found: Scores = training.std(axis=0)
-    return np.where(found > SPREAD * np.abs(training).max(axis=0), found, 0.0)
+    deviations: Scores = training.std(axis=0)
+    return np.where(deviations > SPREAD * np.abs(training).max(axis=0), deviations, 0.0)
 
 
-def _part_below(scores: Scores, training: Scores) -> Scores:
-    """Part of the training scores below each score; above them it goes on with the distance, so that no two tie."""
+def _share_below(scores: Scores, training: Scores) -> Scores:
+    """Share of the training scores below each score; above them it goes on with the distance, so that no two tie."""
     both = rankdata(np.concatenate([training, scores]))[len(training) :] - rankdata(scores)
     beyond = np.maximum(scores - training.max(), 0.0) / (float(training.std()) or 1.0)
-    part: Scores = both / len(training) + beyond / (1.0 + beyond) / len(training)
-    return part
+    return np.asarray(both / len(training) + beyond / (1.0 + beyond) / len(training))

@@ -1,11 +1,8 @@
 """The extractor's own score."""
 
-from collections.abc import Sequence
+from typing import Self
 
-import numpy as np
-
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
+from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, doubles
 
 
 class Identity(Scorer):
@@ -15,9 +12,10 @@ class Identity(Scorer):
         super().__init__()
         self._training: Scores | None = None
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Keep the training scores."""
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Take in the training scores."""
         self._training = self.score(embeddings)
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
         """The only column.
@@ -25,12 +23,13 @@ class Identity(Scorer):
         Raises:
             ScorerError: there are several.
         """
-        if embeddings.shape[1] != 1:
+        rows = doubles("identity", embeddings)
+        if rows.shape[1] != 1:
             raise ScorerError(
                 f"identity takes extractors that give one anomaly score; these embeddings have "
-                f"{embeddings.shape[1]} dimensions. See: asdbench list scorers"
+                f"{rows.shape[1]} dimensions. See: asdbench list scorers"
             )
-        return np.asarray(embeddings[:, 0], np.float64)
+        return rows[:, 0]
 
     def training_scores(self) -> Scores | None:
         """The training clips' own scores."""

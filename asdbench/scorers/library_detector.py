@@ -3,15 +3,14 @@
 import inspect
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from asdbench.datasets.clips import TrainingClip
 from asdbench.registry.cards import Param, ScorerCard
-from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, require_clips
+from asdbench.scorers.base import Clips, Embeddings, FittedScorer, ScorerError, doubles, require_clips
 
 
 def card_from_signature(detector: type[Any], target: str, name: str, libraries: tuple[str, ...]) -> ScorerCard:
@@ -72,7 +71,7 @@ class LibraryDetector(FittedScorer):
     def __init__(self, *, detector: str, **params: Any) -> None:
         super().__init__()
         self._class = self.find(detector)
-        self.name = f"{self.library}:{detector}"
+        self.name = f"{self.library}:{detector}"  # type: ignore[misc]  # of this one detector
         self._params = params
 
     @staticmethod
@@ -90,19 +89,21 @@ class LibraryDetector(FittedScorer):
         value = self._params.get("n_neighbors") or (known.default if known else None)
         return value if isinstance(value, int) else None
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Fit the detector.
 
         Raises:
             ScorerError: the detector refuses the embeddings or its parameters, or looks at more neighbours than
                 there are.
         """
+        rows = doubles(self.name, embeddings)
         neighbours = self._neighbours()
         if neighbours is not None:
-            require_clips(self.name, len(embeddings), neighbours + 1, "scorer.n_neighbors", len(embeddings) - 1)
+            require_clips(self.name, len(rows), neighbours + 1, "scorer.n_neighbors", len(rows) - 1)
         try:
             with redirect_stdout(sys.stderr), global_seed(self.seed):
                 self._model = self._class(**self.arguments())
-                self._model.fit(np.asarray(embeddings, float))
+                self._model.fit(rows)
         except (ValueError, TypeError, RuntimeError, FloatingPointError) as error:
-            raise ScorerError(f"{self.name} failed on embeddings of shape {embeddings.shape}: {error}") from error
+            raise ScorerError(f"{self.name} failed on embeddings of shape {rows.shape}: {error}") from error
+        return self

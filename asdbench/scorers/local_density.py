@@ -1,17 +1,16 @@
 """Local density normalisation: a clip counts as near by how near the reference clips are to each other there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.bank import Distances, Rows, by_metric, placed
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores, require_clips, require_finite
+from asdbench.scorers.bank import Bank, Distances, Places, Rows, by_metric, placed
+from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, require_clips, require_finite
 from asdbench.scorers.domains import TARGET, one_domain_note, places_by_domain
-from asdbench.scorers.nearest import NearestRows
 
-NUMBERS = 2**24  # distances held at a time
+NUMBERS = 2**24  # distances at a time
 ROUNDING = 1 + 1e-12  # two ways of measuring a distance differ by less
 
 
@@ -22,7 +21,7 @@ class DensityBank:
 
     Args:
         rows: finite, (n, dim), at least two.
-        k: neighbours that tell the density.
+        k: neighbours that the density is measured by.
         metric: "euclidean" or "cosine".
 
     Attributes:
@@ -35,8 +34,7 @@ class DensityBank:
         self._metric = metric
         self._wanted = k
         self.k = min(k, len(rows) - 1)
-        near = NearestRows(self._rows).distances_within(min(k + 1, len(rows) - 1))
-        near = np.asarray(by_metric(near, metric))
+        near = Bank(rows, k + 1, metric).distances_within()
         self._totals = near[:, : self.k].sum(axis=1)
         self._last = near[:, self.k - 1]
         self._next = near[:, self.k] if near.shape[1] > self.k else None
@@ -46,8 +44,10 @@ class DensityBank:
         """``min_y d(x, y) / max(sum_k d(y, y_k), floor)`` of each row, float64 (m,)."""
         queries = np.asarray(placed(queries, self._metric), np.float64)
         divisors = np.maximum(self.sums, floor)
-        parts = [(self._from(queries[block]) / divisors).min(axis=1) for block in self._blocks(len(queries))]
-        return np.concatenate(parts) if parts else np.empty(0)
+        scores = np.empty(len(queries))
+        for block in self._blocks(len(queries)):
+            scores[block] = (self._from(queries[block]) / divisors).min(axis=1)
+        return scores
 
     def scores_within(self, floor: float) -> Scores:
         """The scores that the rows would have, each with a bank without it, float64 (n,); infinite in a bank of two."""
@@ -97,20 +97,19 @@ class LocalDensity(Scorer):
         self._floor = 0.0
         self._training: Scores | None = None
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Measure the densities.
 
         Raises:
             ScorerError: fewer than two clips, embeddings that are not finite, or no clip with K neighbours that are
                 not all the same as it.
         """
-        require_clips("knn-ldn", len(embeddings), 2)
-        require_finite("knn-ldn", embeddings)
-        places = self._places(clips) if self._by_domain else {"whole": np.arange(len(embeddings))}
-        self._banks = []
+        rows = require_finite("knn-ldn", embeddings)
+        require_clips("knn-ldn", len(rows), 2)
+        places = self._places(clips, len(rows)) if self._by_domain else {"whole": np.arange(len(rows))}
         for name, own in places.items():
             k = self._k_target if name == TARGET else self._k
-            self._banks.append(bank := DensityBank(embeddings[own], k, self._metric))
+            self._banks.append(bank := DensityBank(rows[own], k, self._metric))
             if bank.k < k:
                 self.notes.append(f"the {name} bank has {len(own)} clips; {bank.k} neighbours tell densities, not {k}")
         sums = np.concatenate([bank.sums for bank in self._banks])
@@ -125,11 +124,12 @@ class LocalDensity(Scorer):
                 f"{int(np.sum(sums == 0))} training clips have the same embedding as all their neighbours; the "
                 "highest density of the others is taken for them"
             )
-        self._training = self._scores_within(embeddings, places)
+        self._training = self._scores_within(rows, places)
+        return self
 
-    def _places(self, clips: Sequence[TrainingClip]) -> dict[str, np.ndarray]:
+    def _places(self, clips: Clips, count: int) -> dict[str, Places]:
         """Places of each bank's clips; a domain of one clip, which has no density, joins the largest."""
-        places = places_by_domain(clips)
+        places = places_by_domain(clips, count)
         self.notes += one_domain_note(places)
         largest = max(places, key=lambda name: len(places[name]))
         for name in [name for name, own in places.items() if len(own) == 1 and name != largest]:
@@ -137,8 +137,8 @@ class LocalDensity(Scorer):
             self.notes.append(f"the {name} domain has one clip, which joins the {largest} bank")
         return places
 
-    def _scores_within(self, embeddings: Embeddings, places: dict[str, np.ndarray]) -> Scores | None:
-        of_all = np.column_stack([bank.scores(embeddings, self._floor) for bank in self._banks])
+    def _scores_within(self, rows: Rows, places: dict[str, Places]) -> Scores | None:
+        of_all = np.column_stack([bank.scores(rows, self._floor) for bank in self._banks])
         for column, (bank, own) in enumerate(zip(self._banks, places.values(), strict=True)):
             of_all[own, column] = bank.scores_within(self._floor)
         scores = np.asarray(of_all.min(axis=1))

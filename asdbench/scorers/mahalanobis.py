@@ -2,15 +2,43 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, FittedScorer, ScorerError, Scores, require_clips
+from asdbench.scorers.bank import Distances, Rows
+from asdbench.scorers.base import Clips, Embeddings, FittedScorer, Scores, doubles, require_clips, require_variety
 
 BLOCK = 2048  # rows at a time
+
+
+def squared_distances(rows: Rows, mean: Distances, precision: Distances) -> Distances:
+    """``(x - mean)^T precision (x - mean)`` of each row, (n,); scikit-learn's own takes ten times as long."""
+    squared = np.empty(len(rows))
+    for first in range(0, len(rows), BLOCK):
+        offset = rows[first : first + BLOCK] - mean
+        squared[first : first + BLOCK] = np.einsum("ij,ij->i", offset @ precision, offset)
+    return np.maximum(squared, 0.0)
+
+
+def fit_quietly(estimator: Any, rows: Distances) -> Any:
+    """The covariance estimator, fitted; that the covariance is singular is noted, not warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(rows)
+
+
+def rank_of(covariance: Distances) -> int:
+    """Dimensions that the covariance spans."""
+    return int(np.linalg.matrix_rank(covariance, hermitian=True))
+
+
+def singular_note(clips: str, dimensions: int, rank: int) -> str:
+    """What the user should know of a singular covariance of ``clips`` ("10 target")."""
+    return (
+        f"the covariance of {clips} clips in {dimensions} dimensions is singular (rank {rank}); "
+        "its pseudo-inverse is used"
+    )
 
 
 class Mahalanobis(FittedScorer):
@@ -20,42 +48,38 @@ class Mahalanobis(FittedScorer):
     the space that the training clips span. That is said in ``notes``.
     """
 
+    name = "mahalanobis"
+
     @abstractmethod
     def _estimator(self) -> Any:
         """The covariance estimator, unfitted."""
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Estimate mean and covariance.
 
         Raises:
-            ScorerError: fewer than two clips, or all have the same embedding: there is nothing to measure by.
+            ScorerError: fewer than two clips, embeddings that are not finite, or all of them the same: there is
+                nothing to measure by.
         """
-        require_clips("a covariance", len(embeddings), 2)
-        rows = np.asarray(embeddings, np.float64)
-        if not np.ptp(rows, axis=0).any():
-            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so there is no covariance.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the rank is reported below, in our words
-            self._model = self._estimator().fit(rows)
-        rank = int(np.linalg.matrix_rank(self._model.covariance_, hermitian=True))
+        rows = doubles(self.name, embeddings)
+        require_clips("a covariance", len(rows), 2)
+        require_variety(rows, "there is no covariance")
+        self._model = fit_quietly(self._estimator(), rows)
+        rank = rank_of(self._model.covariance_)
         if rank < rows.shape[1]:
-            self.notes.append(
-                f"the covariance of {len(rows)} training clips in {rows.shape[1]} dimensions is singular "
-                f"(rank {rank}); its pseudo-inverse is used"
-            )
+            self.notes.append(singular_note(f"{len(rows)} training", rows.shape[1], rank))
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Distance of each row, float64 (n,)."""
-        precision = self._model.get_precision()
-        squared = np.empty(len(embeddings))
-        for first in range(0, len(embeddings), BLOCK):  # the library's own takes ten times as long as the product
-            offset = embeddings[first : first + BLOCK] - self._model.location_
-            squared[first : first + BLOCK] = np.einsum("ij,ij->i", offset @ precision, offset)
-        return np.sqrt(np.maximum(squared, 0.0))
+        rows = doubles(self.name, embeddings)
+        return np.sqrt(squared_distances(rows, self._model.location_, self._model.get_precision()))
 
 
 class MaximumLikelihood(Mahalanobis):
     """Covariance by maximum likelihood (Shin and Lee, 2023, section 2.2)."""
+
+    name = "mahalanobis-ml"
 
     def _estimator(self) -> Any:
         from sklearn.covariance import EmpiricalCovariance
@@ -65,6 +89,8 @@ class MaximumLikelihood(Mahalanobis):
 
 class Shrunk(Mahalanobis):
     """Covariance shrunk towards a multiple of the identity (Ledoit and Wolf, 2004); never singular in practice."""
+
+    name = "mahalanobis-lw"
 
     def _estimator(self) -> Any:
         from sklearn.covariance import LedoitWolf
@@ -79,17 +105,19 @@ class Elliptic(Mahalanobis):
     maximum-likelihood estimate but for a factor, and is taken from there without the search.
 
     Args:
-        support_fraction: part of the clips that is kept; 0 lets the method choose.
+        support_fraction: share of the clips in the support; 0 lets the method choose.
     """
+
+    name = "elliptic-envelope"
 
     def __init__(self, *, support_fraction: float) -> None:
         super().__init__()
         self._support_fraction = support_fraction
         self._searched = True
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Find the support and its covariance."""
-        count, dim = embeddings.shape
+        count, dim = np.shape(doubles(self.name, embeddings))
         support = self._support_fraction * count if self._support_fraction else (count + dim + 1) / 2
         self._searched = support < count
         super().fit(embeddings, clips)
@@ -98,6 +126,7 @@ class Elliptic(Mahalanobis):
                 f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {count} of them, "
                 "so it orders clips as mahalanobis-ml does"
             )
+        return self
 
     def _estimator(self) -> Any:
         from sklearn.covariance import EllipticEnvelope, EmpiricalCovariance

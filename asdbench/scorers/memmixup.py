@@ -1,21 +1,19 @@
 """MemMixup: a target bank filled up with mixtures of target and source clips."""
 
-from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.bank import Bank, Distances, Rows, directions
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores, require_clips, require_finite
+from asdbench.scorers.bank import Distances, Places, Rows, directions
+from asdbench.scorers.base import Clips, Embeddings, ScorerError, require_clips
+from asdbench.scorers.domain_neighbours import DomainBanks
 from asdbench.scorers.domains import SOURCE, TARGET, source_and_target
-from asdbench.scorers.standard import Standard, standards
 
 LARGEST = 2**28  # numbers in the target bank, 2 GB
 
 
-class MemMixup(Scorer):
+class MemMixup(DomainBanks):
     """Nearest neighbours in the source bank and in a target bank that is filled up by mixing.
 
     GenRep (Saengthong and Shinozaki, 2024, section 2.2, and its program): for every target embedding ``t`` and each
@@ -43,45 +41,38 @@ class MemMixup(Scorer):
         unit_length: bool,
         standardise: str,
     ) -> None:
-        super().__init__()
+        super().__init__("knn-memmixup", n_neighbors_source, n_neighbors_target, "euclidean")
         self._n_mix = n_mix
         self._alpha = alpha
-        self._k_source = n_neighbors_source
-        self._k_target = n_neighbors_target
         self._unit_length = unit_length
         self._how = standardise
-        self._banks: dict[str, Bank] = {}
-        self._standards: dict[str, Standard] = {}
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Mix and keep.
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Mix, and put clips and mixtures into banks.
 
         Raises:
             ScorerError: fewer than two clips, embeddings that are not finite, or more mixtures than memory holds.
         """
-        require_clips("knn-memmixup", len(embeddings), 2)
-        source, target = source_and_target(self._scaled(embeddings), clips)
+        rows = self._checked(embeddings)
+        require_clips("knn-memmixup", len(rows), 2)
+        source, target = source_and_target(rows, clips)
+        if not (len(source) and len(target)):
+            self.notes.append("there is one domain, so nothing is mixed: this is kNN")
         within = {}
         if len(source):
-            self._banks[SOURCE] = Bank(source, self._k_source, "euclidean")
-            within[SOURCE] = self._banks[SOURCE].distances_within()
+            within[SOURCE] = self._add_bank(SOURCE, source).mean_distances_within()
         if len(target):
             mixed = self._nearest(target, source)
-            filled = np.concatenate([target, self._mixtures(target, source, mixed)])
-            self._banks[TARGET] = Bank(filled, self._k_target, "euclidean")
+            self._add_bank(TARGET, np.concatenate([target, self._mixtures(target, source, mixed)]), "rows")
             within[TARGET] = self._without_their_own(target, source, mixed)
-        if len(within) < 2:
-            self.notes.append("there is one domain, so nothing is mixed: this is kNN")
-        for name, bank in self._banks.items():
-            self.notes += bank.short_note(name, "rows" if name == TARGET else "clips")
-        self._standards, notes = standards(within, self._how)
-        self.notes += notes
+        self._standardise(within, self._how)
+        return self
 
-    def _scaled(self, embeddings: Embeddings) -> Distances:
-        rows = np.asarray(require_finite("knn-memmixup", embeddings), np.float64)
+    def _checked(self, embeddings: Embeddings) -> Distances:
+        rows = np.asarray(super()._checked(embeddings), np.float64)
         return directions(rows) if self._unit_length else rows
 
-    def _nearest(self, target: Rows, source: Rows) -> NDArray[np.intp]:
+    def _nearest(self, target: Rows, source: Rows) -> Places:
         """Places of the source clips that each target clip is mixed with, nearest first, (targets, mixed)."""
         mixed = min(self._n_mix, len(source))
         if len(target) * mixed * target.shape[1] > LARGEST:
@@ -92,12 +83,12 @@ class MemMixup(Scorer):
             )
         return np.asarray(np.argsort(cdist(target, source), axis=1, kind="stable")[:, :mixed])
 
-    def _mixtures(self, target: Rows, source: Rows, mixed: NDArray[np.intp]) -> Rows:
+    def _mixtures(self, target: Rows, source: Rows, mixed: Places) -> Rows:
         """``alpha t + (1 - alpha) s``, (targets * mixed, dim)."""
         both = self._alpha * target[:, None] + (1 - self._alpha) * source[mixed]
         return np.asarray(both.reshape(-1, target.shape[1]))
 
-    def _without_their_own(self, target: Rows, source: Rows, mixed: NDArray[np.intp]) -> Distances:
+    def _without_their_own(self, target: Rows, source: Rows, mixed: Places) -> Distances:
         """Mean distance of each target clip to the k nearest of the bank that are not made of it, float64 (n,).
 
         By Stewart's theorem ``|x - (a t + b s)|^2 = a |x - t|^2 + b |x - s|^2 - a b |t - s|^2`` for ``a + b = 1``, so
@@ -118,10 +109,3 @@ class MemMixup(Scorer):
             nearest = np.sort(np.partition(squared, k - 1)[:k])
             result[place] = np.sqrt(np.maximum(nearest, 0.0)).mean()
         return result
-
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Smallest standardised distance of each row, float64 (n,)."""
-        rows = self._scaled(embeddings)
-        return np.asarray(
-            np.min([self._standards[name](bank.distances(rows)) for name, bank in self._banks.items()], axis=0)
-        )

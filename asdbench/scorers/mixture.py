@@ -1,15 +1,14 @@
 """Gaussian mixture."""
 
-from collections.abc import Sequence
+from typing import Self
 
-import numpy as np
-
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, FittedScorer, Scores, require_clips
+from asdbench.scorers.base import Clips, Embeddings, FittedScorer, doubles, require_clips
 
 
 class GaussianMixture(FittedScorer):
     """Negative log-likelihood under a mixture of Gaussians fitted to the training embeddings."""
+
+    name = "gmm"
 
     def __init__(self, *, n_components: int, covariance: str, reg_covar: float, restarts: int) -> None:
         super().__init__()
@@ -18,20 +17,17 @@ class GaussianMixture(FittedScorer):
         self._reg_covar = reg_covar
         self._restarts = restarts
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Fit by expectation maximisation from k-means."""
         from sklearn.mixture import GaussianMixture as Mixture
 
-        count = len(embeddings)
-        require_clips("gmm", count, self._components + 1, "gmm.n_components", count - 1)
+        rows = doubles("gmm", embeddings)
+        require_clips("gmm", len(rows), self._components + 1, "gmm.n_components", len(rows) - 1)
         self._model = Mixture(
             n_components=self._components,
             covariance_type=self._covariance,
             reg_covar=self._reg_covar,
             n_init=self._restarts,
             random_state=self.seed,
-        ).fit(np.asarray(embeddings, float))
-
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Negative log-likelihood of each row, float64 (n,)."""
-        return np.asarray(-self._model.score_samples(np.asarray(embeddings, float)), np.float64)
+        ).fit(rows)
+        return self

@@ -20,13 +20,13 @@ def out_of_fold(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted)
     """
     if len(clips) >= 2 * FOLDS:
         try:
-            return held_out(rows, clips, fitted, FOLDS)
+            return fold_scores(rows, clips, fitted, FOLDS)
         except ScorerError:  # four folds are too few for it where all five were enough
             pass
     return fitted(rows, clips).score(rows)
 
 
-def held_out(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, folds: int) -> Scores:
+def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, folds: int) -> Scores:
     """Score the clips of each fold by a scorer that is fitted to the others.
 
     Args:
@@ -44,6 +44,6 @@ def held_out(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, fo
     scores = np.empty(len(clips), np.float64)
     for number in range(folds):
         seen = fold != number
-        scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
+        scorer = fitted(rows[seen], [clip for clip, is_seen in zip(clips, seen, strict=True) if is_seen])
         scores[~seen] = scorer.score(rows[~seen])
     return scores

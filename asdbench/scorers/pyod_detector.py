@@ -10,7 +10,7 @@ import numpy as np
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, Scores
+from asdbench.scorers.base import Embeddings, Scores, doubles
 from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
 
 LEAVE_ONE_OUT = {"ABOD", "COF", "KNN", "LOF", "SOD"}
@@ -61,7 +61,7 @@ class PyODDetector(LibraryDetector):
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Decision function of each row, float64 (n,)."""
-        return np.asarray(self._model.decision_function(np.asarray(embeddings, float)), np.float64).ravel()
+        return np.asarray(self._model.decision_function(doubles(self.name, embeddings)), np.float64).ravel()
 
     def training_scores(self) -> Scores | None:
         """PyOD's own training scores where a clip is not its own neighbour in them; else out of fold."""

@@ -1,12 +1,20 @@
 """How far a clip lies outside the subspace that normal clips vary in."""
 
-from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
-from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.bank import Distances
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores, require_clips, require_finite
+from asdbench.scorers.base import (
+    Clips,
+    Embeddings,
+    Scorer,
+    ScorerError,
+    Scores,
+    doubles,
+    require_clips,
+    require_variety,
+)
 
 
 class ResidualSubspace(Scorer):
@@ -16,7 +24,7 @@ class ResidualSubspace(Scorer):
 
     Args:
         n_components: in P; 0 takes as many as ``explained_variance`` asks for.
-        explained_variance: part of the training clips' variance that P holds at least.
+        explained_variance: share of the training clips' variance that P explains at least.
         scale: "none", or "deviation": each dimension divided by the training clips' deviation first.
     """
 
@@ -29,17 +37,16 @@ class ResidualSubspace(Scorer):
         self._divisor: Distances = np.empty(0)
         self._components: Distances = np.empty((0, 0))
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Find the components.
 
         Raises:
             ScorerError: fewer than two clips, embeddings that are not finite or all the same, or components that
                 leave no dimension to measure in.
         """
-        require_clips("residual-subspace", len(embeddings), 2)
-        rows = np.asarray(require_finite("residual-subspace", embeddings), np.float64)
-        if not np.ptp(rows, axis=0).any():
-            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so there is no subspace.")
+        rows = doubles("residual-subspace", embeddings)
+        require_clips("residual-subspace", len(rows), 2)
+        require_variety(rows, "there is no subspace")
         self._mean = rows.mean(axis=0)
         varies = np.ptp(rows, axis=0) > 0
         self._divisor = np.where(varies, rows.std(axis=0), 1.0) if self._scale else np.ones(rows.shape[1])
@@ -56,7 +63,7 @@ class ResidualSubspace(Scorer):
         count = min(wanted, rank, dimensions - 1)
         if not self._n_components and count < wanted:
             self.notes.append(
-                f"that part of the variance takes all {wanted} dimensions, which leaves nothing outside; "
+                f"that share of the variance takes all {wanted} dimensions, which leaves nothing outside; "
                 f"{count} components are taken"
             )
         if count < self._n_components:
@@ -64,14 +71,15 @@ class ResidualSubspace(Scorer):
                 f"{len(rows)} training clips span {count} directions, fewer than the components asked for"
             )
         self._components = axes[:count]
+        return self
 
     def _enough(self, singular: Distances) -> int:
-        """As many components as hold the part of the variance that is asked for."""
-        held = np.cumsum(singular**2) / np.sum(singular**2)
-        return int(np.searchsorted(held, self._explained_variance * (1 - 1e-12))) + 1
+        """As many components as explain the share of the variance that is asked for."""
+        explained = np.cumsum(singular**2) / np.sum(singular**2)
+        return int(np.searchsorted(explained, self._explained_variance * (1 - 1e-12))) + 1
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Distance of each row from the subspace, float64 (n,)."""
-        rows = (require_finite("residual-subspace", embeddings) - self._mean) / self._divisor
+        rows = (doubles("residual-subspace", embeddings) - self._mean) / self._divisor
         outside = rows - (rows @ self._components.T) @ self._components
         return np.asarray(np.linalg.norm(outside, axis=1))

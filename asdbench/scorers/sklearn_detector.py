@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, Scores
 from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
 
 
@@ -47,7 +44,3 @@ class SklearnDetector(LibraryDetector):
         """As given; LOF is made to score other clips than those of its training."""
         novelty = {"novelty": True} if self._class.__name__ == "LocalOutlierFactor" else {}
         return super().arguments() | novelty
-
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Minus ``score_samples`` of each row, float64 (n,)."""
-        return np.asarray(-self._model.score_samples(np.asarray(embeddings, float)), np.float64)

@@ -1,16 +1,16 @@
 """Nearest neighbours after SMOTE has filled up the few target clips."""
 
-from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.bank import Bank, Distances, directions
-from asdbench.scorers.base import Embeddings, Scorer, Scores, require_clips, require_finite
+from asdbench.scorers.bank import Distances, directions
+from asdbench.scorers.base import Clips, Embeddings, require_clips
+from asdbench.scorers.domain_neighbours import DomainBanks
 from asdbench.scorers.domains import SOURCE, TARGET, in_order, source_and_target
 
 
-class SmoteNeighbours(Scorer):
+class SmoteNeighbours(DomainBanks):
     """Smaller mean distance to the k nearest of the source clips and of the oversampled target clips.
 
     SMOTE (Chawla et al., 2002) puts embeddings on the segments between target clips and their nearest target clips
@@ -28,27 +28,23 @@ class SmoteNeighbours(Scorer):
     def __init__(
         self, *, ratio: float, smote_neighbors: int, n_neighbors_source: int, n_neighbors_target: int, metric: str
     ) -> None:
-        super().__init__()
+        super().__init__("knn-smote", n_neighbors_source, n_neighbors_target, metric)
         self._ratio = ratio
         self._smote_neighbors = smote_neighbors
-        self._k = {SOURCE: n_neighbors_source, TARGET: n_neighbors_target}
-        self._metric = metric
-        self._banks: list[Bank] = []
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
-        """Oversample the target clips and keep all.
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Oversample the target clips, and put all into banks.
 
         Raises:
             ScorerError: fewer than two clips, or embeddings that are not finite.
         """
-        require_clips("knn-smote", len(embeddings), 2)
-        rows = np.asarray(require_finite("knn-smote", embeddings), np.float64)
+        rows = np.asarray(self._checked(embeddings), np.float64)
+        require_clips("knn-smote", len(rows), 2)
         source, target = source_and_target(directions(rows) if self._metric == "cosine" else rows, clips)
-        self._banks = []
         for name, own in ((SOURCE, source), (TARGET, self.oversampled(source, target))):
             if len(own):
-                self._banks.append(bank := Bank(own, self._k[name], self._metric))
-                self.notes += bank.short_note(name)
+                self._add_bank(name, own)
+        return self
 
     def oversampled(self, source: Distances, target: Distances) -> Distances:
         """The target rows, sorted, and what SMOTE adds to them, by the seed."""
@@ -73,8 +69,3 @@ class SmoteNeighbours(Scorer):
         is_target = np.repeat([0, 1], [len(source), len(target)])
         rows, kinds = smote.fit_resample(np.concatenate([source, target]), is_target)
         return np.asarray(rows[kinds == 1])
-
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Smaller mean distance of each row, float64 (n,)."""
-        rows = require_finite("knn-smote", embeddings)
-        return np.asarray(np.min([bank.distances(rows) for bank in self._banks], axis=0))

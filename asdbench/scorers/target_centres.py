@@ -1,27 +1,26 @@
 """Distance to centres of the source clips and to every target clip."""
 
-from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
-from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.bank import Distances, directions
-from asdbench.scorers.base import Embeddings, Scorer, Scores, require_clips, require_finite
+from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores, doubles, require_clips
 from asdbench.scorers.domains import in_order, source_and_target
 
 
 class TargetCentres(Scorer):
     """Distance to the nearest of the k-means centres of the source clips and of all target clips.
 
-    Wilkinghoff (2023, section 3): many source clips are summed up, few target clips are all kept. With cosine
+    Wilkinghoff (2023, section 3): many source clips are summed up, and every target clip is a reference. With cosine
     distance the clips are scaled to length 1 before k-means and the centres are not scaled again, as in the author's
     programs: the score is ``1 - x.c``, so a centre of clips that point many ways is far from everything.
 
     Args:
         n_clusters: centres; all source clips where there are fewer.
-        restarts: runs of k-means from differing starts; the tightest is kept.
+        restarts: runs of k-means from differing starts; the tightest is taken.
         metric: "euclidean" or "cosine".
     """
 
@@ -32,19 +31,21 @@ class TargetCentres(Scorer):
         self._cosine = metric == "cosine"
         self._references: Distances = np.empty((0, 0))
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Find the centres, by the seed.
 
         Raises:
             ScorerError: no clip, or embeddings that are not finite.
         """
-        require_clips("kmeans-target", len(embeddings), 1)
-        source, target = source_and_target(self._placed(embeddings), clips)
+        rows = self._placed(embeddings)
+        require_clips("kmeans-target", len(rows), 1)
+        source, target = source_and_target(rows, clips)
         if not len(target):
             self.notes.append("there are no target clips, so distances are to centres alone")
         if not len(source):
             self.notes.append("there are no source clips, so distances are to the target clips alone")
         self._references = np.concatenate([self.centres(source), target])
+        return self
 
     def centres(self, source: Distances) -> Distances:
         """Centres (n_clusters, dim) of the source rows; the rows where there are not more of them than that."""
@@ -52,7 +53,7 @@ class TargetCentres(Scorer):
         if distinct <= self._n_clusters:
             if len(source):
                 self.notes.append(
-                    f"{distinct} differing source clips are kept as they are, for {self._n_clusters} centres"
+                    f"{distinct} differing source clips are taken as they are, for {self._n_clusters} centres"
                 )
             return source
         from sklearn.cluster import KMeans
@@ -66,10 +67,11 @@ class TargetCentres(Scorer):
         rows = self._placed(embeddings)
         if not self._cosine:
             return np.asarray(cdist(rows, self._references).min(axis=1))
+        # Not by a matrix product, whose rounding differs between one clip and many.
         lengths = [np.square(these).sum(axis=1) for these in (rows, self._references)]
         products = (lengths[0][:, None] + lengths[1] - cdist(rows, self._references, "sqeuclidean")) / 2
         return np.asarray(1 - products.max(axis=1))
 
     def _placed(self, embeddings: Embeddings) -> Distances:
-        rows = np.asarray(require_finite("kmeans-target", embeddings), np.float64)
+        rows = doubles("kmeans-target", embeddings)
         return directions(rows) if self._cosine else rows

@@ -6,6 +6,7 @@ from labelled_clips import labelled
 
 import asdbench
 from asdbench.registry import load_catalog
+from asdbench.scorers.base import ScorerError
 
 # Scorers of embeddings: the others take columns of scores.
 NAMES = [name for name in load_catalog().names("scorers") if name not in ("identity", "ensemble")]
@@ -92,3 +93,32 @@ def test_clips_of_no_domain_are_scored_too(name):
         scores = fitted(name, clips=labelled(domains * 51)).score(TEST)
         assert np.isfinite(scores).all()
         assert len(np.unique(scores)) > 40
+
+
+STEPPED = [f"{step}+{name}" for step in ("whiten", "unit-length", "by-domain") for name in ("knn-domains", "gmm")]
+
+
+@pytest.mark.parametrize("name", ["identity", "ensemble", "pyod:KNN", "sklearn:svm.OneClassSVM", *NAMES, *STEPPED])
+def test_plain_arrays_without_clips_are_enough(name):
+    """As of clips without a domain, of float64 as of float32, and of lists."""
+    train, test = (TRAIN[:, :1], TEST[:, :1]) if name == "identity" else (TRAIN, TEST)
+    given = []
+    for rows, clips, queries in (
+        (train, labelled([None] * len(train)), test),
+        (train.astype(np.float64), None, test.tolist()),
+    ):
+        scorer = asdbench.build(name, kind="scorers")
+        assert (scorer.fit(rows) if clips is None else scorer.fit(rows, clips)) is scorer
+        given.append(scorer.score(queries))
+    assert np.allclose(*given, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ensemble", "pyod:KNN", "sklearn:svm.OneClassSVM", *MEASURING])
+def test_what_is_not_a_table_of_numbers_is_refused(name):
+    spoilt = TRAIN.copy()
+    spoilt[3, 2] = np.inf
+    for rows, message in ((spoilt, "not numbers"), (TRAIN[:, 0], r"shape \(102,\)")):
+        with pytest.raises(ScorerError, match=message):
+            asdbench.build(name, kind="scorers").fit(rows, CLIPS)
+        with pytest.raises(ScorerError, match=message):
+            asdbench.build(name, kind="scorers").fit(TRAIN, CLIPS).score(rows)

@@ -1,10 +1,10 @@
 """The contract of a step, and what steps that change embeddings share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Self
 
-from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, Scorer, Scores
+from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores
 
 Make = Callable[[], Scorer]
 
@@ -38,12 +38,13 @@ class Changed(Scorer):
     def change(self, embeddings: Embeddings) -> Embeddings:
         """Changed embeddings, float32 (n, any dim)."""
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Learn the change, and fit the scorer to changed embeddings."""
         self.learn(embeddings)
         self._inner.seed = self.seed
         self._inner.fit(self.change(embeddings), clips)
         self.notes += self._inner.notes
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
         """The scorer's scores of changed embeddings, float64 (n,)."""

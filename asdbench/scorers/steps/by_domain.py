@@ -1,12 +1,13 @@
 """A scorer for each domain."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
-from asdbench.scorers.out_of_fold import FOLDS, held_out
+from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, require_finite
+from asdbench.scorers.out_of_fold import FOLDS, fold_scores
 from asdbench.scorers.steps.base import Make, Step
 
 SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (embeddings are single precision)
@@ -42,17 +43,19 @@ class OfDomains(Scorer):
         self._standardise = standardise
         self._fitted: list[tuple[Scorer, float, float]] = []  # with mean and deviation of its domain's scores
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Fit a scorer to each domain.
 
         Raises:
             ScorerError: it cannot be fitted to any.
         """
+        all_rows = require_finite("by-domain", embeddings)
+        clips = clips or [TrainingClip("", "", "", None, ())] * len(all_rows)
         names = [clip.domain or "" for clip in clips]
         refused = None
         for name in sorted(set(names)):
-            own = [place for place, known in enumerate(names) if known == name]
-            rows, known = embeddings[own], [clips[place] for place in own]
+            own = [place for place, domain in enumerate(names) if domain == name]
+            rows, known = all_rows[own], [clips[place] for place in own]
             try:
                 scorer = self._one(rows, known)
                 mean, deviation = self._units(name, scorer, rows, known)
@@ -64,6 +67,7 @@ class OfDomains(Scorer):
             self.notes += [note for note in scorer.notes if note not in self.notes]
         if not self._fitted:
             raise ScorerError(f"by-domain could fit no domain. {refused}")
+        return self
 
     def _one(self, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scorer:
         scorer = self._make()
@@ -75,16 +79,16 @@ class OfDomains(Scorer):
         if not self._standardise:
             return 0.0, 1.0
         known = scorer.training_scores()
-        scores = self._held_out(name, scorer, rows, clips) if known is None else known
+        scores = self._unseen_scores(name, scorer, rows, clips) if known is None else known
         deviation = float(np.std(scores))
         if not deviation > SPREAD * float(np.abs(scores).max()):
             raise ScorerError(f"the scores of its {len(rows)} training clips are all the same.")
         return float(np.mean(scores)), deviation
 
-    def _held_out(self, name: str, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scores:
+    def _unseen_scores(self, name: str, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scores:
         """Never in-sample when it can be helped: few clips in many dimensions are all as far from their own centre."""
         try:
-            return held_out(rows, clips, self._one, FOLDS if len(clips) >= 2 * FOLDS else len(clips))
+            return fold_scores(rows, clips, self._one, FOLDS if len(clips) >= 2 * FOLDS else len(clips))
         except ScorerError as error:
             self.notes.append(
                 f"the units of the {name or 'only'} domain are scores of clips that the scorer has seen: {error}"
@@ -93,6 +97,5 @@ class OfDomains(Scorer):
 
     def score(self, embeddings: Embeddings) -> Scores:
         """The smallest over the domains, float64 (n,)."""
-        found = [(scorer.score(embeddings) - mean) / deviation for scorer, mean, deviation in self._fitted]
-        smallest: Scores = np.min(found, axis=0)
-        return smallest
+        scores = [(scorer.score(embeddings) - mean) / deviation for scorer, mean, deviation in self._fitted]
+        return np.asarray(np.min(scores, axis=0))

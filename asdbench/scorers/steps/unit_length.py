@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from asdbench.scorers.base import Embeddings, Scorer
+from asdbench.scorers.bank import directions
+from asdbench.scorers.base import Embeddings, Scorer, doubles
 from asdbench.scorers.steps.base import Changed, Make, Step
 
 
@@ -22,5 +23,4 @@ class Normalised(Changed):
 
     def change(self, embeddings: Embeddings) -> Embeddings:
         """Embeddings of length one, float32 (n, dim)."""
-        length = np.linalg.norm(np.asarray(embeddings, np.float64), axis=1, keepdims=True)
-        return np.asarray(embeddings / np.where(length > 0.0, length, 1.0), np.float32)
+        return directions(doubles("unit-length", embeddings)).astype(np.float32)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from asdbench.scorers.base import Embeddings, Scorer, ScorerError, require_clips, require_finite
+from asdbench.scorers.base import Embeddings, Scorer, doubles, require_clips, require_variety
 from asdbench.scorers.steps.base import Changed, Make, Step
 
 
@@ -15,7 +15,7 @@ class Whiten(Step):
     every training clip at the same distance from the others.
 
     Args:
-        variance: part of the variance that the components which are kept explain; 1 keeps all there are.
+        variance: share of the variance that the components explain; 1 takes all there are.
     """
 
     def __init__(self, *, variance: float) -> None:
@@ -42,10 +42,9 @@ class Whitened(Changed):
         """
         from sklearn.decomposition import PCA
 
-        require_clips("whitening", len(embeddings), 2)
-        rows = np.asarray(require_finite("whitening", embeddings), np.float64)
-        if not np.ptp(rows, axis=0).any():
-            raise ScorerError(f"all {len(rows)} training clips have the same embedding, so nothing can be whitened.")
+        rows = doubles("whitening", embeddings)
+        require_clips("whitening", len(rows), 2)
+        require_variety(rows, "nothing can be whitened")
         rank = int(np.linalg.matrix_rank(rows - rows.mean(axis=0)))  # beyond it lies rounding only
         full = PCA(n_components=rank, svd_solver="full").fit(rows)
         explained = np.cumsum(full.explained_variance_ratio_)
@@ -54,5 +53,4 @@ class Whitened(Changed):
 
     def change(self, embeddings: Embeddings) -> Embeddings:
         """Whitened components, float32 (n, components)."""
-        rows = np.asarray(require_finite("whitening", embeddings), np.float64)
-        return np.asarray(self._components.transform(rows), np.float32)
+        return np.asarray(self._components.transform(doubles("whitening", embeddings)), np.float32)
