@@ -132,7 +132,7 @@ def run(
         progress.note("An object that was given cannot be pickled, so everything runs in this process.")
         plan = replace(plan, spec=spec.model_copy(update={"jobs": 1}))
     records: dict[str, RunRecord] = {record.run_id: record for record in execute(plan, progress)}
-    return Runs([Run(plan.spec.out / cell.run_id, records[cell.run_id], cell) for cell in plan.cells])
+    return Runs([Run(plan.spec.out / cell.run_id, records[cell.run_id], cell) for cell in plan.asked])
 
 
 def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: int) -> FittedExtractor:

@@ -14,7 +14,7 @@ from asdbench.harness.selecting import Choice
 
 def print_choices(console: Console, choices: Sequence[Choice], plan: Plan, records: Mapping[str, RunRecord]) -> None:
     """A row for each data set and seed; what could not be judged, and why."""
-    names = {cell.run_id: _named(cell.name, records.get(cell.run_id)) for cell in plan.cells}
+    names = {cell.run_id: _named(cell.name, records.get(cell.run_id)) for cell in plan.asked}
     table = Table(
         title="Chosen by training clips alone; official scores in percent, known by test labels afterwards",
         title_justify="left",

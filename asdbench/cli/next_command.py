@@ -13,9 +13,9 @@ def next_command(plan: Plan) -> str:
     """The command that a user most likely wants next."""
     spec = plan.spec
     if not plan.datasets[0].labelled:
-        folder = quote(str(spec.out / plan.cells[0].run_id))
+        folder = quote(str(spec.out / plan.asked[0].run_id))
         return f"asdbench evaluate {folder} --ground-truth DIR   (once the labels are known)"
-    names = dict.fromkeys(cell.system or f"{cell.extractor.name}+{cell.scorer.name}" for cell in plan.cells)
+    names = dict.fromkeys(cell.system or f"{cell.extractor.name}+{cell.scorer.name}" for cell in plan.asked)
     if len(names) > 1:
         out = "" if spec.out == Path("runs") else f" --out {quote(str(spec.out))}"
         return f"asdbench compare {' '.join(names)}{out}   (which of them the test clips tell apart)"

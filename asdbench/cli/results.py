@@ -25,7 +25,7 @@ System = tuple[str | None, str, str]  # card, extractor, scorer
 
 def results_as_json(records: dict[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> str:
     """The JSON object of ``asdbench run``; scores are fractions."""
-    runs = [_run_as_json(records[cell.run_id], plan) for cell in plan.cells if cell.run_id in records]
+    runs = [_run_as_json(records[cell.run_id], plan) for cell in plan.asked if cell.run_id in records]
     chosen = {"choices": [asdict(choice) for choice in choices]} if plan.spec.select else {}
     return json.dumps({"runs": runs, **chosen}, indent=2)
 
@@ -60,7 +60,7 @@ def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[C
     console = table_console()
     for dataset in plan.datasets:
         systems: dict[System, list[RunRecord]] = {}
-        for cell in plan.cells:
+        for cell in plan.asked:
             if cell.dataset is dataset:
                 record = records[cell.run_id]
                 key = (record.asked.system, record.extractor.name, record.scorer.name)
@@ -69,7 +69,7 @@ def print_results(records: dict[str, RunRecord], plan: Plan, choices: Sequence[C
         _print_table(console, systems, dataset, plan)
     if choices:
         print_choices(console, choices, plan, records)
-    failed = [records[cell.run_id] for cell in plan.cells if records[cell.run_id].status == "failed"]
+    failed = [records[cell.run_id] for cell in plan.asked if records[cell.run_id].status == "failed"]
     for record in failed:
         for failure in record.failures:
             where = f", {failure.machine}" if failure.machine else ""

@@ -168,7 +168,7 @@ def run(
         outlook = forecast(plan)
         print_json(plan_as_json(plan, outlook)) if as_json else print_plan(plan, outlook)
         return
-    quick = (cell.extractor.name for cell in plan.cells if cell.profile)
+    quick = (cell.extractor.name for cell in plan.asked if cell.profile)
     for name in dict.fromkeys(quick) if plan.spec.profile == "auto" else ():
         progress.note(f"{name}: small training set, so the card's quick profile is used; --profile full for all of it.")
     for opened in (one for one in plan.datasets if one.lacks):
@@ -196,8 +196,8 @@ def _write_reports(plan: "Plan", progress: "Progress") -> int:
     from asdbench.report import write_report
 
     spec, failed = plan.spec, 0
-    with progress.stage("reports", len(plan.cells)) as stage:
-        for cell in plan.cells:
+    with progress.stage("reports", len(plan.asked)) as stage:
+        for cell in plan.asked:
             try:
                 write_report(spec.out / cell.run_id, data_root=spec.data_root, plugin_path=spec.plugin_path)
             except AsdbenchError as error:

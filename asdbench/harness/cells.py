@@ -34,6 +34,7 @@ class Cell:
         system: the card that composed it, if one did.
         given: parameters given by hand in its command, 'component.param': value.
         members: of an ensemble the runs whose scores it combines; empty for any other.
+        implied: nobody asked for this run, which is there because an ensemble combines its scores.
     """
 
     dataset: Dataset
@@ -48,6 +49,7 @@ class Cell:
     system: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     members: tuple["Cell", ...] = ()
+    implied: bool = False
 
     @property
     def name(self) -> str:

@@ -32,6 +32,8 @@ BUSY_AGAIN_S = 2.0  # how long a task that another process is at is left alone
 def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     """Do every run of the plan and yield its record as it comes; a run that was settled before is read.
 
+    Records of runs that are only implied, members of ensembles, are not yielded.
+
     A run that fails is recorded with its reason and the others go on. Nothing of a run is visible before all of it
     is there. Where another process is at the same, other work is done first.
 
@@ -42,7 +44,17 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     """
     for warning in plan.warnings:
         progress.note(warning)
-    to_do = []
+    implied = {cell.run_id for cell in plan.cells if cell.implied}
+    settled, to_do = _settled(plan, progress)
+    yield from (record for record in settled if record.run_id not in implied)
+    if not to_do:
+        return
+    yield from (record for record in _do(plan, to_do, progress) if record.run_id not in implied)
+
+
+def _settled(plan: Plan, progress: Progress) -> tuple[list[RunRecord], list[int]]:
+    """Records of runs that are done, and numbers of the others."""
+    records, to_do = [], []
     for number, cell in enumerate(plan.cells):
         record = recorded_run(plan, cell)
         if record is None:
@@ -50,12 +62,15 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
             if damaged is not None:
                 progress.note(f"{damaged} It is made again.")
             to_do.append(number)
-        else:
-            for note in record.notes:
-                progress.note(f"{cell.name}: {note}")
-            yield record
-    if not to_do:
-        return
+            continue
+        for note in record.notes:
+            progress.note(f"{cell.name}: {note}")
+        records.append(record)
+    return records, to_do
+
+
+def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRecord]:
+    """Do runs of the plan, by their numbers."""
     for number in to_do:
         folder = plan.spec.out / plan.cells[number].run_id
         with clear_write_errors(folder, "--out DIR"):

@@ -49,6 +49,11 @@ class Plan:
     cells: tuple[Cell, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def asked(self) -> list[Cell]:
+        """The runs that were asked for; members of ensembles are not, unless they were named themselves."""
+        return [cell for cell in self.cells if not cell.implied]
+
 
 def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     """Settle names and parameters, open the data sets, name every run.
@@ -168,7 +173,7 @@ def _cells(
     Systems that share all but the scorer stand together, so that what they share is trained and read once.
     """
     cells: dict[str, Cell] = {}
-    for stages in wanted:
+    for stages in sorted(wanted, key=lambda one: one.is_ensemble):  # so that a member that is asked for itself is known
         profile = scopes.profile(stages, len(dataset.select(split="train")))
         extractor, frontend, augmentations = _parts(scopes, stages, profile)
         for seed in dict.fromkeys(spec.seed):
@@ -188,6 +193,7 @@ def _cells(
                     augmentations=one.augmentations,
                     extractor=one.extractor,
                     scorer=one.scorer,
+                    implied=True,
                 )
                 members.append(cells.setdefault(cell.run_id, cell))
             for scorer in scorers[stages.system, stages.extractor]:

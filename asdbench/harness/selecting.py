@@ -62,8 +62,8 @@ def choose(plan: Plan, records: Mapping[str, RunRecord], progress: Progress) -> 
     """
     choices = []
     for dataset in plan.datasets:
-        for seed in dict.fromkeys(cell.seed for cell in plan.cells):
-            cells = [cell for cell in plan.cells if cell.dataset is dataset and cell.seed == seed]
+        for seed in dict.fromkeys(cell.seed for cell in plan.asked):
+            cells = [cell for cell in plan.asked if cell.dataset is dataset and cell.seed == seed]
             if cells:
                 choices.append(_choice(plan, dataset, cells, records, progress))
     return choices

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -37,13 +37,14 @@ class InstanceScorer(Scorer):
         self._instance = instance
         self._scoring = scoring
 
-    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip]) -> None:
+    def fit(self, embeddings: Embeddings, clips: Sequence[TrainingClip] | None = None) -> Self:
         """Fit the object to training embeddings (n, dim); ``clips`` are passed where its ``fit`` takes them."""
         with global_seed(self.seed):  # from which detectors draw that are given no random_state
             if _takes_clips(self._instance.fit):
                 self._instance.fit(embeddings, clips=clips)
             else:
                 self._instance.fit(embeddings)
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
         """Anomaly score of each row, float64 (n,)."""

@@ -13,7 +13,7 @@ import asdbench
 from asdbench.core.errors import RequirementError
 from asdbench.datasets import read_folder
 from asdbench.datasets.audio import read_audio
-from asdbench.harness import members
+from asdbench.harness import ensemble
 from asdbench.harness.record import load_record
 from asdbench.protocols import fit_threshold
 from asdbench.trained.save import save_system
@@ -55,13 +55,13 @@ def test_members_score_as_in_runs_of_their_own(cli, small_dataset, tmp_path):
 def columns(monkeypatch):
     """What the members of ensembles gave, by names of extractor and scorer and machine type, in the order of clips."""
     seen = {}
-    real = members.Members._column
+    real = ensemble._column
 
-    def column(self, cell, machine):
-        seen[cell.extractor.name, cell.scorer.name, machine] = found = real(self, cell, machine)
+    def column(member, machine, *others):
+        seen[member.extractor.name, member.scorer.name, machine] = found = real(member, machine, *others)
         return found
 
-    monkeypatch.setattr(members.Members, "_column", column)
+    monkeypatch.setattr(ensemble, "_column", column)
     return seen
 
 

@@ -14,9 +14,9 @@ from asdbench.harness.record import Failure
 
 
 def test_a_machine_type_that_fails_leaves_the_others_results(plan, monkeypatch, tmp_path):
-    from asdbench.harness import cell
+    from asdbench.harness import pipeline
 
-    score_machine = cell.score_machine
+    score_machine = pipeline.score_machine
 
     def broken(table, rows, component, seed, machine):
         if machine == "fan":
@@ -24,7 +24,7 @@ def test_a_machine_type_that_fails_leaves_the_others_results(plan, monkeypatch, 
         return score_machine(table, rows, component, seed, machine)
 
     (whole,) = execute(plan(out=tmp_path / "whole"), Silent())
-    monkeypatch.setattr(cell, "score_machine", broken)
+    monkeypatch.setattr(pipeline, "score_machine", broken)
     (record,) = execute(plan(), Silent())
     assert (record.status, record.results, record.intervals) == ("failed", None, None)
     assert record.salvaged == {"valve": whole.results.machines["valve"]}

@@ -20,8 +20,8 @@ def test_an_ensemble_is_what_its_members_give_normalised_by_scores_of_clips_they
     def scorer(name, **params):
         return catalog.component("scorers", name).altered(params)
 
-    members = [(None, scorer("knn", n_neighbors=1)), (None, scorer("mahalanobis-lw"))]
-    cell = SimpleNamespace(pipeline=SimpleNamespace(members=members), scorer=scorer("ensemble"), seed=0)
+    members = [SimpleNamespace(scorer=one) for one in (scorer("knn", n_neighbors=1), scorer("mahalanobis-lw"))]
+    cell = SimpleNamespace(members=members, scorer=scorer("ensemble"), seed=0)
     clips = [TrainingClip(str(number), "fan", "00", "source", ()) for number in range(40)]
     rows = np.concatenate([near, wide], axis=1).astype(np.float32)
     together = Together(cell, "fan", "00", [2, 5], rows, clips)
