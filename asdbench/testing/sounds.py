@@ -48,7 +48,7 @@ class Sounds:
 
 
 def make_sounds(sample_rate_hz: int, samples: int, machines: Sequence[str] = tuple(MACHINES)) -> Sounds:
-    """Clips of humming machines; anomalous ones whistle and click.
+    """Clips of humming machines; anomalous ones whistle and click, and hardly hum.
 
     Args:
         sample_rate_hz: of the waveforms.
@@ -86,6 +86,7 @@ def _waveform(hz: float, rate_hz: int, samples: int, anomalous: bool, rng: np.ra
     for harmonic in range(1, 7):
         sound += 0.05 / harmonic * np.sin(2 * np.pi * (hz * harmonic * seconds + rng.random()))
     if anomalous:
+        sound *= 0.1
         sound += 0.2 * np.sin(2 * np.pi * (0.17 * rate_hz * seconds + rng.random()))
         sound += 0.3 * rng.normal(size=samples) * ((seconds * 8.0 + rng.random()) % 1.0 < 0.2)
     return np.clip(sound, -1.0, 1.0).astype(np.float32)
