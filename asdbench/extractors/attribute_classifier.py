@@ -24,7 +24,7 @@ from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
 
 Batch = tuple[Tensor, Tensor, torch.Generator]  # waveforms, labels, what mixing is drawn from
-EXAMINED = 256  # clips at most that show whether anything was learned
+EXAMINED = 128  # clips at most that show whether anything was learned
 EMBEDDED_S = 160.0  # of sound at once while embedding, so that long clips need no more memory than short ones
 
 
@@ -184,17 +184,17 @@ class AttributeClassifier(Extractor):
                 return self._loss(network, batch)
 
             with settled(network, epoch_of, loss, recipe, context):
-                untrained = self._accuracy(network, examined, samples, context)
+                untrained = self._accuracy(network, examined, context)
             self.curves = train(network, epoch_of, batches, loss, recipe, context)
-            value = self._accuracy(network, examined, samples, context)
+            value = self._accuracy(network, examined, context)
             self.learning = Learning(
                 figure="class accuracy",
                 value=value,
                 chance=1.0 / len(names),
                 untrained=untrained,
                 margin=two_standard_errors(value, [len(members) for members in examined]),
-                measured_on=f"{sum(map(len, examined))} training clips of {len(names)} classes that count alike, each "
-                "turned round by a random time that it was not trained with",
+                measured_on=f"{sum(map(len, examined))} whole training clips of {len(names)} classes that count alike, "
+                "each turned round by a random time",
             )
         self.parameter_count = count_parameters(self._network)
         self.notes = [f"{len(names)} classes", *notes]
@@ -268,23 +268,22 @@ class AttributeClassifier(Extractor):
         most = max(1, EXAMINED // len(members))
         return [sorted(rng.permutation(keys)[:most].tolist()) for keys in members]
 
-    def _accuracy(self, network: Classifier, examined: list[list[str]], samples: int, context: Context) -> float:
-        """Part of the clips whose class the loss finds likeliest, the mean over classes; in evaluation mode."""
+    def _accuracy(self, network: Classifier, examined: list[list[str]], context: Context) -> float:
+        """Part of the clips whose class the loss finds likeliest, the mean over classes.
+
+        Clips are whole and the network is in evaluation mode, as it is when it embeds. Each is turned round by a random
+        time, so that it is none that was trained on.
+        """
         rng = np.random.default_rng(derive_seed(context.seed, "examined", "places"))
         right = []
         with torch.inference_mode(), torch.autocast(context.device, torch.bfloat16, context.device == "cuda"):
             for label, keys in enumerate(examined):
                 found = 0
-                for start in range(0, len(keys), self._batch_size):
-                    chosen = keys[start : start + self._batch_size]
-                    waveforms = np.empty((len(chosen), 1, 1, samples), np.float32)
-                    for position, key in enumerate(chosen):
-                        waveform = context.features[key]
-                        turned = np.roll(waveform, int(rng.integers(waveform.shape[-1])), axis=-1)
-                        waveforms[position] = turned[..., :samples]
-                    parts = network.embedder.parts(to_device(waveforms, context.device)[:, 0, 0].contiguous())
-                    likeliest = network.loss.similarities(network.embedder.joined(parts)).argmax(1)
-                    found += int((likeliest == label).sum())
+                for key in keys:
+                    waveform = np.asarray(context.features[key], np.float32)
+                    turned = np.roll(waveform, int(rng.integers(waveform.shape[-1])), axis=-1)
+                    parts = network.embedder.parts(to_device(turned[None], context.device)[:, 0, 0].contiguous())
+                    found += int(network.loss.similarities(network.embedder.joined(parts)).argmax(1) == label)
                 right.append(found / len(keys))
         return float(np.mean(right))
 

@@ -116,7 +116,7 @@ def made(count, classes, contexts, learnable=True):
 @pytest.mark.parametrize("learnable", [True, False])
 def test_classes_that_can_be_told_apart_are_learned_and_shuffled_ones_are_not(contexts, learnable):
     clips, context = made(120, 2, contexts, learnable)
-    learning = fitted("siamese", clips, context, epochs=8, head="dense").learning
+    learning = fitted("siamese", clips, context, epochs=8).learning
     assert learning.learned == learnable, learning
     assert learning.chance == 0.5
     assert learning.measured_on.endswith("pairs of 24 clips held out of training")
