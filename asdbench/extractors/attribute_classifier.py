@@ -21,7 +21,7 @@ from asdbench.extractors.classification.mixing import StatisticsExchange, exchan
 from asdbench.extractors.classification.pseudo_labels import labelled
 from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.prefetch import prefetched, to_device
-from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
+from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train, whole_clips
 
 Batch = tuple[Tensor, Tensor, torch.Generator]  # waveforms, labels, what mixing is drawn from
 EXAMINED = 128  # clips at most that show whether anything was learned
@@ -174,7 +174,13 @@ class AttributeClassifier(Extractor):
             self._network = self._make()
             network = Classifier(self._network, *self._losses(len(names)))
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            recipe = Recipe("attribute-classifier", epochs, self._learning_rate)
+            embedder = self._network
+
+            def as_embedded() -> Iterator[list[Tensor]]:
+                for waveforms in prefetched(whole_clips(keys, self._at_once(keys, context), context)):
+                    yield embedder.parts(waveforms[:, 0, 0].contiguous())
+
+            recipe = Recipe("attribute-classifier", epochs, self._learning_rate, as_embedded=as_embedded)
             examined = self._examined(labels, context.seed)
 
             def epoch_of(number: int) -> Iterator[Batch]:
@@ -293,14 +299,18 @@ class AttributeClassifier(Extractor):
         network = self._network.to(context.device).eval()
         result = np.empty((len(clips), self._dim * len(self._branches)), np.float32)
         keys = [clip.key for clip in clips]
-        longest = max(context.features.shape(key)[-1] for key in keys) / context.frame_rate_hz
-        size = max(1, min(self._batch_size, int(EMBEDDED_S / longest)))
+        size = self._at_once(keys, context)
         with torch.inference_mode(), context.progress.stage("embed attribute-classifier", len(clips)) as stage:
             for positions, features in prefetched(context.features.batches(keys, size)):
                 parts = network.parts(to_device(features, context.device)[:, 0, 0].contiguous())
                 result[positions] = network.joined(parts).cpu().numpy()
                 stage.advance(len(positions))
         return result
+
+    def _at_once(self, keys: Sequence[str], context: Context) -> int:
+        """Whole clips that go through the network together."""
+        longest = max(context.features.shape(key)[-1] for key in keys) / context.frame_rate_hz
+        return max(1, min(self._batch_size, int(EMBEDDED_S / longest)))
 
     def save(self, folder: Path) -> None:
         """Write the weights, the length of clip and the sample rate that they were trained for."""

@@ -1,12 +1,15 @@
 """Means and variances of batch normalisation, computed anew for a network whose weights stay."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+END = object()
 
 
 class RunningMoments(nn.Module):
@@ -32,7 +35,7 @@ class RunningMoments(nn.Module):
 
 
 @torch.no_grad()
-def recompute(network: nn.Module, batches: Iterable[Any], forward: Callable[[Any], object]) -> None:
+def recompute(network: nn.Module, passes: Iterable[object]) -> None:
     """Set every running mean and variance to the average over the batches; the network is in evaluation mode then.
 
     In training each layer standardises by the statistics of the batch, in evaluation mode by running averages, which
@@ -42,8 +45,7 @@ def recompute(network: nn.Module, batches: Iterable[Any], forward: Callable[[Any
 
     Args:
         network: on its device.
-        batches: as it was trained on.
-        forward: passes a batch through the network.
+        passes: each step of it passes one batch through the network.
     """
     layers: list[Any] = [layer for layer in network.modules() if _keeps_statistics(layer)]
     momenta = [layer.momentum for layer in layers]
@@ -52,10 +54,12 @@ def recompute(network: nn.Module, batches: Iterable[Any], forward: Callable[[Any
         layer.reset_running_stats()
         layer.train()
     try:
-        for number, batch in enumerate(batches if layers else ()):
+        steps = iter(passes if layers else ())
+        for number in count(1):
             for layer in layers:
-                layer.momentum = 1.0 / (number + 1)  # the average of all batches so far
-            forward(batch)
+                layer.momentum = 1.0 / number  # the average of all batches so far
+            if next(steps, END) is END:
+                break
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum

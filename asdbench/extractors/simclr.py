@@ -20,7 +20,7 @@ from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.nt_xent import nt_xent
 from asdbench.extractors.prefetch import prefetched, to_device
 from asdbench.extractors.standardise import level
-from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train
+from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train, whole_clips
 from asdbench.extractors.views import augmented_views
 from asdbench.frontends.pack import Pack
 
@@ -115,7 +115,11 @@ class SimCLR(Extractor):
             network.mean, network.std = level(keys, context)
             network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._network = network
-            recipe = Recipe("simclr", epochs, self._learning_rate, self._restarts)
+
+            def as_embedded() -> Iterator[Tensor]:
+                yield from map(network, prefetched(whole_clips(keys, self._batch_size, context)))
+
+            recipe = Recipe("simclr", epochs, self._learning_rate, self._restarts, as_embedded=as_embedded)
 
             def epoch_of(number: int) -> Iterator[Tensor]:
                 return prefetched(self._batches(number, keys, views, context))

@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from asdbench.extractors.adam import Adam
 from asdbench.extractors.base import Context
 from asdbench.extractors.batch_statistics import buffers_restored, recompute
 from asdbench.extractors.checkpoints import Checkpoints, Curves
+from asdbench.extractors.prefetch import to_device
 
 KEEP_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
 LOOKS = 4  # of whoever watches a training, after each of so many parts of it
@@ -33,6 +35,9 @@ class Recipe:
         restarts: cosine annealing returns the rate to its start this often; a cycle lasts epochs / (restarts + 1).
             None keeps the rate as it is.
         mixed_precision: on a GPU, run the forward pass in bfloat16 where that is safe.
+        as_embedded: passes the training clips through the network, whole, as it embeds them, batch by batch; for
+            networks that are trained on cuts or mixtures. The statistics of batch normalisation are those of these
+            passes then.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Recipe:
     learning_rate: float
     restarts: int | None = None
     mixed_precision: bool = True
+    as_embedded: Callable[[], Iterable[object]] | None = None
 
 
 def train(
@@ -53,7 +59,8 @@ def train(
 ) -> Curves:
     """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
 
-    After the last epoch the statistics of batch normalisation are computed anew over one more epoch of batches, before
+    After the last epoch the statistics of batch normalisation are computed anew over the training clips, or where the
+    recipe does not say how they are embedded over one more epoch of batches, before
     anything is measured.
 
     After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter, more seldom
@@ -142,7 +149,21 @@ def _settle(
     """Statistics of an epoch that is never trained on, so a training that is resumed has the same."""
     torch.manual_seed(derive_seed(context.seed, "epoch", recipe.epochs))
     with _precision(recipe, context):
-        recompute(network, batches(recipe.epochs), loss)
+        recompute(network, recipe.as_embedded() if recipe.as_embedded else map(loss, batches(recipe.epochs)))
+
+
+def whole_clips(keys: Sequence[str], at_once: int, context: Context) -> Iterator[Tensor]:
+    """Features of training clips on the context's device, as far as the shortest of them reaches, batch by batch.
+
+    Args:
+        keys: of the clips, at least two.
+        at_once: clips in a batch, about; two at least, which batch normalisation needs.
+        context: features and device.
+    """
+    shortest = min(context.features.shape(key)[-1] for key in keys)
+    for chosen in np.array_split(np.array(keys), max(1, len(keys) // max(2, at_once))):
+        features = np.stack([np.asarray(context.features[key][..., :shortest], np.float32) for key in chosen])
+        yield to_device(features, context.device)
 
 
 def _precision(recipe: Recipe, context: Context) -> torch.autocast:
