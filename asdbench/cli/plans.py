@@ -29,7 +29,7 @@ def plan_as_json(plan: Plan, forecast: Forecast) -> str:
     ]
     head = {"datasets": datasets, "device": plan.device, "processes": forecast.processes}
     total = {"estimate_s": forecast.total_s, "fits_without_estimate": forecast.unknown_fits}
-    runs = [_cell_as_json(outlook) for outlook in forecast.cells]
+    runs = [_cell_as_json(outlook) for outlook in forecast.cells if not outlook.cell.implied]
     return json.dumps({**head, **total, "plan": runs}, indent=2)
 
 
@@ -61,7 +61,8 @@ def print_plan(plan: Plan, forecast: Forecast) -> None:
         machines = ", ".join(dataset.machines)
         line = f"{dataset.name}: {len(dataset)} clips of {machines}; protocol {dataset.protocol}"
         console.print(Text(line), soft_wrap=True)
-    print_whole(_table(forecast.cells, several=len(plan.datasets) > 1))
+    asked = [outlook for outlook in forecast.cells if not outlook.cell.implied]
+    print_whole(_table(asked, several=len(plan.datasets) > 1))
     console.print(Text(_sum(plan, forecast), "bold"), soft_wrap=True)
 
 

@@ -147,9 +147,14 @@ def _settle(
     context: Context,
 ) -> None:
     """Statistics of an epoch that is never trained on, so a training that is resumed has the same."""
+
+    def as_trained() -> Iterator[Tensor]:
+        for batch in batches(recipe.epochs):
+            yield loss(batch)
+
     torch.manual_seed(derive_seed(context.seed, "epoch", recipe.epochs))
     with _precision(recipe, context):
-        recompute(network, recipe.as_embedded() if recipe.as_embedded else map(loss, batches(recipe.epochs)))
+        recompute(network, (recipe.as_embedded or as_trained)())
 
 
 def whole_clips(keys: Sequence[str], at_once: int, context: Context) -> Iterator[Tensor]:

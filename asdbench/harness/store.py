@@ -65,6 +65,8 @@ def find_run(name: str, root: Path) -> Path:
     """
     if (as_path(name) / FILE).is_file():
         return as_path(name)
+    if len(Path(name).parts) > 1:
+        raise UsageError(f"There is no run in {name}.\nSee: asdbench runs list --out {root}")
     _require_folder(root)
     known = [path.parent.name for path in sorted(root.glob(f"*/{FILE}")) if not path.parent.name.startswith(".")]
     found = [name] if name in known else [one for one in known if one.startswith(name)]

@@ -63,6 +63,8 @@ def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contes
     root, name = (path.parent, path.name) if path.parent != Path() and path.parent.is_dir() else (out, asked)
     if (root / name / FILE).is_file():
         return _single(asked, root / name, dataset)
+    if root == out and not out.is_dir():
+        raise UsageError(f"There is no run {asked}, and no folder {out} in which a system could be looked for.")
     stored = find_runs(root)
     own = {folder: record for folder, record in stored.runs.items() if _plain(name) in _spellings(record)}
     if own:

@@ -33,8 +33,7 @@ def test_in_the_table_of_a_run(out, capsys):
     for folder in sorted(out.iterdir()):
         record = load_record(folder)
         systems[None, record.extractor.name, record.scorer.name] = [record]
-    table = SimpleNamespace(name="synthetic", protocol="dcase2023", machines=MACHINES, lacks=())
-    data = SimpleNamespace(table=table, labelled=True)
+    data = SimpleNamespace(name="synthetic", protocol="dcase2023", machines=MACHINES, lacks=(), labelled=True)
     plan = SimpleNamespace(spec=SimpleNamespace(seed=[0]))
     _print_table(Console(width=200), systems, data, plan)
     printed = capsys.readouterr().out

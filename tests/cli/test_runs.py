@@ -68,6 +68,7 @@ def test_where_there_is_none_the_runs_of_studies_are_named(cli, out, tmp_path):
 def test_one_run_is_shown_by_the_beginning_of_its_name(cli, out):
     (name, _) = ids(out, "mahalanobis-lw")
     record = json.loads((out / name / "run.json").read_text())
+    del record["digests"]["run.json"]  # of the file itself
     assert cli("runs", "show", name, "--out", out, "--json").json == record
     shown = cli("runs", "show", name[:-4], "--out", out).out
     assert f"{100 * record['results']['official_score']:.2f}" in shown

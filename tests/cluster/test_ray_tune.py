@@ -32,7 +32,6 @@ def test_a_lost_worker_costs_no_trial_and_the_values_are_those_of_one_machine(
     _, err = command.communicate(timeout=WITHIN_S)
     other.kill()
     assert command.returncode == 0, err
-    assert "another one does its trial" in err, err
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "own"))
     near = cli(*words, "--out", tmp_path / "near", "--storage", f"sqlite:///{tmp_path}/near.db")
     assert near.code == 0, near.err

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -426,7 +427,7 @@ def test_embeddings_of_placeholder_recordings_are_ranked_by_name(
         )  # fmt: skip
         assert ran.code == 0, ran.err
         (run,) = ran.json["runs"]
-        (folder,) = out.iterdir()
+        folder = Path(run["record"]).parent
         for machine in ("fan", "pump"):
             rows = pd.read_csv(folder / f"scores/anomaly_score_{machine}_section_00_test.csv", header=None)
             train = np.stack([row for name, row in vectors.items() if name.startswith(f"{machine}/train/")])

@@ -110,8 +110,8 @@ def test_without_the_recordings_it_says_so_and_shows_the_rest(real_run, tmp_path
 
 def test_without_the_cache_it_says_which_command_brings_the_map_back(real_run, tmp_path, monkeypatch):
     class Replay:
-        def __init__(self, table):
-            self.table = table
+        def __init__(self, dataset):
+            self.dataset = dataset
 
         def embeddings(self, machine):
             raise RequirementError(f"The embeddings of {machine} are gone; --fresh makes them again.")
@@ -119,7 +119,7 @@ def test_without_the_cache_it_says_which_command_brings_the_map_back(real_run, t
     from asdbench.harness.replay import reopen
 
     contents = read_contents(real_run)
-    page = Page(render_report(contents, Replay(reopen(contents.record).table), 3, "pca", False))
+    page = Page(render_report(contents, Replay(reopen(contents.record).dataset), 3, "pca", False))
     assert "The embeddings of fan are gone; --fresh makes them again." in page.text
     assert "No pictures of the clips." not in page.text
 
@@ -133,10 +133,10 @@ def test_a_recording_that_is_gone_costs_its_own_picture_alone(real_run, small_da
     text = render_report(contents, replay, 2, "none", False)
     first = next(title for title in titles(text) if title.startswith("Log-mel of")).removeprefix("Log-mel of ")
     (copy / "fan" / "test" / f"{first}.wav").unlink()
-    moved = tuple(_moved(clip, small_dataset, copy) for clip in replay.table)
+    moved = tuple(_moved(clip, small_dataset, copy) for clip in replay.dataset)
 
     class Replay:
-        table = type(replay.table)("small", "dcase2023", "dcase2023", moved)
+        dataset = type(replay.dataset)("small", "dcase2023", "dcase2023", moved)
 
     less = render_report(contents, Replay(), 2, "none", False)
     assert "The recording cannot be shown: cannot be read: No such file or directory" in Page(less).text

@@ -149,10 +149,8 @@ def test_a_study_has_a_name_that_a_folder_can_have(tune, tmp_path, name):
 def test_a_study_of_scorers_fits_and_embeds_once(tune, tmp_path, monkeypatch):
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
     fits = []
-    real = embedding.EmbeddingStage._fit_and_embed
-    monkeypatch.setattr(
-        embedding.EmbeddingStage, "_fit_and_embed", lambda self, *rest: (fits.append(rest), real(self, *rest))
-    )
+    real = embedding.EmbeddingStage._fitted
+    monkeypatch.setattr(embedding.EmbeddingStage, "_fitted", lambda self, fit: (fits.append(fit), real(self, fit))[1])
     tune("--only", "scorer", "--trials", 3, scorer=("knn", "lof"))
     assert len(fits) == 2, "one for each machine type"
 
