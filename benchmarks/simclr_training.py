@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from own_data import fitting, made
+from own_data import StepTimes, fitting, made
 from timing import tell
 
 import asdbench
@@ -26,10 +26,10 @@ THREADS, CROP_S, ROUNDS = (
 PAIRS, STEPS = 24, 4
 
 with tempfile.TemporaryDirectory() as place:
-    folder, ended = Path(place), list[float]()
+    folder, steps = Path(place), StepTimes(time.perf_counter)
     table = made(folder, machines=["fan"], train_source=PAIRS * STEPS - 8, train_target=8, test=4)
     clips = table.training_view()
-    context = fitting(table, folder, after_epoch=lambda done, epochs: ended.append(time.perf_counter()))
+    context = fitting(table, folder, steps)
     frames = round(CROP_S * context.frame_rate_hz) or context.features.shape(clips[0].key)[-1]
     torch.set_num_threads(THREADS)
     with reproducible(0):
@@ -39,10 +39,10 @@ with tempfile.TemporaryDirectory() as place:
 
     def fit() -> float:
         """Seconds of a step of the extractor."""
-        ended.clear()
+        steps.times.clear()
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         asdbench.build("simclr", epochs=2, crop_s=CROP_S, batch_size=PAIRS).fit(clips, context)
-        return (ended[1] - ended[0]) / STEPS
+        return (steps.times[-1] - steps.times[STEPS - 1]) / STEPS
 
     def bare() -> float:
         """Seconds of a step of the network alone."""

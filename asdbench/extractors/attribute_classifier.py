@@ -70,8 +70,6 @@ class AttributeClassifier(Extractor):
             statistics of spectrograms where no branch reads one.
     """
 
-    embeds_in_training = True
-
     def __init__(
         self,
         *,

@@ -88,7 +88,6 @@ class Autoencoder(Extractor):
         self._recipe = Recipe("autoencoder", epochs, learning_rate, mixed_precision=False)
         self._batch_size = batch_size
         self._held_out = held_out
-        self.embeds_in_training = score == "mse"  # the covariances come after the training
         self._network: Network | None = None
         self._precisions: dict[str, Tensor] = {}
 

@@ -1,7 +1,7 @@
 """The contract of an extractor, and the context in which it works."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -34,8 +34,6 @@ class Training:
         identity: digest of front end and augmentations with all their parameters.
         views: folder where augmented copies are kept between runs.
         others: training clips of the other machine types, for cards with fit_on = "machine-among-others".
-        after_epoch: told how many epochs are done and how many there are to be, the network in evaluation mode; may
-            embed, and may end the training by what it raises. ``train`` calls it.
         checkpoints: folder of this very training; survives a kill, is removed when the fit is done.
     """
 
@@ -46,7 +44,6 @@ class Training:
     views: Path
     checkpoints: Path
     others: Sequence[TrainingClip] = ()
-    after_epoch: Callable[[int, int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,14 +81,12 @@ class Extractor(ABC):
         needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
         learning: one figure that says whether it learned: its own task on what it was not trained on, against chance
             and against the same network untrained; None where nothing is trained or nothing can be compared.
-        embeds_in_training: whether ``embed`` works in ``after_epoch`` already, with the network as it stands.
     """
 
     curves: Mapping[str, Sequence[float]] = MappingProxyType({})
     parameter_count: int = 0
     notes: Sequence[str] = ()
     learning: Learning | None = None
-    embeds_in_training: bool = False
     needs_fit: bool = True
 
     @abstractmethod

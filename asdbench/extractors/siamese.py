@@ -99,8 +99,6 @@ class Siamese(Extractor):
     one class only, the clips of other machine types are the negative partners.
     """
 
-    embeds_in_training = True
-
     def __init__(
         self,
         *,

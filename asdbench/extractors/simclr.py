@@ -59,8 +59,6 @@ class SimCLR(Extractor):
         UsageError: timm knows no such backbone.
     """
 
-    embeds_in_training = True
-
     def __init__(
         self,
         *,

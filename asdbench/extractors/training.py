@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from asdbench.extractors.checkpoints import Checkpoints, Curves
 from asdbench.extractors.prefetch import to_device
 
 KEEP_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
-LOOKS = 4  # of whoever watches a training, after each of so many parts of it
 KEEP_PART = 0.02  # of the time, at most, goes into keeping states; a large network's takes a second to write
 
 
@@ -60,13 +59,11 @@ def train(
     """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
 
     After the last epoch the statistics of batch normalisation are computed anew over the training clips, or where the
-    recipe does not say how they are embedded over one more epoch of batches, before
-    anything is measured.
+    recipe does not say how they are embedded over one more epoch of batches, before anything is measured.
 
     After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter, more seldom
     where writing takes long), and a training that finds some goes on from there; batches depend on the seed and the
-    epoch alone, so both give the same network. The context's ``after_epoch`` is called then; it changes nothing, as
-    every epoch has a seed of its own. After each quarter it sees the network with statistics computed anew.
+    epoch alone, so both give the same network.
 
     Args:
         network: already on the context's device.
@@ -113,10 +110,6 @@ def train(
                 checkpoints.save(network, optimizer, curves)
                 ended = time.monotonic()
                 keep_at = ended + (max(KEEP_EVERY_S, (ended - started) / KEEP_PART) if KEEP_EVERY_S else 0.0)
-            if context.training and context.training.after_epoch:
-                crossed = (epoch + 1) * LOOKS // recipe.epochs > epoch * LOOKS // recipe.epochs
-                with settled(network, batches, loss, recipe, context) if crossed else nullcontext():
-                    context.training.after_epoch(epoch + 1, recipe.epochs)
     network.eval()
     return curves
 

@@ -9,10 +9,6 @@ from asdbench.core.locks import BusyError
 from asdbench.harness.record import Failure
 
 
-class Abandoned(BaseException):
-    """Who asked for the work wants no more of it; passes through everything that catches what goes wrong."""
-
-
 @contextmanager
 def recorded(failures: list[Failure], stage: str, machine: str | None) -> Iterator[None]:
     """Turn an error of the part within into an entry of ``failures``.

@@ -15,7 +15,7 @@ METHODS = {
     "frontends": ("__call__",),
 }
 ATTRIBUTES = {
-    "extractors": ("needs_fit", "embeds_in_training", "curves", "parameter_count", "notes"),
+    "extractors": ("needs_fit", "curves", "parameter_count", "notes"),
     "scorers": ("notes",),
     "augmentations": ("works_on",),
     "frontends": ("sample_rate_hz", "channel", "frame_rate_hz", "min_samples"),

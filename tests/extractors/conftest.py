@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from asdbench.core.progress import Silent
 from asdbench.datasets import TrainingClip, read_folder
 from asdbench.extractors import Context
 from asdbench.extractors.base import Training
+from asdbench.extractors.checkpoints import Checkpoints
 from asdbench.frontends import FeatureStore
 from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.registry import load_catalog
@@ -48,3 +50,23 @@ def make_context(table, own_cache, tmp_path) -> Callable[..., Context]:
         return Context(seed, "cpu", 2, Silent(), features, frontend.frame_rate_hz, more if training else None)
 
     return make
+
+
+@pytest.fixture
+def cut_off_after(monkeypatch) -> Callable[[int], AbstractContextManager[None]]:
+    """Within it a training ends as by Ctrl-C, as soon as its state after so many epochs is kept."""
+    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
+    save = Checkpoints.save
+
+    @contextmanager
+    def cut_off(epochs: int) -> Iterator[None]:
+        def save_and_stop(self: Checkpoints, network, optimizer, curves) -> None:
+            save(self, network, optimizer, curves)
+            if len(curves["loss"]) == epochs:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoints, "save", save_and_stop)
+            yield
+
+    return cut_off

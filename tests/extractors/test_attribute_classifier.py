@@ -69,19 +69,13 @@ def test_every_loss_learns_the_classes(table, context, loss):
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_a_training_that_was_cut_off_goes_on_to_the_same_network(table, make_context, tmp_path, monkeypatch):
-    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
+def test_a_training_that_was_cut_off_goes_on_to_the_same_network(table, make_context, tmp_path, cut_off_after):
     params = {"branches": ["stft-256"], "featex": 0.5, "loss": "scac", "trainable_centres": True, "epochs": 3}
     blind = make_context(frontend="waveform", training=False)
     whole = fitted(table, make_context(frontend="waveform", checkpoints=tmp_path / "whole"), **params)
-
-    def stop(done, epochs):
-        if done == 2:
-            raise KeyboardInterrupt
-
     cut = make_context(frontend="waveform", checkpoints=tmp_path / "cut")
-    with pytest.raises(KeyboardInterrupt):
-        fitted(table, replace(cut, training=replace(cut.training, after_epoch=stop)), **params)
+    with cut_off_after(2), pytest.raises(KeyboardInterrupt):
+        fitted(table, cut, **params)
     resumed = fitted(table, cut, **params)
     assert resumed.curves == whole.curves
     rows = [extractor.embed(table.blind_view(), blind) for extractor in (whole, resumed)]

@@ -68,19 +68,14 @@ def test_each_says_what_it_measured_and_a_second_fit_says_the_same(table, contex
 
 
 @pytest.mark.parametrize("extractor", SMALL)
-def test_a_training_that_is_cut_off_ends_with_the_same_figure_and_weights(table, contexts, extractor, monkeypatch):
-    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
+def test_a_training_that_is_cut_off_ends_with_the_same_figure_and_weights(table, contexts, extractor, cut_off_after):
     clips = clips_of(table, extractor)
     whole = fitted(extractor, clips, contexts(extractor, "whole"), epochs=3)
 
-    def stop(done, epochs):
-        if done == stop.after:
-            raise KeyboardInterrupt
-
-    for stop.after in (2, 3):
-        cut = contexts(extractor, f"cut{stop.after}")
-        with pytest.raises(KeyboardInterrupt):
-            fitted(extractor, clips, replace(cut, training=replace(cut.training, after_epoch=stop)), epochs=3)
+    for epochs in (2, 3):
+        cut = contexts(extractor, f"cut{epochs}")
+        with cut_off_after(epochs), pytest.raises(KeyboardInterrupt):
+            fitted(extractor, clips, cut, epochs=3)
         resumed = fitted(extractor, clips, cut, epochs=3)
         assert resumed.learning == whole.learning
         assert resumed.curves == whole.curves

@@ -231,7 +231,9 @@ def test_a_run_that_still_names_the_home_folder_is_refused(monkeypatch, tmp_path
 
 
 def test_scores_survive_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr("asdbench.score_files.evaluation.other_results", lambda *_: [])  # these are not what the record tells of
+    monkeypatch.setattr(
+        "asdbench.score_files.evaluation.other_results", lambda *_: []
+    )  # these are not what the record tells of
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.standard_normal(17) * 10.0 ** rng.integers(-300, 300, 17), [0.1 + 0.2, 5e-324, -0.0]])
     folder = made_run(tmp_path / "runs", machines=("fan",), clips=5)
