@@ -192,4 +192,4 @@ def test_the_page_fits_a_phone_and_asks_the_network_for_nothing(page_of_twenty, 
         assert found.overflow_px == 0
         assert found.complaints == []
         assert found.requests == []
-        assert found.page.locator("svg.figure").count() == 12
+        assert found.page.locator("svg.figure").count() == len(EVERY) + 4
