@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asdbench.core.errors import UsageError
-from asdbench.core.places import cache_root
+from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source

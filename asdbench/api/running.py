@@ -11,7 +11,7 @@ from asdbench.api.loading import load
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.files import require_writable
-from asdbench.core.places import cache_root
+from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
-from asdbench.core.places import cache_root
+from asdbench.core.paths import cache_root
 from asdbench.core.progress import Silent
 from asdbench.datasets.ground_truths import clip_name
 from asdbench.harness.cells import Cell

@@ -31,7 +31,7 @@ from asdbench.cli import (
 )
 from asdbench.cli.output import echo, replace_unknown_characters
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.places import place
+from asdbench.core.paths import user_path
 
 INTERRUPTED = 130
 OF_THE_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
@@ -48,7 +48,7 @@ class PlaceOption(click.ParamType):  # type: ignore[type-arg]  # generic from cl
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Expand the value, then check it as the option asks."""
         try:
-            return self._path.convert(str(place(value)), param, ctx)
+            return self._path.convert(str(user_path(value)), param, ctx)
         except ValueError as error:
             self.fail(f"{value} {error}.", param, ctx)
 

@@ -7,7 +7,7 @@ import typer
 
 from asdbench.cli.options import AsJson
 from asdbench.cli.output import echo, print_json
-from asdbench.core.numbers import finite
+from asdbench.core.numbers import parse_float
 
 if TYPE_CHECKING:
     from asdbench.harness.cache import CacheEntry
@@ -25,7 +25,8 @@ def info(as_json: AsJson = False) -> None:
     import json
     import time
 
-    from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries, cache_root
+    from asdbench.core.paths import cache_root
+    from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries
 
     root = cache_root()
     entries = cache_entries(root)
@@ -56,7 +57,8 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Limit the cache by age or size. Half-written things older than a day go in any case."""
-    from asdbench.harness.cache import cache_entries, cache_root, to_prune
+    from asdbench.core.paths import cache_root
+    from asdbench.harness.cache import cache_entries, to_prune
 
     age = None if older_than is None else _age(older_than)
     limit = None if max_size is None else _bytes(max_size)
@@ -72,7 +74,8 @@ def clear(
 ) -> None:
     """Remove all of the cache, or some kinds of it. A command that runs meanwhile may have to compute things again."""
     from asdbench.core.errors import UsageError, did_you_mean
-    from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries, cache_root, of_kinds
+    from asdbench.core.paths import cache_root
+    from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries, of_kinds
 
     for name in kind or []:
         if name not in (*KINDS, UNFINISHED):
@@ -99,7 +102,7 @@ def _bytes(text: str) -> int:
     unit = f"{unit}B" if unit in ("K", "M", "G", "T") else unit
     if match is None or unit not in _UNITS:
         raise UsageError(f"--max-size {text}: expected a number and B, KB, MB, GB or TB, for example 20GB")
-    return round(finite(match[1]) * _UNITS[unit])
+    return round(parse_float(match[1]) * _UNITS[unit])
 
 
 def _age(text: str) -> float:
@@ -108,7 +111,7 @@ def _age(text: str) -> float:
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?)([hdw])", text.strip())
     if match is None:
         raise UsageError(f"--older-than {text}: expected a number and h, d or w, for example 30d")
-    return finite(match[1]) * _SPANS[match[2]]
+    return parse_float(match[1]) * _SPANS[match[2]]
 
 
 def _size(count: int) -> str:

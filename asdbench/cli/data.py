@@ -33,7 +33,7 @@ def make(
     """Make the recordings of a synthetic data set."""
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
-    from asdbench.harness.cache import cache_root
+    from asdbench.core.paths import cache_root
     from asdbench.harness.data import made_data
     from asdbench.harness.machine import available_cores
     from asdbench.registry import load_catalog

@@ -70,13 +70,13 @@ def download(
 
 
 def _print_summary(downloaded: "list[DownloadedZip]") -> None:
-    from asdbench.core.sizes import in_words
+    from asdbench.core.numbers import size_text
 
     for folder in dict.fromkeys(zip_.source.folder for zip_ in downloaded):
         zips = [zip_ for zip_ in downloaded if zip_.source.folder == folder]
         files, size = sum(zip_.entry.files for zip_ in zips), sum(zip_.entry.unpacked_size for zip_ in zips)
-        states = ", ".join(f"{zip_.source.name} {zip_.state} ({in_words(zip_.entry.size)})" for zip_ in zips)
-        echo(f"{zips[0].source.machine}: {files} files, {in_words(size)}, in {folder}; {states}")
+        states = ", ".join(f"{zip_.source.name} {zip_.state} ({size_text(zip_.entry.size)})" for zip_ in zips)
+        echo(f"{zips[0].source.machine}: {files} files, {size_text(size)}, in {folder}; {states}")
 
 
 def _as_json(zip_: "DownloadedZip") -> dict[str, object]:

@@ -8,7 +8,7 @@ import typer
 
 from asdbench.cli.options import AsJson, DataRoot, PluginPath, Split
 from asdbench.cli.output import echo, print_json
-from asdbench.core.places import as_path
+from asdbench.core.paths import expand_user
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,9 +102,9 @@ def open_holdings(
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
+    from asdbench.core.paths import cache_root
     from asdbench.datasets.audit import holdings_of_challenge, holdings_of_folder
     from asdbench.harness import data
-    from asdbench.harness.cache import cache_root
     from asdbench.harness.machine import available_cores
     from asdbench.registry import load_catalog
 
@@ -121,7 +121,7 @@ def open_holdings(
             "nothing to pick.\nSee: asdbench list datasets"
         )
     if folder:
-        return holdings_of_folder(as_path(dataset), None, machines)
+        return holdings_of_folder(expand_user(dataset), None, machines)
     component = catalog.component("datasets", dataset)
     made = data.made_data(component, cache_root(), available_cores(), ConsoleProgress(False))
     return holdings_of_folder(made, dataset, machines)
@@ -185,8 +185,8 @@ def _fingerprint(holdings: "Holdings") -> tuple[str | None, list[str]]:
     """The fingerprint that runs record, and why there is none."""
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import DataError
+    from asdbench.core.paths import cache_root
     from asdbench.datasets.audit.holdings import whole
-    from asdbench.harness.cache import cache_root
     from asdbench.harness.data import content_digests
 
     if holdings.missing:

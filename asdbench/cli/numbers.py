@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from asdbench.core.numbers import finite, whole
+from asdbench.core.numbers import parse_float, parse_int
 
 SEEDS = 2**63 - 1  # the largest that tables and data bases hold
 REPLICATES = 1_000_000
@@ -17,7 +17,7 @@ class Number(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number that the text says; a usage error where it says none."""
         try:
-            value = finite(value) if isinstance(value, str) else value
+            value = parse_float(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
         return super().convert(value, param, ctx)
@@ -29,7 +29,7 @@ class Whole(click.IntRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number that the text says; a usage error where it says none."""
         try:
-            value = whole(value) if isinstance(value, str) else value
+            value = parse_int(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
         return super().convert(value, param, ctx)

@@ -89,10 +89,10 @@ def submit(
 
 def _run_folder(run: str, runs: Path) -> Path:
     """A folder as given, whatever it holds, or the run of that id."""
-    from asdbench.core.places import as_path
+    from asdbench.core.paths import expand_user
     from asdbench.harness.store import find_run
 
-    given = as_path(run)
+    given = expand_user(run)
     return given if given.is_dir() else find_run(run, runs.expanduser())
 
 

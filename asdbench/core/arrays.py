@@ -9,7 +9,7 @@ from zipfile import ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.sizes import in_words
+from asdbench.core.numbers import size_text
 
 LARGE = 2**30  # bytes; whatever is smaller is read, however well it is compressed
 RATIO = 100  # that arrays of measured numbers are not compressed by
@@ -63,11 +63,12 @@ def _read(file: IO[bytes], size: int) -> NDArray[Any]:
     announced = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or announced > size - file.tell():
         raise ArrayFileError(
-            f"announces {in_words(announced)} in its header (shape {shape}), and {in_words(size - file.tell())} follow"
+            f"announces {size_text(announced)} in its header (shape {shape}), and "
+            f"{size_text(size - file.tell())} follow"
         )
     content = file.read(announced)
     if len(content) < announced:
-        raise ArrayFileError(f"ends after {in_words(len(content))} of {in_words(announced)}")
+        raise ArrayFileError(f"ends after {size_text(len(content))} of {size_text(announced)}")
     return np.ndarray(shape, dtype, content, order="F" if by_column else "C")
 
 
@@ -78,12 +79,12 @@ def _require_plausible(members: Sequence[ZipInfo], size: int) -> None:
         ArrayFileError: it does.
     """
     if sum(member.compress_size for member in members) > size:
-        raise ArrayFileError(f"its arrays are to take more room than the {in_words(size)} of the file")
+        raise ArrayFileError(f"its arrays are to take more room than the {size_text(size)} of the file")
     packed = [member for member in members if member.file_size > RATIO * member.compress_size]
     unpacked = sum(member.file_size for member in packed)
     if unpacked > LARGE:
         raise ArrayFileError(
             f"'{packed[0].filename.removesuffix('.npy')}' and what is compressed like it are to unpack to "
-            f"{in_words(unpacked)} from {in_words(sum(member.compress_size for member in packed))}, more than "
+            f"{size_text(unpacked)} from {size_text(sum(member.compress_size for member in packed))}, more than "
             f"{RATIO} times; where that is right, write them uncompressed, with numpy.savez"
         )

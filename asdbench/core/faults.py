@@ -46,7 +46,7 @@ def fault_of(error: BaseException) -> Fault:
 
 
 @contextmanager
-def told_as(what: str) -> Iterator[None]:
+def reported_as(what: str) -> Iterator[None]:
     """Turn an exception in other people's code into an error for the user that begins with ``what``.
 
     Errors that have a message already pass through, and so do faults of asdbench itself.
@@ -65,7 +65,7 @@ def told_as(what: str) -> Iterator[None]:
         raise AsdbenchError(f"{what}: {fault.reason}.") from error
 
 
-def location_of(thing: object) -> str:
+def source_location(thing: object) -> str:
     """File and line where a class or function is defined; "" where it has no source."""
     try:
         file = inspect.getsourcefile(thing)  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def location_of(thing: object) -> str:
         return ""
 
 
-def is_own(file: str) -> bool:
+def is_internal(file: str) -> bool:
     """Whether a source file is asdbench's, Python's or that of an installed package that is no plugin."""
     if file.startswith("<"):
         return not file.startswith(TYPED_IN)
@@ -90,8 +90,8 @@ def is_own(file: str) -> bool:
 
 def _place_of(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
-        return "" if is_own(error.filename) else f"{_shown(error.filename)}, line {error.lineno}"
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_own(frame.filename)]
+        return "" if is_internal(error.filename) else f"{_shown(error.filename)}, line {error.lineno}"
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_internal(frame.filename)]
     return f"{_shown(lines[-1].filename)}, line {lines[-1].lineno}" if lines else ""
 
 
@@ -100,7 +100,7 @@ def _leave_out_own_lines(told: traceback.TracebackException) -> None:
     while left:
         one = left.pop()
         if one is not None:
-            one.stack = traceback.StackSummary.from_list([line for line in one.stack if not is_own(line.filename)])
+            one.stack = traceback.StackSummary.from_list([line for line in one.stack if not is_internal(line.filename)])
             left += [one.__cause__, one.__context__]
 
 

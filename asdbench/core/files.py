@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from asdbench.core.errors import DiskFullError, UsageError
-from asdbench.core.places import CACHE_VARIABLE, cache_root
+from asdbench.core.paths import CACHE_VARIABLE, cache_root
 
 T = TypeVar("T")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -70,6 +70,6 @@ def _own_place(path: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"asdbench-{owner}" / f"{digest(str(path.absolute()), 24)}.lock"
 
 
-def lock_of(entry: Path) -> Path:
+def lock_path(entry: Path) -> Path:
     """The lock of something in the cache: ``trained/abc`` has ``locks/trained-abc.lock``."""
     return entry.parent.parent / "locks" / f"{entry.parent.name}-{entry.name}.lock"

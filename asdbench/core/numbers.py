@@ -1,4 +1,4 @@
-"""Numbers as people write them in options, files and variables: plain ASCII decimals that are finite.
+"""Numbers as people write and read them: plain finite ASCII decimals, and sizes of files.
 
 ``float`` and ``int`` of Python read more: ``nan``, ``1e400``, ``1_000``, digits of other scripts.
 """
@@ -15,24 +15,16 @@ def is_decimal(text: str) -> bool:
     return _DECIMAL.fullmatch(text) is not None
 
 
-def finite(text: str) -> float:
-    """The number that a text says.
-
-    Raises:
-        ValueError: it says none, or one that is not finite as a float.
-    """
+def parse_float(text: str) -> float:
+    """The finite number that a text states; raises ValueError where it states none."""
     value = float(text.strip()) if is_decimal(text.strip()) else math.nan
     if not math.isfinite(value):
         raise ValueError(f"'{text}' is not a finite number")
     return value
 
 
-def whole(text: str) -> int:
-    """The whole number that a text says.
-
-    Raises:
-        ValueError: it says none.
-    """
+def parse_int(text: str) -> int:
+    """The whole number that a text states; raises ValueError where it states none."""
     if not _WHOLE.fullmatch(text.strip()):
         raise ValueError(f"'{text}' is not a whole number")
     return int(text)
@@ -45,3 +37,11 @@ def is_finite(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(is_finite, value))
     return not isinstance(value, float) or math.isfinite(value)
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people, in powers of ten: "3.2 GB"."""
+    for unit, number in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= number:
+            return f"{size / number:.{1 if size < 100 * number else 0}f} {unit}"
+    return f"{size} bytes"

@@ -57,12 +57,12 @@ class Silent:
     overall = stage
 
 
-class Named:
-    """Progress whose stages have a few words behind their names."""
+class LabelledProgress:
+    """Progress whose stages have a few label behind their names."""
 
-    def __init__(self, progress: Progress, words: str) -> None:
+    def __init__(self, progress: Progress, label: str) -> None:
         self._progress = progress
-        self._words = words
+        self._label = label
 
     def note(self, message: str) -> None:
         """Pass on."""
@@ -70,7 +70,7 @@ class Named:
 
     def stage(self, name: str, total: int) -> AbstractContextManager[Stage]:
         """Open the stage under its longer name."""
-        return self._progress.stage(name + self._words, total)
+        return self._progress.stage(name + self._label, total)
 
     def overall(self, name: str, total: int) -> AbstractContextManager[Stage]:
         """Pass on."""

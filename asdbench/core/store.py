@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.core.files import clear_write_errors, sweep, whole_folder, write_json
-from asdbench.core.locks import exclusive, lock_of
+from asdbench.core.locks import exclusive, lock_path
 
 MANIFEST = "digests.json"
-Tell = Callable[[str], None]
+Warn = Callable[[str], None]
 
 # SHA-256 of files that this process has read, by device and inode: with size and times of change, which hold it.
 _known: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredFolder:
     """One thing that is kept: the features of some clips, a trained extractor, recordings that a card makes.
 
     Attributes:
@@ -45,7 +45,7 @@ class Entry:
         """Whether it is there, and every file as it was written."""
         return damage(self.path) is None
 
-    def get_or_make(self, make: Callable[[Path], None], tell: Tell, on_wait: Callable[[], None] | None = None) -> Path:
+    def get_or_make(self, make: Callable[[Path], None], warn: Warn, on_wait: Callable[[], None] | None = None) -> Path:
         """The folder with its content; what is not there, or damaged, is made.
 
         Of two processes that want the same, one waits for the other. Where all is there, nothing is written, so a
@@ -53,21 +53,21 @@ class Entry:
 
         Args:
             make: fills the folder that it is given.
-            tell: is told in one line when something is damaged.
+            warn: is called in one line when something is damaged.
             on_wait: called once when another process is at it.
         """
         if not self.intact:
-            with exclusive(lock_of(self.path), on_wait=on_wait):
-                if not self.drop_damaged(tell):
+            with exclusive(lock_path(self.path), on_wait=on_wait):
+                if not self.verify(warn):
                     with self.written() as folder:
                         make(folder)
         return self.path
 
-    def drop_damaged(self, tell: Tell) -> bool:
+    def verify(self, warn: Warn) -> bool:
         """Clear up, while nobody else can be writing it, what is damaged or half-written; whether it is there, intact.
 
         Args:
-            tell: is told in one line when something is damaged.
+            warn: is called in one line when something is damaged.
         """
         with clear_write_errors(self.path):
             sweep(self.path)
@@ -75,7 +75,7 @@ class Entry:
                 return False
             reason = damage(self.path)
             if reason is not None:
-                tell(f"Damaged in the cache, and made again: {self.what} ({self.path}: {reason}).")
+                warn(f"Damaged in the cache, and made again: {self.what} ({self.path}: {reason}).")
                 discard(self.path)
         return reason is None
 

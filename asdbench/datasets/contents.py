@@ -9,8 +9,8 @@ from pathlib import Path
 from asdbench.core.digests import digest, file_digest
 from asdbench.core.errors import UsageError
 from asdbench.core.files import write_text
-from asdbench.core.locks import exclusive, lock_of
-from asdbench.core.store import Entry, Tell
+from asdbench.core.locks import exclusive, lock_path
+from asdbench.core.store import StoredFolder, Warn
 
 INDEX = "index.json"
 
@@ -22,12 +22,12 @@ class ContentDigests:
 
     Args:
         folder: where the memory lies; None remembers nothing.
-        tell: is told in one line when the memory is damaged.
+        warn: is called in one line when the memory is damaged.
     """
 
-    def __init__(self, folder: Path | None, tell: Tell = lambda _: None) -> None:
+    def __init__(self, folder: Path | None, warn: Warn = lambda _: None) -> None:
         self.folder = folder
-        self._tell = tell
+        self._warn = warn
 
     def of(self, paths: list[Path]) -> list[str]:
         """Digests of the files' bytes, in the order of ``paths``."""
@@ -46,14 +46,14 @@ class ContentDigests:
             self._remember(memory, known)
         return [str(known[str(path)][-1]) for path in paths]
 
-    def _memory(self, paths: list[Path]) -> Entry | None:
+    def _memory(self, paths: list[Path]) -> StoredFolder | None:
         root = os.path.commonpath([str(path.parent) for path in paths])
         what = f"the digests of recordings in {root}"
-        return None if self.folder is None else Entry(self.folder / digest(root), what)
+        return None if self.folder is None else StoredFolder(self.folder / digest(root), what)
 
-    def _remember(self, memory: Entry, known: dict[str, list[object]]) -> None:
-        with suppress(UsageError), exclusive(lock_of(memory.path)):  # where nothing may be written, it goes without
-            memory.drop_damaged(self._tell)
+    def _remember(self, memory: StoredFolder, known: dict[str, list[object]]) -> None:
+        with suppress(UsageError), exclusive(lock_path(memory.path)):  # where nothing may be written, it goes without
+            memory.verify(self._warn)
             with memory.written() as folder:
                 write_text(folder / INDEX, json.dumps(known))
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from asdbench.core.files import write_bytes
-from asdbench.core.store import Entry, Tell
+from asdbench.core.store import StoredFolder, Warn
 from asdbench.extractors.adam import Adam
 
 Curves = dict[str, list[float]]
@@ -20,12 +20,12 @@ class Checkpoints:
 
     Args:
         folder: of this very training.
-        tell: is told in one line when the kept state is damaged, so that the training begins anew.
+        warn: is called in one line when the kept state is damaged, so that the training begins anew.
     """
 
-    def __init__(self, folder: Path, tell: Tell) -> None:
-        self._entry = Entry(folder / FOLDER, "the state of a training, which begins anew")
-        self._tell = tell
+    def __init__(self, folder: Path, warn: Warn) -> None:
+        self._entry = StoredFolder(folder / FOLDER, "the state of a training, which begins anew")
+        self._warn = warn
 
     def save(self, network: nn.Module, optimizer: Adam, curves: Curves) -> None:
         """Replace the kept state, whole or not at all."""
@@ -40,7 +40,7 @@ class Checkpoints:
 
     def restore(self, network: nn.Module, optimizer: Adam) -> Curves:
         """Take back the kept state; what was measured in the epochs done, empty when there are none."""
-        if not self._entry.drop_damaged(self._tell):
+        if not self._entry.verify(self._warn):
             return {}
         path = self._entry.path / FILE
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}}

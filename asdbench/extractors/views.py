@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
-from asdbench.core.locks import exclusive, lock_of
+from asdbench.core.locks import exclusive, lock_path
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.pack import Pack, write_pack
@@ -28,8 +28,8 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
     wanted = digest([training.identity, copies, keys, *([series] if series != "view" else [])])
     pack = Pack(training.views / wanted, "augmented views of training clips")
     if not pack.intact:
-        with exclusive(lock_of(pack.path)):  # fits of other seeds want the same, maybe in other processes
-            if not pack.drop_damaged(context.progress.note):
+        with exclusive(lock_path(pack.path)):  # fits of other seeds want the same, maybe in other processes
+            if not pack.verify(context.progress.note):
                 _make(pack, keys, copies, series, training, context)
     return pack
 

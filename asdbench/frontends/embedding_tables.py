@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.arrays import LARGE, ArrayFileError, load_npz
 from asdbench.core.errors import DataError
-from asdbench.core.sizes import in_words
+from asdbench.core.numbers import size_text
 from asdbench.frontends.embedding_columns import ColumnError, quoted, settle
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _require_plausible(metadata: "pyarrow.parquet.FileMetaData", size: int) -> N
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     announced = 8 * sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
     if announced > max(LARGE, FOLDED * size):
-        raise ArrayFileError(f"it announces {in_words(announced)} in a file of {in_words(size)}")
+        raise ArrayFileError(f"it announces {size_text(announced)} in a file of {size_text(size)}")
 
 
 def _kind(kind: "pyarrow.DataType") -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.files import write_text
-from asdbench.core.store import Entry, Tell
+from asdbench.core.store import StoredFolder, Warn
 from asdbench.datasets.clips import content_of
 
 Array = NDArray[np.floating[Any]]
@@ -41,7 +41,7 @@ class PackWriter:
 @contextmanager
 def write_pack(path: Path, dtype: str = "float32") -> Iterator[PackWriter]:
     """Write the pack ``path``, a folder, whole, or nothing."""
-    with Entry(path).written() as folder:
+    with StoredFolder(path).written() as folder:
         with (folder / NUMBERS).open("wb") as file:
             writer = PackWriter(file, dtype)
             yield writer
@@ -58,11 +58,11 @@ class Pack:
     @property
     def intact(self) -> bool:
         """Whether it was written to its end, and is as it was written."""
-        return Entry(self.path).intact
+        return StoredFolder(self.path).intact
 
-    def drop_damaged(self, tell: Tell) -> bool:
+    def verify(self, warn: Warn) -> bool:
         """Clear up what is damaged or half-written, while nobody else can be writing it; whether it is intact."""
-        return Entry(self.path, self.what).drop_damaged(tell)
+        return StoredFolder(self.path, self.what).verify(warn)
 
     @cached_property
     def _index(self) -> dict[str, tuple[int, tuple[int, ...]]]:

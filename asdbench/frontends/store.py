@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import DataError, UsageError
-from asdbench.core.locks import exclusive, lock_of
+from asdbench.core.locks import exclusive, lock_path
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording, NoSuchChannel
 from asdbench.datasets.clips import Clip, Dataset, Split
@@ -87,8 +87,8 @@ class FeatureStore:
     def _compute(self, table: Dataset, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
         own = {_address(clip, frontend): clip for clip in table}
         clips = [own[key] for key in sorted(own)]
-        with exclusive(lock_of(pack.path)):
-            if pack.drop_damaged(self._progress.note):  # another process has made it in the meantime
+        with exclusive(lock_path(pack.path)):
+            if pack.verify(self._progress.note):  # another process has made it in the meantime
                 stage.advance(len(clips))
                 return []
             return self._write(table, clips, frontend, pack, stage)

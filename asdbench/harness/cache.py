@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asdbench.core import places
-from asdbench.core.locks import BusyError, exclusive, lock_of
+from asdbench.core.locks import BusyError, exclusive, lock_path
 from asdbench.core.store import discard
 
-cache_root = places.cache_root
 KINDS = ("features", "views", "trained", "embeddings", "datasets", "digests")
 LOCKED = ("features", "views", "trained", "datasets")  # kinds whose makers hold a lock
 UNFINISHED = "unfinished"
@@ -100,7 +98,7 @@ def remove(entry: CacheEntry) -> bool:
         _remove(entry)
         return True
     try:
-        with exclusive(lock_of(path.with_name(path.name.lstrip(".").partition(".")[0])), wait=False):
+        with exclusive(lock_path(path.with_name(path.name.lstrip(".").partition(".")[0])), wait=False):
             _remove(entry)
     except BusyError:
         return False

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.core.places import as_path, place_of_variable
+from asdbench.core.paths import expand_user, path_of_variable
 from asdbench.core.progress import Progress, Silent
-from asdbench.core.store import Entry
+from asdbench.core.store import StoredFolder
 from asdbench.datasets import Dataset, read_folder
 from asdbench.datasets.challenge import read_challenge, require_split
 from asdbench.datasets.contents import ContentDigests
@@ -26,7 +26,7 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     """
     if dataset in catalog.names("datasets"):
         return False
-    if os.path.isdir(as_path(dataset)):  # noqa: PTH112  # pathlib's raises for names that are too long
+    if os.path.isdir(expand_user(dataset)):  # noqa: PTH112  # pathlib's raises for names that are too long
         return True
     hint = did_you_mean(dataset, catalog.names("datasets"))
     raise UsageError(
@@ -37,7 +37,7 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
 
 def open_folder(dataset: str, cache: Path, machines: Sequence[str] = (), progress: Progress | None = None) -> Dataset:
     """Read a folder of recordings, or some machine types of it."""
-    return read_folder(as_path(dataset), None, content_digests(cache, progress), machines)
+    return read_folder(expand_user(dataset), None, content_digests(cache, progress), machines)
 
 
 def open_card(
@@ -55,7 +55,7 @@ def made_data(component: Component, cache: Path, jobs: int, progress: Progress) 
         folder.rmdir()  # a data set writes its folder itself, whole
         component.build().make(folder, jobs, progress)
 
-    entry = Entry(made_folder(component, cache), f"the recordings of {component.name}")
+    entry = StoredFolder(made_folder(component, cache), f"the recordings of {component.name}")
     return entry.get_or_make(make, progress.note, lambda: progress.note(f"Another process makes {component.name}."))
 
 
@@ -86,7 +86,7 @@ def data_root(given: Path | None = None) -> Path:
 
     if given is not None:
         return given.expanduser()
-    return place_of_variable(DATA_VARIABLE) or platformdirs.user_data_path("asdbench")
+    return path_of_variable(DATA_VARIABLE) or platformdirs.user_data_path("asdbench")
 
 
 def made_folder(component: Component, cache: Path) -> Path:

@@ -16,7 +16,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import require_permission, write_bytes, write_json
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
-from asdbench.core.store import Entry
+from asdbench.core.store import StoredFolder
 from asdbench.datasets import BlindClip, Dataset
 from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.pack import FeatureReader
@@ -84,7 +84,7 @@ class EmbeddingStage:
             if fit.is_embedded:
                 return failures
             with exclusive(fit.lock, wait=wait, on_wait=self._note_wait), torch_threads(self._cell.threads):
-                fit.drop_damaged(self._progress.note)
+                fit.verify(self._progress.note)
                 if not fit.is_embedded:
                     for folder in {entry.path.parent for entry in fit.entries}:
                         require_permission(folder)
@@ -202,7 +202,7 @@ class EmbeddingStage:
     def _frontend(self) -> Any:
         return self._cell.frontend.build()
 
-    def _embed(self, extractor: Extractor, machine: str, entry: Entry, seed: int) -> None:
+    def _embed(self, extractor: Extractor, machine: str, entry: StoredFolder, seed: int) -> None:
         own = self._cell.dataset.select(machines=[machine])
         clips = own.blind_view()
         features = self._features.read(own, self._cell.frontend)

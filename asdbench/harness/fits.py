@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.files import clear_write_errors
-from asdbench.core.locks import exclusive, lock_of
-from asdbench.core.store import Entry, Tell, discard
+from asdbench.core.locks import exclusive, lock_path
+from asdbench.core.store import StoredFolder, Warn, discard
 from asdbench.harness.cells import Cell
 from asdbench.harness.record import Failure, TrainedNetwork
 
@@ -56,9 +56,11 @@ class Fit:
         self.seed = cell.fit_seed(machines)
         self.trained = cache / "trained" / cell.fit_key(machines)
         name = cell.extractor.name
-        self.fit = Entry(self.trained, f"the trained extractor {name}")
+        self.fit = StoredFolder(self.trained, f"the trained extractor {name}")
         self.embeddings = {
-            machine: Entry(cache / "embeddings" / cell.embedding_key(machine), f"embeddings ({name}) of {machine}")
+            machine: StoredFolder(
+                cache / "embeddings" / cell.embedding_key(machine), f"embeddings ({name}) of {machine}"
+            )
             for machine in machines
         }
 
@@ -68,14 +70,14 @@ class Fit:
         return self.trained.with_suffix(".checkpoint")
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[StoredFolder]:
         """Everything that is written."""
         return [self.fit, *self.embeddings.values()]
 
     @property
     def lock(self) -> Path:
         """Held by the process that fits and embeds."""
-        return lock_of(self.trained)
+        return lock_path(self.trained)
 
     @property
     def is_trained(self) -> bool:
@@ -87,10 +89,10 @@ class Fit:
         """Whether the fit and all its embeddings are there, as they were written."""
         return all(entry.intact for entry in self.entries)
 
-    def drop_damaged(self, tell: Tell) -> None:
+    def verify(self, warn: Warn) -> None:
         """Clear up what is damaged or half-written; the lock is held."""
         for entry in self.entries:
-            entry.drop_damaged(tell)
+            entry.verify(warn)
 
     @property
     def facts(self) -> dict[str, Any]:

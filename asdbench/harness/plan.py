@@ -9,10 +9,10 @@ from typing import Any
 
 from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
+from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
-from asdbench.harness.cache import cache_root
 from asdbench.harness.cells import Cell
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.machine import available_cores, resolve_device

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError
+from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import BlindClip, Dataset
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
-from asdbench.harness.cache import cache_root
 from asdbench.harness.cells import Cell
 from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
 from asdbench.harness.embedding import EmbeddingStage

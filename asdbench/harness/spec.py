@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.core.places import place
+from asdbench.core.paths import user_path
 from asdbench.registry.toml import CardError, read_toml
 
 TRACKING_VARIABLE = "ASDBENCH_TRACKING"
 MOST_AT_ONCE = 4096  # processes or threads
-Place = Annotated[Path, AfterValidator(place)]
+Place = Annotated[Path, AfterValidator(user_path)]
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]  # strict: "seed = true" is not 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
-from asdbench.core.places import as_path
+from asdbench.core.paths import expand_user
 from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 
@@ -63,8 +63,8 @@ def find_run(name: str, root: Path) -> Path:
         UsageError: no run of that name, or several that begin with it.
         RequirementError: it is no path, and there is no such folder.
     """
-    if (as_path(name) / FILE).is_file():
-        return as_path(name)
+    if (expand_user(name) / FILE).is_file():
+        return expand_user(name)
     if len(Path(name).parts) > 1:
         raise UsageError(f"There is no run in {name}.\nSee: asdbench runs list --out {root}")
     _require_folder(root)

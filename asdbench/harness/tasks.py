@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from asdbench.core.locks import BusyError
-from asdbench.core.progress import Named, Progress
+from asdbench.core.progress import LabelledProgress, Progress
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.pipeline import run_cell
@@ -77,7 +77,7 @@ def named(progress: Progress, plan: Plan, cell: Cell) -> Progress:
     """Progress whose stages say which seed and data set they are of, where the command has several."""
     words = [f"s{cell.seed}"] if len(set(plan.spec.seed)) > 1 else []
     words += [cell.dataset.name] if len(plan.datasets) > 1 else []
-    return Named(progress, f" ({', '.join(words)})") if words else progress
+    return LabelledProgress(progress, f" ({', '.join(words)})") if words else progress
 
 
 def failure_of(plan: Plan, task: Task, reason: str) -> Failure:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
-from asdbench.core.places import as_path
+from asdbench.core.paths import expand_user
 from asdbench.harness.record import FILE, RunRecord, load_record
 from asdbench.harness.store import Stored, find_run, find_runs, name_of
 
@@ -57,9 +57,9 @@ def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contes
         RecordError: the record of a run named by itself cannot be read.
         AsdbenchError: what is named failed.
     """
-    if (as_path(asked) / FILE).is_file():
-        return _single(asked, as_path(asked), dataset)
-    path = as_path(asked)
+    if (expand_user(asked) / FILE).is_file():
+        return _single(asked, expand_user(asked), dataset)
+    path = expand_user(asked)
     root, name = (path.parent, path.name) if path.parent != Path() and path.parent.is_dir() else (out, asked)
     if (root / name / FILE).is_file():
         return _single(asked, root / name, dataset)

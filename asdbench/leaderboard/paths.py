@@ -41,7 +41,7 @@ def shortened(text: str, roots: Sequence[str] = ()) -> str:
 
 def own_places() -> list[str]:
     """Folders of whoever runs this: home, the working folder, the cache, the data; the longest first."""
-    from asdbench.harness.cache import cache_root
+    from asdbench.core.paths import cache_root
     from asdbench.harness.data import data_root
 
     places = [*_homes(), Path.cwd(), cache_root().absolute(), data_root().absolute()]

@@ -12,7 +12,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import clear_write_errors, sweep, write_text
 from asdbench.core.locks import exclusive
-from asdbench.harness.cache import cache_root
+from asdbench.core.paths import cache_root
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.boards import require_fit
@@ -202,7 +202,7 @@ def _without_places(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]
 
 def _put(path: Path, entry: Entry, replace: bool, require_fit: Callable[[], None]) -> Outcome:
     """Write the entry unless one that equals it is there; one process at a time."""
-    with exclusive(_lock_of(path)):
+    with exclusive(_lock_path(path)):
         with clear_board_errors(path.parent.parent), clear_write_errors(path):
             sweep(path)
         there = path.exists()
@@ -223,7 +223,7 @@ def _put(path: Path, entry: Entry, replace: bool, require_fit: Callable[[], None
     return "replaced" if there else "added"
 
 
-def _lock_of(path: Path) -> Path:
+def _lock_path(path: Path) -> Path:
     """Not in the board folder, which is published."""
     return cache_root() / "locks" / f"entry-{digest(str(path.resolve()), 16)}.lock"
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.errors import UsageError
-from asdbench.core.faults import told_as
+from asdbench.core.faults import reported_as
 from asdbench.registry.components import Component
 from asdbench.registry.composites import Composite
 
@@ -50,7 +50,7 @@ class Chain(Composite):
         make: Callable[[], Any] = scorer.build
         for step in reversed(steps):
             make = partial(step.build().around, make)
-        with told_as(f"The steps of '{self.name}' cannot be put around its scorer"):
+        with reported_as(f"The steps of '{self.name}' cannot be put around its scorer"):
             return make()
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
-from asdbench.core.faults import fault_of, told_as
-from asdbench.core.numbers import finite, is_finite, whole
+from asdbench.core.faults import fault_of, reported_as
+from asdbench.core.numbers import is_finite, parse_float, parse_int
 from asdbench.registry import contracts, file_params
 from asdbench.registry.toml import parse_toml
 
@@ -81,7 +81,7 @@ class Component:
         if self.card.libraries:
             known["libraries"] = self.libraries
         if self.card.weights:
-            with told_as(f"The weights of '{self.name}' cannot be told"):
+            with reported_as(f"The weights of '{self.name}' cannot be told"):
                 weights = self._named(self.card.weights)(self.params)
             if weights:
                 known["weights"] = weights
@@ -113,7 +113,7 @@ class Component:
         faults = contracts.misfits(target, self.card.params) or [contracts.abstract_methods(target)]
         if any(faults):
             raise self._does_not_fit("; ".join(faults))
-        with told_as(f"The {self.kind[:-1]} '{self.name}' cannot be built"):
+        with reported_as(f"The {self.kind[:-1]} '{self.name}' cannot be built"):
             built = target(**self.params)
         lack = contracts.missing(self.kind, built)
         if lack:
@@ -189,9 +189,9 @@ def parse(param: "Param", text: str) -> "Value":
             case "bool":
                 return {"true": True, "false": False}[text.casefold()]
             case "int":
-                return whole(text)
+                return parse_int(text)
             case "float":
-                return finite(text)
+                return parse_float(text)
             case "any":
                 value = None if text == "None" else _literal(text)
                 if not is_finite(value):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from asdbench.core.errors import did_you_mean
-from asdbench.core.faults import location_of
+from asdbench.core.faults import source_location
 
 METHODS = {
     "extractors": ("fit", "embed", "save", "load"),
@@ -68,5 +68,5 @@ def missing(kind: str, built: Any) -> str:
 
 
 def _called(target: Any) -> str:
-    place = location_of(target)
+    place = source_location(target)
     return getattr(target, "__name__", str(target)) + (f" ({place})" if place else "")

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from asdbench.core.digests import file_digest
 from asdbench.core.errors import UsageError
-from asdbench.core.places import as_path
+from asdbench.core.paths import expand_user
 
 Files = TypeVar("Files", str, list[str])
 
@@ -19,7 +19,7 @@ def found(value: Files) -> Files:
     """
     if isinstance(value, list):
         return [found(one) for one in value]
-    path = as_path(value)
+    path = expand_user(value)
     if value and not path.is_file():
         raise ValueError(f"takes a file, and there is none at {path.absolute()}")
     return str(path) if value else value

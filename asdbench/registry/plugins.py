@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asdbench.core.places import place
+from asdbench.core.paths import user_path
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -85,7 +85,7 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
     for asked in dict.fromkeys([*map(str, paths), *listed]):
         origin = f"plugin folder {asked}"
         try:
-            path = place(asked)
+            path = user_path(asked)
         except ValueError as error:
             warn(f"{origin} was left out: it {error}")
             continue

@@ -15,7 +15,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError
 from asdbench.core.files import make_empty
 from asdbench.core.locks import exclusive
-from asdbench.core.places import place
+from asdbench.core.paths import user_path
 from asdbench.core.uris import is_login, scrubbed, without_credentials
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Store:
 
 def _place(asked: str) -> Path:
     try:
-        return place(asked)
+        return user_path(asked)
     except ValueError as error:
         raise UsageError(f"{URI}, {ARTIFACTS}: a home folder that is not known. Give the whole path.") from error
 

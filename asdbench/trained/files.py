@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.core.errors import RequirementError
-from asdbench.core.places import as_path
+from asdbench.core.paths import expand_user
 from asdbench.harness.record import UsedComponent
 
 FOLDER = "files"
@@ -38,7 +38,7 @@ def _copy(source: str, digest: str, folder: Path) -> str:
     place = Path(FOLDER, digest[:16], Path(source).name)
     if not (folder / place).exists():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(as_path(source), folder / place)
+        shutil.copyfile(expand_user(source), folder / place)
     return place.as_posix()
 
 

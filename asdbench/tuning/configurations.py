@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.core.errors import RequirementError, UsageError
-from asdbench.core.places import as_path
+from asdbench.core.paths import expand_user
 from asdbench.core.progress import Progress
 from asdbench.datasets.challenge import require_split
 from asdbench.datasets.clips import Source
@@ -90,7 +90,7 @@ class Configurations:
         """All machine types of the data set, whatever ``--machine`` says."""
         entry = self._catalog.entries["datasets"].get(self._source.name)
         if entry is None:
-            return folders_below(as_path(self._source.name))
+            return folders_below(expand_user(self._source.name))
         if entry.challenge is None:
             return folders_below(self.dataset.clips[0].path.parents[2])  # made by a card
         split = require_split(self._source.name, entry.challenge, self._source.split, ())

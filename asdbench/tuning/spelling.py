@@ -3,7 +3,7 @@
 from typing import Any
 
 from asdbench.core.errors import UsageError
-from asdbench.core.numbers import finite, whole
+from asdbench.core.numbers import parse_float, parse_int
 from asdbench.registry.cards import Param, Tune
 from asdbench.registry.components import parse
 
@@ -39,7 +39,7 @@ def _range(text: str, param: Param) -> Tune:
     step = None
     if len(pieces) == 3 and not log:
         try:
-            step = whole(pieces[2]) if param.type == "int" else finite(pieces[2])
+            step = parse_int(pieces[2]) if param.type == "int" else parse_float(pieces[2])
         except ValueError:
             raise ValueError(f"'{pieces[2]}' is neither 'log' nor a step") from None
         if not 0 < step < float("inf"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import make_empty, require_writable
 from asdbench.core.locks import exclusive
-from asdbench.core.places import place
+from asdbench.core.paths import user_path
 from asdbench.core.uris import is_login, scrubbed, without_credentials
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _at_home(uri: str) -> str:
         return uri
     path, question, query = f"~{rest}".partition("?")
     try:
-        return f"{scheme}{place(path)}{question}{query}"
+        return f"{scheme}{user_path(path)}{question}{query}"
     except ValueError as error:
         raise UsageError("--storage: it names a home folder that is not known. Give the whole path.") from error
 

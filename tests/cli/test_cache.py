@@ -103,11 +103,11 @@ def test_an_empty_cache(cli, tmp_path, monkeypatch):
 
 
 def test_what_a_running_command_makes_is_left(cli, cache):
-    from asdbench.core.locks import exclusive, lock_of
+    from asdbench.core.locks import exclusive, lock_path
 
     root, _, _ = cache
     held = next(path for path in (root / "trained").iterdir())
-    with exclusive(lock_of(held)):
+    with exclusive(lock_path(held)):
         told = cli("cache", "clear")
     assert "left 1 that a running command is making" in told.err
     assert held.is_dir()

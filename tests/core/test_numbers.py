@@ -1,7 +1,7 @@
 import pytest
 
 from asdbench.core.errors import UsageError
-from asdbench.core.numbers import finite, is_finite, whole
+from asdbench.core.numbers import is_finite, parse_float, parse_int
 from asdbench.harness.spec import read_spec
 from asdbench.registry.cards import Param
 from asdbench.registry.components import parse
@@ -12,7 +12,7 @@ NOT_FINITE = ["nan", "NaN", "inf", "-Infinity", "1e400", "1_0", "\u0663", "0x1",
 @pytest.mark.parametrize("text", NOT_FINITE)
 def test_what_is_no_plain_finite_number_is_refused(text):
     with pytest.raises(ValueError, match="finite"):
-        finite(text)
+        parse_float(text)
     with pytest.raises(ValueError, match="takes a number"):
         parse(Param(default=1.0, help="x"), text)
 
@@ -21,13 +21,13 @@ def test_what_is_no_plain_finite_number_is_refused(text):
     ("text", "value"), [("1", 1.0), (" -2.5e-3 ", -0.0025), ("+.5", 0.5), ("1.", 1.0), ("1e-400", 0)]
 )
 def test_plain_decimals_are_read(text, value):
-    assert finite(text) == value
+    assert parse_float(text) == value
 
 
 @pytest.mark.parametrize("text", ["1_0", "1.0", "\u0663", "", "nan", "9" * 101])
 def test_what_is_no_whole_number_is_refused(text):
     with pytest.raises(ValueError, match="whole"):
-        whole(text)
+        parse_int(text)
 
 
 @pytest.mark.parametrize("value", [float("nan"), [1.0, float("inf")], {"a": [float("nan")]}])

@@ -9,7 +9,7 @@ import pytest
 
 from asdbench.core import store
 from asdbench.core.errors import UsageError
-from asdbench.core.store import MANIFEST, Entry, damage, seal
+from asdbench.core.store import MANIFEST, StoredFolder, damage, seal
 
 CONTENT = {"numbers.bin": bytes(range(256)) * 8, "more/index.json": b'{"a": 1}'}
 
@@ -22,7 +22,7 @@ def fill(folder: Path) -> None:
 
 @pytest.fixture
 def entry(tmp_path):
-    entry = Entry(tmp_path / "kind" / "abc", "features of fan")
+    entry = StoredFolder(tmp_path / "kind" / "abc", "features of fan")
     entry.get_or_make(fill, pytest.fail)
     return entry
 

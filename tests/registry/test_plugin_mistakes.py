@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.faults import fault_of, is_own
+from asdbench.core.faults import fault_of, is_internal
 from asdbench.registry import load_catalog
 
 SCORER = """
@@ -151,15 +151,15 @@ def test_whose_code_a_file_is(tmp_path):
 
     import asdbench
 
-    assert all(is_own(module.__file__) for module in (asdbench, numpy, json))
-    assert is_own("<frozen importlib._bootstrap>")
-    assert not is_own(__file__)
-    assert not is_own("<ipython-input-3-abc>")
+    assert all(is_internal(module.__file__) for module in (asdbench, numpy, json))
+    assert is_internal("<frozen importlib._bootstrap>")
+    assert not is_internal(__file__)
+    assert not is_internal("<ipython-input-3-abc>")
     installed = tmp_path / "site-packages" / "theirs" / "code.py"
-    assert is_own(str(installed))
+    assert is_internal(str(installed))
     (installed.parent / "registry" / "scorers").mkdir(parents=True)
     (installed.parent / "registry" / "scorers" / "x.toml").touch()
-    assert not is_own(str(installed)), "a plugin that was installed"
+    assert not is_internal(str(installed)), "a plugin that was installed"
 
 
 def test_a_fault_of_asdbench_itself_keeps_its_traceback():

@@ -16,8 +16,8 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import DataError, UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.locks import exclusive
+from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
-from asdbench.core.sizes import in_words
 from asdbench.datasets.arrangements import challenge_folders
 from asdbench.datasets.download.disk import require_room, write_errors_explained
 from asdbench.datasets.download.ledger import Entry, Ledger, now, read_ledger
@@ -137,9 +137,9 @@ class _Download:
         unknown = sum(size is None for size in sizes.values())
         unpacked = int(UNPACKED_PER_ZIPPED * sum(size or 0 for size in sizes.values()))
         self.progress.note(
-            f"{len(left)} zip{'s' if len(left) != 1 else ''} to transfer, {in_words(sum(left))}"
+            f"{len(left)} zip{'s' if len(left) != 1 else ''} to transfer, {size_text(sum(left))}"
             + (f" and {unknown} of unknown size" if unknown else "")
-            + f"; unpacked in {missing[0].folder.parent}: about {in_words(unpacked)} at most."
+            + f"; unpacked in {missing[0].folder.parent}: about {size_text(unpacked)} at most."
         )
         # Zips go once they are unpacked, so that only the largest is there beside the recordings.
         require_room(self.home, unpacked + (sum(left) if self.keep_zips else max(left, default=0)), purpose)

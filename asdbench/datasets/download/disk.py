@@ -8,8 +8,8 @@ from pathlib import Path
 
 from asdbench.core.errors import AsdbenchError, DiskFullError
 from asdbench.core.files import NO_ROOM
+from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
-from asdbench.core.sizes import in_words
 
 MB = 10**6
 
@@ -45,9 +45,9 @@ def require_room(place: Path, needed: int, purpose: str) -> None:
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise DiskFullError(
-            f"Not enough room: {purpose} needs about {in_words(needed)}, and the disk of {place} has {in_words(free)} "
-            "left; nothing was written.\nFree some space, take fewer machine types (--machine NAME), or give another "
-            "place with --data-root DIR."
+            f"Not enough room: {purpose} needs about {size_text(needed)}, and the disk of {place} has "
+            f"{size_text(free)} left; nothing was written.\nFree some space, take fewer machine types "
+            "(--machine NAME), or give another place with --data-root DIR."
         )
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from asdbench import __version__
 from asdbench.core.errors import RequirementError
 from asdbench.core.files import write_text
+from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
-from asdbench.core.sizes import in_words
 from asdbench.datasets.download.disk import megabyte_stage
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def transfer(url: str, target: Path, size: int | None, progress: Progress) -> No
             megabyte_stage(progress, target.name, size) as show,
         ):
             if partial.size:
-                show(partial.size, f"goes on at {in_words(partial.size)}")
+                show(partial.size, f"goes on at {size_text(partial.size)}")
             done = partial.complete
             while not done:
                 with session.get(url, headers=partial.range_headers(), timeout=TIMEOUT_S, stream=True) as response:
@@ -169,7 +169,7 @@ def transfer(url: str, target: Path, size: int | None, progress: Progress) -> No
                         retry.sleep()
     except KeyboardInterrupt:
         if partial.size:
-            progress.note(f"{in_words(partial.size)} of {target.name} are here: the same command goes on from there.")
+            progress.note(f"{size_text(partial.size)} of {target.name} are here: the same command goes on from there.")
         raise
     partial.finish(target)
 

@@ -12,7 +12,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import clear_disk_full, whole_folder
 from asdbench.core.progress import Progress
-from asdbench.core.store import Entry
+from asdbench.core.store import StoredFolder
 from asdbench.core.uris import scrubbed, without_credentials
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.cells import Cell
@@ -101,7 +101,7 @@ class Depot:
     def fetch_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
         """Fetch what a fit reads, as far as it is not here."""
         for path in self._packs(plan, cell, machines, progress):
-            if not Entry(path).intact:
+            if not StoredFolder(path).intact:
                 self._fetch(_features(path))
 
     def _packs(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> list[Path]:
@@ -172,7 +172,7 @@ def unpack(file: IO[bytes], cache: Path) -> None:
         tar.extractall(place, filter=_by_umask)
         for fetched in sorted(Path(place).glob("*/*")):
             target = cache / fetched.parent.name / fetched.name
-            if not Entry(target).intact:
+            if not StoredFolder(target).intact:
                 with whole_folder(target) as whole:
                     for part in fetched.iterdir():
                         part.rename(whole / part.name)

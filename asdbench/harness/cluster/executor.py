@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.places import CACHE_VARIABLE
+from asdbench.core.paths import CACHE_VARIABLE
 from asdbench.core.progress import Progress, Silent
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
 from asdbench.harness.cluster.depot import Depot, unpack_folder

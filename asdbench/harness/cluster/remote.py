@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from asdbench.core.places import cache_root
+from asdbench.core.paths import cache_root
 from asdbench.harness.cluster.depot import Depot, pack_folder
 from asdbench.harness.cluster.nodes import require_fit
 from asdbench.harness.cluster.places import Places

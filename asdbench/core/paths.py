@@ -8,7 +8,7 @@ from asdbench.core.errors import UsageError
 CACHE_VARIABLE = "ASDBENCH_CACHE"
 
 
-def place(asked: str | Path) -> Path:
+def user_path(asked: str | Path) -> Path:
     """The path that a user means: ``~`` is the home folder, wherever it is written.
 
     A shell leaves ``--out=~/runs`` as it is, and files and units of systemd know no ``~`` at all.
@@ -26,12 +26,12 @@ def place(asked: str | Path) -> Path:
     return Path(expanded)
 
 
-def as_path(asked: str | Path) -> Path:
+def expand_user(asked: str | Path) -> Path:
     """The path of what may be a name as well; where no user is of that name, ``~`` stays what it is."""
     return Path(os.path.expanduser(asked))  # noqa: PTH111
 
 
-def place_of_variable(name: str) -> Path | None:
+def path_of_variable(name: str) -> Path | None:
     """The path that an environment variable holds; None where it is not set or empty.
 
     Raises:
@@ -39,7 +39,7 @@ def place_of_variable(name: str) -> Path | None:
     """
     value = os.environ.get(name)
     try:
-        return place(value) if value else None
+        return user_path(value) if value else None
     except ValueError as error:
         raise UsageError(f"{name}={value} {error}.\nSet it to a folder, or unset it.") from error
 
@@ -48,4 +48,4 @@ def cache_root() -> Path:
     """``$ASDBENCH_CACHE``, or the user's cache folder."""
     import platformdirs
 
-    return place_of_variable(CACHE_VARIABLE) or Path(platformdirs.user_cache_dir("asdbench", appauthor=False))
+    return path_of_variable(CACHE_VARIABLE) or Path(platformdirs.user_cache_dir("asdbench", appauthor=False))

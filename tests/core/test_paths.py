@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from asdbench.core.errors import UsageError
-from asdbench.core.places import cache_root, place
+from asdbench.core.paths import cache_root, user_path
 from asdbench.harness.data import data_root
 from asdbench.registry import load_catalog
 from asdbench.tracking.store import store_of
@@ -16,15 +16,15 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_tilde_is_the_home_folder(home):
-    assert place("~/runs") == home / "runs"
-    assert place("~") == home
-    assert place("runs/~") == Path("runs/~")
+    assert user_path("~/runs") == home / "runs"
+    assert user_path("~") == home
+    assert user_path("runs/~") == Path("runs/~")
 
 
 @pytest.mark.parametrize(("asked", "reason"), [("a\0b", "NUL"), ("~nobody9/x", "a home folder that is not known")])
 def test_what_no_path_can_be_is_refused(asked, reason):
     with pytest.raises(ValueError, match=reason):
-        place(asked)
+        user_path(asked)
 
 
 def test_every_variable_that_names_a_place_knows_it(home, monkeypatch):
