@@ -9,7 +9,7 @@ from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Silent
 from asdbench.leaderboard.comparison import compare_on, shared_datasets
-from asdbench.leaderboard.contestants import Contestant, contestant_of, find_contestant
+from asdbench.leaderboard.run_groups import RunGroup, find_run_group, run_group_of
 from asdbench.protocols.resampling import REPLICATES, Difference
 from asdbench.score_files.evaluation import FolderEvaluation, Method
 
@@ -159,11 +159,11 @@ def compare(
     )
 
 
-def _side(given: Run | Runs | str, out: Path, dataset: str | None) -> Contestant:
+def _side(given: Run | Runs | str, out: Path, dataset: str | None) -> RunGroup:
     if isinstance(given, str):
-        return find_contestant(given, out, dataset)
+        return find_run_group(given, out, dataset)
     runs = list(given) if isinstance(given, Runs) else [given]
     failed = [run for run in runs if run.status != "done"]
     if failed or not runs:
         raise AsdbenchError(f"{failed[0]!r} has no score." if failed else "There is no run to compare.")
-    return contestant_of({run.folder: run.record for run in runs})
+    return run_group_of({run.folder: run.record for run in runs})

@@ -10,7 +10,7 @@ from asdbench.cli.options import AsJson
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
-    from asdbench.leaderboard.contestants import Contestant
+    from asdbench.leaderboard.run_groups import RunGroup
 
 WORSE = 1
 PAIR = 2
@@ -74,23 +74,22 @@ def compare(
     from asdbench.cli.comparisons import contest_as_json, pair_as_json, print_contest, print_pair
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.leaderboard.comparison import compare_on, ranks_over_machines, shared_datasets
-    from asdbench.leaderboard.completeness import lacks
-    from asdbench.leaderboard.contestants import find_contestant
+    from asdbench.leaderboard.run_groups import find_run_group, missing_runs
 
     _require_sense(names, max_drop, alpha, figure)
-    contestants = [find_contestant(name, out, dataset) for name in names]
-    datasets = shared_datasets(contestants)
-    _tell_left_out(contestants, datasets)
-    progress = ConsoleProgress(quiet=sum(len(one.runs[name]) for one in contestants for name in datasets) < QUIET_BELOW)
+    groups = [find_run_group(name, out, dataset) for name in names]
+    datasets = shared_datasets(groups)
+    _tell_left_out(groups, datasets)
+    progress = ConsoleProgress(quiet=sum(len(one.runs[name]) for one in groups for name in datasets) < QUIET_BELOW)
     comparisons = []
     for name in datasets:
-        labelled = all(run.record.results is not None for one in contestants for run in one.runs[name])
+        labelled = all(run.record.results is not None for one in groups for run in one.runs[name])
         truth = None if labelled and len(datasets) > 1 else ground_truth  # it is of one data set, of those without
-        comparisons.append(compare_on(name, contestants, truth, replicates, progress))
-    if len(contestants) == PAIR:
-        incomplete = lacks(*contestants)
+        comparisons.append(compare_on(name, groups, truth, replicates, progress))
+    if len(groups) == PAIR:
+        incomplete = missing_runs(*groups)
         content = pair_as_json(comparisons, max_drop, incomplete)
-        print_json(json.dumps(content, indent=2)) if as_json else print_pair(contestants, comparisons, max_drop)
+        print_json(json.dumps(content, indent=2)) if as_json else print_pair(groups, comparisons, max_drop)
         if max_drop is not None and incomplete:
             lines = "".join(f"\n  {line}" for line in incomplete)
             echo(f"B ({names[1]}) is incomplete, so it does not pass:{lines}", fg="red", err=True)
@@ -139,17 +138,17 @@ def _require_sense(names: list[str], max_drop: float | None, alpha: float, figur
         require_writable(figure.expanduser().parent, f"--figure DIR/{figure.name}")
 
 
-def _tell_left_out(contestants: "list[Contestant]", datasets: list[str]) -> None:
-    from asdbench.leaderboard.contestants import reason_of
+def _tell_left_out(groups: "list[RunGroup]", datasets: list[str]) -> None:
+    from asdbench.leaderboard.run_groups import reason_of
 
-    failed = {run.folder: run.record for one in contestants for run in one.failed}
+    failed = {run.folder: run.record for one in groups for run in one.failed}
     for folder, record in failed.items():
         _warn(f"warning: {folder.name} failed and is left out: {reason_of(record)}")
-    unreadable = {folder: reason for one in contestants for folder, reason in one.unreadable.items()}
+    unreadable = {folder: reason for one in groups for folder, reason in one.unreadable.items()}
     for folder, reason in unreadable.items():
-        asked = dict.fromkeys(one.asked for one in contestants if folder in one.unreadable)
+        asked = dict.fromkeys(one.asked for one in groups if folder in one.unreadable)
         _warn(f"warning: {reason} It may be one of {' or '.join(asked)}.")
-    others = sorted({name for one in contestants for name in one.runs if name not in datasets})
+    others = sorted({name for one in groups for name in one.runs if name not in datasets})
     if others:
         _warn(f"note: not compared on {', '.join(others)}, where not all of them have runs")
 

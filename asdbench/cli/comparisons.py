@@ -14,7 +14,7 @@ from asdbench.harness.learned import learned, learning_as_json
 if TYPE_CHECKING:
     from asdbench.harness.learned import Learned
     from asdbench.leaderboard.comparison import Comparison, Scored
-    from asdbench.leaderboard.contestants import Contestant
+    from asdbench.leaderboard.run_groups import RunGroup
     from asdbench.protocols import Difference
     from asdbench.protocols.average_ranks import AverageRanks
 
@@ -86,15 +86,13 @@ def dropped(total: "Difference", max_drop: float | None) -> bool:
     return max_drop is not None and 100 * total.difference > max_drop
 
 
-def print_pair(
-    contestants: "Sequence[Contestant]", comparisons: "Sequence[Comparison]", max_drop: float | None
-) -> None:
+def print_pair(groups: "Sequence[RunGroup]", comparisons: "Sequence[Comparison]", max_drop: float | None) -> None:
     """Who A and B are, and a table for each data set."""
     console = table_console()
-    for letter, contestant in zip("AB", contestants, strict=True):
-        folder = next(iter(contestant.runs.values()))[0].folder
-        where = str(folder) if contestant.single else f"{folder.parent}/"
-        console.print(Text.assemble((f"{letter}  ", "bold"), contestant.system, (f"   {where}", "dim")), soft_wrap=True)
+    for letter, group in zip("AB", groups, strict=True):
+        folder = next(iter(group.runs.values()))[0].folder
+        where = str(folder) if group.single else f"{folder.parent}/"
+        console.print(Text.assemble((f"{letter}  ", "bold"), group.system, (f"   {where}", "dim")), soft_wrap=True)
     for one in comparisons:
         first, second = one.scored
         a, b = one.scored[first], one.scored[second]

@@ -47,12 +47,12 @@ def add(
 
     folders, failed = _folders(run or [], every, out)
     truths: dict[int, GroundTruth] = {}
-    beside = read_entries(board_dir).entries if board_dir.is_dir() else {}
+    others = read_entries(board_dir).entries if board_dir.is_dir() else {}
     done = []
     for folder in folders:
         try:
             truth = _ground_truth(ground_truth, folder, truths) if ground_truth else None
-            added = add_run(folder, board_dir, truth, replace=replace, beside=beside)
+            added = add_run(folder, board_dir, truth, replace=replace, others=others)
         except DiskFullError:
             raise
         except BoardDirError as error:  # the next one would fare no better
@@ -88,7 +88,7 @@ def render(
     from asdbench.leaderboard import make_pages
     from asdbench.leaderboard import render as write_pages
 
-    pages = make_pages(board_dir, board, tell=_telling(quiet))
+    pages = make_pages(board_dir, board, on_board=_telling(quiet))
     done = write_pages(board_dir, pages)
     for name in done.written:
         echo(f"written: {board_dir / name}")
@@ -105,7 +105,7 @@ def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
     from asdbench.leaderboard import check as compare_pages
     from asdbench.leaderboard import make_pages
 
-    pages = make_pages(board_dir, tell=_telling(quiet))
+    pages = make_pages(board_dir, on_board=_telling(quiet))
     problems = compare_pages(board_dir, pages)
     if len(problems) > len(pages.problems):
         problems.append(f"Render them: asdbench leaderboard render{_where(board_dir)}")

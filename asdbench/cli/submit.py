@@ -48,7 +48,7 @@ def submit(
     knows. It is checked once it is written. Exit code 1 when a check finds errors.
     """
     from asdbench.core.errors import UsageError
-    from asdbench.submission.label import require_label
+    from asdbench.submission import read_yaml, require_label, write_submission
 
     if check is not None:
         if run is not None or label is not None:
@@ -60,9 +60,6 @@ def submit(
             "Give a run and a label: asdbench submit RUN --label Sato_NTU_task2_1\n"
             "Or check a folder: asdbench submit --check DIR"
         )
-    from asdbench.submission.meta import read_yaml
-    from asdbench.submission.write import write_submission
-
     own = None
     if meta is not None:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress
 from asdbench.harness.store import sections_of
-from asdbench.leaderboard.contestants import Contestant, Run, require_same_data
+from asdbench.leaderboard.run_groups import Run, RunGroup, require_same_data
 from asdbench.protocols import Difference, evaluate
 from asdbench.protocols.bootstrap import require_same_clips
 from asdbench.protocols.ranking import shared_ranks
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scored:
-    """A contestant on one data set.
+    """A group on one data set.
 
     Attributes:
         runs: one for each seed.
@@ -50,7 +50,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All contestants on one data set, by label."""
+    """All groups on one data set, by label."""
 
     dataset: str
     protocol: str
@@ -68,45 +68,45 @@ class Comparison:
         return shared_ranks(order, lambda better, worse: self.difference(better, worse).significant)
 
 
-def labels_of(contestants: Sequence[Contestant]) -> list[str]:
+def labels_of(groups: Sequence[RunGroup]) -> list[str]:
     """The systems' names; what was asked where a name would stand twice."""
-    systems = [one.system for one in contestants]
+    systems = [one.system for one in groups]
     labels: list[str] = []
-    for one in contestants:
+    for one in groups:
         label = one.asked if systems.count(one.system) > 1 else one.system
         labels.append(f"{label} (again)" if label in labels else label)
     return labels
 
 
-def shared_datasets(contestants: Sequence[Contestant]) -> list[str]:
-    """Data sets that all contestants were run on.
+def shared_datasets(groups: Sequence[RunGroup]) -> list[str]:
+    """Data sets that all groups were run on.
 
     Raises:
         UsageError: there is none.
     """
-    shared = [name for name in contestants[0].runs if all(name in one.runs for one in contestants)]
+    shared = [name for name in groups[0].runs if all(name in one.runs for one in groups)]
     if not shared:
-        for one in contestants[1:]:
-            if not set(one.runs) & set(contestants[0].runs):
-                of = " and ".join(", ".join(side.runs) for side in (contestants[0], one))
-                raise UsageError(f"{contestants[0].asked} and {one.asked} are not of the same data: {of}.")
-        lines = "".join(f"\n  {one.asked}: {', '.join(one.runs)}" for one in contestants)
+        for one in groups[1:]:
+            if not set(one.runs) & set(groups[0].runs):
+                of = " and ".join(", ".join(side.runs) for side in (groups[0], one))
+                raise UsageError(f"{groups[0].asked} and {one.asked} are not of the same data: {of}.")
+        lines = "".join(f"\n  {one.asked}: {', '.join(one.runs)}" for one in groups)
         raise UsageError(f"No data set was run by all of them:{lines}")
     return shared
 
 
 def compare_on(
     dataset: str,
-    contestants: Sequence[Contestant],
+    groups: Sequence[RunGroup],
     ground_truth: Path | None,
     replicates: int,
     progress: Progress,
 ) -> Comparison:
-    """Score all contestants on the same resampled test sets of a data set.
+    """Score all groups on the same resampled test sets of a data set.
 
     Args:
         dataset: one that all have runs on.
-        contestants: whose labels (``labels_of``) differ.
+        groups: whose labels (``labels_of``) differ.
         ground_truth: labels, where the clips' names do not tell them.
         replicates: resampled test sets.
         progress: told of each run.
@@ -115,14 +115,14 @@ def compare_on(
         UsageError: they are not of the same protocol, recordings or clips.
         RequirementError: score files are missing or without labels.
     """
-    for one in contestants[1:]:
-        require_same_data(contestants[0], one, dataset)
-    protocol = contestants[0].runs[dataset][0].record.dataset.protocol
+    for one in groups[1:]:
+        require_same_data(groups[0], one, dataset)
+    protocol = groups[0].runs[dataset][0].record.dataset.protocol
     truth = _truth(ground_truth, protocol)
     scored: dict[str, Scored] = {}
     reference: tuple[str, Sections] | None = None
-    with progress.stage(f"compare on {dataset}", sum(len(one.runs[dataset]) for one in contestants)) as stage:
-        for label, one in zip(labels_of(contestants), contestants, strict=True):
+    with progress.stage(f"compare on {dataset}", sum(len(one.runs[dataset]) for one in groups)) as stage:
+        for label, one in zip(labels_of(groups), groups, strict=True):
             results, resampled = [], {}
             for run in one.runs[dataset]:
                 sections = sections_of(run.folder, run.record, truth)

@@ -45,7 +45,7 @@ def make_pages(
     board_dir: Path,
     only: str | None = None,
     replicates: int = REPLICATES,
-    tell: Callable[[str], None] = lambda _: None,
+    on_board: Callable[[str], None] = lambda _: None,
 ) -> Pages:
     """Every page of the boards below ``board_dir``; what cannot be used is named and does not hide the rest.
 
@@ -53,7 +53,7 @@ def make_pages(
         board_dir: holds results/ and references/.
         only: the name of one board; the index is made all the same.
         replicates: resampled test sets.
-        tell: is given each board's name as it is begun.
+        on_board: is given each board's name as it is begun.
 
     Raises:
         RequirementError: there is no such folder.
@@ -72,7 +72,7 @@ def make_pages(
         try:
             line = index_line(board)
             if only in (None, name):
-                tell(name)
+                on_board(name)
                 pages.texts |= _texts(board, replicates)
             else:
                 pages.kept |= set(_names(name))

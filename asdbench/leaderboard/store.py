@@ -61,7 +61,7 @@ def add_run(
     ground_truth: "Path | GroundTruth | None" = None,
     *,
     replace: bool = False,
-    beside: MutableMapping[Path, Entry] | None = None,
+    others: MutableMapping[Path, Entry] | None = None,
 ) -> Added:
     """Put the run in ``folder`` on the leaderboard below ``board_dir``.
 
@@ -72,7 +72,7 @@ def add_run(
         board_dir: holds results/ and references/; made where it is not there.
         ground_truth: labels, where the clips' names do not tell them.
         replace: take the place of an entry that differs.
-        beside: the entries that are there, by path, read once for several runs; the new one joins them. Read now when
+        others: the entries that are there, by path, read once for several runs; the new one joins them. Read now when
             left out.
 
     Raises:
@@ -85,15 +85,14 @@ def add_run(
     entry, shortened = entry_of(folder, ground_truth)
     path = board_dir / RESULTS / f"{entry.record.run_id}.json"
     verify(entry, str(folder))
-    if beside is None:
-        beside = read_entries(board_dir).entries if board_dir.is_dir() else {}
+    if others is None:
+        others = read_entries(board_dir).entries if board_dir.is_dir() else {}
 
     def fits() -> None:
-        others = {other: one for other, one in beside.items() if other != path}
-        _require_fit(folder, entry, others, board_dir)
+        _require_fit(folder, entry, {other: one for other, one in others.items() if other != path}, board_dir)
 
     outcome = _put(path, entry, replace, fits)
-    beside[path] = entry
+    others[path] = entry
     return Added(path, outcome, tuple(shortened))
 
 

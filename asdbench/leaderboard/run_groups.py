@@ -1,4 +1,4 @@
-"""Who is compared: a run, or all seeds of a system, found by name."""
+"""What is compared: a run, or all seeds of a system, looked up by name."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class RunGroup:
     """One side of a comparison.
 
     Attributes:
@@ -41,7 +41,7 @@ class Contestant:
     unreadable: Mapping[Path, str] = field(default_factory=dict)
 
 
-def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contestant:
+def find_run_group(asked: str, out: Path, dataset: str | None = None) -> RunGroup:
     """What a name means: a run's folder or id, else a system, else the beginning of a run's id.
 
     A system is named by its card, or as ``extractor+scorer`` or ``extractor-scorer``; all seeds of it count. Before
@@ -74,7 +74,7 @@ def find_contestant(asked: str, out: Path, dataset: str | None = None) -> Contes
     raise UsageError(_unknown(name, root, stored))
 
 
-def contestant_of(records: Mapping[Path, RunRecord]) -> Contestant:
+def run_group_of(records: Mapping[Path, RunRecord]) -> RunGroup:
     """All seeds of one system, whose runs are done, by their folders.
 
     Raises:
@@ -84,11 +84,11 @@ def contestant_of(records: Mapping[Path, RunRecord]) -> Contestant:
     name = name_of(first)
     if len(records) == 1:
         (folder,) = records
-        return Contestant(folder.name, name, {first.dataset.name: (Run(folder, first),)}, single=True)
+        return RunGroup(folder.name, name, {first.dataset.name: (Run(folder, first),)}, single=True)
     return _system(name, next(iter(records)).parent, records, {}, None)
 
 
-def require_same_data(first: Contestant, second: Contestant, dataset: str) -> None:
+def require_same_data(first: RunGroup, second: RunGroup, dataset: str) -> None:
     """Refuse two whose scores on a data set are not of the same kind.
 
     Raises:
@@ -133,7 +133,7 @@ def _data_apart(one: RunRecord, two: RunRecord) -> str | None:
     return f"{name} ({data.fingerprint[:8]}) and {name} ({other.fingerprint[:8]})"
 
 
-def _single(asked: str, folder: Path, dataset: str | None) -> Contestant:
+def _single(asked: str, folder: Path, dataset: str | None) -> RunGroup:
     record = load_record(folder)
     _require_on(dataset, asked, [record.dataset.name])
     if record.status != "done":
@@ -141,12 +141,12 @@ def _single(asked: str, folder: Path, dataset: str | None) -> Contestant:
             f"{asked} failed, so it has no score: {reason_of(record)}\n"
             "Fix that and run it again: asdbench run ... --retry-failed"
         )
-    return Contestant(asked, name_of(record), {record.dataset.name: (Run(folder, record),)}, single=True)
+    return RunGroup(asked, name_of(record), {record.dataset.name: (Run(folder, record),)}, single=True)
 
 
 def _system(
     asked: str, root: Path, own: Mapping[Path, RunRecord], damaged: Mapping[Path, str], dataset: str | None
-) -> Contestant:
+) -> RunGroup:
     _require_on(dataset, asked, [record.dataset.name for record in own.values()])
     wanted = [Run(folder, record) for folder, record in own.items() if dataset in (None, record.dataset.name)]
     done = [run for run in wanted if run.record.status == "done"]
@@ -160,7 +160,7 @@ def _system(
         _require_one_system(asked, name, there)
         runs[name] = tuple(sorted(there, key=lambda run: run.record.asked.seed))
     perhaps = {folder: reason for folder, reason in damaged.items() if _may_be_of(folder.name, wanted)}
-    return Contestant(asked, name_of(done[0].record), runs, single=False, failed=tuple(failed), unreadable=perhaps)
+    return RunGroup(asked, name_of(done[0].record), runs, single=False, failed=tuple(failed), unreadable=perhaps)
 
 
 def _may_be_of(folder: str, runs: Sequence[Run]) -> bool:
@@ -234,3 +234,32 @@ def _unknown(name: str, root: Path, stored: Stored) -> str:
         hint = hint.replace(f"'{plain}'", f"'{system}'")
     unreadable = f"\n{len(stored.unreadable)} records there cannot be read." if stored.unreadable else ""
     return f"No run '{name}' in {root}, and no system.{hint} See: asdbench runs list --out {root}{unreadable}"
+
+
+def missing_runs(before: RunGroup, now: RunGroup) -> list[str]:
+    """What the second has not to show that it should, one line each; empty where it is whole.
+
+    Of a system: runs that failed or cannot be read, and data sets and seeds that the first has. Where a run is named
+    by itself, that run was asked for and nothing else, so its seed need not be the other's.
+    """
+    if now.single:
+        return []
+    there = {(name, run.record.asked.seed) for name, runs in now.runs.items() for run in runs}
+    found = []
+    failed = set()
+    for run in now.failed:
+        place = run.record.dataset.name, run.record.asked.seed
+        if place not in there:
+            failed.add(place)
+            found.append(f"seed {place[1]} on {place[0]} failed ({run.folder.name}): {reason_of(run.record)}")
+    found += [f"{folder.name} cannot be read and may be of it" for folder in now.unreadable]
+    for name, runs in before.runs.items():
+        seeds = [run.record.asked.seed for run in runs]
+        own = [seed for seed in seeds if (name, seed) not in there | failed]
+        if name not in now.runs:
+            if not any(place[0] == name for place in failed):
+                found.append(f"no run on {name}, which A has")
+        elif own and not before.single:
+            numbers = ", ".join(map(str, own))
+            found.append(f"no run of seed{'s' if len(own) > 1 else ''} {numbers} on {name}, which A has")
+    return found
