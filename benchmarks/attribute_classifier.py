@@ -38,12 +38,12 @@ def ours(steps: int, clips: int) -> list[float]:
     from asdbench.datasets import TrainingClip
     from asdbench.extractors import Context
     from asdbench.extractors.base import Training
-    from asdbench.frontends.held import HeldFeatures
-    from asdbench.frontends.waveforms import TrainingWaveforms
+    from asdbench.frontends.decoding import TrainingWaveforms
+    from asdbench.frontends.pack import InMemoryFeatures
 
     steps_done = StepTimes(time.process_time)
     table = [TrainingClip(f"{n:04d}", f"machine {n % CLASSES}", "00", "source", ()) for n in range(clips)]
-    features = HeldFeatures(dict(zip((clip.key for clip in table), waveforms(clips), strict=True)))
+    features = InMemoryFeatures(dict(zip((clip.key for clip in table), waveforms(clips), strict=True)))
     with tempfile.TemporaryDirectory() as place:
         folder, frontend = Path(place), asdbench.build("waveform")
         training = Training(

@@ -9,7 +9,7 @@ from asdbench.core.progress import Progress, Silent, SilentStage
 from asdbench.datasets import Dataset, read_folder
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends import FeatureStore
-from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.registry import load_catalog
 
 

@@ -16,7 +16,7 @@ from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.extractors.base import Extractor as FittedExtractor
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.handover import checked_scores
 from asdbench.harness.machine import available_cores, torch_threads
 from asdbench.harness.scoring import scores_of_training
@@ -195,7 +195,7 @@ class Extractor(Named):
             device=device,
             jobs=available_cores(),
             progress=Silent(),
-            features=HeldFeatures(sound),
+            features=InMemoryFeatures(sound),
             frame_rate_hz=frontend.frame_rate_hz,
         )
         with torch_threads(1):

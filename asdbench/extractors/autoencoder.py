@@ -23,7 +23,7 @@ from asdbench.extractors.checkpoints import count_parameters, load_weights, save
 from asdbench.extractors.learning import Learning
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
 from asdbench.extractors.training import Recipe, reproducible, settled, train
-from asdbench.frontends.threads import one_thread
+from asdbench.frontends.decoding import one_thread
 
 Places = NDArray[np.int64]
 AT_ONCE = 4096  # vectors in a batch where nothing is learned

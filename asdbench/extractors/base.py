@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from asdbench.core.progress import Progress
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.learning import Learning
+from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import FeatureReader
-from asdbench.frontends.waveforms import TrainingWaveforms
 
 if TYPE_CHECKING:
     from asdbench.augmentations.base import Augmentation

@@ -11,8 +11,8 @@ from asdbench.core.digests import derive_seed, digest
 from asdbench.core.locks import exclusive, lock_path
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
+from asdbench.frontends.decoding import one_thread
 from asdbench.frontends.pack import Pack, write_pack
-from asdbench.frontends.threads import one_thread
 
 
 def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context, series: str = "view") -> Pack:

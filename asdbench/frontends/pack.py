@@ -138,3 +138,21 @@ class FeatureReader:
             for start in range(0, len(positions), size):
                 chosen = positions[start : start + size]
                 yield chosen, np.stack([self[keys[position]] for position in chosen])
+
+
+class InMemoryFeatures(FeatureReader):
+    """Features by clip key, given as arrays float32 (channels, bins, frames); for recordings that come once."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        super().__init__(())
+        self._arrays = dict(arrays)
+
+    def __getitem__(self, key: str) -> Array:
+        return self._arrays[key]
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """(channels, bins, frames) of one clip."""
+        return self._arrays[key].shape

@@ -11,8 +11,8 @@ from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording, NoSuchChannel
 from asdbench.datasets.clips import Clip, Dataset, Split
 from asdbench.frontends.base import NamedFeatures, Place
+from asdbench.frontends.decoding import Features, features_of_all
 from asdbench.frontends.pack import FeatureReader, Pack, write_pack
-from asdbench.frontends.waveforms import Features, features_of_all
 from asdbench.registry import Component
 from asdbench.registry.cards import FrontendCard
 

@@ -19,9 +19,9 @@ from asdbench.core.progress import Progress
 from asdbench.core.store import StoredFolder
 from asdbench.datasets import BlindClip, Dataset
 from asdbench.extractors.base import Context, Extractor, Training
+from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore, names_of
-from asdbench.frontends.waveforms import TrainingWaveforms
 from asdbench.harness.cells import Cell
 from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates

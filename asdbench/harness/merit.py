@@ -10,8 +10,8 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
 from asdbench.datasets import BlindClip, TrainingClip
-from asdbench.frontends.held import HeldFeatures
-from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.frontends.decoding import TrainingWaveforms
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.fits import Embedded
@@ -27,7 +27,7 @@ from asdbench.selection.criterion import Fitted
 class Pasted:
     """Features of pasted recordings of a machine type: by section the clips they are made of, and their keys."""
 
-    features: HeldFeatures
+    features: InMemoryFeatures
     made_of: Mapping[str, Sequence[int]]
 
     def clips(self, machine: str, section: str) -> list[BlindClip]:
@@ -156,4 +156,4 @@ def _paste(plan: Plan, cell: Cell, machine: str) -> Pasted:
         found = list(outlier_features(clips, waveforms, frontend, seed, plan.cores))
         made_of[section] = [host for host, _ in found]
         arrays.update({f"{section}.{number}": features for number, (_, features) in enumerate(found)})
-    return Pasted(HeldFeatures(arrays), made_of)
+    return Pasted(InMemoryFeatures(arrays), made_of)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asdbench.core.digests import derive_seed
 from asdbench.datasets.clips import TrainingClip, content_of
 from asdbench.frontends.base import Frontend
-from asdbench.frontends.threads import one_thread
+from asdbench.frontends.decoding import one_thread
 from asdbench.selection.criterion import folds, require_enough
 from asdbench.selection.cut_paste import Waveform, cut_paste
 
@@ -41,8 +41,8 @@ def outlier_features(
     """Training clips with a patch of another of them pasted in, as a front end hears them.
 
     200 outliers, spread evenly over the clips (``hosts``). They depend on the seed and on the clips, not on the
-    number of jobs. An extractor embeds them like any features (``HeldFeatures``); the embeddings are ``Outliers`` for
-    ``criterion``.
+    number of jobs. An extractor embeds them like any features (``InMemoryFeatures``); the embeddings are ``Outliers``
+    for ``criterion``.
 
     Args:
         clips: of one machine type and section.

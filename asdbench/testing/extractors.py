@@ -15,7 +15,7 @@ from asdbench.core.progress import Silent
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.base import NamedFeatures
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.handover import checked_count, checked_curves, checked_notes
 from asdbench.harness.machine import torch_threads
 from asdbench.testing.checks import (
@@ -96,7 +96,7 @@ class Setting:
         if training:
             given = {key: values for key, values in given.items() if key in known}
         return Context(
-            SEED, "cpu", 1, Silent(), HeldFeatures(given), self.frontend.frame_rate_hz, more if training else None
+            SEED, "cpu", 1, Silent(), InMemoryFeatures(given), self.frontend.frame_rate_hz, more if training else None
         )
 
     def new_folder(self) -> Path:

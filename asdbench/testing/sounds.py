@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.digests import digest
 from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.frontends.decoding import TrainingWaveforms
 
 MACHINES = {"fan": 110.0, "pump": 170.0}  # hum, Hz
 TRAINING, NORMAL, ANOMALOUS = 12, 8, 4  # clips of each machine

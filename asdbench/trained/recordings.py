@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asdbench.core.digests import file_digest
 from asdbench.datasets.audio import BadRecording
 from asdbench.frontends import Frontend
-from asdbench.frontends.waveforms import Waveform, converted, decode
+from asdbench.frontends.decoding import Waveform, convert, decode
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,4 +100,4 @@ def _of_array(sound: Sound, frontend: Frontend) -> tuple[str, Waveform]:
     samples = np.ascontiguousarray(samples.reshape(len(samples), -1), np.float32)
     header = f"{int(rate)} {samples.shape}".encode()
     key = hashlib.blake2b(header + samples.tobytes(), digest_size=16).hexdigest()
-    return key, converted(samples, int(rate), frontend)
+    return key, convert(samples, int(rate), frontend)

@@ -16,7 +16,7 @@ from asdbench.core.progress import Silent
 from asdbench.datasets import BlindClip
 from asdbench.datasets.audio import BadRecording
 from asdbench.extractors.base import Context, Extractor
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.handover import checked_embeddings, checked_scores
 from asdbench.harness.machine import available_cores, full_precision, resolve_device, torch_threads
 from asdbench.harness.record import RunRecord, load_record
@@ -159,7 +159,7 @@ class TrainedSystem:
             device=self.device,
             jobs=available_cores(),
             progress=Silent(),
-            features=HeldFeatures(features),
+            features=InMemoryFeatures(features),
             frame_rate_hz=self._frontend.frame_rate_hz,
         )
         clips = [BlindClip(key, machine, section) for key in keys]

@@ -11,7 +11,7 @@ from asdbench.extractors import Context
 from asdbench.extractors.base import Training
 from asdbench.extractors.checkpoints import Checkpoints
 from asdbench.frontends import FeatureStore
-from asdbench.frontends.waveforms import TrainingWaveforms
+from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.registry import load_catalog
 
 

@@ -9,7 +9,7 @@ import asdbench
 from asdbench.core.errors import TrainingError, UsageError
 from asdbench.extractors import attribute_classifier
 from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.registry import load_catalog
 
 QUICK = {"branches": ["stft-1024", "spectrum"], "epochs": 2, "crop_s": 0.25, "batch_size": 16, "dim": 16}
@@ -105,7 +105,7 @@ def test_clips_of_differing_length_train_and_embed_together(table, context):
     arrays = {}
     for number, clip in enumerate(table.blind_view()):
         arrays[clip.key] = context.features[clip.key][..., : 8000 - 500 * (number % 4)]
-    uneven = replace(context, features=HeldFeatures(arrays))
+    uneven = replace(context, features=InMemoryFeatures(arrays))
     extractor = fitted(table, uneven, crop_s=0.0)
     assert extractor._facts["samples"] == 6500
     assert np.isfinite(extractor.embed(table.blind_view(), replace(uneven, training=None))).all()

@@ -13,7 +13,7 @@ from asdbench.core.errors import TrainingError
 from asdbench.extractors.autoencoder import Network, Vectors
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
 from asdbench.extractors.training import reproducible
-from asdbench.frontends.threads import one_thread
+from asdbench.frontends.decoding import one_thread
 
 QUICK = {"epochs": 2, "hidden_layers": 1, "hidden_dim": 16}
 

@@ -15,7 +15,7 @@ from asdbench.datasets import TrainingClip
 from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.siamese import Twin
 from asdbench.extractors.views import augmented_views
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness import RunSpec, execute, make_plan
 
 SMALL = {
@@ -105,7 +105,7 @@ def made(count, classes, contexts, learnable=True):
         key = f"{number:04d}"
         arrays[key] = image
         clips.append(TrainingClip(key, "fan", "00", "source", (("kind", str(label)),)))
-    return clips, replace(contexts(name=f"made{learnable}"), features=HeldFeatures(arrays))
+    return clips, replace(contexts(name=f"made{learnable}"), features=InMemoryFeatures(arrays))
 
 
 @pytest.mark.parametrize("learnable", [True, False])
@@ -179,7 +179,7 @@ def test_explained_variance_is_that_of_the_plain_definition(table, contexts):
 def test_recordings_that_are_all_the_same_leave_nothing_to_explain(table, contexts):
     context = contexts("autoencoder")
     clips = table.select(machines=["fan"]).training_view()
-    constant = HeldFeatures({clip.key: np.full((1, 8, 20), -40.0, np.float32) for clip in clips})
+    constant = InMemoryFeatures({clip.key: np.full((1, 8, 20), -40.0, np.float32) for clip in clips})
     assert fitted("autoencoder", clips, replace(context, features=constant)).learning is None
 
 

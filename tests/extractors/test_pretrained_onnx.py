@@ -13,7 +13,7 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Silent
 from asdbench.datasets import BlindClip
 from asdbench.extractors import Context
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -148,7 +148,7 @@ def by_hand(models, samples):
 def test_a_real_model_as_run_by_hand_and_by_its_own_package(speech_embedding, shared_data):
     files = sorted((shared_data / "real" / "slider-2023" / "slider" / "test").iterdir())[::60][:2]
     samples = {path.name: soundfile.read(path, dtype="int16", always_2d=True)[0][:, 0] for path in files}
-    features = HeldFeatures({name: (one / np.float32(32768))[None, None] for name, one in samples.items()})
+    features = InMemoryFeatures({name: (one / np.float32(32768))[None, None] for name, one in samples.items()})
     extractor = asdbench.build("speech-embedding", models=speech_embedding, poolings=["mean", "std", "max"])
     clips = [BlindClip(name, "slider", "00") for name in samples]
     rows = extractor.embed(clips, Context(0, "cpu", 2, Silent(), features, 16000.0))

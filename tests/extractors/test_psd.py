@@ -56,11 +56,11 @@ def embedded(make_held, samples, **params):
 def make_held(table, make_context):
     from dataclasses import replace
 
-    from asdbench.frontends.held import HeldFeatures
+    from asdbench.frontends.pack import InMemoryFeatures
 
     def make(samples):
         clip = table.blind_view()[0]
-        features = HeldFeatures({clip.key: np.asarray(samples, np.float32)[None, None]})
+        features = InMemoryFeatures({clip.key: np.asarray(samples, np.float32)[None, None]})
         return [clip], replace(make_context(training=False, frontend="waveform"), features=features)
 
     return make

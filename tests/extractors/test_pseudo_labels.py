@@ -7,7 +7,7 @@ from asdbench.core.progress import Silent
 from asdbench.datasets import TrainingClip
 from asdbench.extractors import Context
 from asdbench.extractors.classification.pseudo_labels import labelled, log_spectrum
-from asdbench.frontends.held import HeldFeatures
+from asdbench.frontends.pack import InMemoryFeatures
 
 RATE = 16000
 
@@ -22,7 +22,7 @@ def tones(frequencies):
         samples = np.sin(2 * np.pi * frequency * time) + 0.01 * rng.standard_normal(8000)
         arrays[key] = samples.astype(np.float32)[None, None]
         clips.append(TrainingClip(key, "fan", "00", "source", ()))
-    return clips, Context(0, "cpu", 1, Silent(), HeldFeatures(arrays), float(RATE))
+    return clips, Context(0, "cpu", 1, Silent(), InMemoryFeatures(arrays), float(RATE))
 
 
 def test_clips_without_attributes_are_clustered_by_their_spectra():

@@ -1,8 +1,9 @@
-"""Decode many recordings at once, and make their features, in order."""
+"""From recordings to features: decoded as the front end wants them, many at once, in order."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,25 @@ from numpy.typing import NDArray
 
 from asdbench.datasets.audio import BadRecording, one_channel_at, read_audio
 from asdbench.frontends.base import Frontend
-from asdbench.frontends.threads import one_thread
 
 Waveform = NDArray[np.float32]
 Features = NDArray[np.float32]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread here and in threads started meanwhile, for work that is small or parallel already.
+
+    They gain little from more threads, and suffer much from other work on the machine.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def decode(path: Path, frontend: Frontend) -> Waveform:
@@ -25,7 +41,7 @@ def decode(path: Path, frontend: Frontend) -> Waveform:
     return _long_enough(read_audio(path, frontend.sample_rate_hz, frontend.channel), frontend)
 
 
-def converted(samples: Waveform, rate_hz: int, frontend: Frontend) -> Waveform:
+def convert(samples: Waveform, rate_hz: int, frontend: Frontend) -> Waveform:
     """The same of a recording that is in memory: float32 (samples, channels) in [-1, 1] at ``rate_hz``.
 
     Raises:
