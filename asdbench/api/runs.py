@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.paths import cache_root
 from asdbench.core.progress import Silent
-from asdbench.datasets.ground_truths import clip_name
+from asdbench.datasets.ground_truth import clip_name, truth_of_name
 from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.replay import Replay, reopen
 from asdbench.harness.store import find_run, name_of
-from asdbench.score_files.alignment import list_score_files
-from asdbench.score_files.ground_truth import truth_of_name
-from asdbench.score_files.problems import Problem
-from asdbench.score_files.reader import read_rows
+from asdbench.score_files.files import Problem, list_score_files, read_rows
 
 if TYPE_CHECKING:
     import pandas

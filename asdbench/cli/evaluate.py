@@ -10,9 +10,9 @@ from asdbench.cli.options import AsJson, PluginPath, Quiet
 from asdbench.cli.output import print_json
 
 if TYPE_CHECKING:
+    from asdbench.datasets.ground_truth import GroundTruth
     from asdbench.registry import Catalog
     from asdbench.score_files.evaluation import FolderEvaluation, Method
-    from asdbench.score_files.ground_truth import GroundTruth
 
 
 def evaluate(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asdbench.protocols import Difference, MachineResult
     from asdbench.protocols.results import Interval, Means, SectionResult
     from asdbench.score_files.evaluation import FolderEvaluation
-    from asdbench.score_files.problems import Problem
+    from asdbench.score_files.files import Problem
 
 SHOWN = 8  # problems of one file that are shown; all are in the JSON
 METRICS = {"auc": "AUC", "pauc": "pAUC", "precision": "precision", "recall": "recall", "f1": "F1"}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asdbench.core.errors import AsdbenchError
-    from asdbench.score_files.ground_truth import GroundTruth
+    from asdbench.datasets.ground_truth import GroundTruth
 
 app = typer.Typer(help="Put runs on leaderboards and render them.", no_args_is_help=True, suggest_commands=False)
 BoardDir = Annotated[
@@ -152,8 +152,8 @@ def _end_with(problems: list[str]) -> None:
 
 def _ground_truth(place: Path, folder: Path, known: "dict[int, GroundTruth]") -> "GroundTruth":
     """Read once for each year."""
+    from asdbench.datasets.ground_truth import read_ground_truth
     from asdbench.harness.record import load_record
-    from asdbench.score_files.ground_truth import read_ground_truth
 
     year = int(load_record(folder).dataset.protocol.removeprefix("dcase"))
     if year not in known:

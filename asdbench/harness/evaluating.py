@@ -6,15 +6,15 @@ from pathlib import Path
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.challenge import DEFAULT_SPLIT
+from asdbench.datasets.ground_truth import GroundTruth, read_ground_truth
 from asdbench.harness.record import FILE, RunRecord, load_record
 from asdbench.harness.store import find_run, verify_score_files
 from asdbench.protocols import PROTOCOLS
 from asdbench.protocols.resampling import REPLICATES
 from asdbench.registry import Catalog
-from asdbench.score_files.alignment import list_score_files
 from asdbench.score_files.evaluation import FolderEvaluation, Method, evaluate_folder, expectation_for
 from asdbench.score_files.expectation import Expectation
-from asdbench.score_files.ground_truth import GroundTruth, read_ground_truth
+from asdbench.score_files.files import list_score_files
 
 
 def score_folder(given: Path, out: Path) -> Path:

@@ -25,7 +25,7 @@ from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load
 from asdbench.harness.scoring import Scores, score_machine
 from asdbench.harness.writing import rows_of, write_run
 from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
-from asdbench.score_files.names import file_name
+from asdbench.score_files.files import file_name
 
 
 def run_cell(

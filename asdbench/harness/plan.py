@@ -21,7 +21,7 @@ from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.ensembles import Ensemble
-from asdbench.score_files.names import file_name
+from asdbench.score_files.files import file_name
 
 LONGEST_FILE_NAME = 255  # bytes, on nearly every file system
 TEMPORARY_AFFIXES = len("..12345678.partial")

@@ -12,9 +12,9 @@ from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 
 if TYPE_CHECKING:
+    from asdbench.datasets.ground_truth import GroundTruth
     from asdbench.protocols.resampling import Sections
-    from asdbench.score_files.ground_truth import GroundTruth
-    from asdbench.score_files.problems import Kind, Problem
+    from asdbench.score_files.files import Problem, ProblemKind
 
 Row = dict[str, Any]
 
@@ -97,10 +97,11 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
     Raises:
         RequirementError: the score files are not all there, not as the record says, or have no labels.
     """
+    from asdbench.datasets.ground_truth import read_ground_truth
     from asdbench.protocols import evaluate
-    from asdbench.score_files.alignment import align, list_score_files
+    from asdbench.score_files.alignment import align
     from asdbench.score_files.evaluation import other_results
-    from asdbench.score_files.ground_truth import read_ground_truth
+    from asdbench.score_files.files import list_score_files
 
     require_score_files(folder, record)
     protocol = record.dataset.protocol
@@ -130,10 +131,9 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
 
 def verify_score_files(folder: Path, record: RunRecord) -> "list[Problem]":
     """Score files of a run that are gone or edited, or were added, by the digests in its record; old ones have none."""
-    from asdbench.score_files.names import parse_file_name
-    from asdbench.score_files.problems import Problem
+    from asdbench.score_files.files import Problem, parse_file_name
 
-    def problem(kind: "Kind", path: Path, text: str) -> Problem:
+    def problem(kind: "ProblemKind", path: Path, text: str) -> Problem:
         file = parse_file_name(path)
         machine, section = (file.machine, file.section) if file else (None, None)
         return Problem(kind=kind, text=text, file=path.name, machine=machine, section=section)

@@ -16,9 +16,9 @@ from asdbench.protocols.resampling import Resampled, difference, interval, over_
 from asdbench.protocols.results import Interval
 
 if TYPE_CHECKING:
+    from asdbench.datasets.ground_truth import GroundTruth
     from asdbench.protocols.average_ranks import AverageRanks
     from asdbench.protocols.resampling import Sections
-    from asdbench.score_files.ground_truth import GroundTruth
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def ranks_over_machines(comparisons: Sequence[Comparison], alpha: float) -> "Ave
 
 
 def _truth(place: Path | None, protocol: str) -> "GroundTruth | None":
-    from asdbench.score_files.ground_truth import read_ground_truth
+    from asdbench.datasets.ground_truth import read_ground_truth
 
     return read_ground_truth(place.expanduser(), int(protocol.removeprefix("dcase"))) if place else None
 

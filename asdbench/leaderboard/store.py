@@ -24,8 +24,8 @@ from asdbench.leaderboard.verify import verify
 from asdbench.protocols import evaluate
 
 if TYPE_CHECKING:
+    from asdbench.datasets.ground_truth import GroundTruth
     from asdbench.protocols.resampling import Sections
-    from asdbench.score_files.ground_truth import GroundTruth
 
 RESULTS = "results"
 TIMES = ("seconds", "finished_at")

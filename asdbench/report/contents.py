@@ -8,16 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.datasets.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
 from asdbench.harness.store import verify_score_files
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
 from asdbench.report.missing import AGAIN, missing_files
-from asdbench.score_files.alignment import list_score_files
 from asdbench.score_files.evaluation import evaluate_folder
-from asdbench.score_files.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
-from asdbench.score_files.names import ScoreFile
-from asdbench.score_files.problems import Problem
-from asdbench.score_files.reader import read_rows
+from asdbench.score_files.files import Problem, ScoreFile, list_score_files, read_rows
 
 ROUNDING = 1e-9  # between the scores of the record and of the files, fractions
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from asdbench.datasets.clips import Domain
 from asdbench.harness.record import RunRecord
 from asdbench.protocols import MachineResult
-from asdbench.score_files.names import ScoreFile, file_name
+from asdbench.score_files.files import ScoreFile, file_name
 
 AGAIN = "The run's command with --fresh makes them again."
 SHOWN = 3  # names of files of one machine type that are written out

@@ -1,20 +1,18 @@
 """Evaluate a folder of score files: which data set it is of, what is missing, what it scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
-from asdbench.datasets.ground_truths import EVALUATOR
+from asdbench.datasets.ground_truth import EVALUATOR, GroundTruth
 from asdbench.protocols import Evaluation, Intervals, MachineResult, bootstrap_intervals, evaluate
 from asdbench.protocols.jackknife import official_jackknife
 from asdbench.protocols.resampling import REPLICATES, Sections
-from asdbench.score_files.alignment import align, list_score_files
+from asdbench.score_files.alignment import align
 from asdbench.score_files.expectation import Expectation, expectation_of, likeliest_split
-from asdbench.score_files.ground_truth import GroundTruth, Key
-from asdbench.score_files.names import ACCEPTED, ScoreFile
-from asdbench.score_files.problems import Problem
+from asdbench.score_files.files import ACCEPTED, Problem, ScoreFile, list_score_files
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard
@@ -25,7 +23,7 @@ SAME = 1e-9  # two official scores of the same rows
 
 @dataclass(frozen=True)
 class FolderEvaluation:
-    """What a folder of score files came to.
+    """The result for a folder of score files.
 
     Attributes:
         dataset: in words, of what the score files are; None for a data set that no card describes.
@@ -69,10 +67,10 @@ def evaluate_folder(
         partial: give a score of what is there although something is missing; sections with a problem count with
             their sound clips. Without it they are left out.
         machines: only these machine types; their score is a partial one where there are others.
-        interval: how 95 % intervals are found.
+        interval: how 95 % intervals are computed.
         replicates: of the bootstrap.
         known: what is known to be wrong with these files before they are read.
-        recorded: what each machine type came to when a run wrote them; another result is a problem.
+        recorded: each machine type's result when a run wrote the files; another result is a problem.
 
     Raises:
         RequirementError: the folder holds no score file.
@@ -86,22 +84,23 @@ def evaluate_folder(
                 hint = did_you_mean(machine, there)
                 raise UsageError(f"--machine {machine}: no score files of it in {folder}.{hint}")
         files = [file for file in files if file.machine in machines]
-        expected, truth = _narrowed(expected, truth, machines)
+        expected = expected.only(machines) if expected else None
+        truth = truth.only(machines) if truth else None
         known = [problem for problem in known if problem.machine in (None, *machines)]
     if not any(file.kind == "anomaly_score" for file in files):
         named = f" of {', '.join(machines)}" if machines else ""
         raise RequirementError(f"No score files{named} in {folder}.\nExpected: {ACCEPTED}.")
-    found = align(files, protocol, truth, expected)
-    found.problems += [*known, *misnamed]
+    aligned = align(files, protocol, truth, expected)
+    aligned.problems += [*known, *misnamed]
     if truth is not None and expected is not None and expected.truth_problem and truth.kind != EVALUATOR:
         text = f"the ground truth is from {truth.kind}. {expected.truth_problem}"
-        found.problems.append(Problem(kind="conflict", text=text))
-    spoilt = set() if partial else found.spoilt()
-    sections = {key: rows for key, rows in found.sections.items() if key not in spoilt}
+        aligned.problems.append(Problem(kind="conflict", text=text))
+    spoilt = set() if partial else aligned.spoilt()
+    sections = {key: rows for key, rows in aligned.sections.items() if key not in spoilt}
     evaluation = evaluate(protocol, sections) if sections else None
-    if recorded is not None and evaluation is not None and found.whole:
-        found.problems += other_results(recorded, evaluation.machines)
-    wanted = evaluation is not None and (found.whole or partial)
+    if recorded is not None and evaluation is not None and aligned.whole:
+        aligned.problems += other_results(recorded, evaluation.machines)
+    wanted = evaluation is not None and (aligned.whole or partial)
     intervals = None
     if wanted and interval == "bootstrap":
         intervals = bootstrap_intervals(protocol, sections, replicates)
@@ -109,19 +108,19 @@ def evaluate_folder(
         intervals = official_jackknife(protocol, sections)
     return FolderEvaluation(
         dataset=expected.name if expected and expected.is_challenge else None,
-        partial=not found.whole or (bool(machines) and there != set(machines)),
+        partial=not aligned.whole or (bool(machines) and there != set(machines)),
         official_score=evaluation.official_score if evaluation is not None and wanted else None,
         evaluation=evaluation,
         intervals=intervals,
-        problems=found.problems,
+        problems=aligned.problems,
         sections=sections,
     )
 
 
-def other_results(recorded: Mapping[str, MachineResult], found: Mapping[str, MachineResult]) -> list[Problem]:
+def other_results(recorded: Mapping[str, MachineResult], computed: Mapping[str, MachineResult]) -> list[Problem]:
     """Machine types whose scores in a record are not those that its score files come to."""
     problems = []
-    for machine, result in found.items():
+    for machine, result in computed.items():
         before = recorded.get(machine)
         if before is None or abs(before.official_score - result.official_score) > SAME:
             says = "nothing" if before is None else f"{100 * before.official_score:.4f} %"
@@ -140,18 +139,5 @@ def expectation_for(
 
     None when no file belongs to the challenge: a data set of the user's own, evaluated by the same definition.
     """
-    keys: set[Key] = {(file.machine, file.section) for file in files}
-    chosen = split or likeliest_split(card, keys)
+    chosen = split or likeliest_split(card, {(file.machine, file.section) for file in files})
     return None if chosen is None else expectation_of(name, card, chosen)
-
-
-def _narrowed(
-    expected: Expectation | None, truth: GroundTruth | None, machines: Sequence[str]
-) -> tuple[Expectation | None, GroundTruth | None]:
-    if expected is not None:
-        kept = tuple(key for key in expected.sections if key[0] in machines)
-        clips = {machine: count for machine, count in expected.of_machines.items() if machine in machines}
-        expected = replace(expected, sections=kept, of_machines=clips)
-    if truth is not None:
-        truth = replace(truth, sections={key: own for key, own in truth.sections.items() if key[0] in machines})
-    return expected, truth

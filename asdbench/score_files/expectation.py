@@ -1,11 +1,11 @@
 """What a complete set of score files holds: machine types, sections and numbers of clips of a challenge's split."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from asdbench.datasets.clip_counts import mismatches
-from asdbench.score_files.ground_truth import Key, Truth
+from asdbench.datasets.ground_truth import Key, Truth
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
@@ -21,7 +21,7 @@ class Expectation:
         counts: clips of a section by domain and label, where they are known.
         elsewhere: sections of the challenge's other split.
         truth_problem: what is known to be wrong with copies of the ground truth; empty for nothing.
-        of_machines: test clips of each machine type, where a run's record tells them.
+        of_machines: test clips of each machine type, where a run's record states them.
         is_challenge: whether it is a challenge's split; else the score is none of the challenge.
     """
 
@@ -38,35 +38,41 @@ class Expectation:
         """Machine types."""
         return list(dict.fromkeys([*(machine for machine, _ in self.sections), *self.of_machines]))
 
+    def only(self, machines: Collection[str]) -> "Expectation":
+        """What should be there of some machine types."""
+        sections = tuple(key for key in self.sections if key[0] in machines)
+        clips = {machine: count for machine, count in self.of_machines.items() if machine in machines}
+        return replace(self, sections=sections, of_machines=clips)
+
     def wrong_counts(self, key: Key, clips: Collection[Truth]) -> str | None:
-        """How the clips found differ in number from those of the data set; None where they do not."""
+        """How the clips differ in number from those of the data set; None where they do not."""
         differing = mismatches(self.counts.get(key, {}), [(clip.domain, clip.label) for clip in clips])
         return f"{', '.join(differing)} clips of {self.name}" if differing else None
 
 
 def expectation_of(name: str, card: "ChallengeCard", split: str) -> Expectation:
     """What a split of a challenge holds."""
-    own = card.splits[split]  # type: ignore[index]
-    keys = _keys(own)
+    content = card.splits[split]  # type: ignore[index]
+    keys = _keys(content)
     return Expectation(
         name=f"{name} {split}",
         sections=keys,
-        counts={key: own.counts_of(*key).test for key in keys},
+        counts={key: content.counts_of(*key).test for key in keys},
         elsewhere=frozenset(key for other in card.splits.values() for key in _keys(other)) - set(keys),
         truth_problem=card.problems.get("ground_truth", "") if split == "eval" else "",
     )
 
 
-def likeliest_split(card: "ChallengeCard", found: Collection[Key]) -> str | None:
-    """The split that most of the found (machine type, section) pairs belong to; None when none of them does.
+def likeliest_split(card: "ChallengeCard", present: Collection[Key]) -> str | None:
+    """The split that most of some (machine type, section) pairs belong to; None when none of them does.
 
-    Upper and lower case are the same here, so that a misspelt machine type is told and not taken for one's own.
+    Upper and lower case are the same here, so that a misspelt machine type is reported and not taken for the user's.
     """
 
     def folded(keys: Collection[Key]) -> set[Key]:
         return {(machine.casefold(), section) for machine, section in keys}
 
-    shared = {split: len(folded(_keys(own)) & folded(found)) for split, own in card.splits.items()}
+    shared = {split: len(folded(_keys(content)) & folded(present)) for split, content in card.splits.items()}
     best = max(shared, key=lambda split: shared[split])
     return best if shared[best] else None
 

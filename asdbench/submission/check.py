@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from asdbench.core.errors import RequirementError
+from asdbench.datasets.ground_truth import Key
 from asdbench.datasets.names import NameFacts, parse_name
-from asdbench.score_files.alignment import list_score_files
 from asdbench.score_files.expectation import Expectation, expectation_of
-from asdbench.score_files.ground_truth import Key
-from asdbench.score_files.names import ScoreFile, file_name
-from asdbench.score_files.problems import Problem
-from asdbench.score_files.reader import read_rows
+from asdbench.score_files.files import Problem, ScoreFile, file_name, list_score_files, read_rows
 from asdbench.submission.label import PATTERN, parse_label
 from asdbench.submission.meta import Meta, read_yaml
 

@@ -1,12 +1,14 @@
 """Ground truths that disagree with one another or with the recordings."""
 
+from collections import Counter
+
 import pytest
 from miniatures import miniature
 
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.datasets.audit import holdings_of_challenge, verify
-from asdbench.datasets.ground_truths import read_ground_truths
+from asdbench.datasets.ground_truth import read_ground_truths
 from asdbench.registry import load_catalog
 
 KINDS = ("ground-truth-conflict", "ground-truth-names")
@@ -120,7 +122,7 @@ def test_domains_of_2021_stand_in_names(data, tmp_path):
             write(tmp_path / "ground_truth_data" / name, f"section_{section}_{domain}_test_0000.wav,1")
     assert truth_findings(data, 2021, tmp_path, ["fan"]) == []
     (truth,) = read_ground_truths(tmp_path, ["fan"]).values()
-    assert truth.domains["fan", "section_04_target_test_0000"] == "target"
+    assert truth.sections["fan", "04"]["section_04_target_test_0000"].domain == "target"
 
 
 def test_one_file_is_enough(data, tmp_path):
@@ -139,7 +141,7 @@ def test_other_years_in_the_same_folder_are_left_out(data, tmp_path):
 def test_two_copies_of_one_kind_that_differ(tmp_path):
     evaluator(tmp_path / "a", "bandsaw", "00", (1, 0), (1, 0))
     evaluator(tmp_path / "b", "bandsaw", "00", (1, 1), (1, 0))
-    with pytest.raises(DataError, match=r"csv:2: says otherwise of section_00_0001 than a row before"):
+    with pytest.raises(DataError, match=r"csv:2: contradicts an earlier row about section_00_0001"):
         read_ground_truths(tmp_path, ["bandsaw"])
 
 
@@ -167,9 +169,6 @@ def test_the_published_ground_truths_can_be_read(shared_data, year):
     (truth,) = read_ground_truths(shared_data / "ground_truth" / f"dcase{year}", list(own.machines)).values()
     for machine in own.machines:
         for section in own.sections_of(machine):
-            clips = [clip for clip in truth.labels if clip[0] == machine and f"section_{section}_" in clip[1]]
-            there = {}
-            for clip in clips:
-                key = f"{truth.domains[clip]}_{'anomaly' if truth.labels[clip] else 'normal'}"
-                there[key] = there.get(key, 0) + 1
+            clips = truth.sections[machine, section].values()
+            there = Counter(f"{one.domain}_{'anomaly' if one.label else 'normal'}" for one in clips)
             assert there == own.counts_of(machine, section).test

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asdbench.score_files.names import file_name, parse_file_name
+from asdbench.score_files.files import file_name, parse_file_name
 
 
 @pytest.mark.parametrize(

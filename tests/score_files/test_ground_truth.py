@@ -1,7 +1,7 @@
 import pytest
 
 from asdbench.core.errors import DataError
-from asdbench.score_files.ground_truth import Truth, read_ground_truth
+from asdbench.datasets.ground_truth import Truth, read_ground_truth
 
 
 def test_the_baselines_lists(tmp_path):
@@ -51,8 +51,8 @@ def test_the_evaluators_folders_with_full_names(tmp_path):
     ("text", "words"),
     [
         ("section_00_0000.wav,2\n", ":1: 'section_00_0000.wav,2' is neither name,0|1"),
-        ("section_00_0000.wav,1\nsection_00_0000.wav,0\n", ":2: says otherwise of section_00_0000"),
-        ("0000.wav,1\n", "'0000' of fan, whose name tells no section"),
+        ("section_00_0000.wav,1\nsection_00_0000.wav,0\n", ":2: contradicts an earlier row about section_00_0000"),
+        ("0000.wav,1\n", "no section in the name of the clip '0000' of fan"),
     ],
 )
 def test_bad_rows(tmp_path, text, words):

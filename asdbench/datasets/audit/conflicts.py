@@ -1,18 +1,15 @@
 """Compare ground truths with one another and with the test recordings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
 from asdbench.datasets.audit.findings import Finding, Place, counted
 from asdbench.datasets.audit.holdings import Holdings
-from asdbench.datasets.ground_truths import EVALUATOR, ClipName, Truth, read_ground_truths
-from asdbench.datasets.names import parse_name
+from asdbench.datasets.ground_truth import EVALUATOR, GroundTruth, Key, Truth, read_ground_truths
 
 KNOWN = "ground_truth"  # name of the card's problem that names such a conflict
 FILE_NAMES = "the recordings' names"
-
-Section = tuple[str, str]  # machine type, section
 
 
 def conflicts(holdings: Holdings, place: Path) -> Iterator[Finding]:
@@ -22,70 +19,54 @@ def conflicts(holdings: Holdings, place: Path) -> Iterator[Finding]:
         DataError: there is no ground truth of these machine types, or it cannot be read.
     """
     truths = read_ground_truths(place, holdings.wanted, holdings.card.year if holdings.card else None)
-    for kind, truth in truths.items():
-        yield from _names(holdings, kind, truth)
-    truths[FILE_NAMES] = _of_recordings(holdings)
+    recordings = GroundTruth(FILE_NAMES)
+    for one in holdings.recordings:
+        if one.split == "test":
+            recordings.add((one.machine, one.facts.section), one.path.stem, Truth(one.facts.label, one.facts.domain))
+    for truth in truths.values():
+        yield from _names(truth, recordings)
     known = holdings.card is not None and KNOWN in holdings.card.problems
-    for (one, first), (other, second) in combinations(truths.items(), 2):
-        labels = _differing(first.labels, second.labels)
-        domains = _differing(first.domains, second.domains)
-        shared, differing = _by_section(first.clips & second.clips), _by_section(labels | domains)
-        after = f" ({_numbers(labels, domains)} in all)" if len(differing) > 1 else ""
-        after += "; the card knows of it" if known else ""
-        for (machine, section), clips in differing.items():
-            yield Finding(
-                "ground-truth-conflict", "warning" if known else "error", machine, section,
-                f"{_numbers(labels & clips, domains & clips)} of {len(shared[machine, section])} test clips differ: "
-                f"{one} against {other}{after}",
-                tuple(
-                    Place(clip[1], " and ".join(["label"] * (clip in labels) + ["domain"] * (clip in domains)))
-                    for clip in sorted(clips)
-                ),
-            )  # fmt: skip
+    for first, second in combinations([*truths.values(), recordings], 2):
+        yield from _differences(first, second, known)
 
 
-def _numbers(labels: set[ClipName], domains: set[ClipName]) -> str:
-    return f"{counted(len(labels), 'label')} and {counted(len(domains), 'domain')}"
+def _differences(first: GroundTruth, second: GroundTruth, known: bool) -> Iterator[Finding]:
+    differing: dict[Key, dict[str, list[str]]] = {}
+    for key in sorted(first.sections.keys() & second.sections.keys()):
+        one, other = first.sections[key], second.sections[key]
+        clips = {clip: one[clip].differing(other[clip]) for clip in sorted(one.keys() & other.keys())}
+        if any(clips.values()):
+            differing[key] = clips
+    every = [what for clips in differing.values() for what in clips.values()]
+    after = f" ({_numbers(every)} in all)" if len(differing) > 1 else ""
+    after += "; the card knows of it" if known else ""
+    for (machine, section), clips in differing.items():
+        yield Finding(
+            "ground-truth-conflict", "warning" if known else "error", machine, section,
+            f"{_numbers(list(clips.values()))} of {len(clips)} test clips differ: {first.kind} against "
+            f"{second.kind}{after}",
+            tuple(Place(clip, " and ".join(what)) for clip, what in clips.items() if what),
+        )  # fmt: skip
 
 
-def _names(holdings: Holdings, kind: str, truth: Truth) -> Iterator[Finding]:
-    """Clips that only the ground truth or only the folder has; machine types without test recordings are not asked."""
-    listed, there = _by_section(truth.clips), _by_section(_test_clips(holdings))
-    here, asked = {machine for machine, _ in there}, {machine for machine, _ in listed}
-    for machine, section in sorted({*listed, *there}):
-        names, recordings = listed.get((machine, section), set()), there.get((machine, section), set())
-        if machine not in here or machine not in asked or (kind != EVALUATOR and not names):
+def _numbers(differing: list[list[str]]) -> str:
+    labels, domains = (sum(name in what for what in differing) for name in ("label", "domain"))
+    return f"{counted(labels, 'label')} and {counted(domains, 'domain')}"
+
+
+def _names(truth: GroundTruth, recordings: GroundTruth) -> Iterator[Finding]:
+    """Clips that only one of the two has, of the machine types that both have."""
+    machines = {machine for machine, _ in truth.sections} & {machine for machine, _ in recordings.sections}
+    for key in sorted(truth.sections.keys() | recordings.sections.keys()):
+        listed, there = (set(one.sections.get(key, ())) for one in (truth, recordings))
+        if key[0] not in machines or (truth.kind != EVALUATOR and not listed):
             continue  # the other kinds need not have every section
-        for lacking, words in (
-            (names - recordings, f"in {kind} without a test recording of that name"),
-            (recordings - names, f"among the test recordings that {kind} does not name"),
+        for lacking, what in (
+            (listed - there, f"in {truth.kind} without a test recording of that name"),
+            (there - listed, f"among the test recordings that {truth.kind} does not name"),
         ):
             if lacking:
                 yield Finding(
-                    "ground-truth-names", "error", machine, section,
-                    f"{counted(len(lacking), 'clip')} {words}", tuple(Place(name) for _, name in sorted(lacking)),
+                    "ground-truth-names", "error", *key,
+                    f"{counted(len(lacking), 'clip')} {what}", tuple(map(Place, sorted(lacking))),
                 )  # fmt: skip
-
-
-def _of_recordings(holdings: Holdings) -> Truth:
-    tests = [one for one in holdings.recordings if one.split == "test"]
-    return Truth(
-        {(one.machine, one.path.stem): one.facts.label for one in tests if one.facts.label is not None},
-        {(one.machine, one.path.stem): one.facts.domain for one in tests if one.facts.domain is not None},
-    )
-
-
-def _test_clips(holdings: Holdings) -> set[ClipName]:
-    return {(one.machine, one.path.stem) for one in holdings.recordings if one.split == "test"}
-
-
-def _differing(first: Mapping[ClipName, int | str], second: Mapping[ClipName, int | str]) -> set[ClipName]:
-    return {clip for clip in first.keys() & second.keys() if first[clip] != second[clip]}
-
-
-def _by_section(clips: set[ClipName]) -> dict[Section, set[ClipName]]:
-    found: dict[Section, set[ClipName]] = {}
-    for machine, name in sorted(clips):
-        facts = parse_name(name)
-        found.setdefault((machine, facts.section if facts else ""), set()).add((machine, name))
-    return found
