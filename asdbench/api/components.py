@@ -17,8 +17,8 @@ from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.extractors.base import Extractor as FittedExtractor
 from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.handover import checked_scores
 from asdbench.harness.machine import available_cores, torch_threads
+from asdbench.harness.outputs import checked_scores
 from asdbench.harness.scoring import scores_of_training
 from asdbench.registry import Component, load_catalog
 from asdbench.scorers.base import Scorer as FittedScorer
@@ -169,7 +169,7 @@ class Extractor(Named):
             >>> asd.extractor("raw-mel").embed_audio(list(noise), 16000).shape
             (2, 256)
         """
-        from asdbench.trained.recordings import Heard, Sound, hear
+        from asdbench.trained.recordings import Decoded, Sound, decode_all
 
         component = self.component
         if self._fitted is None:
@@ -185,11 +185,11 @@ class Extractor(Named):
         sounds = [Sound(np.asarray(waveform), sample_rate_hz) for waveform in waveforms]
         if not sounds:
             return np.empty((0, 0), np.float32)
-        heard = hear(sounds, frontend, available_cores())
-        problems = [f"recording {place}: {one}" for place, one in enumerate(heard) if isinstance(one, BadRecording)]
+        decoded = decode_all(sounds, frontend, available_cores())
+        problems = [f"recording {place}: {one}" for place, one in enumerate(decoded) if isinstance(one, BadRecording)]
         if problems:
             raise DataError(f"{len(problems)} of {len(sounds)} recordings cannot be embedded:", problems)
-        sound = {str(place): one.features for place, one in enumerate(heard) if isinstance(one, Heard)}
+        sound = {str(place): one.features for place, one in enumerate(decoded) if isinstance(one, Decoded)}
         context = Context(
             seed=derive_seed(0, "extractor", self.name),
             device=device,

@@ -16,7 +16,7 @@ from asdbench.datasets.ground_truth import clip_name, truth_of_name
 from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.replay import Replay, reopen
-from asdbench.harness.store import find_run, name_of
+from asdbench.harness.store import find_run
 from asdbench.score_files.files import Problem, list_score_files, read_rows
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Run:
     @property
     def system(self) -> str:
         """The system's name; of parts named one by one, ``extractor + scorer``."""
-        return name_of(self.record)
+        return self.record.name
 
     @property
     def extractor(self) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from asdbench.cli.console import print_whole, table_console
 from asdbench.cli.progress import in_words
-from asdbench.harness.forecast import Forecast, Outlook
+from asdbench.harness.estimate import Forecast, Outlook
 from asdbench.harness.plan import Plan
 
 STATE_STYLES = {"done": "green", "failed": "red"}

@@ -126,8 +126,8 @@ def run(
     from asdbench.cli.results import print_results, results_as_json
     from asdbench.cli.tracking import tracked
     from asdbench.harness import execute, make_plan
+    from asdbench.harness.estimate import forecast
     from asdbench.harness.experiment import prepare
-    from asdbench.harness.forecast import forecast
     from asdbench.harness.selecting import choose
     from asdbench.harness.spec import read_spec
 

@@ -11,7 +11,7 @@ from asdbench.cli.console import Console, print_whole
 from asdbench.cli.tracking import tracking_lines
 from asdbench.harness.learned import learned
 from asdbench.harness.record import RunRecord
-from asdbench.harness.store import name_of, result_rows
+from asdbench.harness.store import result_rows
 
 SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
 
@@ -19,7 +19,7 @@ SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
 def print_run(folder: Path, record: RunRecord) -> None:
     """A run for people: scores, what failed, what was used, how long it took."""
     console = Console(highlight=False)
-    console.print(Text.assemble((name_of(record), "bold cyan"), f" on {record.dataset.name}, seed {record.asked.seed}"))
+    console.print(Text.assemble((record.name, "bold cyan"), f" on {record.dataset.name}, seed {record.asked.seed}"))
     console.print(Text(f"{folder}: {record.status}, {record.finished_at}", "dim"), soft_wrap=True)
     for line in record.dataset.lacks:
         console.print(Text(f"partial: {line}", "yellow"), soft_wrap=True)

@@ -31,7 +31,7 @@ def list_(
     import json
 
     from asdbench.harness.learned import mark_of
-    from asdbench.harness.store import name_of, result_rows
+    from asdbench.harness.store import result_rows
 
     stored = _picked(out, dataset, system, status)
     if as_json:
@@ -54,7 +54,7 @@ def list_(
             state = ", ".join(filter(None, [one.status, "partial" if one.dataset.lacks else "", mark_of(one)]))
             cells = (
                 one.dataset.name,
-                name_of(one),
+                one.name,
                 str(one.asked.seed),
                 score,
                 state,
@@ -120,7 +120,7 @@ def _tell_none(out: Path, narrowed: bool) -> None:
 
 def _picked(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":
     from asdbench.core.errors import UsageError
-    from asdbench.harness.store import Stored, find_runs, name_of
+    from asdbench.harness.store import Stored, find_runs
 
     if status not in (None, "done", "failed"):
         raise UsageError(f"--status {status}: accepted are done and failed.")
@@ -129,7 +129,7 @@ def _picked(out: Path, dataset: str | None, system: str | None, status: str | No
         folder: one
         for folder, one in stored.runs.items()
         if dataset in (None, one.dataset.name)
-        and system in (None, name_of(one), one.extractor.name, one.scorer.name)
+        and system in (None, one.name, one.extractor.name, one.scorer.name)
         and status in (None, one.status)
     }
     return Stored(runs, stored.damaged)

@@ -27,14 +27,14 @@ from asdbench.harness.collapse import collapse
 from asdbench.harness.complexity import multiply_accumulates
 from asdbench.harness.failures import recorded
 from asdbench.harness.fits import MEASURED, ROWS, SAVED, Embedded, Fit
-from asdbench.harness.handover import (
+from asdbench.harness.machine import full_precision, torch_threads
+from asdbench.harness.outputs import (
     checked_count,
     checked_curves,
     checked_embeddings,
     checked_learning,
     checked_notes,
 )
-from asdbench.harness.machine import full_precision, torch_threads
 from asdbench.harness.record import Failure
 
 ATTEMPTS = 3  # at reading what was just computed

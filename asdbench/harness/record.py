@@ -154,6 +154,11 @@ class RunRecord(Model):
     )
 
     @property
+    def name(self) -> str:
+        """How people call what was run: the system's card, or extractor and scorer."""
+        return self.asked.system or f"{self.extractor.name} + {self.scorer.name}"
+
+    @property
     def ci95(self) -> Interval | None:
         """The 95 % interval of the official score."""
         return self.intervals.official_score if self.intervals else None

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
 from asdbench.datasets import BlindClip, Dataset, TrainingClip
-from asdbench.harness.handover import HandoverError, checked_notes, checked_scores
+from asdbench.harness.outputs import OutputError, checked_notes, checked_scores
 from asdbench.protocols import Threshold, fit_threshold
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
@@ -90,7 +90,7 @@ def _scored(
         training_scores = scores_of_training(scorer, train_rows, training, fitted, component.name)
         threshold = fit_threshold(training_scores)
         if not np.isfinite(threshold.value):
-            raise HandoverError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
+            raise OutputError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
         scored[section] = ScoredSection(
             clips=test,
             scores=scores,

@@ -171,18 +171,13 @@ def _again(record: RunRecord) -> str:
     return " asdbench run --retry-failed goes on with it." if record.status == "failed" else " Run it again."
 
 
-def name_of(record: RunRecord) -> str:
-    """How people call what was run: the system's card, or extractor and scorer."""
-    return record.asked.system or f"{record.extractor.name} + {record.scorer.name}"
-
-
 def result_rows(record: RunRecord) -> Iterator[Row]:
     """A row for each machine type, and one for the whole ("all"); a run without results has the last alone."""
     seconds = record.seconds
     networks = record.training
     head: Row = {
         "run_id": record.run_id,
-        "system": name_of(record),
+        "system": record.name,
         "extractor": record.extractor.name,
         "scorer": record.scorer.name,
         "dataset": record.dataset.name,

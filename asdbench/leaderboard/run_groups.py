@@ -9,7 +9,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.paths import expand_user
 from asdbench.harness.record import FILE, RunRecord, load_record
-from asdbench.harness.store import Stored, find_run, find_runs, name_of
+from asdbench.harness.store import Stored, find_run, find_runs
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def run_group_of(records: Mapping[Path, RunRecord]) -> RunGroup:
         UsageError: they are of several systems, of other recordings, or a seed stands twice.
     """
     first, *_ = records.values()
-    name = name_of(first)
+    name = first.name
     if len(records) == 1:
         (folder,) = records
         return RunGroup(folder.name, name, {first.dataset.name: (Run(folder, first),)}, single=True)
@@ -141,7 +141,7 @@ def _single(asked: str, folder: Path, dataset: str | None) -> RunGroup:
             f"{asked} failed, so it has no score: {reason_of(record)}\n"
             "Fix that and run it again: asdbench run ... --retry-failed"
         )
-    return RunGroup(asked, name_of(record), {record.dataset.name: (Run(folder, record),)}, single=True)
+    return RunGroup(asked, record.name, {record.dataset.name: (Run(folder, record),)}, single=True)
 
 
 def _system(
@@ -160,7 +160,7 @@ def _system(
         _require_one_system(asked, name, there)
         runs[name] = tuple(sorted(there, key=lambda run: run.record.asked.seed))
     perhaps = {folder: reason for folder, reason in damaged.items() if _may_be_of(folder.name, wanted)}
-    return RunGroup(asked, name_of(done[0].record), runs, single=False, failed=tuple(failed), unreadable=perhaps)
+    return RunGroup(asked, done[0].record.name, runs, single=False, failed=tuple(failed), unreadable=perhaps)
 
 
 def _may_be_of(folder: str, runs: Sequence[Run]) -> bool:
@@ -227,7 +227,7 @@ def reason_of(record: RunRecord) -> str:
 
 
 def _unknown(name: str, root: Path, stored: Stored) -> str:
-    systems = sorted({name_of(record) for record in stored.runs.values()})
+    systems = sorted({record.name for record in stored.runs.values()})
     spelt = {_plain(system): system for system in systems}
     hint = did_you_mean(_plain(name), [*spelt, *(folder.name for folder in stored.runs)])
     for plain, system in spelt.items():

@@ -8,7 +8,6 @@ from typing import Any
 
 from asdbench.core.digests import digest
 from asdbench.harness.record import RunRecord, UsedComponent
-from asdbench.harness.store import name_of
 from asdbench.leaderboard.entry import Entry, EntryError
 
 Settings = dict[str, Any]
@@ -73,10 +72,10 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     found = [_first(group) for group in groups.values()]
     systems = []
     for (key, group), record in zip(groups.items(), found, strict=True):
-        alike = [_settings(other) for other in found if name_of(other) == name_of(record)]
+        alike = [_settings(other) for other in found if other.name == record.name]
         own = _settings(record)
         runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
-        systems.append(System(name_of(record), _variant(own, alike), own, key, runs))
+        systems.append(System(record.name, _variant(own, alike), own, key, runs))
     return sorted(_told_apart(systems), key=lambda one: one.label)
 
 
@@ -97,10 +96,8 @@ def require_own_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> 
     Raises:
         BoardError: there is one.
     """
-    name, seed = name_of(entry.record), entry.record.asked.seed
-    alike = {
-        other: one for other, one in others.items() if one.record.asked.seed == seed and name_of(one.record) == name
-    }
+    name, seed = entry.record.name, entry.record.asked.seed
+    alike = {other: one for other, one in others.items() if one.record.asked.seed == seed and one.record.name == name}
     for group in _groups({**alike, path: entry}).values():
         if path in group:
             _require_own_seeds(group)
@@ -132,7 +129,7 @@ def _require_own_seeds(group: Mapping[Path, Entry]) -> None:
 
 def _identity(record: RunRecord) -> list[Any]:
     """All that seeds of one system share."""
-    return [name_of(record), _settings(record)]
+    return [record.name, _settings(record)]
 
 
 def _settings(record: RunRecord) -> Settings:

@@ -8,7 +8,6 @@ from asdbench.core.errors import UsageError
 from asdbench.core.files import write_text
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
-from asdbench.harness.store import name_of
 from asdbench.pages import asset, render_page, template
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
@@ -83,7 +82,7 @@ def render_report(
         if worst > 0 and any(view.labels is not None for view in contents.sections_of(machine))
     ]
     body = template("report.html", TEMPLATES).render(
-        name=name_of(record),
+        name=record.name,
         record=record,
         contents=contents,
         rows=rows,
@@ -106,7 +105,7 @@ def render_report(
         unlabelled=[view for view in contents.sections if view.labels is None],
         percent=percent,
     )
-    title = f"{name_of(record)} on {record.dataset.name}, seed {record.asked.seed}"
+    title = f"{record.name} on {record.dataset.name}, seed {record.asked.seed}"
     styles, scripts = [asset(TEMPLATES, "report.css")], [asset(TEMPLATES, "report.js")]
     return render_page(title, body, styles=styles, scripts=scripts, marker=MARKER)
 

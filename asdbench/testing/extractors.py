@@ -16,8 +16,8 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.base import NamedFeatures
 from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.handover import checked_count, checked_curves, checked_notes
 from asdbench.harness.machine import torch_threads
+from asdbench.harness.outputs import checked_count, checked_curves, checked_notes
 from asdbench.testing.checks import (
     ELSEWHERE,
     Check,

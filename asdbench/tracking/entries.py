@@ -15,7 +15,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from asdbench.core.digests import digest
 from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import RunRecord, TrainedNetwork
-from asdbench.harness.store import name_of, result_rows
+from asdbench.harness.store import result_rows
 from asdbench.pages.markdown import escaped
 from asdbench.protocols.results import MachineResult
 from asdbench.tuning.record import StudyRecord, TrialRecord
@@ -86,7 +86,7 @@ def run_entry(record: RunRecord, identity: str) -> Entry:
             inputs=_inputs(record, chosen),
         )
 
-    name = f"{name_of(record)}, seed {record.asked.seed}"
+    name = f"{record.name}, seed {record.asked.seed}"
     parent = entry(None, name, _totals(record), done, _note(record))
     for machine in machines:
         result = _result(record, machine)
@@ -100,7 +100,7 @@ def _run_params(record: RunRecord) -> dict[str, Any]:
     """What was chosen, named alike for all systems, so that they can be compared."""
     asked, environment = record.asked, record.environment
     params: dict[str, Any] = {
-        "system": name_of(record),
+        "system": record.name,
         "extractor": record.extractor.name,
         "scorer": record.scorer.name,
         "frontend": record.frontend.name,

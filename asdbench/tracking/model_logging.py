@@ -16,7 +16,6 @@ from asdbench.core.errors import AsdbenchError, DataError, RequirementError, Usa
 from asdbench.core.files import require_writable, whole_folder
 from asdbench.core.progress import Progress
 from asdbench.harness.record import RunRecord, load_record
-from asdbench.harness.store import name_of
 from asdbench.tracking.store import Store, connect, quiet, reason_of, why_away
 from asdbench.trained import Sound, TrainedSystem, load_system, save_system
 
@@ -118,7 +117,7 @@ def _log_into(record: RunRecord, store: Store, mlflow_run: str, register: str | 
     tags = {"mlflow.source.name": "asdbench track model", "mlflow.source.type": "LOCAL"}
     model = client.create_logged_model(  # MLflow itself would take the active experiment, not the run's
         run.info.experiment_id,
-        name=re.sub(r"[^\w-]+", "-", name_of(record)).strip("-"),
+        name=re.sub(r"[^\w-]+", "-", record.name).strip("-"),
         source_run_id=mlflow_run,
         tags={**tags, "asdbench.run_id": record.run_id, "mlflow.user": run.data.tags.get("mlflow.user", "unknown")},
         params=run.data.params,

@@ -35,7 +35,7 @@ Recording = str | Path | Sound
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class Decoded:
     """A recording as the extractor meets it.
 
     Attributes:
@@ -54,11 +54,11 @@ def name_of(recording: Recording, position: int) -> str:
     return str(recording)
 
 
-def hear(recordings: Sequence[Recording], frontend: Frontend, jobs: int) -> list[Heard | BadRecording]:
+def decode_all(recordings: Sequence[Recording], frontend: Frontend, jobs: int) -> list[Decoded | BadRecording]:
     """Features of each recording, or why it cannot be used; decoded by ``jobs`` threads."""
     with ThreadPoolExecutor(jobs) as pool:
         found = pool.map(lambda one: _sounding(one, frontend), recordings)
-        return [one if isinstance(one, BadRecording) else Heard(one[0], _features(one[1], frontend)) for one in found]
+        return [one if isinstance(one, BadRecording) else Decoded(one[0], _features(one[1], frontend)) for one in found]
 
 
 def _features(waveform: Waveform, frontend: Frontend) -> NDArray[np.float32]:

@@ -17,8 +17,8 @@ from asdbench.datasets import BlindClip
 from asdbench.datasets.audio import BadRecording
 from asdbench.extractors.base import Context, Extractor
 from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.handover import checked_embeddings, checked_scores
 from asdbench.harness.machine import available_cores, full_precision, resolve_device, torch_threads
+from asdbench.harness.outputs import checked_embeddings, checked_scores
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.scoring import fitted_scorer
 from asdbench.registry import Component
@@ -26,7 +26,7 @@ from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Scorer
 from asdbench.trained.folder import SystemFile, extractor_folder, read_system_file, read_training
 from asdbench.trained.parts import found_again
-from asdbench.trained.recordings import Heard, Recording, hear, name_of
+from asdbench.trained.recordings import Decoded, Recording, decode_all, name_of
 
 AT_ONCE = 96  # recordings whose features are held together
 
@@ -124,10 +124,10 @@ class TrainedSystem:
         for start in range(0, len(recordings), AT_ONCE):
             chosen = recordings[start : start + AT_ONCE]
             names = [name_of(one, start + offset) for offset, one in enumerate(chosen)]
-            heard = hear(chosen, self._frontend, available_cores())
-            bad = [f"{name}: {one}" for name, one in zip(names, heard, strict=True) if isinstance(one, BadRecording)]
+            decoded = decode_all(chosen, self._frontend, available_cores())
+            bad = [f"{name}: {one}" for name, one in zip(names, decoded, strict=True) if isinstance(one, BadRecording)]
             problems += bad
-            sound = [(name, one) for name, one in zip(names, heard, strict=True) if isinstance(one, Heard)]
+            sound = [(name, one) for name, one in zip(names, decoded, strict=True) if isinstance(one, Decoded)]
             try:
                 if sound and not bad:
                     parts.append(self._embed([one for _, one in sound], machine, section))
@@ -139,7 +139,7 @@ class TrainedSystem:
             raise DataError(f"{len(problems)} of {len(recordings)} recording(s) cannot be scored:", problems)
         return np.concatenate(parts) if parts else None
 
-    def _blamed(self, sounds: Sequence[tuple[str, Heard]], machine: str, section: str) -> list[str]:
+    def _blamed(self, sounds: Sequence[tuple[str, Decoded]], machine: str, section: str) -> list[str]:
         """Which recordings the extractor refuses, and why."""
         problems = []
         for name, one in sounds:
@@ -151,8 +151,8 @@ class TrainedSystem:
             self._embed([one for _, one in sounds], machine, section)  # not of one recording: tells it as it is
         return problems
 
-    def _embed(self, heard: Sequence[Heard], machine: str, section: str) -> NDArray[np.float32]:
-        features = {one.key: one.features for one in heard}
+    def _embed(self, decoded: Sequence[Decoded], machine: str, section: str) -> NDArray[np.float32]:
+        features = {one.key: one.features for one in decoded}
         keys = sorted(features)
         context = Context(
             seed=self._content.machines[machine].seed,
@@ -173,7 +173,7 @@ class TrainedSystem:
             raise AsdbenchError(f"{self._extractor.name} failed on it: {fault_of(error).reason}") from error
         rows = checked_embeddings(found, len(clips), self._extractor.name, machine)
         place = {key: row for row, key in enumerate(keys)}
-        return rows[[place[one.key] for one in heard]]
+        return rows[[place[one.key] for one in decoded]]
 
     def _fitted_extractor(self, machine: str) -> Extractor:
         number = self._content.machines[machine].extractor

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from asdbench.core.errors import UsageError
+from asdbench.harness.cluster.artifacts import ArtifactStore, pack_folder, unpack_folder
 from asdbench.harness.cluster.calls import Request
-from asdbench.harness.cluster.depot import Depot, pack_folder, unpack_folder
-from asdbench.harness.cluster.places import Places
+from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.spec import read_spec
 
 
@@ -85,8 +85,8 @@ def test_a_place_that_is_not_seen_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").touch()
     signs = (("recordings", str(tmp_path / "there")), ("the cache", "/nowhere/cache/sign"))
-    assert Places(str(tmp_path), signs).unseen() == ["the cache: /nowhere/cache"]
-    assert Places("/nowhere", ()).unseen() == ["the working folder: /nowhere"]
+    assert SharedFolders(str(tmp_path), signs).unseen() == ["the cache: /nowhere/cache"]
+    assert SharedFolders("/nowhere", ()).unseen() == ["the working folder: /nowhere"]
 
 
 def test_a_folder_comes_back_as_it_was_packed(tmp_path):
@@ -103,4 +103,4 @@ def test_a_folder_comes_back_as_it_was_packed(tmp_path):
 @pytest.mark.parametrize("url", ["/mnt/x", "nosuch://bucket/x"])
 def test_an_address_of_no_store(url, tmp_path):
     with pytest.raises(UsageError, match="--artifacts"):
-        Depot(url, tmp_path)
+        ArtifactStore(url, tmp_path)

@@ -40,7 +40,7 @@ def results_of(monkeypatch):
         monkeypatch.setattr(of_executor, "slots", lambda _request: 1)
         executor = RayExecutor(plan, progress)
         executor._fit, executor._env, executor._box, executor._places = SimpleNamespace(cpus=1), {}, [], None
-        executor._slots, executor._looked, executor._depot = 1, 0.0, None
+        executor._slots, executor._looked, executor._store = 1, 0.0, None
         assert executor.submit(perform, TASK, False) == 1
         assert executor.free == 0
         results = [outcome for _, outcome in executor.results()]

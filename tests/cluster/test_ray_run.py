@@ -73,20 +73,20 @@ def test_what_the_nodes_do_not_see_is_told_before_anything_is_done(nodes, small_
     from asdbench.core.progress import Silent
     from asdbench.harness.cluster import nodes as of_nodes
     from asdbench.harness.cluster.calls import Request
+    from asdbench.harness.cluster.folders import SharedFolders
     from asdbench.harness.cluster.joining import joined
-    from asdbench.harness.cluster.places import Places
 
     for name, value in nodes.environment.items():
         monkeypatch.setenv(name, value)
     Config.initialize("")  # Ray reads its variables when it is imported
-    elsewhere = Places(str(tmp_path), (("the cache (ASDBENCH_CACHE)", "/nowhere/cache/.asdbench-1"),))
+    elsewhere = SharedFolders(str(tmp_path), (("the cache (ASDBENCH_CACHE)", "/nowhere/cache/.asdbench-1"),))
     progress = Silent()
     with joined(progress):
         with pytest.raises(RequirementError, match=r"127\.0\.0\.2 does not see:\n  the cache .*: /nowhere/cache\n"):
             of_nodes.require_alike(Request(1), elsewhere, {}, progress)
         monkeypatch.setattr(of_nodes, "own_code", lambda: "9.9 (abc)")
         with pytest.raises(RequirementError, match=r"this command 9\.9 \(abc\); .*\n.*asdbench\[ray\]==9\.9"):
-            of_nodes.require_alike(Request(1), Places(str(tmp_path), ()), {}, progress)
+            of_nodes.require_alike(Request(1), SharedFolders(str(tmp_path), ()), {}, progress)
         of_nodes.require_alike(Request(64), elsewhere, {}, progress)
         assert "No node of the Ray cluster has 64 CPUs yet; tasks wait until one does." in progress.notes
     assert not ray.is_initialized()

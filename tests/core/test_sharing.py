@@ -132,7 +132,7 @@ def test_so_has_a_study_in_the_home_folder(tmp_path, masked, kind, monkeypatch):
 
 @pytest.mark.parametrize("masked", [0o002, 0o077], indirect=True)
 def test_so_has_what_comes_from_another_node(tmp_path, masked):
-    from asdbench.harness.cluster.depot import pack_folder, unpack_folder
+    from asdbench.harness.cluster.artifacts import pack_folder, unpack_folder
 
     (tmp_path / "there" / "inner").mkdir(parents=True)
     (tmp_path / "there" / "inner" / "a.json").write_text("{}")

@@ -9,7 +9,7 @@ import pytest
 
 from asdbench.core.progress import Silent
 from asdbench.harness import execute
-from asdbench.harness.forecast import forecast
+from asdbench.harness.estimate import forecast
 from asdbench.harness.record import Failure
 
 

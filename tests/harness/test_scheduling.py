@@ -10,9 +10,9 @@ import pytest
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.harness import execute
+from asdbench.harness.estimate import forecast
 from asdbench.harness.executors import Outcome
 from asdbench.harness.experiment import Matrix
-from asdbench.harness.forecast import forecast
 from asdbench.harness.record import Failure, sealed
 from asdbench.harness.tasks import ScoreTask, fit_tasks
 

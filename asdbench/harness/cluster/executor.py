@@ -10,11 +10,11 @@ from typing import Any, Self
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.paths import CACHE_VARIABLE
 from asdbench.core.progress import Progress, Silent
+from asdbench.harness.cluster.artifacts import ArtifactStore, unpack_folder
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
-from asdbench.harness.cluster.depot import Depot, unpack_folder
+from asdbench.harness.cluster.folders import shown
 from asdbench.harness.cluster.joining import ADDRESS, joined
 from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
-from asdbench.harness.cluster.places import shown
 from asdbench.harness.cluster.remote import do_task
 from asdbench.harness.executors import Function, Outcome
 from asdbench.harness.fits import Fit
@@ -51,10 +51,10 @@ class RayExecutor:
             self._fit = fit_request(self._plan)
             self._score = Request(1)
             self._env = environment_of(self._plan)
-            self._depot = None
+            self._store = None
             if self._plan.spec.artifacts is not None:
-                self._depot = Depot(self._plan.spec.artifacts, self._plan.cache)
-                self._depot.require_writable()
+                self._store = ArtifactStore(self._plan.spec.artifacts, self._plan.cache)
+                self._store.require_writable()
             self._places = stack.enter_context(shown(self._plan))
             require_alike(self._fit, self._places, self._env, self._progress)
             self._box = [ray.put(_travelling(self._plan))]
@@ -85,8 +85,8 @@ class RayExecutor:
         self._count += 1
         task = next((one for one in args if isinstance(one, FitTask)), None)
         trains = task is not None or any(isinstance(one, RunSpec) for one in args)  # the latter of a study's trial
-        if self._depot is not None and task is not None:
-            self._send(self._depot, task)
+        if self._store is not None and task is not None:
+            self._send(self._store, task)
         self._begin(_Assignment(self._count, function, args, trains, Relay(self._progress)))
         return self._count
 
@@ -132,14 +132,14 @@ class RayExecutor:
                 assignment.relay.take(kind, *content)
         return None
 
-    def _send(self, depot: Depot, task: FitTask) -> None:
+    def _send(self, store: ArtifactStore, task: FitTask) -> None:
         """Put what a fit needs where a node finds it: the fit itself, if it is in the cache here, or its features."""
         cell = self._plan.cells[task.cell]
         fit = Fit(cell, task.machines, self._plan.cache)
         if not fit.is_embedded:
-            depot.put_features(self._plan, cell, task.machines, self._progress)
-        elif not depot.has_fit(fit):
-            depot.put_fit(fit)
+            store.put_features(self._plan, cell, task.machines, self._progress)
+        elif not store.has_fit(fit):
+            store.put_fit(fit)
 
     def _end(self, one: Call, outcome: Outcome) -> tuple[int, Outcome]:
         assignment = self._under_way.pop(one)

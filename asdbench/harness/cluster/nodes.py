@@ -6,7 +6,7 @@ from typing import Any
 from asdbench.core.errors import RequirementError
 from asdbench.core.progress import Progress
 from asdbench.harness.cluster.calls import Request
-from asdbench.harness.cluster.places import Places
+from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.cluster.versions import own_code, packages
 
 PROBED_S = 120.0
@@ -36,7 +36,7 @@ def cpus_beside_gpu(threads: int, gpus: float) -> int:
     return max(threads, min(shares, default=threads))
 
 
-def require_alike(request: Request, places: Places, env: Mapping[str, str], progress: Progress) -> None:
+def require_alike(request: Request, places: SharedFolders, env: Mapping[str, str], progress: Progress) -> None:
     """Ask every node that tasks can come to.
 
     Raises:
@@ -116,10 +116,10 @@ def _probe() -> Callable[[str, list[tuple[str, str]]], dict[str, Any]]:
         except ImportError:
             return {"code": "", "packages": {}, "unseen": []}
         try:
-            from asdbench.harness.cluster.places import Places
+            from asdbench.harness.cluster.folders import SharedFolders
             from asdbench.harness.cluster.versions import own_code, packages
         except ImportError:
             return {"code": asdbench.__version__, "packages": {}, "unseen": []}
-        return {"code": own_code(), "packages": packages(), "unseen": Places(cwd, tuple(signs)).unseen()}
+        return {"code": own_code(), "packages": packages(), "unseen": SharedFolders(cwd, tuple(signs)).unseen()}
 
     return probe

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from asdbench.core.paths import cache_root
-from asdbench.harness.cluster.depot import Depot, pack_folder
+from asdbench.harness.cluster.artifacts import ArtifactStore, pack_folder
+from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.cluster.nodes import require_fit
-from asdbench.harness.cluster.places import Places
 from asdbench.harness.cluster.versions import own_code
 from asdbench.harness.executors import Function, outcome_of
 from asdbench.harness.fits import Fit
@@ -19,7 +19,9 @@ from asdbench.harness.tasks import FitTask, Task, perform
 from asdbench.registry import load_catalog
 
 
-def do_task(line: Any, box: list[Any], places: Places, function: Function, args: tuple[Any, ...], cores: int) -> None:
+def do_task(
+    line: Any, box: list[Any], places: SharedFolders, function: Function, args: tuple[Any, ...], cores: int
+) -> None:
     """Do one task and send its outcome.
 
     Args:
@@ -40,11 +42,11 @@ def do_task(line: Any, box: list[Any], places: Places, function: Function, args:
         progress.send("outcome", outcome_of(function, plan, *args, progress=progress, cores=cores))
     else:
         task, wait = args
-        do_task_apart(plan, Depot(plan.spec.artifacts, plan.cache), task, wait, progress, cores)
+        do_task_apart(plan, ArtifactStore(plan.spec.artifacts, plan.cache), task, wait, progress, cores)
 
 
 @cache
-def require_places(places: Places) -> None:
+def require_places(places: SharedFolders) -> None:
     """Enter the working folder; see the others.
 
     Raises:
@@ -67,7 +69,9 @@ def _plan(reference: Any) -> Plan:
     return plan
 
 
-def do_task_apart(plan: Plan, depot: Depot, task: Task, wait: bool, progress: RemoteProgress, cores: int) -> None:
+def do_task_apart(
+    plan: Plan, store: ArtifactStore, task: Task, wait: bool, progress: RemoteProgress, cores: int
+) -> None:
     """Do a task of a run on a node whose cache is its own: fetch what it needs before, put what it has made after."""
     cell = plan.cells[task.cell]
     if isinstance(task, FitTask):
@@ -75,20 +79,20 @@ def do_task_apart(plan: Plan, depot: Depot, task: Task, wait: bool, progress: Re
         if plan.spec.fresh:
             fit.forget()
         elif not fit.is_embedded:
-            depot.fetch_fit(fit)
-        known = fit.is_embedded and depot.has_fit(fit)
+            store.fetch_fit(fit)
+        known = fit.is_embedded and store.has_fit(fit)
         if not fit.is_embedded:
-            depot.fetch_features(plan, cell, task.machines, progress)
+            store.fetch_features(plan, cell, task.machines, progress)
         outcome = outcome_of(perform, plan, task, wait, progress=progress, cores=cores)
         if not known and outcome.value is not None:
-            depot.put_fit(fit)
+            store.put_fit(fit)
         progress.send("outcome", outcome)
         return
     for part in cell.members or (cell,):
         for group in part.groups:
             fit = Fit(part, group, plan.cache)
             if not fit.is_embedded:
-                depot.fetch_fit(fit)
+                store.fetch_fit(fit)
     with TemporaryDirectory(prefix="asdbench-") as place:
         plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(place)}))
         outcome = outcome_of(perform, plan, task, wait, progress=progress, cores=cores)

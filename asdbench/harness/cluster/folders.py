@@ -8,14 +8,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from asdbench.harness.cluster.depot import needs_recordings
+from asdbench.harness.cluster.artifacts import needs_recordings
 from asdbench.harness.plan import Plan
 
 PATIENCE_S = 40.0  # until a network folder shows what another machine has just made
 
 
 @dataclass(frozen=True)
-class Places:
+class SharedFolders:
     """What a node must see.
 
     Attributes:
@@ -47,7 +47,7 @@ class Places:
 
 
 @contextmanager
-def shown(plan: Plan, *more: tuple[str, str]) -> Iterator[Places]:
+def shown(plan: Plan, *more: tuple[str, str]) -> Iterator[SharedFolders]:
     """The places of a plan, with a sign in those that are written to.
 
     Args:
@@ -71,7 +71,7 @@ def shown(plan: Plan, *more: tuple[str, str]) -> Iterator[Places]:
             signs += [(f"recordings of {dataset.name}", str(path)) for path in first.values()]
         plugins = [folder.absolute() for folder in plan.spec.plugin_path]
         signs += [("--plugin-path", str(next(iter(folder.glob("*")), folder))) for folder in plugins]
-        yield Places("" if apart else str(Path.cwd()), tuple(signs))
+        yield SharedFolders("" if apart else str(Path.cwd()), tuple(signs))
     finally:
         for folder in written.values():
             with suppress(OSError):

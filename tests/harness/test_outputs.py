@@ -7,8 +7,8 @@ from asdbench.core.progress import Silent
 from asdbench.extractors.learning import Learning
 from asdbench.extractors.raw_mel import RawMel
 from asdbench.harness import execute
-from asdbench.harness.handover import (
-    HandoverError,
+from asdbench.harness.outputs import (
+    OutputError,
     checked_count,
     checked_curves,
     checked_embeddings,
@@ -33,7 +33,7 @@ NAN, INF = float("nan"), float("inf")
     ],
 )
 def test_embeddings(rows, words):
-    with pytest.raises(HandoverError) as caught:
+    with pytest.raises(OutputError) as caught:
         checked_embeddings(rows, 3, "own", "fan")
     assert str(caught.value).startswith("own gave embeddings")
     assert words in str(caught.value)
@@ -51,7 +51,7 @@ def test_embeddings(rows, words):
     ],
 )
 def test_scores(scores, words):
-    with pytest.raises(HandoverError) as caught:
+    with pytest.raises(OutputError) as caught:
         checked_scores(scores, 3, "own", "training scores")
     assert str(caught.value).startswith("own gave training scores")
     assert words in str(caught.value)
@@ -73,7 +73,7 @@ def test_whole_numbers_are_scores():
     ],
 )
 def test_curves(curves, words):
-    with pytest.raises(HandoverError) as caught:
+    with pytest.raises(OutputError) as caught:
         checked_curves(curves, "own")
     assert "own" in str(caught.value)
     assert words in str(caught.value)
@@ -81,13 +81,13 @@ def test_curves(curves, words):
 
 @pytest.mark.parametrize("notes", ["text", [1], None])
 def test_notes(notes):
-    with pytest.raises(HandoverError, match="own left notes"):
+    with pytest.raises(OutputError, match="own left notes"):
         checked_notes(notes, "own")
 
 
 @pytest.mark.parametrize("count", [-1, 1.5, NAN, True, "3"])
 def test_counts(count):
-    with pytest.raises(HandoverError, match="own left a parameter_count"):
+    with pytest.raises(OutputError, match="own left a parameter_count"):
         checked_count(count, "own")
 
 
@@ -127,7 +127,7 @@ def test_what_a_training_learned():
     assert Learning(**found) == learning
     assert type(found["value"]) is float
     assert checked_learning(None, "own") is None
-    with pytest.raises(HandoverError, match="own left the figure 'untrained' of what it learned, which is nan"):
+    with pytest.raises(OutputError, match="own left the figure 'untrained' of what it learned, which is nan"):
         checked_learning(Learning("pair accuracy", 0.5, 0.5, NAN, 0.1, "8 pairs"), "own")
-    with pytest.raises(HandoverError, match="own left learning of type float; it is a Learning, or None"):
+    with pytest.raises(OutputError, match="own left learning of type float; it is a Learning, or None"):
         checked_learning(0.9, "own")

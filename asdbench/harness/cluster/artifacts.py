@@ -22,7 +22,7 @@ from asdbench.harness.plan import Plan
 CHUNK = 2**22
 
 
-class Depot:
+class ArtifactStore:
     """Holds fits with their embeddings, and features; one object (a tar file) for each.
 
     An object takes its name when it is whole.

@@ -11,7 +11,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.extractors.learning import Learning
 
 
-class HandoverError(AsdbenchError):
+class OutputError(AsdbenchError):
     """A component gave something that nothing can be made of."""
 
 
@@ -25,20 +25,20 @@ def checked_embeddings(rows: Any, clips: int, name: str, where: str) -> NDArray[
         where: whose clips: the machine type.
 
     Raises:
-        HandoverError: another type or shape, or some are not finite.
+        OutputError: another type or shape, or some are not finite.
     """
     try:
         rows = np.asarray(rows)
     except (ValueError, TypeError) as error:
-        raise HandoverError(f"{name} gave embeddings of {where} that are no array of numbers ({error}).") from error
+        raise OutputError(f"{name} gave embeddings of {where} that are no array of numbers ({error}).") from error
     if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32 or not rows.shape[1]:
-        raise HandoverError(
+        raise OutputError(
             f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {where}; "
             f"the contract is float32 ({clips}, dim)."
         )
     bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
     if bad:
-        raise HandoverError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {where}.")
+        raise OutputError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {where}.")
     found: NDArray[np.float32] = rows
     return found
 
@@ -53,14 +53,14 @@ def checked_scores(scores: Any, clips: int, name: str, what: str = "scores") -> 
         what: "scores" or "training scores".
 
     Raises:
-        HandoverError: they are no numbers, not finite, or not one a clip.
+        OutputError: they are no numbers, not finite, or not one a clip.
     """
     found = _numbers(scores, f"{name} gave {what}")
     if found.shape != (clips,):
-        raise HandoverError(f"{name} gave {what} of shape {found.shape} for {clips} clips.")
+        raise OutputError(f"{name} gave {what} of shape {found.shape} for {clips} clips.")
     bad = int(np.sum(~np.isfinite(found)))
     if bad:
-        raise HandoverError(f"{name} gave {what} that are not finite for {bad} of {clips} clips.")
+        raise OutputError(f"{name} gave {what} that are not finite for {bad} of {clips} clips.")
     return found
 
 
@@ -72,18 +72,18 @@ def checked_curves(curves: Any, name: str) -> dict[str, list[float]]:
         name: of the extractor.
 
     Raises:
-        HandoverError: they are not that; a training whose loss is not finite has diverged.
+        OutputError: they are not that; a training whose loss is not finite has diverged.
     """
     if not isinstance(curves, Mapping) or not all(isinstance(key, str) for key in curves):
-        raise HandoverError(f"{name} left curves that are no mapping of names to numbers.")
+        raise OutputError(f"{name} left curves that are no mapping of names to numbers.")
     found = {}
     for key, curve in curves.items():
         numbers = _numbers(curve, f"{name} left the curve '{key}'")
         if numbers.ndim != 1:
-            raise HandoverError(f"{name} left the curve '{key}' of shape {numbers.shape}; it is one number an epoch.")
+            raise OutputError(f"{name} left the curve '{key}' of shape {numbers.shape}; it is one number an epoch.")
         bad = np.flatnonzero(~np.isfinite(numbers))
         if len(bad):
-            raise HandoverError(
+            raise OutputError(
                 f"The training of {name} diverged: its curve '{key}' is {numbers[bad[0]]} in epoch {bad[0] + 1}."
             )
         found[key] = numbers.tolist()
@@ -98,12 +98,12 @@ def checked_learning(learning: Any, name: str) -> dict[str, Any] | None:
         name: of the extractor.
 
     Raises:
-        HandoverError: it is neither a ``Learning`` nor None, or a number of it is not finite.
+        OutputError: it is neither a ``Learning`` nor None, or a number of it is not finite.
     """
     if learning is None:
         return None
     if not isinstance(learning, Learning):
-        raise HandoverError(f"{name} left learning of type {type(learning).__name__}; it is a Learning, or None.")
+        raise OutputError(f"{name} left learning of type {type(learning).__name__}; it is a Learning, or None.")
     values = asdict(learning)
     for key, value in values.items():
         if key in ("figure", "measured_on"):
@@ -111,7 +111,7 @@ def checked_learning(learning: Any, name: str) -> dict[str, Any] | None:
         elif value is not None or key != "chance":
             number = _numbers(value, f"{name} left the figure '{key}' of what it learned")
             if number.ndim or not np.isfinite(number):
-                raise HandoverError(f"{name} left the figure '{key}' of what it learned, which is {value}.")
+                raise OutputError(f"{name} left the figure '{key}' of what it learned, which is {value}.")
             values[key] = float(number)
     return values
 
@@ -124,10 +124,10 @@ def checked_notes(notes: Any, name: str) -> list[str]:
         name: of the component.
 
     Raises:
-        HandoverError: they are no texts.
+        OutputError: they are no texts.
     """
     if isinstance(notes, str) or not isinstance(notes, Sequence) or not all(isinstance(note, str) for note in notes):
-        raise HandoverError(f"{name} left notes that are no list of texts.")
+        raise OutputError(f"{name} left notes that are no list of texts.")
     return list(notes)
 
 
@@ -139,10 +139,10 @@ def checked_count(count: Any, name: str) -> int:
         name: of the extractor.
 
     Raises:
-        HandoverError: it is no whole number from 0.
+        OutputError: it is no whole number from 0.
     """
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
-        raise HandoverError(f"{name} left a parameter_count of {count!r}; it is a whole number from 0.")
+        raise OutputError(f"{name} left a parameter_count of {count!r}; it is a whole number from 0.")
     return int(count)
 
 
@@ -153,4 +153,4 @@ def _numbers(values: Any, given: str) -> NDArray[np.float64]:
             raise ValueError(found.dtype)
         return found.astype(np.float64)
     except (ValueError, TypeError) as error:
-        raise HandoverError(f"{given} that are no real numbers ({error}).") from error
+        raise OutputError(f"{given} that are no real numbers ({error}).") from error
