@@ -55,12 +55,13 @@ def write_patient(tmp_path):
     return folder
 
 
-def start(*words, cache, **environment):
+def start(*words, cache, stderr=subprocess.PIPE, **environment):
     """The command as a process of its own."""
     command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, words)]
     environment = {**os.environ, "ASDBENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1", **environment}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment, start_new_session=True
+    )
 
 
 def comparable(folder):

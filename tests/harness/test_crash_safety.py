@@ -13,10 +13,12 @@ from filelock import FileLock
 
 KILLS = 20
 SMALL = {
+    "synthetic.machines": "fan,valve",
     "synthetic.clip_s": 1.0,
-    "synthetic.train_source": 16,
-    "synthetic.train_target": 4,
+    "synthetic.train_source": 8,
+    "synthetic.train_target": 2,
     "synthetic.test": 8,
+    "log-mel.n_mels": 32,
     "simclr.backbone": "resnet10t",
     "simclr.epochs": 2,
     "simclr.steps": 0,
@@ -27,7 +29,7 @@ MATRIX = [
     *("run", "--extractor", "raw-mel", "--extractor", "simclr", "--scorer", "knn", "--scorer", "mahalanobis-ml"),
     *("--seed", "0", "--seed", "1"),
     *(word for name, value in SMALL.items() for word in ("-p", f"{name}={value}")),
-]  # 4 systems x 2 seeds on the 3 machine types of the synthetic data
+]  # 4 systems x 2 seeds on 2 synthetic machine types
 
 
 def results(out: Path) -> dict[str, object]:
@@ -52,7 +54,7 @@ def nothing_is_half_written(out: Path, cache: Path) -> None:
     for path in out.glob("[!.]*"):
         record = json.loads((path / "run.json").read_text())
         assert record["status"] == "done"
-        assert len(list((path / "scores").iterdir())) == 6
+        assert len(list((path / "scores").iterdir())) == 4
     for path in cache.glob("embeddings/[!.]*"):
         assert np.isfinite(np.load(path / "rows.npy")).all()
         json.loads((path / "measured.json").read_text())
