@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.paths import cache_root
 from asdbench.core.progress import Silent
-from asdbench.datasets.ground_truth import clip_name, truth_of_name
+from asdbench.datasets.ground_truth import truth_of_name
+from asdbench.datasets.names import clip_name
 from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.replay import Replay, reopen

@@ -13,8 +13,8 @@ from asdbench.core.paths import expand_user
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from asdbench.datasets.audit import Holdings
-    from asdbench.datasets.audit.summary import Row
+    from asdbench.datasets.audit.findings import Row
+    from asdbench.datasets.inventory import Inventory
 
 DataSet = Annotated[
     str,
@@ -40,26 +40,26 @@ def info(
 
     from asdbench.core.progress import Silent
     from asdbench.datasets.audio import BadRecording, Header
+    from asdbench.datasets.audit.findings import counts, lacking, layout_of, rows
     from asdbench.datasets.audit.sounds import for_each, header_or_reason
-    from asdbench.datasets.audit.summary import counts, lacking, layout_of, rows
     from asdbench.harness.machine import available_cores
 
-    holdings = open_holdings(dataset, split, data_root, machine or [], plugin_path or [])
-    paths = [one.path for one in holdings.recordings]
+    inventory = open_inventory(dataset, split, data_root, machine or [], plugin_path or [])
+    paths = [one.path for one in inventory.recordings]
     read = dict(zip(paths, for_each(header_or_reason, paths, available_cores(), Silent(), "headers"), strict=True))
-    found = rows(holdings, {path: one for path, one in read.items() if isinstance(one, Header)})
-    unusable = [f"{holdings.relative(path)}: {one}" for path, one in read.items() if isinstance(one, BadRecording)]
-    fingerprint, faults = _fingerprint(holdings)
+    found = rows(inventory, {path: one for path, one in read.items() if isinstance(one, Header)})
+    unusable = [f"{inventory.relative(path)}: {one}" for path, one in read.items() if isinstance(one, BadRecording)]
+    fingerprint, faults = _fingerprint(inventory)
     if as_json:
         content: dict[str, Any] = {
-            "name": holdings.name,
-            "layout": layout_of(holdings),
+            "name": inventory.name,
+            "layout": layout_of(inventory),
             "fingerprint": fingerprint,
-            "clips": counts(holdings),
-            "root": str(holdings.root),
-            "split": holdings.split,
+            "clips": counts(inventory),
+            "root": str(inventory.root),
+            "split": inventory.split,
             "machines": [asdict(row) for row in found],
-            "missing": lacking(holdings),
+            "missing": lacking(inventory),
             "unreadable": len(unusable),
             "unusable": unusable,
             "faults": faults,
@@ -68,11 +68,11 @@ def info(
         return
     from asdbench.cli.console import table_console
 
-    _print_counts(holdings, counts(holdings))
+    _print_counts(inventory, counts(inventory))
     table = form_table(found)
     table_console().print(table)
     echo()
-    for line in lacking(holdings):
+    for line in lacking(inventory):
         echo(f"missing: {line}")
     for reason in unusable:
         echo(f"cannot be used: {reason}")
@@ -84,16 +84,16 @@ def info(
     if len(faults) > SHOWN_FAULTS:
         echo(f"cannot be used: and {len(faults) - SHOWN_FAULTS} more")
     named = "".join(f" --machine {name}" for name in machine or [])
-    place = f" --split {holdings.split} --data-root {holdings.root}" if holdings.card else ""
+    place = f" --split {inventory.split} --data-root {inventory.root}" if inventory.card else ""
     echo("No fingerprint: something is missing or cannot be used.")
     echo(f"All that is wrong: asdbench data verify {dataset}{place}{named}")
-    if holdings.missing:
-        echo(f"Get what is missing: {holdings.download(holdings.missing)}")
+    if inventory.missing:
+        echo(f"Get what is missing: {inventory.download(inventory.missing)}")
 
 
-def open_holdings(
+def open_inventory(
     dataset: str, split: str | None, root: Path | None, machines: Sequence[str], plugin_paths: Sequence[Path]
-) -> "Holdings":
+) -> "Inventory":
     """What lies there of a folder, a synthetic data set (made when it is not in the cache) or a challenge.
 
     Raises:
@@ -103,7 +103,8 @@ def open_holdings(
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
     from asdbench.core.paths import cache_root
-    from asdbench.datasets.audit import holdings_of_challenge, holdings_of_folder
+    from asdbench.datasets.challenge import inventory_of_challenge
+    from asdbench.datasets.inventory import inventory_of_folder
     from asdbench.harness import data
     from asdbench.harness.machine import available_cores
     from asdbench.registry import load_catalog
@@ -114,17 +115,17 @@ def open_holdings(
     folder = data.is_folder(dataset, catalog)
     card = None if folder else catalog.find("datasets", dataset).challenge
     if card is not None:
-        return holdings_of_challenge(dataset, card, split, data.data_root(root), machines)
+        return inventory_of_challenge(dataset, card, split, data.data_root(root), machines)
     if split or root:
         raise UsageError(
             f"--{'split' if split else 'data-root'}: '{dataset}' is not the data set of a challenge, so there is "
             "nothing to pick.\nSee: asdbench list datasets"
         )
     if folder:
-        return holdings_of_folder(expand_user(dataset), None, machines)
+        return inventory_of_folder(expand_user(dataset), None, machines)
     component = catalog.component("datasets", dataset)
     made = data.made_data(component, cache_root(), available_cores(), ConsoleProgress(False))
-    return holdings_of_folder(made, dataset, machines)
+    return inventory_of_folder(made, dataset, machines)
 
 
 def form_table(found: "Sequence[Row]", marks: "Sequence[str] | None" = None) -> "Table":
@@ -161,15 +162,15 @@ def _lengths(row: "Row") -> str:
     return short if short == long else f"{short} to {long}"
 
 
-def _print_counts(holdings: "Holdings", found: "list[dict[str, str | int]]") -> None:
+def _print_counts(inventory: "Inventory", found: "list[dict[str, str | int]]") -> None:
     from rich.table import Table
 
-    from asdbench.datasets.audit.summary import layout_of
+    from asdbench.datasets.audit.findings import layout_of
 
-    number = sum(one.split != "supplemental" for one in holdings.recordings)
-    extra = len(holdings.recordings) - number
+    number = sum(one.split != "supplemental" for one in inventory.recordings)
+    extra = len(inventory.recordings) - number
     more = f" and {extra} supplemental" if extra else ""
-    title = f"{holdings.name}: {number} clips{more}, layout {layout_of(holdings)}"
+    title = f"{inventory.name}: {number} clips{more}, layout {layout_of(inventory)}"
     shown = Table(
         "machine", "section", "split", "domain", "label", "clips", title=title, box=None, title_justify="left"
     )
@@ -181,18 +182,17 @@ def _print_counts(holdings: "Holdings", found: "list[dict[str, str | int]]") -> 
     echo()
 
 
-def _fingerprint(holdings: "Holdings") -> tuple[str | None, list[str]]:
+def _fingerprint(inventory: "Inventory") -> tuple[str | None, list[str]]:
     """The fingerprint that runs record, and why there is none."""
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import DataError
     from asdbench.core.paths import cache_root
-    from asdbench.datasets.audit.holdings import whole
     from asdbench.harness.data import content_digests
 
-    if holdings.missing:
+    if inventory.missing:
         return None, []
     try:
-        table = whole(holdings, content_digests(cache_root(), ConsoleProgress(False)))
+        table = inventory.to_dataset(content_digests(cache_root(), ConsoleProgress(False)))
     except DataError as error:
-        return None, [holdings.relative(problem) for problem in error.problems] or [str(error)]
+        return None, [inventory.relative(problem) for problem in error.problems] or [str(error)]
     return table.fingerprint, []

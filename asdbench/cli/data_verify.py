@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.data_info import DataSet, Machines, form_table, open_holdings
+from asdbench.cli.data_info import DataSet, Machines, form_table, open_inventory
 from asdbench.cli.options import AsJson, DataRoot, Jobs, PluginPath, Quiet, Split
 from asdbench.cli.output import echo, print_json
 
@@ -44,9 +44,9 @@ def verify(
     from asdbench.datasets import audit
     from asdbench.harness.machine import available_cores
 
-    holdings = open_holdings(dataset, split, data_root, machine or [], plugin_path or [])
+    inventory = open_inventory(dataset, split, data_root, machine or [], plugin_path or [])
     found = audit.verify(
-        holdings,
+        inventory,
         jobs or available_cores(),
         ConsoleProgress(quiet),
         None if ground_truth is None else ground_truth.expanduser(),
@@ -64,13 +64,13 @@ def audit_as_json(found: "Audit") -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
-        "name": found.holdings.name,
-        "root": str(found.holdings.root),
-        "split": found.holdings.split,
+        "name": found.inventory.name,
+        "root": str(found.inventory.root),
+        "split": found.inventory.split,
         "ok": not found.errors,
         "errors": found.errors,
         "warnings": found.warnings,
-        "recordings": len(found.holdings.recordings),
+        "recordings": len(found.inventory.recordings),
         "seconds": round(found.seconds, 3),
         "machines": [{**asdict(row), "status": mark} for row, mark in zip(found.rows, marks(found), strict=True)],
         "findings": [asdict(finding) for finding in found.findings],
@@ -92,13 +92,13 @@ def marks(found: "Audit") -> list[str]:
 def _print(found: "Audit", verbose: bool) -> None:
     from asdbench.datasets.audit.findings import counted
 
-    holdings = found.holdings
+    inventory = found.inventory
     from asdbench.cli.console import table_console
 
     console = table_console()
     echo(
-        f"{holdings.name} below {holdings.root}: {counted(len(holdings.recordings), 'recording')} of "
-        f"{counted(len(holdings.parts), 'machine type')}, {_duration(found.seconds)}"
+        f"{inventory.name} below {inventory.root}: {counted(len(inventory.recordings), 'recording')} of "
+        f"{counted(len(inventory.machines), 'machine type')}, {_duration(found.seconds)}"
     )
     echo()
     colours = {"ok": "green", "warning": "yellow", "error": "red", "missing": "red"}
@@ -154,12 +154,12 @@ def _closing(found: "Audit", verbose: bool) -> str:
 
     hidden = not verbose and any(len(one.files) > SHOWN_FILES for one in found.findings)
     lines = [
-        f"{found.holdings.name}: {counted(found.errors, 'error') if found.errors else 'no errors'}, "
+        f"{found.inventory.name}: {counted(found.errors, 'error') if found.errors else 'no errors'}, "
         f"{counted(found.warnings, 'warning')}." + (" The same command with --verbose names every file." * hidden)
     ]
     missing = dict.fromkeys(one.machine for one in found.findings if one.kind.startswith("missing-"))
-    if missing and found.holdings.card is not None:
-        lines.append(f"Get what is missing: {found.holdings.download(missing)}")
+    if missing and found.inventory.card is not None:
+        lines.append(f"Get what is missing: {found.inventory.download(missing)}")
     return "\n".join(lines)
 
 

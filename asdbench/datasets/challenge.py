@@ -1,19 +1,19 @@
 """The data of a challenge's year, found below a folder by the card's machine types and sections."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
-from asdbench.datasets.arrangements import MachineFolders, challenge_folders
 from asdbench.datasets.audio import BadRecording, read_header
 from asdbench.datasets.clip_counts import Group, mismatches
 from asdbench.datasets.clips import Dataset
 from asdbench.datasets.contents import ContentDigests
-from asdbench.datasets.folder import make_table
-from asdbench.datasets.inventory import Inventory, take_inventory
-from asdbench.datasets.plain_names import require_plain
+from asdbench.datasets.inventory import Inventory
+from asdbench.datasets.layout import challenge_folders, list_machine
+from asdbench.datasets.names import require_printable
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
@@ -38,32 +38,33 @@ def require_split(name: str, card: "ChallengeCard", split: str | None, machines:
     return split
 
 
-def challenge_inventory(
-    name: str, card: "ChallengeCard", split: str, root: Path, machines: Sequence[str] = ()
-) -> tuple[Inventory, MachineFolders]:
-    """What lies below ``root`` of a split, and where; machine types that are not there are simply absent.
+def inventory_of_challenge(
+    name: str, card: "ChallengeCard", split: str | None, root: Path, machines: Sequence[str] = ()
+) -> Inventory:
+    """What lies below a folder of a challenge's split.
 
     Raises:
-        DataError: there is no such folder, a name in it cannot be printed, or a machine type lies in two places.
+        UsageError: the challenge has no such split or machine type.
+        DataError: there is no such folder, nothing of the split in it, a machine type in two places, or a name that
+            cannot be printed.
     """
-    own = card.splits[split]  # type: ignore[index]
-    wanted = [machine for machine in own.machines if not machines or machine in machines]
-    if not root.is_dir():
-        raise DataError(f"There is no folder {root}.", advice=_download(name, split, root, machines))
-    folders = challenge_folders(root, card.year, split, wanted, name)
-    require_plain(root, folders)
-    found = Inventory()
-    for machine, places in folders.items():  # sections differ between machine types in 2020
-        part = take_inventory({machine: places}, own.sections_of(machine))
-        found.recordings += part.recordings
-        found.problems += part.problems
-        found.empty += part.empty
-        found.left_out += part.left_out
-        splits = [one for one in card.splits.values() if machine in one.machines]
-        known = {number for one in splits for number in one.sections_of(machine)}
-        if part.other_sections - known:
-            found.foreign.append(f"{machine}: section {', '.join(sorted(part.other_sections - known))}")
-    return found, folders
+    split = require_split(name, card, split, machines)
+    content = card.splits[split]  # type: ignore[index]
+    wanted = tuple(machine for machine in content.machines if not machines or machine in machines)
+    folders = challenge_folders(root, card.year, split, wanted, name) if root.is_dir() else {}
+    require_printable([root, *(place for places in folders.values() for place in places)])
+    files = {
+        machine: list_machine(machine, folders[machine], content.sections_of(machine))
+        for machine in wanted
+        if machine in folders
+    }
+    inventory = Inventory(f"{name}-{split}", root, files, wanted, card, split)
+    if not files:
+        why = f"no folder of {', '.join(wanted)}" if root.is_dir() else "there is no such folder"
+        raise DataError(
+            f"Nothing of {name} {split} lies below {root}: {why}.", advice=f"Get it: {inventory.download(machines)}"
+        )
+    return inventory
 
 
 def read_challenge(
@@ -79,62 +80,61 @@ def read_challenge(
     Raises:
         DataError: machine types are missing, or recordings cannot be used.
     """
-    found, folders = challenge_inventory(name, card, split, root, machines)
-    own = card.splits[split]  # type: ignore[index]
-    missing = [machine for machine in own.machines if machine not in folders and (not machines or machine in machines)]
-    if missing:
+    inventory = inventory_of_challenge(name, card, split, root, machines)
+    content = card.splits[split]  # type: ignore[index]
+    if inventory.missing:
+        present = " ".join(f"--machine {machine}" for machine in inventory.machines)
         raise DataError(
-            f"{name} {split} is not complete below {root}: no recordings of {', '.join(missing)}.",
-            advice=_download(name, split, root, missing if folders else machines)
-            + ("\nOr use a part of it: " + " ".join(f"--machine {machine}" for machine in folders) if folders else ""),
+            f"{name} {split} is not complete below {root}: no recordings of {', '.join(inventory.missing)}.",
+            advice=f"Get it: {inventory.download(inventory.missing)}\nOr use a part of it: {present}",
         )
-    if found.foreign:
+    foreign = []
+    for machine, files in inventory.machines.items():
+        splits = [one for one in card.splits.values() if machine in one.machines]
+        strange = files.other_sections - {number for one in splits for number in one.sections_of(machine)}
+        if strange:
+            foreign.append(f"{machine}: section {', '.join(sorted(strange))}")
+    if foreign:
         raise DataError(
             f"{root} holds sections that {name} does not have:",
-            found.foreign,
+            foreign,
             "Is it another year's data? Folders named for their year (dcase2022/, dcase2023/) keep years apart.",
         )
-    table = make_table(f"{name}-{split}", root, found, card.protocol, digests)
+    table = inventory.to_dataset(digests)
     if table.layout != card.layout:
         raise DataError(
             f"The recordings below {root} have the names and folders of {table.layout}, not those of {name}.",
             advice=f"Is it another year's data? See: asdbench data verify {name} --split {split} --data-root {root}",
         )
-    return replace(table, lacks=tuple(_lacks(card, own, table)))
+    return replace(table, lacks=tuple(_lacks(card, content, table)))
 
 
 def _lacks(card: "ChallengeCard", split: "ChallengeSplit", table: Dataset) -> Iterator[str]:
     """What is not as the card says: machine types, sections, numbers of clips, channels."""
-    found: dict[tuple[str, str, str], list[Group]] = {}
+    groups: dict[tuple[str, str, str], list[Group]] = defaultdict(list)
     for clip in table:
-        found.setdefault((clip.machine, clip.section, clip.split), []).append((clip.domain, clip.label))
-    there = {machine for machine, *_ in found}
-    absent = [machine for machine in split.machines if machine not in there]
+        groups[clip.machine, clip.section, clip.split].append((clip.domain, clip.label))
+    absent = [machine for machine in split.machines if machine not in table.machines]
     if absent:
         yield f"left out: {', '.join(absent)}"
-    for machine in (machine for machine in split.machines if machine in there):
+    for machine in (machine for machine in split.machines if machine in table.machines):
         channels = _channels(next(clip.path for clip in table if clip.machine == machine))
         if channels not in (None, card.channels):
             yield f"{machine} has {channels} channels, not {card.channels}"
         for section in split.sections_of(machine):
-            if (machine, section, "test") not in found:
+            if (machine, section, "test") not in groups:
                 yield f"{machine}, section {section} is left out"
                 continue
             counts = split.counts_of(machine, section)
             for part, expected in (("train", counts.train), ("test", counts.test)):
-                differing = mismatches(expected, found.get((machine, section, part), []))
+                differing = mismatches(expected, groups[machine, section, part])
                 if differing:
                     yield f"{machine}, section {section}, {part} clips: {', '.join(differing)}"
 
 
 def _channels(path: Path) -> int | None:
-    """Of a recording; None of one that cannot be used, which is said when it is decoded."""
+    """Of a recording; None of one that cannot be used, which is reported when it is decoded."""
     try:
         return read_header(path).channels
     except BadRecording:
         return None
-
-
-def _download(name: str, split: str, root: Path, machines: Sequence[str]) -> str:
-    named = "".join(f" --machine {machine}" for machine in machines)
-    return f"Get it: asdbench data download {name} --split {split}{named} --data-root {root}"

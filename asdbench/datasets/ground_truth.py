@@ -9,11 +9,11 @@ import csv
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import Domain
-from asdbench.datasets.names import ATTRIBUTE_TEXT, parse_name
+from asdbench.datasets.names import ATTRIBUTE_TEXT, clip_name, parse_name
 
 EVALUATOR = "ground_truth_data and ground_truth_domain"
 ATTRIBUTES = "ground_truth_attributes"
@@ -157,12 +157,6 @@ def section_of_name(clip: str) -> str | None:
     """The section, or machine id, that a clip's name states."""
     section = _SECTION.search(clip)
     return section[1] if section else None
-
-
-def clip_name(text: str) -> str:
-    """The name by which clips are matched: without folder and the ending of a recording."""
-    last = PurePosixPath(text.strip().replace("\\", "/")).name
-    return last[: -len(PurePosixPath(last).suffix)] if last.lower().endswith((".wav", ".flac")) else last
 
 
 def _kind(path: Path) -> str | None:

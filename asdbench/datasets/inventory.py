@@ -1,162 +1,189 @@
-"""List the recordings of machine types' folders and what their names say; collect every problem, stop at none."""
+"""What lies in a data set's folder, machine type by machine type, and the table of clips that it becomes."""
 
-import os
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asdbench.datasets.arrangements import SPLIT_FOLDERS, MachineFolders
-from asdbench.datasets.clips import Domain, Split
-from asdbench.datasets.names import Attributes, NameFacts, parse_name, parse_supplemental_name, read_attribute_files
-from asdbench.datasets.plain_names import WHY, is_plain, same_name, shown
+from asdbench.core.errors import DataError, UsageError, did_you_mean
+from asdbench.datasets.clips import Dataset
+from asdbench.datasets.contents import ContentDigests
+from asdbench.datasets.layout import (
+    SPLIT_FOLDERS,
+    MachineFiles,
+    MachineFolders,
+    Recording,
+    count_layouts,
+    list_machine,
+    machine_folders,
+)
+from asdbench.datasets.names import EXAMPLES, printable, require_printable
 
-ENDINGS = (".wav", ".flac")
+if TYPE_CHECKING:
+    from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
+
+LAYOUT_HELP = (
+    "Expected: FOLDER/<machine>/train and FOLDER/<machine>/test with .wav or .flac files named like "
+    f"{EXAMPLES['dcase2023']} or {EXAMPLES['dcase2020']}."
+)
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A file that is named like a clip; nobody has looked into it yet."""
-
-    path: Path
-    machine: str
-    split: Split
-    facts: NameFacts
-    attributes_from_file: bool = False
-
-
-@dataclass
 class Inventory:
-    """What lies in the folders.
+    """Recordings that are there, whatever is wrong with them or missing.
 
     Attributes:
-        recordings: all of them, in the order of machine type, folder and name.
-        problems: one line for each thing that cannot be used.
-        empty: one line for each split without recordings.
-        left_out: recordings of sections that were not asked for.
-        other_sections: those sections.
-        foreign: one line for each machine type with sections that the challenge does not have.
+        name: of the data set, with the split of a challenge's ("dcase2023-dev").
+        root: folder that holds it.
+        machines: what lies there of each machine type.
+        wanted: machine types that should be there, of those asked for.
+        card: of the challenge; None for a folder.
+        split: "dev" or "eval" of a challenge.
     """
 
-    recordings: list[Recording] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)
-    left_out: int = 0
-    other_sections: set[str] = field(default_factory=set)
-    foreign: list[str] = field(default_factory=list)
+    name: str
+    root: Path
+    machines: dict[str, MachineFiles]
+    wanted: tuple[str, ...]
+    card: "ChallengeCard | None" = None
+    split: str | None = None
+
+    @property
+    def expected(self) -> "ChallengeSplit | None":
+        """What the card says of the split."""
+        return None if self.card is None else self.card.splits[self.split]  # type: ignore[index]
+
+    @property
+    def missing(self) -> list[str]:
+        """Machine types of which nothing is there."""
+        return [machine for machine in self.wanted if machine not in self.machines]
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """All recordings, by machine type, folder and name."""
+        return [one for files in self.machines.values() for one in files.recordings]
+
+    def sections(self) -> Iterator[tuple[str, str, list[Recording]]]:
+        """Machine type, section and the recordings of it, of every section that is there or should be."""
+        for machine in self.wanted:
+            here = self.machines[machine].recordings if machine in self.machines else []
+            numbers = set(self.expected.sections_of(machine) if self.expected else ())
+            for section in sorted(numbers | {one.facts.section for one in here}):
+                yield machine, section, [one for one in here if one.facts.section == section]
+
+    def relative(self, path: Path | str) -> str:
+        """A path as it is below the root."""
+        return str(path).removeprefix(f"{self.root}/")
+
+    def download(self, machines: Iterable[str] = ()) -> str:
+        """The command that gets some machine types, or all; empty for a folder."""
+        if self.card is None:
+            return ""
+        named = "".join(f" --machine {machine}" for machine in machines)
+        name = self.name.removesuffix(f"-{self.split}")
+        return f"asdbench data download {name} --split {self.split}{named} --data-root {self.root}"
+
+    def to_dataset(self, digests: ContentDigests | None = None) -> Dataset:
+        """The table of all clips; its protocol is the layout's where no card states one.
+
+        Raises:
+            DataError: there are problems, or two layouts, or a file cannot be read. All problems of a kind are listed.
+        """
+        files = self.machines.values()
+        problems = [line for one in files for line in one.problems] + [line for one in files for line in one.empty]
+        if problems:
+            raise DataError(f"{self.root} cannot be used as a data set:", problems, LAYOUT_HELP)
+        recordings = self.recordings
+        layouts = count_layouts(recordings)
+        if len(layouts) > 1:
+            what = " and ".join(f"{number} clips of {layout}" for layout, number in sorted(layouts.items()))
+            advice = "Keep the years in folders of their own."
+            raise DataError(f"{self.root} mixes two layouts: {what}.", advice=advice)
+        (layout,) = layouts
+        try:
+            keys = (digests or ContentDigests(None)).of([one.path for one in recordings])
+        except OSError as error:
+            raise self._unreadable(error) from error
+        clips = [one.clip(key) for one, key in zip(recordings, keys, strict=True)]
+        clips.sort(key=lambda clip: (clip.machine, clip.split, clip.name))
+        return Dataset(
+            name=self.name,
+            layout=layout,
+            protocol=self.card.protocol if self.card else layout,
+            clips=tuple(clip for clip in clips if clip.split != "supplemental"),
+            supplemental=tuple(clip for clip in clips if clip.split == "supplemental"),
+        )
+
+    def _unreadable(self, first: OSError) -> DataError:
+        """The error that names every recording of which no byte can be read; the first is there in any case."""
+        problems = {str(first.filename): first.strerror}
+        for one in self.recordings:
+            try:
+                one.path.open("rb").close()
+            except OSError as error:
+                problems[str(one.path)] = error.strerror
+        return DataError(
+            f"{len(problems)} recording(s) of {self.name} cannot be read:",
+            [f"{path}: {reason}" for path, reason in problems.items()],
+            "Give yourself the right to read them (chmod u+r), copy them again, or remove them.",
+        )
 
 
-def take_inventory(folders: MachineFolders, sections: Collection[str] | None = None) -> Inventory:
-    """List all recordings.
+def read_folder(
+    root: Path, name: str | None = None, digests: ContentDigests | None = None, machines: Sequence[str] = ()
+) -> Dataset:
+    """One table of all clips below ``root``.
 
     Args:
-        folders: where each machine type lies.
-        sections: numbers of the sections that count; None is all.
+        root: the folder that holds one folder for each machine type, itself or further down.
+        name: what the data set is called in records; the folder's name when not given.
+        digests: digests of recordings known from before.
+        machines: only these machine types; the others are not looked at. Empty is all.
+
+    Raises:
+        UsageError: there is no machine type of a name in ``machines``.
+        DataError: no machine, a machine without training or test clips, names that fit no layout, files that are
+            no recordings, training clips labelled anomalous. All problems of one kind are listed.
     """
-    found = Inventory()
-    for machine, places in sorted(folders.items()):
-        attributes: dict[str, Attributes] = {}
-        for place in places:
-            for stem, pairs in read_attribute_files(place, found.problems).items():
-                if attributes.setdefault(stem, pairs) != pairs:
-                    found.problems.append(
-                        f"{place}: {stem} has other attributes here than in another folder of {machine}"
-                    )
-        own: list[Recording] = []
-        for place in places:
-            for name, (split, domain) in SPLIT_FOLDERS.items():
-                for path in _files(place / name, found.problems):
-                    facts = _facts(path, split, domain, found.problems)
-                    if facts is None:
-                        continue
-                    pairs = attributes.get(path.stem, ())
-                    # The name comes first: the files of 2022 hold one attribute where the name holds all.
-                    from_file = bool(pairs) and not facts.attributes
-                    if from_file:
-                        facts = replace(facts, attributes=pairs)
-                    own.append(Recording(path, machine, split, facts, from_file))
-        found.problems += _doubled(own)
-        selected = [one for one in own if sections is None or one.facts.section in sections]
-        found.left_out += len(own) - len(selected)
-        found.other_sections |= {one.facts.section for one in own} - {one.facts.section for one in selected}
-        found.recordings += selected
-        for split in ("train", "test"):
-            if not any(one.split == split for one in selected):
-                found.empty.append(f"{places[0] / split}: no recordings")
-    return found
+    return inventory_of_folder(root, name, machines).to_dataset(digests)
 
 
-def _files(folder: Path, problems: list[str]) -> list[Path]:
-    """Recordings in a folder, sorted by name."""
-    try:
-        with os.scandir(folder) as entries:
-            visible = sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        problems.append(f"{folder}: cannot be read: {error.strerror}")
-        return []
-    usable = []
-    for entry in visible:
-        path = folder / entry.name
-        if not is_plain(entry.name):
-            problems.append(f"{folder / shown(entry.name)}: {WHY}")
-        elif path.suffix.lower() in ENDINGS and entry.is_file():
-            usable.append(path)
-        else:
-            what = "a link that leads nowhere" if entry.is_symlink() else "not a .wav or .flac file"
-            problems.append(f"{path}: {what}")
-    return usable
+def inventory_of_folder(root: Path, name: str | None = None, machines: Sequence[str] = ()) -> Inventory:
+    """What lies in a folder that is one data set.
 
-
-def _doubled(recordings: Collection[Recording]) -> list[str]:
-    """Recordings of one machine type and split that differ in folder, ending or capitals alone.
-
-    Score files, tables of embeddings and attribute files know clips by name, so that one row would stand for several.
+    Raises:
+        UsageError: there is no machine type of a name in ``machines``.
+        DataError: there is no such folder, or no machine type in it, or a name that cannot be printed.
     """
-    by_name: dict[tuple[Split, str], list[Path]] = {}
-    for one in recordings:
-        by_name.setdefault((one.split, same_name(one.path.stem)), []).append(one.path)
-    return [
-        f"{path}: has the name of {' and '.join(_beside(path, other) for other in paths if other is not path)}; "
-        "keep one of them, or give them numbers of their own"
-        for paths in by_name.values()
-        if len(paths) > 1
-        for path in paths
-    ]
+    root = root.resolve()
+    name = name or root.name
+    folders = folders_below(root)
+    for machine in machines:
+        if machine not in folders:
+            accepted = ", ".join(map(printable, folders))
+            raise UsageError(
+                f"{name} has no machine '{machine}'.{did_you_mean(machine, folders)} Accepted: {accepted}."
+            )
+    picked = {machine: places for machine, places in sorted(folders.items()) if not machines or machine in machines}
+    require_printable(place for places in picked.values() for place in places)
+    return Inventory(name, root, {one: list_machine(one, places) for one, places in picked.items()}, tuple(picked))
 
 
-def _beside(path: Path, other: Path) -> str:
-    return other.name if other.parent == path.parent else f"{other.parent.name}/{other.name}"
+def folders_below(root: Path) -> MachineFolders:
+    """The machine types of a folder that is one data set.
 
-
-def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str]) -> NameFacts | None:
-    facts = parse_supplemental_name(path.stem) if split == "supplemental" else parse_name(path.stem)
-    if facts is None:
-        problems.append(f"{path}: the name fits no known layout")
-    elif facts.split not in (None, split):
-        problems.append(f"{path}: the name says {facts.split}, the folder {split}")
-    elif domain is not None and facts.domain not in (None, domain):
-        problems.append(f"{path}: the name says {facts.domain}, the folder {domain}")
-    elif split == "train" and facts.label == 1:
-        problems.append(f"{path}: a training clip labelled anomalous; training clips must be normal")
-    elif split == "train" and facts.label is None:
-        problems.append(f"{path}: a training clip must be labelled normal in its name")
-    elif domain is not None and facts.layout != "dcase2023":
-        problems.append(f"{path}: the name is one of {facts.layout}, the folder {path.parent.name} one of dcase2021")
-    elif domain is not None:  # only 2021 keeps the domains' test clips apart
-        return replace(facts, layout="dcase2021", domain=domain)
-    else:
-        return facts
-    return None
-
-
-def layouts(recordings: Collection[Recording]) -> dict[str, int]:
-    """Count of recordings by layout; one ``source_test`` folder makes the data set one of 2021."""
-    counts: dict[str, int] = {}
-    for one in recordings:
-        counts[one.facts.layout] = counts.get(one.facts.layout, 0) + 1
-    if "dcase2021" in counts:
-        tested = any(one.split == "test" and one.facts.layout == "dcase2023" for one in recordings)
-        if not tested:  # the names of 2021's training clips are those of later years
-            counts["dcase2021"] += counts.pop("dcase2023", 0)
-    return counts
+    Raises:
+        DataError: there is no such folder, no machine type in it, or it is a machine's own.
+    """
+    require_printable([root])
+    if not root.is_dir():
+        raise DataError(f"There is no folder {root}.", advice=LAYOUT_HELP)
+    if any((root / name).is_dir() for name in SPLIT_FOLDERS):
+        raise DataError(
+            f"{root} is the folder of one machine.",
+            advice=f"Give the folder above it: --dataset {root.parent} --machine {root.name}",
+        )
+    folders = machine_folders(root)
+    if not folders:
+        raise DataError(f"{root} holds no machine.", advice=LAYOUT_HELP)
+    return folders

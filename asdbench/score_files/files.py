@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from asdbench.core.files import write_text
 from asdbench.core.numbers import is_decimal
 from asdbench.datasets.clips import Clip, Domain
-from asdbench.datasets.ground_truth import clip_name
+from asdbench.datasets.names import clip_name
 
 FileKind = Literal["anomaly_score", "decision_result"]
 ProblemKind = Literal[

@@ -10,7 +10,7 @@ from asdbench.core.paths import expand_user
 from asdbench.core.progress import Progress
 from asdbench.datasets.challenge import require_split
 from asdbench.datasets.clips import Source
-from asdbench.datasets.folder import folders_below
+from asdbench.datasets.inventory import folders_below
 from asdbench.harness.plan import Plan, make_plan, replan
 from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec

@@ -8,8 +8,10 @@ import soundfile
 
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
-from asdbench.datasets.audit import holdings_of_challenge, holdings_of_folder, verify
-from asdbench.datasets.audit.summary import lacking
+from asdbench.datasets.audit import verify
+from asdbench.datasets.audit.findings import lacking
+from asdbench.datasets.challenge import inventory_of_challenge
+from asdbench.datasets.inventory import inventory_of_folder
 from asdbench.registry.challenge_card import ChallengeCard
 
 RATE = 16000
@@ -56,8 +58,8 @@ def root(make_folder):
 
 
 def audit(root, card=None, **more):
-    holdings = holdings_of_challenge("tiny", card or make_card(), "dev", root)
-    return verify(holdings, 2, Silent(), **more)
+    inventory = inventory_of_challenge("tiny", card or make_card(), "dev", root)
+    return verify(inventory, 2, Silent(), **more)
 
 
 def only(found, level="error"):
@@ -85,7 +87,7 @@ def test_a_missing_machine_type(root):
     found = audit(root)
     finding = only(found)
     assert (finding.kind, finding.machine) == ("missing-machine", "pump")
-    assert lacking(found.holdings) == ["pump: nothing of it"]
+    assert lacking(found.inventory) == ["pump: nothing of it"]
 
 
 def test_no_machine_type_at_all(root, tmp_path):
@@ -101,7 +103,7 @@ def test_test_recordings_that_are_not_there_yet(root):
     assert (only(found).kind, only(found).machine, only(found).message) == (
         "missing-split", "pump", "no test recordings",
     )  # fmt: skip
-    assert lacking(found.holdings) == ["pump section 00: no test recordings"]
+    assert lacking(found.inventory) == ["pump section 00: no test recordings"]
 
 
 def test_a_missing_section_and_one_half_missing(root):
@@ -194,7 +196,7 @@ def test_names_of_another_year(root):
 
 def test_two_layouts_in_a_folder(root, write_wav):
     write_wav(root / "fan" / "train" / "normal_id_00_00000000.wav", seed=99)
-    found = verify(holdings_of_folder(root), 2, Silent())
+    found = verify(inventory_of_folder(root), 2, Silent())
     assert "layout" in {one.kind for one in found.findings if one.level == "error"}
 
 
@@ -224,7 +226,7 @@ def test_attributes_that_the_card_does_not_hide(root):
     hidden = make_card(machines={"fan": {"attributes_hidden": True}, "pump": {}})
     assert audit(root, hidden).findings == []
     assert audit(root, hidden).rows[0].attributes == "hidden"
-    assert verify(holdings_of_folder(root), 2, Silent()).findings == []  # no card, and none has any
+    assert verify(inventory_of_folder(root), 2, Silent()).findings == []  # no card, and none has any
 
 
 @pytest.mark.parametrize(
@@ -336,11 +338,11 @@ def test_the_worst_clipped_recording_comes_first(root):
 def test_a_folder_is_held_against_the_bulk_of_the_machine_type(root):
     soundfile.write(root / "fan" / "train" / "section_00_source_train_normal_0001_vel_1.wav", noise(4000), RATE)
     soundfile.write(root / "fan" / "train" / "section_00_source_train_normal_0002_vel_1.wav", noise(8000), 22050)
-    found = verify(holdings_of_folder(root), 2, Silent())
+    found = verify(inventory_of_folder(root), 2, Silent())
     # Two of fourteen lengths differ: below nine in ten nothing is the rule.
     assert [(one.kind, len(one.files)) for one in found.findings] == [("rate", 1)]
     soundfile.write(root / "fan" / "train" / "section_00_source_train_normal_0002_vel_1.wav", noise() * 0.9, RATE)
-    finding = only(verify(holdings_of_folder(root), 2, Silent()), "warning")
+    finding = only(verify(inventory_of_folder(root), 2, Silent()), "warning")
     assert (finding.kind, finding.files[0].note) == ("length", "0.25 s")
 
 

@@ -7,7 +7,8 @@ from miniatures import miniature
 
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
-from asdbench.datasets.audit import holdings_of_challenge, verify
+from asdbench.datasets.audit import verify
+from asdbench.datasets.challenge import inventory_of_challenge
 from asdbench.datasets.ground_truth import read_ground_truths
 from asdbench.registry import load_catalog
 
@@ -43,7 +44,7 @@ def full(section, i, label, domain):
 
 def truth_findings(data, year, place, machines):
     card = load_catalog().find("datasets", f"dcase{year}").challenge
-    found = verify(holdings_of_challenge(f"dcase{year}", card, "eval", data, machines), 2, Silent(), place)
+    found = verify(inventory_of_challenge(f"dcase{year}", card, "eval", data, machines), 2, Silent(), place)
     return [one for one in found.findings if one.kind in KINDS]
 
 

@@ -5,27 +5,27 @@ from itertools import combinations
 from pathlib import Path
 
 from asdbench.datasets.audit.findings import Finding, Place, counted
-from asdbench.datasets.audit.holdings import Holdings
 from asdbench.datasets.ground_truth import EVALUATOR, GroundTruth, Key, Truth, read_ground_truths
+from asdbench.datasets.inventory import Inventory
 
 KNOWN = "ground_truth"  # name of the card's problem that names such a conflict
 FILE_NAMES = "the recordings' names"
 
 
-def conflicts(holdings: Holdings, place: Path) -> Iterator[Finding]:
+def conflicts(inventory: Inventory, place: Path) -> Iterator[Finding]:
     """Labels and domains that differ between ground truths, and clips of one that are not in the other.
 
     Raises:
         DataError: there is no ground truth of these machine types, or it cannot be read.
     """
-    truths = read_ground_truths(place, holdings.wanted, holdings.card.year if holdings.card else None)
+    truths = read_ground_truths(place, inventory.wanted, inventory.card.year if inventory.card else None)
     recordings = GroundTruth(FILE_NAMES)
-    for one in holdings.recordings:
+    for one in inventory.recordings:
         if one.split == "test":
             recordings.add((one.machine, one.facts.section), one.path.stem, Truth(one.facts.label, one.facts.domain))
     for truth in truths.values():
         yield from _names(truth, recordings)
-    known = holdings.card is not None and KNOWN in holdings.card.problems
+    known = inventory.card is not None and KNOWN in inventory.card.problems
     for first, second in combinations([*truths.values(), recordings], 2):
         yield from _differences(first, second, known)
 

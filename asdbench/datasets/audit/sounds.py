@@ -1,4 +1,4 @@
-"""Read recordings, whole or their headers alone, by several threads, and say what is wrong with them."""
+"""Read recordings, whole or their headers alone, by several threads, and report what is wrong with their sound."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asdbench.core.progress import Progress
 from asdbench.datasets.audio import SILENCE, BadRecording, Header, decode, read_header, refuse_unusable
 from asdbench.datasets.audit.findings import Finding, Level, Place, counted
-from asdbench.datasets.audit.holdings import Holdings
+from asdbench.datasets.inventory import Inventory
 
 Result = TypeVar("Result")
 
@@ -24,17 +24,17 @@ CLIPPED_RUN = 3
 AT_ONCE = 8  # recordings that a thread takes: a header is read sooner than a task is handed over
 BULK = 0.9  # share of a machine type's recordings that must agree before the others count as strange
 LENGTH_STEP_S = 0.01  # lengths that differ by less are the same
-Files = list[tuple[Path, str]]
+Notes = list[tuple[Path, str]]  # files, and what is the matter with each
 
 
 @dataclass(frozen=True)
-class Heard:
+class Sound:
     """What one file holds.
 
     Attributes:
         problem: why it cannot be used; None when it can.
         header: rate, channels and length; None where the file cannot be decoded.
-        content: digest of the samples, the same for the same sound in a file of another kind.
+        digest: of the samples, the same for the same sound in a file of another kind.
         clipped: share of samples at full scale, 0 unless at least ``CLIPPED_RUN`` in a row have the same such value.
         dead: channels that hold no sound while others do.
         alike: whether all of several channels are the same.
@@ -42,7 +42,7 @@ class Heard:
 
     problem: str | None
     header: Header | None = None
-    content: str = ""
+    digest: str = ""
     clipped: float = 0.0
     dead: tuple[int, ...] = ()
     alike: bool = False
@@ -56,22 +56,20 @@ def header_or_reason(path: Path) -> Header | BadRecording:
         return reason
 
 
-def listen(path: Path) -> Heard:
-    """Read one file to the end; what is wrong with it is said, never raised."""
+def read_sound(path: Path) -> Sound:
+    """Read one file to the end; what is wrong with it is returned, never raised."""
+    header = None
     try:
         samples, rate = decode(path)
         header = Header(rate, samples.shape[1], len(samples) / rate)
-        try:
-            refuse_unusable(samples)
-        except BadRecording as error:
-            return Heard(str(error), header)
+        refuse_unusable(samples)
     except BadRecording as error:
-        return Heard(str(error))
+        return Sound(str(error), header)
     dead = np.flatnonzero(np.ptp(samples, axis=0) < SILENCE)
-    return Heard(
+    return Sound(
         problem=None,
         header=header,
-        content=hashlib.blake2b(samples.tobytes(), digest_size=16, salt=str(rate).encode()).hexdigest(),
+        digest=hashlib.blake2b(samples.tobytes(), digest_size=16, salt=str(rate).encode()).hexdigest(),
         clipped=clipped_share(samples),
         dead=tuple(map(int, dead)),
         alike=samples.shape[1] > 1 and bool((samples == samples[:, :1]).all()),
@@ -97,77 +95,63 @@ def for_each(
     with progress.stage(name, len(paths)) as stage, ThreadPoolExecutor(max(1, jobs)) as pool:
         try:
             for group in pool.map(lambda group: [work(path) for path in group], groups):
-                for result in group:
-                    results.append(result)
-                    stage.advance()
+                results += group
+                stage.advance(len(group))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # else an interrupt would wait for all that is queued
             raise
     return results
 
 
-def sounds(holdings: Holdings, heard: Mapping[Path, Heard]) -> Iterator[Finding]:
+def sounds(inventory: Inventory, read: Mapping[Path, Sound]) -> Iterator[Finding]:
     """Findings of each machine type, from its files read to the end."""
-    for machine, part in holdings.parts.items():
-        own = {one.path: heard[one.path] for one in part.recordings}
-
-        def finding(kind: str, level: Level, what: str, files: Files, machine: str = machine) -> Finding:
-            places = tuple(Place(holdings.relative(path), note) for path, note in files)
-            return Finding(kind, level, machine, "", f"{counted(len(files), 'recording')} {what}", places)
-
-        unusable = [(path, one.problem) for path, one in own.items() if one.problem]
-        if unusable:
-            yield finding("unusable", "error", "that cannot be used", unusable)
-        clipped = sorted(((path, one.clipped) for path, one in own.items() if one.clipped), key=lambda item: -item[1])
-        if clipped:
-            files = [(path, f"{share:.2%} of its samples at full scale") for path, share in clipped]
-            what = f"of {len(own)} clipped: {CLIPPED_RUN} or more samples in a row at full scale; the worst first"
-            yield finding("clipped", "warning", what, files)
-        dead = [(path, f"channel {', '.join(map(str, one.dead))}") for path, one in own.items() if one.dead]
-        if dead:
-            yield finding("dead-channel", "warning", "with a channel that holds no sound", dead)
-        alike = [(path, "") for path, one in own.items() if one.alike]
-        if alike:
-            yield finding("same-channels", "warning", "whose channels are all the same", alike)
-        headers = {path: one.header for path, one in own.items() if one.header and one.header.seconds > 0}
-        for kind, what, files in _forms(holdings, headers):
-            yield finding(kind, "warning", what, files)
+    for machine, files in inventory.machines.items():
+        for kind, level, what, notes in _faults(inventory, {one.path: read[one.path] for one in files.recordings}):
+            if notes:
+                places = tuple(Place(inventory.relative(path), note) for path, note in notes)
+                yield Finding(kind, level, machine, "", f"{counted(len(notes), 'recording')} {what}", places)
 
 
-def _forms(holdings: Holdings, headers: Mapping[Path, Header]) -> Iterator[tuple[str, str, Files]]:
-    card = holdings.card
-    clip_s = holdings.expected.clip_s if holdings.expected else None
-    yield from _strange(headers, "rate", "Hz", lambda one: one.rate_hz, card.sample_rate_hz if card else None)
-    yield from _strange(headers, "channels", "channels", lambda one: one.channels, card.channels if card else None)
-    if clip_s is not None:
-        low, high = clip_s[0] - LENGTH_STEP_S, clip_s[1] + LENGTH_STEP_S
-        outside = [(p, f"{h.seconds:.2f} s") for p, h in headers.items() if not low <= h.seconds <= high]
-        if outside:
-            span = f"{clip_s[0]:g}" if clip_s[0] == clip_s[1] else f"{clip_s[0]:g} to {clip_s[1]:g}"
-            yield "length", f"not of {span} s as the card says", outside
-            headers = {path: one for path, one in headers.items() if low <= one.seconds <= high}
-    steps = {path: round(one.seconds / LENGTH_STEP_S) for path, one in headers.items()}
-    usual, share = _bulk(steps.values())
-    strange = [(path, f"{headers[path].seconds:.2f} s") for path, step in steps.items() if abs(step - usual) > 1]
-    if strange and share >= BULK:
-        yield "length", f"not of {usual * LENGTH_STEP_S:g} s like the rest of the machine type", strange
+def _faults(inventory: Inventory, read: Mapping[Path, Sound]) -> Iterator[tuple[str, Level, str, Notes]]:
+    """Kinds of faults of one machine type, with the files that have it."""
+    yield "unusable", "error", "that cannot be used", [(p, one.problem) for p, one in read.items() if one.problem]
+    clipped = sorted(((path, one.clipped) for path, one in read.items() if one.clipped), key=lambda item: -item[1])
+    what = f"of {len(read)} clipped: {CLIPPED_RUN} or more samples in a row at full scale; the worst first"
+    yield "clipped", "warning", what, [(path, f"{share:.2%} of its samples at full scale") for path, share in clipped]
+    dead = [(path, f"channel {', '.join(map(str, one.dead))}") for path, one in read.items() if one.dead]
+    yield "dead-channel", "warning", "with a channel that holds no sound", dead
+    alike = [(path, "") for path, one in read.items() if one.alike]
+    yield "same-channels", "warning", "whose channels are all the same", alike
+    card, expected = inventory.card, inventory.expected
+    headers = {path: one.header for path, one in read.items() if one.header and one.header.seconds > 0}
+    rates = {path: header.rate_hz for path, header in headers.items()}
+    yield "rate", "warning", *_strange(rates, "Hz", card.sample_rate_hz if card else None)
+    channels = {path: header.channels for path, header in headers.items()}
+    yield "channels", "warning", *_strange(channels, "channels", card.channels if card else None)
+    seconds = {path: header.seconds for path, header in headers.items()}
+    if expected is not None and expected.clip_s is not None:
+        low, high = expected.clip_s
+        outside = {p: s for p, s in seconds.items() if not low - LENGTH_STEP_S <= s <= high + LENGTH_STEP_S}
+        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        yield "length", "warning", f"not of {span} s as the card says", [(p, f"{s:.2f} s") for p, s in outside.items()]
+        seconds = {path: length for path, length in seconds.items() if path not in outside}
+    steps = {path: round(length / LENGTH_STEP_S) for path, length in seconds.items()}
+    usual, share = _most_frequent(steps.values())
+    strange = [(path, f"{seconds[path]:.2f} s") for path, step in steps.items() if abs(step - usual) > 1]
+    what = f"not of {usual * LENGTH_STEP_S:g} s like the rest of the machine type"
+    yield "length", "warning", what, strange if share >= BULK else []
 
 
-def _strange(
-    headers: Mapping[Path, Header], kind: str, unit: str, of: Callable[[Header], int], by_card: int | None
-) -> Iterator[tuple[str, str, Files]]:
-    values = {path: of(header) for path, header in headers.items()}
-    wanted, _ = (by_card, 1.0) if by_card is not None else _bulk(values.values())
-    files = [(path, f"{value} {unit}") for path, value in values.items() if value != wanted]
-    if files:
-        by_whom = "as the card says" if by_card is not None else "like most of the machine type"
-        yield kind, f"not of {wanted} {unit} {by_whom}", files
+def _strange(values: Mapping[Path, int], unit: str, by_card: int | None) -> tuple[str, Notes]:
+    """The files whose value is not the card's, or not that of most files."""
+    wanted = _most_frequent(values.values())[0] if by_card is None else by_card
+    why = "like most of the machine type" if by_card is None else "as the card says"
+    notes = [(path, f"{value} {unit}") for path, value in values.items() if value != wanted]
+    return f"not of {wanted} {unit} {why}", notes
 
 
-def _bulk(values: Iterable[int]) -> tuple[int, float]:
+def _most_frequent(values: Iterable[int]) -> tuple[int, float]:
     """The most frequent value and its share; 0 of nothing."""
     counts = Counter(values)
-    if not counts:
-        return 0, 0.0
-    value, number = counts.most_common(1)[0]
-    return value, number / counts.total()
+    value, number = counts.most_common(1)[0] if counts else (0, 0)
+    return value, number / max(1, counts.total())

@@ -1,0 +1,257 @@
+"""Recognise a layout: the folders of machine types below a folder, and the recordings in them by their names.
+
+Machine types are found in the arrangements that people have: ``<machine>/train``; ``dev_data/raw/<machine>/train`` as
+the official baselines want it; zips unpacked into folders of their own (``eval_data_fan_train/fan/train`` beside
+``eval_data_fan_test/fan/test``). Every problem is collected; none stops the listing.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from asdbench.core.errors import DataError
+from asdbench.datasets.clips import Clip, Domain, Split
+from asdbench.datasets.names import (
+    UNPRINTABLE,
+    Attributes,
+    NameFacts,
+    is_printable,
+    parse_name,
+    parse_supplemental_name,
+    printable,
+    read_attribute_files,
+    same_name,
+)
+
+# Folder -> split and, in 2021, domain of what lies in it.
+SPLIT_FOLDERS: dict[str, tuple[Split, Domain | None]] = {
+    "train": ("train", None),
+    "test": ("test", None),
+    "source_test": ("test", "source"),
+    "target_test": ("test", "target"),
+    "supplemental": ("supplemental", None),
+}
+ENDINGS = (".wav", ".flac")
+DEPTH = 4  # <root>/dcase2023/dev_data/raw/<machine>
+# Folders that may stand between the root and a machine type's; others are not looked into.
+_BETWEEN = re.compile(r"dcase.*|task[-_ ]?2.*|dev.*|eval.*|raw|data", re.IGNORECASE)
+_SPLIT_NAME = re.compile(r"(dev|eval)(elopment|uation)?(_|-|$)", re.IGNORECASE)
+_YEAR = re.compile(r"dcase[-_ ]?(20\d\d)", re.IGNORECASE)
+
+MachineFolders = dict[str, list[Path]]  # machine type -> where it lies; several places for zips unpacked apart
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file that is named like a clip; its content was not looked at."""
+
+    path: Path
+    machine: str
+    split: Split
+    facts: NameFacts
+    attributes_from_file: bool = False
+
+    def clip(self, key: str) -> Clip:
+        """The clip that it is."""
+        facts = self.facts
+        return Clip(
+            self.path, self.machine, facts.section, facts.domain, self.split, facts.label, facts.attributes, key,
+            self.attributes_from_file,
+        )  # fmt: skip
+
+
+@dataclass
+class MachineFiles:
+    """What lies in the folders of one machine type.
+
+    Attributes:
+        recordings: in the order of folder and name.
+        problems: one line for each thing that cannot be used.
+        empty: one line for each split without recordings.
+        left_out: recordings of sections that were not asked for.
+        other_sections: those sections.
+    """
+
+    recordings: list[Recording] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    left_out: int = 0
+    other_sections: set[str] = field(default_factory=set)
+
+
+def machine_folders(root: Path) -> MachineFolders:
+    """Every machine type below ``root``, which is one data set, up to four folders deep.
+
+    Raises:
+        DataError: development and evaluation data lie in it, or a machine type lies in two places.
+    """
+    machines: MachineFolders = {}
+    for folder in _walk(root, DEPTH):
+        machines.setdefault(folder.name, []).append(folder)
+    if len({_named_split(folder, root) for folders in machines.values() for folder in folders} - {None}) > 1:
+        raise DataError(
+            f"{root} holds development and evaluation data.",
+            advice="Give the folder of one of them, or a card: --dataset dcase2023 --split dev --data-root DIR",
+        )
+    _require_one_place(machines, root)
+    return machines
+
+
+def challenge_folders(root: Path, year: int, split: str, known: Collection[str], name: str = "") -> MachineFolders:
+    """The machine types of one challenge's split below a folder that may hold several years.
+
+    A folder whose path names another year or the other split is left out; one that names neither counts. Folders are
+    looked into when they are named like those of a challenge, or ``name``.
+
+    Raises:
+        DataError: a machine type lies in two places.
+    """
+    machines: MachineFolders = {}
+    for folder in _walk(root, DEPTH + 1, name):
+        years = {int(match[1]) for step in folder.relative_to(root).parts if (match := _YEAR.match(step))}
+        if folder.name in known and years <= {year} and _named_split(folder, root) in (None, split):
+            machines.setdefault(folder.name, []).append(folder)
+    for machine, folders in machines.items():  # those under a folder of this year's name come first
+        named = [folder for folder in folders if _YEAR.search(str(folder.relative_to(root)))]
+        machines[machine] = named or folders
+    _require_one_place(machines, root)
+    return machines
+
+
+def _named_split(folder: Path, root: Path) -> str | None:
+    """Give "dev" or "eval" when a folder between ``root`` and the machine's says so."""
+    names = [match[1].lower() for step in folder.relative_to(root).parts[:-1] if (match := _SPLIT_NAME.match(step))]
+    return names[-1] if names else None
+
+
+def _walk(folder: Path, depth: int, name: str = "") -> Iterator[Path]:
+    """Folders that hold a split's folder, without looking into those."""
+    for child in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
+        if any((child / name).is_dir() for name in SPLIT_FOLDERS):
+            yield child
+        elif depth > 1 and (child.name == name or _BETWEEN.fullmatch(child.name)):
+            yield from _walk(child, depth - 1, name)
+
+
+def _require_one_place(machines: MachineFolders, root: Path) -> None:
+    twice = []
+    for machine, folders in machines.items():
+        names = [name for folder in folders for name in SPLIT_FOLDERS if (folder / name).is_dir()]
+        if len(set(names)) < len(names):
+            twice.append(f"{machine}: {' and '.join(map(str, folders))}")
+    if twice:
+        raise DataError(f"{root} holds machine types in two places:", twice, "Give the folder above one of them.")
+
+
+def list_machine(machine: str, places: Collection[Path], sections: Collection[str] | None = None) -> MachineFiles:
+    """List the recordings of a machine type.
+
+    Args:
+        machine: its name.
+        places: folders that hold its splits' folders.
+        sections: numbers of the sections that count; None is all.
+    """
+    files = MachineFiles()
+    attributes: dict[str, Attributes] = {}
+    for place in places:
+        for stem, pairs in read_attribute_files(place, files.problems).items():
+            if attributes.setdefault(stem, pairs) != pairs:
+                files.problems.append(f"{place}: {stem} has other attributes here than in another folder of {machine}")
+    recordings: list[Recording] = []
+    for place in places:
+        for name, (split, domain) in SPLIT_FOLDERS.items():
+            for path in _audio_files(place / name, files.problems):
+                facts = _facts(path, split, domain, files.problems)
+                if facts is None:
+                    continue
+                # The name comes first: the files of 2022 hold one attribute where the name holds all.
+                from_file = path.stem in attributes and attributes[path.stem] != () and not facts.attributes
+                if from_file:
+                    facts = replace(facts, attributes=attributes[path.stem])
+                recordings.append(Recording(path, machine, split, facts, from_file))
+    files.problems += _doubled(recordings)
+    files.recordings = [one for one in recordings if sections is None or one.facts.section in sections]
+    files.left_out = len(recordings) - len(files.recordings)
+    files.other_sections = {one.facts.section for one in recordings} - {one.facts.section for one in files.recordings}
+    for split in ("train", "test"):
+        if not any(one.split == split for one in files.recordings):
+            files.empty.append(f"{next(iter(places)) / split}: no recordings")
+    return files
+
+
+def _audio_files(folder: Path, problems: list[str]) -> list[Path]:
+    """Recordings in a folder, sorted by name."""
+    try:
+        with os.scandir(folder) as entries:
+            visible = sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        problems.append(f"{folder}: cannot be read: {error.strerror}")
+        return []
+    usable = []
+    for entry in visible:
+        path = folder / entry.name
+        if not is_printable(entry.name):
+            problems.append(f"{folder / printable(entry.name)}: {UNPRINTABLE}")
+        elif path.suffix.lower() in ENDINGS and entry.is_file():
+            usable.append(path)
+        else:
+            what = "a link that leads nowhere" if entry.is_symlink() else "not a .wav or .flac file"
+            problems.append(f"{path}: {what}")
+    return usable
+
+
+def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str]) -> NameFacts | None:
+    """What name and folder say of a recording; None, with a problem, where it cannot be used."""
+    facts = parse_supplemental_name(path.stem) if split == "supplemental" else parse_name(path.stem)
+    if facts is None:
+        problems.append(f"{path}: the name fits no known layout")
+    elif facts.split not in (None, split):
+        problems.append(f"{path}: the name says {facts.split}, the folder {split}")
+    elif domain is not None and facts.domain not in (None, domain):
+        problems.append(f"{path}: the name says {facts.domain}, the folder {domain}")
+    elif split == "train" and facts.label == 1:
+        problems.append(f"{path}: a training clip labelled anomalous; training clips must be normal")
+    elif split == "train" and facts.label is None:
+        problems.append(f"{path}: a training clip must be labelled normal in its name")
+    elif domain is None:
+        return facts
+    elif facts.layout == "dcase2023":  # only 2021 has a folder for each domain's test clips
+        return replace(facts, layout="dcase2021", domain=domain)
+    else:
+        problems.append(f"{path}: the name is one of {facts.layout}, the folder {path.parent.name} one of dcase2021")
+    return None
+
+
+def _doubled(recordings: Collection[Recording]) -> list[str]:
+    """Recordings of one machine type and split that differ in folder, ending or capitals alone.
+
+    Score files, tables of embeddings and attribute files know clips by name, so that one row would stand for several.
+    """
+    by_name: dict[tuple[Split, str], list[Path]] = {}
+    for one in recordings:
+        by_name.setdefault((one.split, same_name(one.path.stem)), []).append(one.path)
+    return [
+        f"{path}: has the name of {' and '.join(_beside(path, other) for other in paths if other is not path)}; "
+        "keep one of them, or give them numbers of their own"
+        for paths in by_name.values()
+        if len(paths) > 1
+        for path in paths
+    ]
+
+
+def _beside(path: Path, other: Path) -> str:
+    return other.name if other.parent == path.parent else f"{other.parent.name}/{other.name}"
+
+
+def count_layouts(recordings: Iterable[Recording]) -> Counter[str]:
+    """Recordings of each layout; one ``source_test`` folder makes the data set one of 2021."""
+    recordings = list(recordings)
+    counts = Counter(one.facts.layout for one in recordings)
+    if "dcase2021" in counts and not any(one.split == "test" and one.facts.layout == "dcase2023" for one in recordings):
+        counts["dcase2021"] += counts.pop("dcase2023", 0)  # the names of 2021's training clips are those of later years
+    return counts
