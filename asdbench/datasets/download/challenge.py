@@ -18,11 +18,11 @@ from asdbench.core.files import require_writable
 from asdbench.core.locks import exclusive
 from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
-from asdbench.datasets.layout import challenge_folders
 from asdbench.datasets.download.disk import require_room, write_errors_explained
 from asdbench.datasets.download.ledger import Entry, Ledger, now, read_ledger
 from asdbench.datasets.download.transfer import PartialFile, size_of, transfer
 from asdbench.datasets.download.unpack import BadZipError, unpack
+from asdbench.datasets.layout import challenge_folders
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
