@@ -1,16 +1,13 @@
 """``asd.load``: from a name or a folder to a data set."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from asdbench.core.errors import UsageError
-from asdbench.core.paths import cache_root
-from asdbench.core.progress import Progress, Silent
+from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
-from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
-from asdbench.harness.machine import available_cores
+from asdbench.harness.data import is_challenge, is_made, open_dataset
 from asdbench.registry import load_catalog
 
 
@@ -51,23 +48,15 @@ def load(
     """
     if isinstance(data, Dataset):
         return data.select(machines=machines) if machines else data
-    name, cache = str(data), cache_root()
+    name = str(data)
     catalog = load_catalog([Path(folder).expanduser() for folder in plugin_path])
-    folder = is_folder(name, catalog)
-    challenge = not folder and catalog.find("datasets", name).challenge is not None
+    challenge = is_challenge(name, catalog)
     if not challenge and (split or data_root):
         raise UsageError(
             f"load({name!r}): split and data_root are of a challenge's data, which this is not.\n"
             "See: asdbench list datasets"
         )
-    if params and (folder or challenge):
+    if params and not is_made(name, catalog):
         raise UsageError(f"load({name!r}) takes no parameters, and {', '.join(params)} was given.")
-    if folder:
-        return replace(open_folder(name, cache, machines), source=Source(name, None, tuple(machines)))
-    if challenge:
-        root = Path(data_root).expanduser() if data_root is not None else None
-        table = open_challenge(name, catalog, split, root, cache, machines)
-        return replace(table, source=Source(name, split, tuple(machines)))
-    component = catalog.component("datasets", name, params)
-    table = open_card(component, cache, available_cores(), progress or Silent(), machines)
-    return replace(table, source=Source(name, None, tuple(machines), tuple(params.items())))
+    root = Path(data_root) if data_root is not None else None
+    return open_dataset(Source(name, split, tuple(machines), tuple(params.items())), catalog, root, progress)

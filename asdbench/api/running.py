@@ -20,8 +20,8 @@ from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.experiment import execute
 from asdbench.harness.fits import Fit
-from asdbench.harness.machine import available_cores, resolve_device
-from asdbench.harness.plan import Plan, cells_of
+from asdbench.harness.machine import available_cores
+from asdbench.harness.plan import Plan, cells_of, settle_device
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
@@ -211,12 +211,7 @@ def _plan(
     spec: RunSpec, specs: Sequence[RunSpec], catalog: Catalog, tables: Sequence[Dataset], progress: Progress
 ) -> Plan:
     """The runs in the order of ``specs``, data sets and seeds; equal cells are one."""
-    if spec.engine == "local":
-        device = resolve_device(spec.device)
-    else:
-        from asdbench.harness.cluster.joining import cluster_device
-
-        device = cluster_device(spec.device, progress)
+    device = settle_device(spec, progress)
     require_writable(spec.out, "out=DIR")
     require_writable(cache_root())
     cells: dict[str, Cell] = {}

@@ -1,17 +1,19 @@
 """From what ``--dataset`` names to a table of clips."""
 
 import os
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.core.paths import expand_user, path_of_variable
+from asdbench.core.paths import cache_root, expand_user, path_of_variable
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
 from asdbench.datasets import Dataset, read_folder
 from asdbench.datasets.challenge import read_challenge, require_split
+from asdbench.datasets.clips import Source
 from asdbench.datasets.contents import ContentDigests
+from asdbench.harness.machine import available_cores
 from asdbench.registry import Catalog, Component
 
 DATA_VARIABLE = "ASDBENCH_DATA"
@@ -35,17 +37,51 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     )
 
 
-def open_folder(dataset: str, cache: Path, machines: Sequence[str] = (), progress: Progress | None = None) -> Dataset:
-    """Read a folder of recordings, or some machine types of it."""
-    return read_folder(expand_user(dataset), None, content_digests(cache, progress), machines)
+def is_challenge(dataset: str, catalog: Catalog) -> bool:
+    """Whether ``--dataset`` names the data of a challenge, which have splits and lie in the data root.
+
+    Raises:
+        UsageError: it is neither a folder nor a card.
+    """
+    return not is_folder(dataset, catalog) and catalog.find("datasets", dataset).challenge is not None
 
 
-def open_card(
-    component: Component, cache: Path, jobs: int, progress: Progress, machines: Sequence[str] = ()
+def is_made(dataset: str, catalog: Catalog) -> bool:
+    """Whether ``--dataset`` names a card that makes its recordings.
+
+    Raises:
+        UsageError: it is neither a folder nor a card.
+    """
+    return not is_folder(dataset, catalog) and catalog.find("datasets", dataset).challenge is None
+
+
+def open_dataset(
+    source: Source, catalog: Catalog, root: Path | None = None, progress: Progress | None = None
 ) -> Dataset:
-    """Read a data set that a card makes, making it first when it is not in the cache."""
-    folder = made_data(component, cache, jobs, progress)
-    return read_folder(folder, component.name, content_digests(cache, progress), machines)
+    """Read the table of clips of a folder, of a challenge's split, or of a card, whose recordings are made if missing.
+
+    Args:
+        source: what is asked for.
+        catalog: of the cards.
+        root: where the challenges' data lie.
+        progress: where the work is reported.
+
+    Raises:
+        UsageError: no such data set, split, machine type or parameter.
+        RequirementError: recordings are missing or cannot be used.
+    """
+    cache, progress = cache_root(), progress or Silent()
+    digests = content_digests(cache, progress)
+    if is_folder(source.name, catalog):
+        dataset = read_folder(expand_user(source.name), None, digests, source.machines)
+    elif (card := catalog.find("datasets", source.name).challenge) is not None:
+        split = require_split(source.name, card, source.split, source.machines)
+        dataset = read_challenge(source.name, card, split, data_root(root), digests, source.machines)
+    else:
+        component = catalog.component("datasets", source.name, dict(source.params))
+        folder = made_data(component, cache, available_cores(), progress)
+        dataset = read_folder(folder, component.name, digests, source.machines)
+    return replace(dataset, source=source)
 
 
 def made_data(component: Component, cache: Path, jobs: int, progress: Progress) -> Path:
@@ -55,24 +91,9 @@ def made_data(component: Component, cache: Path, jobs: int, progress: Progress) 
         folder.rmdir()  # a data set writes its folder itself, whole
         component.build().make(folder, jobs, progress)
 
-    entry = StoredFolder(made_folder(component, cache), f"the recordings of {component.name}")
+    folder = cache / "datasets" / f"{component.name}-{digest([FORMAT, component.identity()], 8)}"
+    entry = StoredFolder(folder, f"the recordings of {component.name}")
     return entry.get_or_make(make, progress.note, lambda: progress.note(f"Another process makes {component.name}."))
-
-
-def open_challenge(
-    name: str,
-    catalog: Catalog,
-    split: str | None,
-    root: Path | None,
-    cache: Path,
-    machines: Sequence[str] = (),
-    progress: Progress | None = None,
-) -> Dataset:
-    """Read a split of a challenge's data from the data root."""
-    card = catalog.find("datasets", name).challenge
-    assert card is not None, f"{name} is no challenge's data set"
-    split = require_split(name, card, split, machines)
-    return read_challenge(name, card, split, data_root(root), content_digests(cache, progress), machines)
 
 
 def content_digests(cache: Path, progress: Progress | None = None) -> ContentDigests:
@@ -87,8 +108,3 @@ def data_root(given: Path | None = None) -> Path:
     if given is not None:
         return given.expanduser()
     return path_of_variable(DATA_VARIABLE) or platformdirs.user_data_path("asdbench")
-
-
-def made_folder(component: Component, cache: Path) -> Path:
-    """Where a made data set lies."""
-    return cache / "datasets" / f"{component.name}-{digest([FORMAT, component.identity()], 8)}"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import require_permission, write_bytes, write_json
 from asdbench.core.locks import exclusive
-from asdbench.core.progress import Progress
+from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
 from asdbench.datasets import BlindClip, Dataset
 from asdbench.extractors.base import Context, Extractor, Training
@@ -23,10 +24,8 @@ from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore, names_of
 from asdbench.harness.cells import Cell
-from asdbench.harness.collapse import collapse
-from asdbench.harness.complexity import multiply_accumulates
-from asdbench.harness.failures import recorded
-from asdbench.harness.fits import MEASURED, ROWS, SAVED, Embedded, Fit
+from asdbench.harness.ensemble import member_scores
+from asdbench.harness.fits import FACTS, MEASURED, ROWS, Embedded, Fit
 from asdbench.harness.machine import full_precision, torch_threads
 from asdbench.harness.outputs import (
     checked_count,
@@ -34,14 +33,12 @@ from asdbench.harness.outputs import (
     checked_embeddings,
     checked_learning,
     checked_notes,
+    collapse,
+    recorded,
 )
 from asdbench.harness.record import Failure
 
 ATTEMPTS = 3  # at reading what was just computed
-
-
-class StageError(AsdbenchError):
-    """A stage that gave nothing usable."""
 
 
 class EmbeddingStage:
@@ -66,8 +63,52 @@ class EmbeddingStage:
         self._features = FeatureStore(cache / "features", cores, progress)
 
     def prepare_features(self) -> None:
-        """Decode every recording, so that bad ones are told before anything is trained, and all together."""
+        """Decode every recording, so that all bad ones are reported before anything is trained."""
         self._features.read(self._cell.dataset, self._cell.frontend)
+
+    def run(self, failures: Sequence[Failure] = ()) -> Embedded:
+        """Embeddings of all machine types: what is in the cache is read, the rest computed.
+
+        What failed before, as ``failures`` say, is not tried again.
+        """
+        if not self._cell.members:
+            done = Embedded(failures=list(failures))
+            for group in self._cell.groups:
+                self.add_group(group, done)
+            return done
+        done, started = Embedded(), time.perf_counter()
+        for machine in self._cell.dataset.machines:
+            self.add_machine(machine, done)
+        done.seconds["embed"] = time.perf_counter() - started
+        return done
+
+    def add_machine(self, machine: str, done: Embedded) -> None:
+        """Add the embeddings of one machine type; of an ensemble, whose embeddings they are, its members' scores."""
+        if not self._cell.members:
+            self.add_group(self._cell.group_of(machine), done)
+            return
+        with recorded(done.failures, "embed", machine):
+            done.rows[machine] = member_scores(self._cell, machine, self._embed_member, done)
+
+    def _embed_member(self, member: Cell, machine: str) -> Embedded:
+        embedded = Embedded()
+        EmbeddingStage(member, self._cache, self._progress, self._cores).add_machine(machine, embedded)
+        return embedded
+
+    def add_group(self, group: Sequence[str], done: Embedded) -> None:
+        """Compute and read machine types that share a fit; again, when somebody empties the cache in between."""
+        for _ in range(ATTEMPTS):
+            if not {failure.machine for failure in done.failures} & {None, *group}:
+                done.failures += self.compute(group)
+            if any(failure.stage == "fit" and failure.machine in (None, group[0]) for failure in done.failures):
+                return
+            failed = {failure.machine for failure in done.failures}
+            embedded = [machine for machine in group if machine not in failed]
+            with suppress(FileNotFoundError):
+                Fit(self._cell, group, self._cache).read_into(done, embedded)
+                return
+        reason = "Its embeddings are removed from the cache as soon as they are there."
+        done.failures += [Failure(stage="embed", machine=machine, reason=reason) for machine in embedded]
 
     def compute(self, machines: Sequence[str], *, wait: bool = True) -> list[Failure]:
         """Fit and embed machine types that share a fit; what is in the cache is left as it is.
@@ -84,7 +125,8 @@ class EmbeddingStage:
             if fit.is_embedded:
                 return failures
             with exclusive(fit.lock, wait=wait, on_wait=self._note_wait), torch_threads(self._cell.threads):
-                fit.verify(self._progress.note)
+                for entry in fit.entries:
+                    entry.verify(self._progress.note)
                 if not fit.is_embedded:
                     for folder in {entry.path.parent for entry in fit.entries}:
                         require_permission(folder)
@@ -95,44 +137,19 @@ class EmbeddingStage:
                                 self._embed(extractor, machine, entry, fit.seed)
         return failures
 
-    def run(self, failures: Sequence[Failure] = ()) -> Embedded:
-        """Embeddings of all machine types: what is in the cache is read, the rest computed.
-
-        What failed before, as ``failures`` say, is not tried again.
-        """
-        done = Embedded(failures=list(failures))
-        for group in self._cell.groups:
-            self.add_group(group, done)
-        return done
-
-    def add_group(self, group: Sequence[str], done: Embedded) -> None:
-        """Compute and read one group; again, when somebody empties the cache in between."""
-        for _ in range(ATTEMPTS):
-            if not {failure.machine for failure in done.failures} & {None, *group}:
-                done.failures += self.compute(group)
-            if any(failure.stage == "fit" and failure.machine in (None, group[0]) for failure in done.failures):
-                return
-            failed = {failure.machine for failure in done.failures}
-            sound = [machine for machine in group if machine not in failed]
-            with suppress(FileNotFoundError):
-                Fit(self._cell, group, self._cache).read_into(done, sound)
-                return
-        reason = "Its embeddings are removed from the cache as soon as they are there."
-        done.failures += [Failure(stage="embed", machine=machine, reason=reason) for machine in sound]
-
     def embed_others(self, clips: Sequence[BlindClip], features: FeatureReader, machine: str) -> NDArray[np.float32]:
         """Embeddings (n, dim) of recordings that are in no data set, by the trained extractor that is in the cache.
 
         Raises:
-            StageError: they are not finite, or not one a clip.
+            AsdbenchError: the extractor is not there, or what it gives cannot be used.
         """
         fit = Fit(self._cell, self._cell.group_of(machine), self._cache)
         if not fit.is_trained:
-            raise StageError(f"{fit.fit.what} is no longer in the cache, or damaged there. Run again.")
+            raise AsdbenchError(f"{fit.fit.what} is no longer in the cache, or damaged there. Run again.")
         extractor: Extractor = self._cell.extractor.build()
         extractor.load(fit.trained)
         with torch_threads(self._cell.threads), full_precision(self._cell.device):
-            rows = extractor.embed(clips, self._context(features, fit.seed, None))
+            rows = extractor.embed(clips, self._context(features, fit.seed))
         return checked_embeddings(rows, len(clips), self._cell.extractor.name, machine)
 
     def _note_wait(self) -> None:
@@ -146,17 +163,15 @@ class EmbeddingStage:
             extractor.load(fit.trained)
             extractor.curves = fit.facts["curves"]
             return extractor
-        dataset = self._cell.dataset
+        dataset, name = self._cell.dataset, self._cell.extractor.name
         clips, others = dataset.select(machines=fit.machines, split="train"), self._cell.others(fit.machines)
         machines = [*clips.machines, *others.machines]
         features = self._features.read(dataset.select(machines=machines, split="train"), self._cell.frontend)
         context = self._context(features, fit.seed, self._training(clips, others, fit.checkpoint))
         started = time.perf_counter()
         extractor.fit(clips.training_view(), context)
-        seconds = time.perf_counter() - started
-        name = self._cell.extractor.name
         facts = {
-            "seconds": round(seconds, 3),
+            "seconds": round(time.perf_counter() - started, 3),
             "parameters": checked_count(extractor.parameter_count, name),
             "curves": checked_curves(extractor.curves, name),
             "notes": checked_notes(extractor.notes, name),
@@ -164,7 +179,7 @@ class EmbeddingStage:
         }
         with fit.fit.written() as folder:
             extractor.save(folder)
-            write_json(folder / SAVED, facts)
+            write_json(folder / FACTS, facts)
         fit.drop_checkpoint()
         return extractor
 
@@ -187,7 +202,7 @@ class EmbeddingStage:
             others=others.training_view(),
         )
 
-    def _context(self, features: FeatureReader, seed: int, training: Training | None) -> Context:
+    def _context(self, features: FeatureReader, seed: int, training: Training | None = None) -> Context:
         return Context(
             seed=seed,
             device=self._cell.device,
@@ -203,31 +218,37 @@ class EmbeddingStage:
         return self._cell.frontend.build()
 
     def _embed(self, extractor: Extractor, machine: str, entry: StoredFolder, seed: int) -> None:
-        own = self._cell.dataset.select(machines=[machine])
-        clips = own.blind_view()
-        features = self._features.read(own, self._cell.frontend)
+        component, dataset = self._cell.extractor, self._cell.dataset.select(machines=[machine])
+        clips = dataset.blind_view()
+        context = self._context(self._features.read(dataset, self._cell.frontend), seed)
         started = time.perf_counter()
-        context = self._context(features, seed, None)
         with full_precision(self._cell.device):
-            found = extractor.embed(clips, context)
+            rows = extractor.embed(clips, context)
         seconds = time.perf_counter() - started
-        rows = checked_embeddings(found, len(clips), self._cell.extractor.name, machine)
-        trained_on = {clip.key for clip in own.training_view()}
+        rows = checked_embeddings(rows, len(clips), component.name, machine)
+        macs = None
         if extractor.curves:
-            self._refuse_collapsed(rows[[clip.key in trained_on for clip in clips]], machine)
-        macs = multiply_accumulates(extractor, clips, context) if extractor.curves else None
+            trained_on = {clip.key for clip in dataset.training_view()}
+            fault = collapse(rows[[clip.key in trained_on for clip in clips]])
+            if fault:
+                raise AsdbenchError(
+                    f"{component.name} collapsed on {machine}: {fault}. A lower learning rate or more training clips "
+                    "usually mend it."
+                    + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
+                )
+            macs = _multiply_accumulates(extractor, clips, context)
         with entry.written() as folder:
             content = BytesIO()  # NumPy's own writing to a file does not say that the disk is full
             np.save(content, rows, allow_pickle=False)
             write_json(folder / MEASURED, {"embed": seconds, "macs": macs})
             write_bytes(folder / ROWS, content.getvalue())
 
-    def _refuse_collapsed(self, rows: NDArray[np.float32], machine: str) -> None:
-        fault = collapse(rows)
-        if fault:
-            component = self._cell.extractor
-            raise StageError(
-                f"{component.name} collapsed on {machine}: {fault}. A lower learning rate or more training clips "
-                f"usually mend it."
-                + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
-            )
+
+def _multiply_accumulates(extractor: Extractor, clips: Sequence[BlindClip], context: Context) -> int:
+    """Multiply-accumulates of embedding the longest clip: half the operations that PyTorch counts."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    longest = max(clips, key=lambda clip: context.features[clip.key].shape[-1])
+    with FlopCounterMode(display=False) as counter:
+        extractor.embed([longest], replace(context, progress=Silent()))
+    return int(counter.get_total_flops()) // 2

@@ -15,7 +15,7 @@ from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, Processes, Serial, start_server
 from asdbench.harness.fits import Fit
-from asdbench.harness.pipeline import damaged_run, record_failure, recorded_run
+from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
@@ -56,11 +56,8 @@ def _settled(plan: Plan, progress: Progress) -> tuple[list[RunRecord], list[int]
     """Records of runs that are done, and numbers of the others."""
     records, to_do = [], []
     for number, cell in enumerate(plan.cells):
-        record = recorded_run(plan, cell)
+        record = recorded_run(plan, cell, progress.note)
         if record is None:
-            damaged = damaged_run(plan, cell)
-            if damaged is not None:
-                progress.note(f"{damaged} It is made again.")
             to_do.append(number)
             continue
         for note in record.notes:

@@ -4,8 +4,7 @@ Every reader begins here: ``run_cell``.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,15 @@ from asdbench.core.digests import digest
 from asdbench.core.files import sweep
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
-from asdbench.datasets.clips import Domain
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.ensemble import member_scores
-from asdbench.harness.failures import recorded
 from asdbench.harness.fits import Embedded
+from asdbench.harness.outputs import recorded
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load_record, read_record
 from asdbench.harness.scoring import Scores, score_machine
-from asdbench.harness.writing import rows_of, write_run
+from asdbench.harness.writing import write_run
 from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
-from asdbench.score_files.files import file_name
 
 
 def run_cell(
@@ -40,7 +36,7 @@ def run_cell(
 ) -> RunRecord:
     """Do one run and leave its folder, whole or not at all.
 
-    A part that fails is recorded with its reason, and the other machine types go on. A run that another process has
+    A stage that fails is recorded with its reason, and the other machine types go on. A run that another process has
     finished in the meantime is read.
 
     Args:
@@ -62,7 +58,7 @@ def run_cell(
         if now is not None and (now.status == "done" or now != before):
             return now
         sweep(folder)
-        embedded = embed_clips(plan, cell, failures, progress, cores)  # dataset -> frontend -> extractor
+        embedded = EmbeddingStage(cell, plan.cache, progress, cores).run(failures)  # dataset -> frontend -> extractor
         embedded.seconds |= seconds or {}
         scores = score_clips(cell, embedded, progress)  # -> scorer
         evaluation, intervals = evaluate_scores(cell, scores, embedded.failures)  # -> protocol
@@ -70,20 +66,6 @@ def run_cell(
     for note in record.notes:  # those of the fit are alike for all scorers, so they are said once
         progress.note(f"{cell.extractor.name if note in embedded.notes else cell.name}: {note}")
     return record
-
-
-def embed_clips(plan: Plan, cell: Cell, failures: Sequence[Failure], progress: Progress, cores: int) -> Embedded:
-    """Embeddings of all clips; of an ensemble the scores that its members give them."""
-    stage = partial(EmbeddingStage, cache=plan.cache, progress=progress, cores=cores)
-    if not cell.members:
-        return stage(cell).run(failures)
-    done = Embedded()
-    started = time.perf_counter()
-    for machine in cell.dataset.machines:
-        with recorded(done.failures, "embed", machine):
-            done.rows[machine] = member_scores(cell, machine, stage, done)
-    done.seconds["embed"] = time.perf_counter() - started
-    return done
 
 
 def score_clips(cell: Cell, embedded: Embedded, progress: Progress) -> Scores:
@@ -118,19 +100,19 @@ def evaluate_scores(
 
 def with_labels(cell: Cell, scores: Scores) -> dict[tuple[str, str], SectionScores]:
     """Scores meet labels here, and only here."""
-    rows = {}
+    labelled = {}
     for machine, sections in scores.items():
         for section, scored in sections.items():
             clips = list(cell.dataset.select(machines=[machine], section=section, split="test"))
-            order = rows_of(clips, scored)
-            rows[machine, section] = SectionScores(
+            order = scored.order_of(clips)
+            labelled[machine, section] = SectionScores(
                 labels=np.array([clip.label for clip in clips], np.int64),
                 domains=np.array([clip.domain or "" for clip in clips]),
                 scores=scored.scores[order],
                 decisions=scored.decisions[order],
                 names=tuple(clip.name for clip in clips),
             )
-    return rows
+    return labelled
 
 
 def record_failure(plan: Plan, cell: Cell, failures: Sequence[Failure]) -> RunRecord:
@@ -148,35 +130,17 @@ def _lock(plan: Plan, folder: Path) -> Path:
     return plan.cache / "locks" / f"run-{digest([str(folder.resolve())])}.lock"
 
 
-def recorded_run(plan: Plan, cell: Cell) -> RunRecord | None:
-    """The record of a run that counts as settled: done, or failed where failed ones are not to be tried again."""
-    folder = plan.spec.out / cell.run_id
-    record = read_record(folder)
-    if plan.spec.fresh or record is None or not _score_files_are_there(folder, record):
-        return None
-    return None if record.status == "failed" and plan.spec.retry_failed else record
+def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _: None) -> RunRecord | None:
+    """The record of a run that need not be done: done, or failed where failed ones are not to be tried again.
 
-
-def damaged_run(plan: Plan, cell: Cell) -> str | None:
-    """Why the run that is there does not count, in one line; None where there is none, or nothing is wrong with it."""
+    ``warn`` is told in one line of a run that is there, but damaged.
+    """
     folder = plan.spec.out / cell.run_id
     if plan.spec.fresh or not folder.is_dir():
         return None
     try:
         record = load_record(folder)
     except RecordError as error:
-        return str(error).removesuffix(AGAIN)
-    return None if _score_files_are_there(folder, record) else f"{folder} has lost score files."
-
-
-def _score_files_are_there(folder: Path, record: RunRecord) -> bool:
-    """Whether a scored section has lost its files."""
-    layout = record.dataset.layout
-    domains: tuple[Domain | None, ...] = ("source", "target") if layout == "dcase2021" else (None,)
-    return all(
-        any(
-            (folder / "scores" / file_name("anomaly_score", layout, machine, section, one)).is_file() for one in domains
-        )
-        for machine, sections in record.thresholds.items()
-        for section in sections
-    )
+        warn(f"{str(error).removesuffix(AGAIN)} It is made again.")
+        return None
+    return None if record.status == "failed" and plan.spec.retry_failed else record

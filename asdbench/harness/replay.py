@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +12,18 @@ from asdbench.core.errors import RequirementError
 from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import BlindClip, Dataset
+from asdbench.datasets.clips import Source
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.cells import Cell
-from asdbench.harness.data import is_folder, open_card, open_challenge, open_folder
+from asdbench.harness.data import open_dataset
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.ensemble import member_scores
 from asdbench.harness.fits import Embedded, Fit
 from asdbench.harness.machine import available_cores
+from asdbench.harness.plan import member_cells
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.composites import Composite
-from asdbench.registry.ensembles import Ensemble
 
 
 @dataclass(frozen=True)
@@ -57,17 +56,14 @@ class Replay:
         Raises:
             RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
         """
-        found = Embedded()
+        embedded = Embedded()
         for cell in self.cell.members or (self.cell,):
             self._fit(cell, machine)
-        if self.cell.members:
-            found.rows[machine] = member_scores(self.cell, machine, self._stage, found)
-        else:
-            self._stage(self.cell).add_group(self.cell.group_of(machine), found)
-        if machine not in found.rows:
-            reason = next((failure.reason for failure in found.failures), "they are not in the cache")
+        EmbeddingStage(self.cell, self.cache, self.progress, available_cores()).add_machine(machine, embedded)
+        if machine not in embedded.rows:
+            reason = next((failure.reason for failure in embedded.failures), "they are not in the cache")
             raise RequirementError(f"There are no embeddings of {machine}: {reason}")
-        return self.dataset.blind(machine), found.rows[machine]
+        return self.dataset.blind(machine), embedded.rows[machine]
 
     def fit(self, machine: str) -> Fit:
         """The trained extractor of a machine type, and where it lies.
@@ -91,9 +87,6 @@ class Replay:
             )
         return fit
 
-    def _stage(self, cell: Cell) -> EmbeddingStage:
-        return EmbeddingStage(cell, self.cache, self.progress, available_cores())
-
 
 def reopen(
     record: RunRecord,
@@ -111,81 +104,19 @@ def reopen(
     """
     progress = progress or Silent()
     catalog = load_catalog(plugin_path)
-    cache, cores = cache_root(), available_cores()
-    table = _table(record, catalog, data_root, cache, cores, progress)
-    if table.fingerprint != record.dataset.fingerprint:
+    dataset = open_dataset(_source(record), catalog, data_root, progress)
+    if dataset.fingerprint != record.dataset.fingerprint:
         raise RequirementError(
-            f"The recordings of {record.dataset.name} have changed since the run: {table.fingerprint[:8]} now, "
+            f"The recordings of {record.dataset.name} have changed since the run: {dataset.fingerprint[:8]} now, "
             f"{record.dataset.fingerprint[:8]} then."
         )
-    cell = _cell(record, table, catalog)
+    cell = _cell(record, dataset, catalog)
     _refuse_changed_code(record, cell)
-    return Replay(cell, cache, progress)
-
-
-def _cell(record: RunRecord, dataset: Dataset, catalog: Catalog) -> Cell:
-    """The cell of a record; of an ensemble with its members."""
-    extractor = settled_component("extractors", record.extractor, catalog)
-    shared = partial(
-        Cell,
-        dataset=dataset,
-        seed=record.asked.seed,
-        device=record.environment.device,
-        threads=record.environment.threads or 1,
-        profile=record.asked.profile,
-    )
-    members = [
-        shared(frontend=one.frontend, augmentations=one.augmentations, extractor=one.extractor, scorer=one.scorer)
-        for one in (extractor.members if isinstance(extractor, Ensemble) else [])
-    ]
-    return shared(
-        frontend=settled_component("frontends", record.frontend, catalog),
-        augmentations=tuple(settled_component("augmentations", part, catalog) for part in record.augmentations),
-        extractor=extractor,
-        scorer=settled_component("scorers", record.scorer, catalog),
-        system=record.asked.system,
-        members=tuple(members),
-    )
-
-
-def _refuse_changed_code(record: RunRecord, cell: Cell) -> None:
-    """The code of third parties counts in a run's name; its authors change it without raising a version."""
-    strange = [part.name for one in cell.components for part in _with_parts(one) if part.home is not None]
-    untold = record.environment.device == "cpu" and record.environment.threads is None
-    if strange and not untold and cell.run_id != record.run_id:
-        raise RequirementError(
-            f"The code of {' or '.join(dict.fromkeys(strange))} has changed since the run, which it would not give "
-            "again.\nPut the old code back, or run again."
-        )
-
-
-def _with_parts(component: Component) -> Iterator[Component]:
-    """The component, and its parts where it is composed of some, which may be composed in turn."""
-    yield component
-    for part in component.parts if isinstance(component, Composite) else ():
-        yield from _with_parts(part)
-
-
-def _table(
-    record: RunRecord, catalog: Catalog, root: Path | None, cache: Path, cores: int, progress: Progress
-) -> Dataset:
-    asked = record.asked
-    machines = asked.machines or ()
-    if is_folder(asked.dataset, catalog):
-        return open_folder(asked.dataset, cache, machines, progress)
-    if catalog.find("datasets", asked.dataset).challenge is not None:
-        return open_challenge(asked.dataset, catalog, asked.split, root, cache, machines, progress)
-    given: dict[str, Any] = {}
-    for key, value in asked.params.items():
-        scope, _, param = key.rpartition(".")
-        if scope in ("dataset", asked.dataset):
-            given[param] = value
-    component = catalog.component("datasets", asked.dataset).altered(given)
-    return open_card(component, cache, cores, progress, machines)
+    return Replay(cell, cache_root(), progress)
 
 
 def settled_component(kind: str, used: UsedComponent, catalog: Catalog) -> Component:
-    """The component that a record tells of, with its parameters.
+    """The component of a record, with its parameters.
 
     Raises:
         UsageError: there is none of that name, or it does not take these parameters.
@@ -203,11 +134,55 @@ def settled_component(kind: str, used: UsedComponent, catalog: Catalog) -> Compo
             f"{used.name} is computed by {now} now, and was by {then} in the run: it may give other numbers.\n"
             "Install the versions of the run, or run again."
         )
-    if component.files != used.files:
-        changed = next(
-            name for name in component.files | used.files if component.files.get(name) != used.files.get(name)
-        )
-        raise RequirementError(
-            f"{used.name}.{changed} names {component.params[changed]}, whose content is not that of the run any more."
-        )
+    for param in component.files | used.files:
+        if component.files.get(param) != used.files.get(param):
+            raise RequirementError(
+                f"{used.name}.{param} names {component.params[param]}, whose content is not that of the run any more."
+            )
     return component
+
+
+def _source(record: RunRecord) -> Source:
+    asked = record.asked
+    given = [(*key.rpartition(".")[::2], value) for key, value in asked.params.items()]
+    params = tuple((param, value) for scope, param, value in given if scope in ("dataset", asked.dataset))
+    return Source(asked.dataset, asked.split, tuple(asked.machines or ()), params)
+
+
+def _cell(record: RunRecord, dataset: Dataset, catalog: Catalog) -> Cell:
+    """The cell of a record; of an ensemble with its members."""
+    shared = partial(
+        Cell,
+        dataset=dataset,
+        seed=record.asked.seed,
+        device=record.environment.device,
+        threads=record.environment.threads or 1,
+        profile=record.asked.profile,
+    )
+    extractor = settled_component("extractors", record.extractor, catalog)
+    return shared(
+        frontend=settled_component("frontends", record.frontend, catalog),
+        augmentations=tuple(settled_component("augmentations", used, catalog) for used in record.augmentations),
+        extractor=extractor,
+        scorer=settled_component("scorers", record.scorer, catalog),
+        system=record.asked.system,
+        members=tuple(member_cells(extractor, shared)),
+    )
+
+
+def _refuse_changed_code(record: RunRecord, cell: Cell) -> None:
+    """The code of third parties counts in a run's name; its authors change it without raising a version."""
+    names = [part.name for one in cell.components for part in _with_parts(one) if part.home is not None]
+    no_threads = record.environment.device == "cpu" and record.environment.threads is None  # of an old record
+    if names and not no_threads and cell.run_id != record.run_id:
+        raise RequirementError(
+            f"The code of {' or '.join(dict.fromkeys(names))} has changed since the run, which it would not give "
+            "again.\nPut the old code back, or run again."
+        )
+
+
+def _with_parts(component: Component) -> Iterator[Component]:
+    """The component, and those that it is composed of."""
+    yield component
+    for part in component.parts if isinstance(component, Composite) else ():
+        yield from _with_parts(part)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
-from asdbench.datasets import BlindClip, Dataset, TrainingClip
+from asdbench.datasets import BlindClip, Clip, Dataset, TrainingClip
 from asdbench.harness.outputs import OutputError, checked_notes, checked_scores
 from asdbench.protocols import Threshold, fit_threshold
 from asdbench.registry import Component
@@ -28,7 +28,7 @@ class ScoredSection:
         scores: of them.
         decisions: 1 where the score lies above the threshold.
         threshold: from the training scores.
-        notes: what the scorer noted.
+        notes: of the scorer.
         training: training clips that the scorer was fitted on.
         training_scores: of them, by scorers that have not seen them where that can be had.
     """
@@ -41,8 +41,14 @@ class ScoredSection:
     training: Sequence[TrainingClip]
     training_scores: ScoreArray
 
+    def order_of(self, clips: Sequence[Clip]) -> NDArray[np.intp]:
+        """Where each of the clips stands here; clips meet their scores by key, not by order."""
+        row_of = {clip.key: row for row, clip in enumerate(self.clips)}
+        return np.array([row_of[clip.key] for clip in clips], np.intp)
+
 
 Scores = dict[str, dict[str, ScoredSection]]  # by machine type and section
+FittedScorer = Callable[[Embeddings, Sequence[TrainingClip]], Scorer]  # fits one to some rows and their clips
 
 
 def score_machine(
@@ -55,7 +61,7 @@ def score_machine(
 
     Args:
         dataset: the clips.
-        rows: embeddings of the machine's clips, in the order of ``blind_view``.
+        rows: embeddings of the machine's clips, in the order of ``Dataset.blind``.
         component: the scorer.
         seed: base seed.
         machine: machine type.
@@ -68,39 +74,45 @@ def score_machine(
     """
     import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
 
-    with threadpool_limits(limits=1):
-        return _scored(dataset, rows, component, seed, machine)
-
-
-def _scored(
-    dataset: Dataset, rows: Embeddings, component: Component, seed: int, machine: str
-) -> dict[str, ScoredSection]:
     assert isinstance(component.card, ScorerCard)
-    own = dataset.select(machines=[machine])
-    place = {clip.key: row for row, clip in enumerate(own.blind_view())}
+    dataset = dataset.select(machines=[machine])
+    row_of = {clip.key: row for row, clip in enumerate(dataset.blind_view())}
     scored = {}
-    for _, section in own.select(split="test").sections:
-        fit_on = own if component.card.fit_on == "machine" else own.select(section=section)
-        training = fit_on.training_view()
-        test = own.select(split="test", section=section).blind_view()
-        train_rows = rows[[place[clip.key] for clip in training]]
+    for _, section in dataset.select(split="test").sections:
+        training = (dataset if component.card.fit_on == "machine" else dataset.select(section=section)).training_view()
+        test = dataset.select(split="test", section=section).blind_view()
         fitted = partial(fitted_scorer, component, seed, machine, section)
-        scorer = fitted(train_rows, training)
-        scores = checked_scores(scorer.score(rows[[place[clip.key] for clip in test]]), len(test), component.name)
-        training_scores = scores_of_training(scorer, train_rows, training, fitted, component.name)
-        threshold = fit_threshold(training_scores)
-        if not np.isfinite(threshold.value):
-            raise OutputError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
-        scored[section] = ScoredSection(
-            clips=test,
-            scores=scores,
-            decisions=(scores > threshold.value).astype(np.int64),
-            threshold=threshold,
-            notes=tuple(checked_notes(scorer.notes, component.name)),
-            training=training,
-            training_scores=training_scores,
-        )
+        with threadpool_limits(limits=1):
+            scored[section] = _score_section(
+                fitted, rows[[row_of[clip.key] for clip in training]], training,
+                rows[[row_of[clip.key] for clip in test]], test, component.name,
+            )  # fmt: skip
     return scored
+
+
+def _score_section(
+    fitted: FittedScorer,
+    training_rows: Embeddings,
+    training: Sequence[TrainingClip],
+    test_rows: Embeddings,
+    test: Sequence[BlindClip],
+    name: str,
+) -> ScoredSection:
+    scorer = fitted(training_rows, training)
+    scores = checked_scores(scorer.score(test_rows), len(test), name)
+    training_scores = scores_of_training(scorer, training_rows, training, fitted, name)
+    threshold = fit_threshold(training_scores)
+    if not np.isfinite(threshold.value):
+        raise OutputError(f"The training scores of {name} give no threshold: it is {threshold.value}.")
+    return ScoredSection(
+        clips=test,
+        scores=scores,
+        decisions=(scores > threshold.value).astype(np.int64),
+        threshold=threshold,
+        notes=tuple(checked_notes(scorer.notes, name)),
+        training=training,
+        training_scores=training_scores,
+    )
 
 
 def fitted_scorer(
@@ -108,13 +120,7 @@ def fitted_scorer(
 ) -> Scorer:
     """The scorer of one section, fitted to training embeddings (n, dim) of ``clips``.
 
-    Args:
-        component: the scorer.
-        seed: base seed.
-        machine: machine type.
-        section: its number; a scorer whose card says fit_on = "machine" is the same for all of them.
-        rows: of the clips that the card's fit_on asks for.
-        clips: what is known of them.
+    A scorer whose card says fit_on = "machine" is the same for all sections.
     """
     assert isinstance(component.card, ScorerCard)
     scorer: Scorer = component.build()
@@ -125,11 +131,7 @@ def fitted_scorer(
 
 
 def scores_of_training(
-    scorer: Scorer,
-    rows: Embeddings,
-    clips: Sequence[TrainingClip],
-    fitted: Callable[[Embeddings, Sequence[TrainingClip]], Scorer],
-    name: str,
+    scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip], fitted: FittedScorer, name: str
 ) -> ScoreArray:
     """Scores of training clips, by scorers that have not seen them where that can be had, float64 (n,).
 
@@ -144,5 +146,5 @@ def scores_of_training(
         AsdbenchError: the scorer gives training scores that are not finite or not one a clip.
     """
     known = scorer.training_scores()
-    found = known if known is not None else out_of_fold(rows, clips, fitted)
-    return checked_scores(found, len(clips), name, "training scores")
+    scores = known if known is not None else out_of_fold(rows, clips, fitted)
+    return checked_scores(scores, len(clips), name, "training scores")

@@ -1,19 +1,34 @@
-"""Choose among the runs of a plan without labels: by how well each tells held-out normal clips from pasted ones."""
+"""Choose among the runs of a plan without labels: by how well each separates held-out normal clips from pasted ones.
+
+``separation`` is what records of a choice call its merit.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
+import numpy as np
+
+from asdbench.core.digests import derive_seed
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
-from asdbench.datasets import Dataset
+from asdbench.datasets import BlindClip, Dataset, TrainingClip
+from asdbench.frontends.decoding import TrainingWaveforms
+from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.cells import Cell
-from asdbench.harness.merit import Judge
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.fits import Embedded
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import RunRecord
+from asdbench.harness.scoring import fitted_scorer, scores_of_training
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
-from asdbench.selection import SelectionError
+from asdbench.scorers.base import Embeddings, Scores
+from asdbench.selection import Outliers, SelectionError, criterion, outlier_features
+from asdbench.selection.criterion import Fitted
+
+Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: features, and the clips they are made of
 
 
 @dataclass(frozen=True)
@@ -24,14 +39,14 @@ class Choice:
         dataset: its name.
         seed: base seed.
         merits: by run and machine type, in (0, 1]; higher is better. From training clips alone.
-        left_out: why runs could not be judged.
-        chosen: run with the largest mean merit over the machine types.
-        of_machine: run with the largest merit, by machine type.
+        left_out: why runs have none.
+        chosen: run with the largest mean over the machine types.
+        of_machine: run with the largest one, by machine type.
         score: official score of ``chosen``; this and what follows is known by test labels, None without.
         mixed_score: official score where every machine type has the run that was chosen for it.
-        oracle: run with the best official score among those that were judged.
+        oracle: run with the best official score among those that have merits.
         oracle_score: that score; no choice can exceed it.
-        mean_score: of those that were judged, what a choice at random would give.
+        mean_score: of those, what a choice at random would give.
     """
 
     dataset: str
@@ -48,17 +63,12 @@ class Choice:
 
 
 def choose(plan: Plan, records: Mapping[str, RunRecord], progress: Progress) -> list[Choice]:
-    """One choice for each data set and seed of the plan, among its runs.
+    """One choice for each data set and seed of the plan, among its runs, which are done.
 
     Test labels are read only to say what the choice is worth.
 
-    Args:
-        plan: whose runs are done.
-        records: of all of them, by run.
-        progress: where the work is reported.
-
     Raises:
-        SelectionError: no run of a data set and seed can be judged.
+        SelectionError: nothing can be said of any run of a data set and seed.
     """
     choices = []
     for dataset in plan.datasets:
@@ -74,25 +84,25 @@ def _choice(
 ) -> Choice:
     merits: dict[str, dict[str, float]] = {cell.run_id: {} for cell in cells}
     left_out = {cell.run_id: "the run failed" for cell in cells if records[cell.run_id].status != "done"}
-    judged = [cell for cell in cells if cell.run_id not in left_out]
-    with progress.stage("choose", len(judged) * len(dataset.machines)) as stage:
+    done = [cell for cell in cells if cell.run_id not in left_out]
+    with progress.stage("choose", len(done) * len(dataset.machines)) as stage:
         for machine in dataset.machines:
-            judge = Judge(plan, machine, progress)
-            for cell in judged:
+            pasted: dict[str, Pasted] = {}  # by front end: the same recordings for all of them
+            for cell in done:
                 if cell.run_id not in left_out:
                     try:
-                        merits[cell.run_id][machine] = judge.merit(cell)
+                        merits[cell.run_id][machine] = separation(plan, cell, machine, pasted, progress)
                     except AsdbenchError as error:
                         left_out[cell.run_id] = str(error)
                 stage.advance(1, cell.name)
-    merits = {run: found for run, found in merits.items() if run not in left_out}
+    merits = {run: of_machine for run, of_machine in merits.items() if run not in left_out}
     if not merits:
         reasons = "\n".join(f"  {run}: {reason}" for run, reason in left_out.items())
         raise SelectionError(f"No run on {dataset.name} can be judged without labels:\n{reasons}")
     chosen = max(merits, key=lambda run: fmean(merits[run].values()))
     of_machine = {machine: max(merits, key=lambda run: merits[run][machine]) for machine in dataset.machines}
-    results = {run: found for run in merits if (found := records[run].results) is not None}
-    scores = {run: found.official_score for run, found in results.items()}
+    results = {run: evaluation for run in merits if (evaluation := records[run].results) is not None}
+    scores = {run: evaluation.official_score for run, evaluation in results.items()}
     oracle = max(scores, key=lambda run: scores[run]) if scores else None
     mixed = None
     if results:
@@ -111,3 +121,120 @@ def _choice(
         oracle_score=scores[oracle] if oracle else None,
         mean_score=fmean(scores.values()) if scores else None,
     )
+
+
+def separation(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], progress: Progress) -> float:
+    """How well a run separates the two on one machine type, in (0, 1]: mean over sections, weighted by training clips.
+
+    Args:
+        plan: cache, device and threads.
+        cell: the run.
+        machine: machine type.
+        pasted: recordings made before, by front end; those of this one are added.
+        progress: where the work is reported.
+
+    Raises:
+        AsdbenchError: nothing can be said of it; the message says why.
+    """
+    training = _by_section(cell.dataset.training(machine))
+    members = [_embed(plan, member, machine, training, pasted, progress) for member in cell.members or (cell,)]
+    total = 0.0
+    for section, clips in training.items():
+        rows, outliers = zip(*(member[section] for member in members), strict=True)
+        fitted: Fitted = partial(fitted_scorer, cell.scorer, cell.seed, machine, section)
+        if cell.members:
+            fitted = partial(FittedEnsemble, cell, machine, section, [part.shape[1] for part in rows])
+        side_by_side = Outliers(np.concatenate([one.rows for one in outliers], axis=1), outliers[0].made_of)
+        total += criterion(np.concatenate(rows, axis=1), clips, fitted, side_by_side) * len(clips)
+    return total / sum(map(len, training.values()))
+
+
+def _embed(
+    plan: Plan,
+    cell: Cell,
+    machine: str,
+    training: Mapping[str, Sequence[TrainingClip]],
+    pasted: dict[str, Pasted],
+    progress: Progress,
+) -> dict[str, tuple[Embeddings, Outliers]]:
+    """Embeddings of training clips and of pasted recordings, by section."""
+    stage = EmbeddingStage(cell, plan.cache, progress, plan.cores)
+    embedded = Embedded()
+    stage.add_machine(machine, embedded)
+    if machine not in embedded.rows:
+        raise AsdbenchError(next((failure.reason for failure in embedded.failures), "it has no embeddings"))
+    row_of = {clip.key: row for row, clip in enumerate(cell.dataset.blind(machine))}
+    frontend = repr(cell.frontend.identity())
+    if frontend not in pasted:
+        pasted[frontend] = _paste(plan, cell, machine)
+    by_section = {}
+    for section, clips in training.items():
+        features, made_of = pasted[frontend][section]
+        others = [BlindClip(f"{section}.{number}", machine, section) for number in range(len(made_of))]
+        outliers = Outliers(stage.embed_others(others, features, machine), np.array(made_of))
+        by_section[section] = embedded.rows[machine][[row_of[clip.key] for clip in clips]], outliers
+    return by_section
+
+
+def _paste(plan: Plan, cell: Cell, machine: str) -> Pasted:
+    """The same pasted recordings for every front end, as that of the cell makes features of them."""
+    clips = cell.dataset.select(machines=[machine], split="train")
+    frontend = cell.frontend.build()
+    waveforms = TrainingWaveforms({clip.key: clip.path for clip in clips}, frontend)
+    by_section = {}
+    for section, training in _by_section(clips.training_view()).items():
+        seed = derive_seed(cell.seed, "outliers", machine, section)
+        made = list(outlier_features(training, waveforms, frontend, seed, plan.cores))
+        arrays = {f"{section}.{number}": features for number, (_, features) in enumerate(made)}
+        by_section[section] = InMemoryFeatures(arrays), [host for host, _ in made]
+    return by_section
+
+
+def _by_section(clips: Sequence[TrainingClip]) -> dict[str, list[TrainingClip]]:
+    sections: dict[str, list[TrainingClip]] = {}
+    for clip in clips:
+        sections.setdefault(clip.section, []).append(clip)
+    return sections
+
+
+class FittedEnsemble:
+    """An ensemble fitted to some training clips: its members' scorers, and then its own to their training scores.
+
+    Args:
+        cell: the run of the ensemble.
+        machine: machine type.
+        section: its number.
+        dims: of each member's embeddings.
+        rows: embeddings (n, sum of dims), the members' side by side.
+        clips: what is known of the rows.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        machine: str,
+        section: str,
+        dims: Sequence[int],
+        rows: Embeddings,
+        clips: Sequence[TrainingClip],
+    ) -> None:
+        self._ends = np.cumsum(dims)[:-1]
+        self._members = []
+        columns = []
+        for member, of_member in zip(cell.members, self._split(rows), strict=True):
+            fitted = partial(fitted_scorer, member.scorer, cell.seed, machine, section)
+            self._members.append(scorer := fitted(of_member, clips))
+            columns.append(scores_of_training(scorer, of_member, clips, fitted, member.scorer.name))
+        self._scorer = fitted_scorer(cell.scorer, cell.seed, machine, section, _side_by_side(columns), clips)
+
+    def score(self, rows: Embeddings) -> Scores:
+        """Anomaly score of each row, float64 (m,)."""
+        columns = [scorer.score(of_member) for scorer, of_member in zip(self._members, self._split(rows), strict=True)]
+        return self._scorer.score(_side_by_side(columns))
+
+    def _split(self, rows: Embeddings) -> list[Embeddings]:
+        return np.split(rows, self._ends, axis=1)
+
+
+def _side_by_side(columns: Sequence[Scores]) -> Embeddings:
+    return np.stack(columns, axis=1).astype(np.float32)  # as an ensemble's embeddings are stored

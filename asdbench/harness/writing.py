@@ -1,15 +1,10 @@
 """What a run leaves: its record and its score files, in one folder that is there whole or not at all."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from asdbench.core.files import whole_folder
 from asdbench.core.store import checksums
-from asdbench.datasets import Clip
 from asdbench.datasets.clips import Source
 from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Embedded
@@ -23,18 +18,12 @@ from asdbench.harness.record import (
     UsedThreshold,
     write_record,
 )
-from asdbench.harness.scoring import ScoredSection, Scores
+from asdbench.harness.scoring import Scores
 from asdbench.protocols import Evaluation, Intervals
 from asdbench.protocols.results import MachineResult
 from asdbench.registry import Component
 from asdbench.registry.composites import Composite
 from asdbench.score_files import write_score_files
-
-
-def rows_of(clips: Sequence[Clip], scored: ScoredSection) -> NDArray[np.intp]:
-    """Where each clip stands among the scored ones; clips meet their scores by key, not by order."""
-    place = {clip.key: row for row, clip in enumerate(scored.clips)}
-    return np.array([place[clip.key] for clip in clips], np.intp)
 
 
 def write_run(
@@ -45,16 +34,7 @@ def write_run(
     evaluation: Evaluation | None,
     intervals: Intervals | None,
 ) -> RunRecord:
-    """Write the run's folder and return the record.
-
-    Args:
-        plan: the command.
-        cell: the run.
-        embedded: what all stages left; with any failure the run is recorded as failed.
-        scores: of what was scored.
-        evaluation: of the scores; None where the test clips carry no labels.
-        intervals: of a run without failures.
-    """
+    """Write the run's folder and return the record; with any failure in ``embedded`` the run is recorded as failed."""
     salvaged: dict[str, MachineResult] = {}
     failures, source = embedded.failures, cell.dataset.source or Source(cell.dataset.name)
     if failures and evaluation is not None:  # a total of some machine types would be taken for one of all
@@ -99,7 +79,7 @@ def write_run(
         for machine, sections in scores.items():
             for section, scored in sections.items():
                 clips = list(cell.dataset.select(machines=[machine], section=section, split="test"))
-                order = rows_of(clips, scored)
+                order = scored.order_of(clips)
                 layout = cell.dataset.layout
                 write_score_files(folder / "scores", layout, clips, scored.scores[order], scored.decisions[order])
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -111,19 +91,15 @@ def write_run(
 
 def _given(cell: Cell) -> dict[str, Any]:
     """The parameters given by hand that concern this run, among those of the whole command."""
-    own = {"extractor", "frontend", "augmentation", "scorer", "dataset"}
-    own |= {name for part in cell.components for name in _names(part)}
-    own |= {cell.dataset.source.name} if cell.dataset.source else set()
-    found = {}
-    for key, value in cell.given.items():
-        scope = key.rpartition(".")[0]
-        if (scope.removeprefix(f"{cell.system}.") if cell.system else scope) in own:
-            found[key] = value
-    return found
+    scopes = {"extractor", "frontend", "augmentation", "scorer", "dataset"}
+    scopes |= {name for component in cell.components for name in _names(component)}
+    scopes |= {cell.dataset.source.name} if cell.dataset.source else set()
+    prefix = f"{cell.system}." if cell.system else ""
+    return {key: value for key, value in cell.given.items() if key.rpartition(".")[0].removeprefix(prefix) in scopes}
 
 
 def _names(component: Component) -> list[str]:
-    """Of the component and all its parts."""
+    """Of the component and all that it is composed of."""
     parts = component.parts if isinstance(component, Composite) else ()
     return [component.name, *(name for part in parts for name in _names(part))]
 
@@ -140,31 +116,24 @@ def _used(component: Component) -> UsedComponent:
 
 
 def _used_dataset(cell: Cell) -> UsedDataset:
-    def counts(split: str) -> dict[str, int]:
-        clips = [clip.machine for clip in cell.dataset if clip.split == split]
-        return {machine: clips.count(machine) for machine in cell.dataset.machines}
-
+    dataset = cell.dataset
+    of_machine = {machine: dataset.select(machines=[machine]) for machine in dataset.machines}
     return UsedDataset(
-        name=cell.dataset.name,
-        layout=cell.dataset.layout,
-        protocol=cell.dataset.protocol,
-        lacks=list(cell.dataset.lacks),
-        fingerprint=cell.dataset.fingerprint,
-        fingerprints={
-            machine: cell.dataset.select(machines=[machine]).fingerprint for machine in cell.dataset.machines
-        },
-        train_clips=counts("train"),
-        test_clips=counts("test"),
+        name=dataset.name,
+        layout=dataset.layout,
+        protocol=dataset.protocol,
+        lacks=list(dataset.lacks),
+        fingerprint=dataset.fingerprint,
+        fingerprints={machine: clips.fingerprint for machine, clips in of_machine.items()},
+        train_clips={machine: len(clips.select(split="train")) for machine, clips in of_machine.items()},
+        test_clips={machine: len(clips.select(split="test")) for machine, clips in of_machine.items()},
     )
 
 
 def _notes(scores: Scores) -> list[str]:
     """One line for each thing that the scorers noted, with the machine types that it concerns."""
-    where: dict[str, list[str]] = {}
+    machines: dict[str, dict[str, None]] = {}
     for machine, sections in scores.items():
-        for scored in sections.values():
-            for note in scored.notes:
-                where.setdefault(note, [])
-                if machine not in where[note]:
-                    where[note].append(machine)
-    return [f"{note} ({', '.join(machines)})" for note, machines in where.items()]
+        for note in (note for scored in sections.values() for note in scored.notes):
+            machines.setdefault(note, {})[machine] = None
+    return [f"{note} ({', '.join(names)})" for note, names in machines.items()]

@@ -203,7 +203,7 @@ def _complete(client: MlflowClient, run: Run, entry: Entry) -> None:
 def _trained(record: RunRecord, data_root: Path | None, plugin_path: Sequence[Path]) -> tuple[Artifacts, str | None]:
     """Folders of what a run's extractors learned; or why they are gone."""
     from asdbench.core.store import MANIFEST
-    from asdbench.harness.fits import SAVED
+    from asdbench.harness.fits import FACTS
     from asdbench.harness.replay import reopen
 
     if record.status != "done":
@@ -217,5 +217,5 @@ def _trained(record: RunRecord, data_root: Path | None, plugin_path: Sequence[Pa
     return [
         (path, "extractor" if len(shared) == len(machines) else f"extractor/{'+'.join(shared)}")
         for path, shared in fits.items()
-        if any(file.name not in (SAVED, MANIFEST) for file in path.iterdir())
+        if any(file.name not in (FACTS, MANIFEST) for file in path.iterdir())
     ], None

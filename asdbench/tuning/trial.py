@@ -1,6 +1,5 @@
 """The parts of a trial that are done as tasks: one machine type with one seed, and at the end the runs."""
 
-from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -8,7 +7,6 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.ensemble import member_scores
 from asdbench.harness.fits import Embedded
 from asdbench.harness.pipeline import run_cell, with_labels
 from asdbench.harness.plan import Plan, replan
@@ -44,11 +42,7 @@ def score_machine(base: Plan, spec: RunSpec, machine: str, seed: int, *, progres
     plan = _planned(base, spec)
     cell = _cell(plan, seed)
     embedded = Embedded()
-    stage = partial(EmbeddingStage, cache=plan.cache, progress=progress, cores=cores)
-    if cell.members:
-        embedded.rows[machine] = member_scores(cell, machine, stage, embedded)
-    else:
-        stage(cell).add_group(cell.group_of(machine), embedded)
+    EmbeddingStage(cell, plan.cache, progress, cores).add_machine(machine, embedded)
     _refuse(embedded.failures)
     scores = {machine: scored_machine(cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)}
     evaluation = evaluate(cell.dataset.protocol, with_labels(cell, scores))

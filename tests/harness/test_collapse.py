@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from asdbench.harness.collapse import collapse
+from asdbench.harness.outputs import collapse
 
 
 def rows(count=40, dim=16, seed=0):

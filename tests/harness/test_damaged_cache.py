@@ -79,16 +79,18 @@ def test_the_digests_of_recordings(plan, cache, tmp_path):
 
 
 def test_recordings_that_a_card_makes(cache):
-    from asdbench.harness.data import made_data, open_card
+    from asdbench.datasets.clips import Source
+    from asdbench.harness.data import made_data, open_dataset
     from asdbench.registry import load_catalog
 
     values = {"clip_s": 1.0, "train_source": 2, "train_target": 1, "test": 4, "machines": "fan"}
-    component = load_catalog().component("datasets", "synthetic", values)
+    catalog, source = load_catalog(), Source("synthetic", params=tuple(values.items()))
+    component = catalog.component("datasets", "synthetic", values)
     progress = Silent()
-    before = open_card(component, cache, 1, progress).fingerprint
+    before = open_dataset(source, catalog, progress=progress).fingerprint
     recording = sorted(made_data(component, cache, 1, progress).rglob("*.wav"))[3]
     assert progress.notes == []
     flip(recording)
-    assert open_card(component, cache, 1, progress).fingerprint == before
+    assert open_dataset(source, catalog, progress=progress).fingerprint == before
     (line,) = progress.notes
     assert recording.name in line

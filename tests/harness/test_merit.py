@@ -7,7 +7,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
 from asdbench.datasets import TrainingClip
-from asdbench.harness.merit import Together
+from asdbench.harness.selecting import FittedEnsemble
 from asdbench.registry import load_catalog
 
 
@@ -24,7 +24,7 @@ def test_an_ensemble_is_what_its_members_give_normalised_by_scores_of_clips_they
     cell = SimpleNamespace(members=members, scorer=scorer("ensemble"), seed=0)
     clips = [TrainingClip(str(number), "fan", "00", "source", ()) for number in range(40)]
     rows = np.concatenate([near, wide], axis=1).astype(np.float32)
-    together = Together(cell, "fan", "00", [2, 5], rows, clips)
+    together = FittedEnsemble(cell, "fan", "00", [2, 5], rows, clips)
     scores = together.score(np.concatenate([found, found_wide], axis=1).astype(np.float32))
 
     neighbours = NearestNeighbors(n_neighbors=2).fit(near)
