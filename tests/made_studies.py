@@ -7,7 +7,7 @@ import numpy as np
 
 from asdbench.protocols import SectionScores, evaluate, official_terms
 from asdbench.tuning import selection
-from asdbench.tuning.record import Part, StudyRecord, TrialRecord
+from asdbench.tuning.record import MachineScore, StudyRecord, TrialRecord
 
 START = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
@@ -20,10 +20,10 @@ def section(rng, gap, clips=24):
 
 
 def parts_of(protocol, sections):
-    """``Part`` by machine type, as a tuner fills it from the evaluation of all sections."""
+    """``MachineScore`` by machine type, as a tuner fills it from the evaluation of all sections."""
     machines = evaluate(protocol, sections).machines
     return {
-        name: Part(
+        name: MachineScore(
             official_score=found.official_score,
             terms=official_terms(found),
             auc_source=found.auc_source,
@@ -45,7 +45,7 @@ def made_trial(number, state="done", params=None, values=(), parts=None, **more)
 
 def plain_part(value, terms=3):
     """A machine type on which every term is the same."""
-    return Part(official_score=value, terms=[value] * terms, auc_source=value, auc_target=value, pauc=value)
+    return MachineScore(official_score=value, terms=[value] * terms, auc_source=value, auc_target=value, pauc=value)
 
 
 def made_study(trials=(), **more):

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.api.components import Extractor, Named, Scorer, System
@@ -14,8 +13,10 @@ from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.spec import RunSpec
 from asdbench.tuning.files import trial_records
-from asdbench.tuning.objectives import read_objectives
+from asdbench.tuning.methods import read_objectives
+from asdbench.tuning.opening import open_study
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, StudyRecord, TrialRecord
+from asdbench.tuning.selection import score_of_machine
 from asdbench.tuning.storage import DEFAULT
 from asdbench.tuning.study import TuneSpec, Tuning
 from asdbench.tuning.trials import tune as do_trials
@@ -94,13 +95,10 @@ class Study:
 
         rows = []
         for trial in self._trials:
-            scores: dict[str, list[float]] = {}
-            for parts in trial.parts.values():
-                for machine, part in parts.items():
-                    scores.setdefault(machine, []).append(part.official_score)
+            scores = {machine: score_of_machine(trial, machine) for machine in self.record.machines}
             row: dict[str, Any] = {"trial": trial.number, "state": trial.state, "took_s": trial.seconds}
             row |= dict(zip(self.record.objectives, trial.values, strict=False)) | trial.params
-            rows.append(row | {name: fmean(own) for name, own in scores.items()} | {"reason": trial.reason})
+            rows.append(row | scores | {"reason": trial.reason})
         columns = ["trial", "state", *self.record.objectives, "took_s", *self.record.space, *self.record.machines]
         return pandas.DataFrame(rows, columns=[*columns, "reason"])
 
@@ -240,13 +238,14 @@ def tune(
         study=name,
     )
     tuning = Tuning(asked, progress or Silent())
-    if isinstance(data, Dataset) and tuning.configurations.dataset.fingerprint != data.fingerprint:
+    if isinstance(data, Dataset) and tuning.dataset.fingerprint != data.fingerprint:
         raise UsageError(
             f"The clips given are not those of '{spec.dataset[0]}', so no run file could name them.\n"
             "Give the name or the folder of a data set; machines=[...] picks machine types."
         )
     record = do_trials(tuning, lambda *_: None, progress or Silent(), timeout=timeout_s)
-    return Study(tuning.open(), record, tuning.folder)
+    study, _ = open_study(tuning)
+    return Study(study, record, tuning.folder)
 
 
 def _source(data: str | Path | Dataset, split: Literal["dev", "eval"] | None, machines: Sequence[str]) -> Source:

@@ -26,7 +26,6 @@ from asdbench.cli.tracking import Tracking
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.harness.spec import RunSpec
     from asdbench.tuning.record import StudyRecord
     from asdbench.tuning.study import Tuning
 
@@ -155,7 +154,7 @@ def tune(
     from asdbench.cli.tuning_results import print_studies, studies_as_json
     from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
-    from asdbench.tuning.objectives import read_objectives
+    from asdbench.tuning.methods import read_objectives
     from asdbench.tuning.study import TuneSpec
 
     given = {
@@ -182,7 +181,7 @@ def tune(
     }
     progress = ConsoleProgress(quiet)
     run = read_spec(config, given)
-    prepare(run, ("asdbench.tuning.trial",))
+    prepare(run, ("asdbench.tuning.tasks",))
     asked = TuneSpec(
         run=run,
         spaces=space or [],
@@ -235,6 +234,5 @@ def _tune(tuning: "Tuning", timeout: float | None, progress: "ConsoleProgress") 
     from asdbench.cli.tuning_progress import Bars, TrialLines
     from asdbench.tuning.trials import tune as do
 
-    spec: RunSpec = tuning.configurations.spec
-    with tracked(spec, [tuning.folder], progress, new=True), TrialLines(tuning, progress) as report:
+    with tracked(tuning.spec, [tuning.folder], progress, new=True), TrialLines(tuning, progress) as report:
         return do(tuning, report, Bars(progress), timeout=timeout)

@@ -80,15 +80,15 @@ class TrialLines:
 
 def notes(tuning: Tuning) -> Iterator[str]:
     """What the user should know before the first trial."""
-    unlisted = tuning.configurations.space.unlisted()
-    if tuning.is_grid and unlisted:
+    endless = tuning.whole_space.endless()
+    if tuning.is_grid and endless:
         yield (
-            f"no end of values, so a grid leaves them as they are: {', '.join(unlisted)}. "
+            f"no end of values, so a grid leaves them as they are: {', '.join(endless)}. "
             "--space COMPONENT.PARAM=A,B,C takes one in."
         )
     if not tuning.is_grid and tuning.space.default is None:
         yield "the default configuration does not lie in the space, so no trial tells what tuning gains over it."
-    if not tuning.admissible:
+    if not tuning.is_admissible:
         yield (f"{tuning.machines[0]} is tuned alone: under the first-shot rule such parameters are not admissible.")
 
 

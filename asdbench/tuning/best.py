@@ -2,20 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from asdbench.core.files import write_text
 from asdbench.harness.record import read_record
-from asdbench.harness.request import Stages, asked_stages
+from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import LISTS, RunSpec
 from asdbench.registry import load_catalog
-from asdbench.tuning.record import BEST_FILE, RUNS, StudyRecord, TrialRecord
-from asdbench.tuning.selection import done, optimism
+from asdbench.tuning.record import BEST_FILE, RUNS, StudyRecord, TrialRecord, flat
+from asdbench.tuning.selection import optimism
 
-KINDS = ("extractor", "scorer", "frontend", "augmentation", "dataset")  # words for the only component of a kind
-OF_ONE_COMMAND = ("jobs", "fresh", "retry_failed", "params")  # how the study was done, not what it found
+KINDS = ("extractor", "scorer", "frontend", "augmentation", "dataset")  # stand for the only component of a kind
+OF_ONE_COMMAND = ("jobs", "fresh", "retry_failed", "params")  # how the study was done, not its result
 FULL = "full"
 
 
@@ -23,20 +23,18 @@ def write_best(folder: Path, record: StudyRecord, trials: Sequence[TrialRecord])
     """Write the best trial's run file whole into the study's folder; None, and no file, while no trial is done."""
     if record.best is None:
         return None
-    number = record.best.trial
-    trial = next(trial for trial in done(trials) if trial.number == number)
+    trial = next(trial for trial in trials if trial.number == record.best.trial)
     path = folder / BEST_FILE
-    write_text(path, run_file(record, trial, profile_of(folder, trial)))
+    text = run_file(record, trial, profile_of(folder, trial))
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        write_text(path, text)
     return path
 
 
 def profile_of(folder: Path, trial: TrialRecord) -> str | None:
     """The profile that the trial's runs used, from their records; None where there is none to read."""
-    for run in trial.runs:
-        found = read_record(folder / RUNS / run)
-        if found is not None:
-            return found.asked.profile or FULL
-    return None
+    records = (read_record(folder / RUNS / run) for run in trial.runs)
+    return next((record.asked.profile or FULL for record in records if record is not None), None)
 
 
 def run_file(record: StudyRecord, trial: TrialRecord, profile: str | None = None) -> str:
@@ -48,19 +46,19 @@ def run_file(record: StudyRecord, trial: TrialRecord, profile: str | None = None
         profile: that its runs used. It is named, so that the parameters mean the same on a larger data set, where
             ``auto`` would change them; None leaves what was asked.
     """
-    params = parameters(record, trial)
-    lines = [*_head(record, trial, params), ""]
-    for key, value in settings(record, trial, profile).items():
-        lines.append(f"{key} = {_value(value)}")
-    for scope in _scopes(params):
-        own = {name.rpartition(".")[2]: value for name, value in params.items() if name.rpartition(".")[0] == scope}
-        lines += ["", f"[params.{_key(scope)}]"]
-        lines += [f"{_key(param)} = {_value(value)}" for param, value in own.items()]
+    asked = _settings(record, trial, profile)
+    tables: dict[str, list[str]] = {}
+    for name, value in _params(record, trial, RunSpec.model_validate(asked)).items():
+        scope, _, param = name.rpartition(".")
+        tables.setdefault(scope, []).append(f"{_key(param)} = {_value(value)}")
+    lines = [*_head(record, trial, list(tables)), "", *(f"{key} = {_value(value)}" for key, value in asked.items())]
+    for scope, table in tables.items():
+        lines += ["", f"[params.{_key(scope)}]", *table]
     return "\n".join(lines) + "\n"
 
 
-def settings(record: StudyRecord, trial: TrialRecord, profile: str | None = None) -> dict[str, Any]:
-    """The keys of the run file besides ``params``; those that say what is the case anyway are left out."""
+def _settings(record: StudyRecord, trial: TrialRecord, profile: str | None) -> dict[str, Any]:
+    """The keys of the run file besides ``params``; those that are so by default are left out."""
     spec = RunSpec.model_validate({key: value for key, value in record.asked.items() if key in RunSpec.model_fields})
     asked = {key: value for key, value in spec.model_dump(mode="json").items() if key not in OF_ONE_COMMAND}
     chosen = {key: [value] if key in LISTS else value for key, value in trial.params.items() if "." not in key}
@@ -70,30 +68,18 @@ def settings(record: StudyRecord, trial: TrialRecord, profile: str | None = None
     return {key: value for key, value in values.items() if key in always or value != usual[key]}
 
 
-def parameters(record: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
+def _params(record: StudyRecord, trial: TrialRecord, spec: RunSpec) -> dict[str, Any]:
     """``component.param`` and value: those asked for, then the tuned ones; none of a component that was not chosen."""
-    spec = RunSpec.model_validate(settings(record, trial))
-    parts = {part for stages in asked_stages(spec, load_catalog(spec.plugin_path)) for part in _parts(stages)}
-    here = parts | set(spec.dataset) | set(KINDS)
+    scopes = {*KINDS, *spec.dataset}
+    for stages in asked_stages(spec, load_catalog(spec.plugin_path)):
+        names = [name for names in stages.parts().values() for name in names]
+        scopes.update(names, (f"{stages.system}.{name}" for name in names if stages.system))
     tuned = {key: value for key, value in trial.params.items() if "." in key}
-    asked = {
-        key: value
-        for key, value in _flat(record.asked.get("params") or {})
-        if key not in tuned and key.rpartition(".")[0] in here
-    }
-    return asked | tuned
+    asked = dict(flat(record.asked.get("params") or {}))
+    return {k: value for k, value in asked.items() if k not in tuned and k.rpartition(".")[0] in scopes} | tuned
 
 
-def _parts(stages: Stages) -> Iterator[str]:
-    """The components of a system by name, and as parts of that system alone."""
-    for names in stages.parts().values():
-        for name in names:
-            yield name
-            if stages.system:
-                yield f"{stages.system}.{name}"
-
-
-def _head(record: StudyRecord, trial: TrialRecord, params: Mapping[str, Any]) -> list[str]:
+def _head(record: StudyRecord, trial: TrialRecord, scopes: Sequence[str]) -> list[str]:
     """Where it comes from and what to think of it, as comments."""
     seeds = f"seed{'s' if len(record.seeds) > 1 else ''} {', '.join(map(str, record.seeds))}"
     lines = [
@@ -111,51 +97,31 @@ def _head(record: StudyRecord, trial: TrialRecord, params: Mapping[str, Any]) ->
     if record.default is not None:
         lines.append(f"  default        {_percent(record.default.score)}   trial {record.default.trial}, nothing tuned")
     if not record.admissible:
-        machines = ", ".join(record.machines)
         lines += [
             "",
             "NOT ADMISSIBLE UNDER THE FIRST-SHOT RULE: these parameters were tuned for one machine type alone",
-            f"({machines}). A system of the challenge has one configuration for all machine types.",
+            f"({', '.join(record.machines)}). A system of the challenge has one configuration for all machine types.",
         ]
-    asked = record.asked.get("dataset") or ["synthetic"]
     lines += [
         "",
         f"Again:                asdbench run --config {BEST_FILE}",
         f"On other recordings:  asdbench run --config {BEST_FILE} --dataset OTHER",
     ]
-    made = [scope for scope in _scopes(params) if scope == "dataset" or scope in _listed(asked)]
-    if made:
-        lines.append(f"Take out [params.{_key(made[0])}] then: it says how these recordings are made.")
-    return [f"# {_one_line(line)}".rstrip() for line in lines]
-
-
-def _scopes(params: Mapping[str, Any]) -> list[str]:
-    """The components that parameters belong to."""
-    return list(dict.fromkeys(name.rpartition(".")[0] for name in params))
-
-
-def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    datasets = record.asked.get("dataset") or ["synthetic"]
+    datasets = datasets if isinstance(datasets, list) else [datasets]
+    made = next((scope for scope in scopes if scope in ("dataset", *datasets)), None)
+    if made is not None:
+        lines.append(f"Take out [params.{_key(made)}] then: it says how these recordings are made.")
+    plain = ("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
+    return [f"# {line}".rstrip() for line in plain]
 
 
 def _percent(score: float) -> str:
     return f"{100 * score:5.2f}"
 
 
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _flat(tables: Mapping[str, Any], scope: str = "") -> list[tuple[str, Any]]:
-    """Of nested tables or of flat keys."""
-    found: list[tuple[str, Any]] = []
-    for key, value in tables.items():
-        found += _flat(value, f"{scope}{key}.") if isinstance(value, Mapping) else [(f"{scope}{key}", value)]
-    return found
-
-
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
 
 
 def _value(value: object) -> str:
@@ -165,10 +131,6 @@ def _value(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(part) for part in value)}]"
-    return _text(str(value))
-
-
-def _text(text: str) -> str:
-    """JSON's text is TOML's, but for one control character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return f"[{', '.join(map(_value, value))}]"
+    # JSON's text is TOML's, but for one control character.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

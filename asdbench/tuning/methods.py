@@ -1,12 +1,13 @@
-"""Samplers and pruners by name."""
+"""Samplers, pruners and objectives by name."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.tuning.record import Objective
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -17,15 +18,28 @@ PRUNERS = ("median", "halving", "hyperband", "none")
 FIRST_TRIALS = 5  # done ones before any is pruned
 
 
-def require_method(option: str, name: str, known: Sequence[str]) -> str:
-    """The name, where there is such a sampler or pruner.
+def require_method(option: str, name: str, accepted: Sequence[str]) -> str:
+    """The name, where there is such a sampler, pruner or objective.
 
     Raises:
         UsageError: there is none.
     """
-    if name in known:
+    if name in accepted:
         return name
-    raise UsageError(f"{option} {name}: there is none.{did_you_mean(name, known)} Accepted: {', '.join(known)}.")
+    raise UsageError(f"{option} {name}: there is none.{did_you_mean(name, accepted)} Accepted: {', '.join(accepted)}.")
+
+
+def read_objectives(names: Sequence[str]) -> tuple[Objective, ...]:
+    """The objectives, the official score first whether it is named or not.
+
+    Raises:
+        UsageError: there is none of that name, or it is named twice.
+    """
+    for name in names:
+        require_method("--objective", name, get_args(Objective))
+    if len(set(names)) < len(names):
+        raise UsageError(f"--objective names the same one twice: {', '.join(names)}.")
+    return cast("tuple[Objective, ...]", ("score", *(name for name in names if name != "score")))
 
 
 def make_sampler(name: str, seed: int, ordinal: int) -> "BaseSampler":
@@ -41,19 +55,20 @@ def make_sampler(name: str, seed: int, ordinal: int) -> "BaseSampler":
     """
     from optuna import samplers
 
-    own = derive_seed(seed, "sampler", ordinal)
-    makers: dict[str, Callable[[], BaseSampler]] = {
-        "tpe": lambda: samplers.TPESampler(seed=own, warn_independent_sampling=False),
-        "cmaes": lambda: samplers.CmaEsSampler(seed=own, warn_independent_sampling=False),
-        "nsga2": lambda: samplers.NSGAIISampler(seed=own),
-        "nsga3": lambda: samplers.NSGAIIISampler(seed=own),
-        "gp": lambda: samplers.GPSampler(seed=own, warn_independent_sampling=False),
-        # One sequence for all trials.
-        "qmc": lambda: samplers.QMCSampler(
-            seed=derive_seed(seed, "sequence"), scramble=True, warn_independent_sampling=False
-        ),
+    if name == "qmc":  # one sequence for all trials
+        return samplers.QMCSampler(seed=derive_seed(seed, "sequence"), scramble=True, warn_independent_sampling=False)
+    classes: dict[str, Any] = {
+        "tpe": samplers.TPESampler,
+        "cmaes": samplers.CmaEsSampler,
+        "gp": samplers.GPSampler,
+        "nsga2": samplers.NSGAIISampler,
+        "nsga3": samplers.NSGAIIISampler,
     }
-    return makers.get(name, lambda: samplers.RandomSampler(seed=own))()
+    options = {"warn_independent_sampling": False} if name in ("tpe", "cmaes", "gp") else {}
+    sampler: BaseSampler = classes.get(name, samplers.RandomSampler)(
+        seed=derive_seed(seed, "sampler", ordinal), **options
+    )
+    return sampler
 
 
 def make_pruner(name: str, units: int, unit: int, trains_once: bool) -> "BasePruner":
@@ -80,8 +95,8 @@ def make_pruner(name: str, units: int, unit: int, trains_once: bool) -> "BasePru
 def step_median(first_step: int) -> "BasePruner":
     """A pruner that gives up a trial which lies below the median of the done trials at the same step.
 
-    Optuna's own takes a trial's best value up to the step. Here a value early on may be of an easy machine type, which
-    would save every trial: values are comparable at the same step alone.
+    Optuna's own compares a trial's best value up to the step. Here an early value may be of an easy machine type, which
+    would save every trial: only values at the same step can be compared.
 
     Args:
         first_step: nothing is pruned before; half of the machine types, because one alone says little of the rest.
@@ -94,11 +109,9 @@ def step_median(first_step: int) -> "BasePruner":
             step = trial.last_step
             if step is None or step < first_step:
                 return False
-            finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-            others = [one.intermediate_values[step] for one in finished if step in one.intermediate_values]
-            if len(others) < FIRST_TRIALS:
-                return False
+            done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            others = [one.intermediate_values[step] for one in done if step in one.intermediate_values]
             value = trial.intermediate_values[step]
-            return bool(math.isnan(value) or value < median(others))
+            return len(others) >= FIRST_TRIALS and bool(math.isnan(value) or value < median(others))
 
     return StepMedian()

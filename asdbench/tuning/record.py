@@ -1,9 +1,10 @@
 """What a study leaves to read: one file for the study, one for each trial.
 
 ``<out>/studies/<study>/study.json`` and ``trials/<number>.json``; the runs of the trials lie in ``runs/`` beside them.
-The Optuna storage holds the truth while a study goes on; these files are what reports, MLflow and people read.
+They are written from the Optuna storage, for reports, MLflow and people.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,8 +25,8 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Part(Model):
-    """What came out of one machine type with one seed. Fractions; None where the data set has no domains."""
+class MachineScore(Model):
+    """The result of one machine type with one seed. Fractions; None where the data set has no domains."""
 
     official_score: float = Field(description="The official score's formula over this machine's terms alone.")
     terms: list[float] = Field(
@@ -47,32 +48,28 @@ class TrialRecord(Model):
         description="The tuned ones: 'component.param', value; 'scorer' where it is a choice."
     )
     values: list[float] = Field(description="One for each objective; empty unless the trial is done.")
-    parts: dict[int, dict[str, Part]] = Field(
+    parts: dict[int, dict[str, MachineScore]] = Field(
         description="By seed and machine type, what was scored before the trial ended; all of them when it is done."
     )
     runs: list[str] = Field(
         description="Run ids, one for each seed, in the order of the seeds; empty unless it is done."
     )
     reason: str = Field(default="", description="Why it was pruned or failed.")
-    retry_of: int | None = Field(default=None, description="Number of the trial that a lost worker left behind.")
+    retry_of: int | None = Field(default=None, description="Number of the lost trial that this one repeats.")
     worker: str = Field(description="host:process that did it.")
     started_at: str = Field(description="UTC, ISO 8601.")
-    seconds: float = Field(description="Wall time of the trial, what was found in the cache included.")
+    seconds: float = Field(description="Wall time of the trial.")
 
 
 class Selection(Model):
-    """What a way of choosing among the done trials comes to: the score, and the trial chosen."""
+    """A trial that was chosen among the done ones, and its score."""
 
     score: float
     trial: int
 
 
 class LeaveOneOut(Model):
-    """Each machine type scored by the trial that is best on all others.
-
-    The choice is blind to the machine type. What there is to choose from need not be: samplers that learn propose
-    trials, and pruners drop them, by the score over all machine types; see ``selection.is_blind``.
-    """
+    """Each machine type scored by the trial that is best on all others; see ``selection.leave_one_out``."""
 
     score: float = Field(description="The official score's formula over all machine types, each from its own choice.")
     chosen: dict[str, int] = Field(description="Trial by machine type that was left out.")
@@ -83,7 +80,7 @@ class StudyRecord(Model):
 
     schema_version: Literal[1] = 1
     name: str
-    id: str = Field(description="Drawn when the study was made; another one of the same name has another.")
+    id: str = Field(description="Drawn when the study was made, so that another one of the same name has another.")
     asked: dict[str, Any] = Field(description="The run file that trials start from, without what is tuned.")
     dataset: str = Field(description="Name of the data set.")
     fingerprint: str = Field(description="Digest of its recordings.")
@@ -96,7 +93,7 @@ class StudyRecord(Model):
     space: dict[str, dict[str, Any]] = Field(description="By 'component.param': low, high, log, step; or choices.")
     defaults: dict[str, Any] = Field(description="The value that each of them has without tuning.")
     admissible: bool = Field(description="False where parameters were tuned for one machine type of several alone.")
-    storage: str = Field(description="Where Optuna keeps it, without credentials.")
+    storage: str = Field(description="Where Optuna stores it, without credentials.")
     git_commit: str | None
     counts: dict[State, int]
     best: Selection | None = Field(description="By the first objective; None while no trial is done.")
@@ -105,3 +102,12 @@ class StudyRecord(Model):
     pareto: list[int] = Field(description="Trials that no other beats in every objective; empty for one objective.")
     importances: dict[str, float] = Field(description="Part of the score's variance that each parameter explains.")
     updated_at: str = Field(description="UTC, ISO 8601.")
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Keys and values of nested tables, ``outer.inner`` and value."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,10 +1,11 @@
 """What the trials of a study come to: the best, the default, leave-one-machine-out, the Pareto front.
 
-Pure functions over trial records. Ties go to the trial with the lower number, so that the order in which workers
-finish decides nothing.
+Pure functions over trial records. Ties go to the trial with the lower number, so that the order in which trials end
+decides nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from asdbench.protocols import DEFINITIONS
@@ -20,17 +21,14 @@ def done(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 def best(trials: Sequence[TrialRecord], objectives: Sequence[Objective] = ("score",)) -> Selection | None:
     """The trial with the best first objective; None while no trial is done."""
-    finished = done(trials)
-    if not finished:
-        return None
-    found = max(finished, key=lambda trial: _upward(trial, objectives)[0])
-    return Selection(score=found.values[0], trial=found.number)
+    trial = max(done(trials), key=lambda trial: _upward(trial, objectives)[0], default=None)
+    return None if trial is None else Selection(score=trial.values[0], trial=trial.number)
 
 
 def default(trials: Sequence[TrialRecord], defaults: Mapping[str, Any]) -> Selection | None:
     """The done trial that changed nothing; None where there is none.
 
-    ``defaults`` may hold more than a trial has: the parameters of a scorer that it did not choose.
+    ``defaults`` may have more than a trial: the parameters of a scorer that it did not choose.
     """
     for trial in done(trials):
         if all(key in defaults and _same(value, defaults[key]) for key, value in trial.params.items()):
@@ -41,23 +39,24 @@ def default(trials: Sequence[TrialRecord], defaults: Mapping[str, Any]) -> Selec
 def leave_one_out(trials: Sequence[TrialRecord], machines: Sequence[str], protocol: str) -> LeaveOneOut | None:
     """What choosing among the trials is worth on a machine type that had no say in the choice.
 
-    It had one in which trials there are, unless ``is_blind``.
-
     For each machine type the trial with the best official score over all the others is chosen, mean over seeds; its
-    terms on the one left out stand for that machine type in the official score over all of them, mean over seeds.
-    None with fewer than two machine types, or while no trial is done.
+    terms on the one left out stand for that machine type in the official score over all of them, mean over seeds. The
+    machine type had a say in which trials there are, unless ``is_blind``.
+
+    Returns:
+        None with fewer than two machine types, or while no trial is done.
     """
-    finished = done(trials)
-    if len(machines) < 2 or not finished:
+    candidates = done(trials)
+    if len(machines) < 2 or not candidates:
         return None
     chosen = {
-        left_out: max(finished, key=lambda trial: score_over(trial, set(machines) - {left_out}, protocol))
+        left_out: max(candidates, key=lambda trial: score_over(trial, set(machines) - {left_out}, protocol))
         for left_out in sorted(machines)
     }
     of_dataset = DEFINITIONS[protocol].of_dataset
     scores = [
         float(of_dataset({machine: trial.parts[seed][machine].terms for machine, trial in chosen.items()}))
-        for seed in finished[0].parts
+        for seed in candidates[0].parts
     ]
     return LeaveOneOut(
         score=sum(scores) / len(scores), chosen={machine: trial.number for machine, trial in chosen.items()}
@@ -69,14 +68,20 @@ def is_blind(sampler: str, pruner: str) -> bool:
     return sampler in BLIND_SAMPLERS and pruner == "none"
 
 
-def score_over(trial: TrialRecord, machines: set[str] | Sequence[str], protocol: str) -> float:
+def score_over(trial: TrialRecord, machines: Collection[str], protocol: str) -> float:
     """The official score of a trial over some machine types, as if the data set had no others; mean over seeds."""
     of_dataset = DEFINITIONS[protocol].of_dataset
     scores = [
-        float(of_dataset({machine: parts[machine].terms for machine in sorted(machines)}))
-        for parts in trial.parts.values()
+        float(of_dataset({machine: scores[machine].terms for machine in sorted(machines)}))
+        for scores in trial.parts.values()
     ]
     return sum(scores) / len(scores)
+
+
+def score_of_machine(trial: TrialRecord, machine: str) -> float | None:
+    """The official score of one machine type, mean over the seeds with which it was scored; None where it was not."""
+    scores = [scores[machine].official_score for scores in trial.parts.values() if machine in scores]
+    return fmean(scores) if scores else None
 
 
 def optimism(best: Selection | None, left_out: LeaveOneOut | None) -> float | None:
@@ -92,11 +97,14 @@ def pareto(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> li
     if len(objectives) < 2:
         return []
     points = {trial.number: _upward(trial, objectives) for trial in done(trials)}
-    return [number for number, own in points.items() if not any(_dominates(other, own) for other in points.values())]
 
+    def is_beaten(point: list[float]) -> bool:
+        return any(
+            other != point and all(theirs >= ours for theirs, ours in zip(other, point, strict=True))
+            for other in points.values()
+        )
 
-def _dominates(other: Sequence[float], own: Sequence[float]) -> bool:
-    return other != own and all(theirs >= mine for theirs, mine in zip(other, own, strict=True))
+    return [number for number, point in points.items() if not is_beaten(point)]
 
 
 def _upward(trial: TrialRecord, objectives: Sequence[Objective]) -> list[float]:

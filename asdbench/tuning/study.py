@@ -1,37 +1,37 @@
-"""A study of a command: its name, its terms, and the Optuna study that holds them."""
+"""A study as a command sees it: its open recordings, its space, its name and terms, and how parameters become runs."""
 
 import json
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asdbench.core.digests import digest
-from asdbench.core.errors import UsageError
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.paths import expand_user
 from asdbench.core.progress import Progress
-from asdbench.core.uris import without_credentials
+from asdbench.datasets.challenge import require_split
+from asdbench.datasets.inventory import folders_below
+from asdbench.harness.plan import Plan, make_plan
+from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.tuning.configurations import Configurations
-from asdbench.tuning.identity import give_identity, identity_in, identity_of, require_own
-from asdbench.tuning.methods import PRUNERS, SAMPLERS, make_pruner, require_method
+from asdbench.protocols import DEFINITIONS
+from asdbench.registry import load_catalog
+from asdbench.tuning.methods import PRUNERS, SAMPLERS, require_method
 from asdbench.tuning.record import RUNS, Objective
-from asdbench.tuning.storage import DEFAULT, open_storage, quiet_optuna
-
-if TYPE_CHECKING:
-    from optuna import Study
+from asdbench.tuning.space import KINDS, Space
+from asdbench.tuning.space_options import make_space
+from asdbench.tuning.storage import DEFAULT
 
 STUDIES = "studies"
-TERMS = "asdbench"  # user attribute of the study
 TRIALS_UNLESS_ASKED = 50
-NOTHING: tuple[Any, ...] = (None, [], {})
 UNIT = 1000  # Optuna's steps for one machine type with one seed
-Unit = tuple[str, int]  # machine type and seed
 LONGEST_MACHINE = 100  # characters in the name of a study
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a folder's too
+# Options that are no part of what is tuned.
+OF_ONE_COMMAND = ("engine", "jobs", "gpus_per_task", "artifacts", "fresh", "retry_failed", "out", "tracking", "params")
 
 
 @dataclass(frozen=True)
@@ -65,187 +65,215 @@ class TuneSpec:
     per_machine: bool = False
 
 
-@dataclass
 class Tuning:
     """One study as this process sees it: recordings open, storage not yet.
 
+    Args:
+        asked: the command.
+        progress: where the opening is reported, and what concerns the whole study.
+
+    Attributes:
+        asked: the command.
+        progress: of the command.
+        spec: its part that ``run`` knows too; ``out`` is where studies go.
+        plan: the command's runs, with the default of every parameter.
+        dataset: the recordings.
+        is_grid: whether every combination is tried.
+        pruner: name of the pruner.
+        whole_space: all that could be tuned.
+        space: what is tuned: of a grid the finite part.
+        trials: how many the study is to have.
+
     Raises:
         UsageError: what is asked cannot be.
-        RequirementError: data is missing.
+        RequirementError: data is missing, or carries no labels.
     """
 
-    asked: TuneSpec
-    progress: Progress
-    configurations: Configurations = field(init=False)
-    storage: Any = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        asked = self.asked
+    def __init__(self, asked: TuneSpec, progress: Progress) -> None:
         if asked.study is not None:
             require_name(asked.study)
-        require_method("--sampler", asked.sampler, SAMPLERS)
-        require_method("--pruner", self.pruner, PRUNERS)
-        if len(asked.objectives) > 1 and self.pruner != "none":
-            raise UsageError(
-                f"--pruner {self.pruner} goes with one objective: a trial that is bad in one may be good in the other."
+        self.asked = asked
+        self.progress = progress
+        self.is_grid = asked.sampler == "grid"
+        # Of a grid every combination is wanted, and a trial that is bad in one objective may be good in another.
+        self.pruner = asked.pruner or ("none" if self.is_grid or len(asked.objectives) > 1 else "median")
+        _require_methods(asked, self.pruner)
+        self.spec = asked.run.model_copy(update={"seed": list(dict.fromkeys(asked.run.seed))})
+        self._catalog = load_catalog(self.spec.plugin_path)
+        self.plan: Plan = make_plan(self.spec, progress)
+        (self.dataset,) = self.plan.datasets
+        if not self.dataset.labelled:
+            raise RequirementError(
+                f"The test clips of {self.dataset.name} carry no labels, so no trial can be told from another.\n"
+                "Tune on recordings with labels, a development set for instance."
             )
-        if len(asked.objectives) > 1 and asked.sampler == "cmaes":
+        stages = asked_stages(self.spec, self._catalog)
+        scopes = Scopes(self.spec, self._catalog, stages, self._made_by_card)
+        clips = len(self.dataset.training_view())
+        self.whole_space = make_space(self.spec, scopes, stages, clips, asked.spaces, asked.only)
+        self.space: Space = self.whole_space.grid() if self.is_grid else self.whole_space
+        if not (self.space.dimensions or self.space.choices):
             raise UsageError(
-                "--sampler cmaes goes with one objective. Accepted here: tpe, nsga2, nsga3, random, qmc, gp."
-            )
-        self.configurations = Configurations(asked.run, asked.spaces, asked.only, self.progress)
-        if self.is_grid and not (self.grid_space.dimensions or self.grid_space.choices):
-            raise UsageError(
-                f"--grid: none of {', '.join(self.configurations.space.dimensions)} has an end of values.\n"
+                f"--grid: none of {', '.join(self.whole_space.dimensions)} has an end of values.\n"
                 "Give steps or choices: --space COMPONENT.PARAM=LOW:HIGH:STEP or COMPONENT.PARAM=A,B,C"
             )
+        self._given = [  # by hand: key, system, component and value
+            (".".join(filter(None, (system, component, param))), system, component, value)
+            for system, component, param, text in scopes.given
+            for value in [self._settled(system, component, param, text)]
+        ]
+        self.trials = asked.trials or TRIALS_UNLESS_ASKED
+        if self.is_grid:
+            self.trials = min(asked.trials or len(self.combinations), len(self.combinations))
         require_name(self.name)
-
-    @property
-    def is_grid(self) -> bool:
-        """Whether every combination is tried."""
-        return self.asked.sampler == "grid"
-
-    @property
-    def pruner(self) -> str:
-        """Its name. Of a grid every combination is wanted, and with several objectives none can be given up."""
-        free = self.asked.sampler == "grid" or len(self.asked.objectives) > 1
-        return self.asked.pruner or ("none" if free else "median")
-
-    @property
-    def grid_space(self) -> Any:
-        """What a grid covers."""
-        return self.configurations.space.grid()
-
-    @property
-    def space(self) -> Any:
-        """What is tuned."""
-        return self.grid_space if self.is_grid else self.configurations.space
 
     @cached_property
     def combinations(self) -> list[dict[str, Any]]:
         """Of a grid, in order."""
-        return list(self.grid_space.combinations())
-
-    @property
-    def trials(self) -> int:
-        """How many the study is to have."""
-        if self.is_grid:
-            return min(self.asked.trials or len(self.combinations), len(self.combinations))
-        return self.asked.trials or TRIALS_UNLESS_ASKED
-
-    def fixed(self, ordinal: int) -> dict[str, Any] | None:
-        """The parameters of a trial that are not for the sampler to draw: the default's, and those of a grid."""
-        if self.is_grid:
-            return self.combinations[ordinal] if ordinal < len(self.combinations) else None
-        return self.space.default if ordinal == 0 else None
+        return list(self.space.combinations())
 
     @property
     def seeds(self) -> list[int]:
         """Base seeds of the runs."""
-        return self.configurations.spec.seed
+        return self.spec.seed
 
     @property
     def machines(self) -> list[str]:
         """Machine types."""
-        return self.configurations.dataset.machines
+        return self.dataset.machines
 
     @property
-    def order(self) -> list[Unit]:
-        """Of the units of every trial."""
-        if self.configurations.trains_once:  # seed by seed, as one training serves all machine types
+    def trains_once(self) -> bool:
+        """Whether an extractor is trained once over all machine types."""
+        return any(cell.fit_on == "dataset" for cell in self.plan.cells)
+
+    @property
+    def units(self) -> list[tuple[str, int]]:
+        """Machine type and seed of all that a trial is scored on, in order."""
+        if self.trains_once:  # seed by seed, as one training serves all machine types
             return [(machine, seed) for seed in self.seeds for machine in self.machines]
         return [(machine, seed) for machine in self.machines for seed in self.seeds]
+
+    @property
+    def definition(self) -> Any:
+        """Of the official score."""
+        return DEFINITIONS[self.dataset.protocol]
+
+    @property
+    def run_file(self) -> dict[str, Any]:
+        """The run file that trials start from."""
+        asked = self.spec.model_dump(mode="json").items()
+        asked_for = {key: value for key, value in asked if key not in OF_ONE_COMMAND and value not in (None, [])}
+        return asked_for | {"params": {key: value for key, _, _, value in self._given}}
+
+    def configured(self, params: Mapping[str, Any]) -> RunSpec:
+        """What ``asdbench run`` would be asked for the runs of a trial."""
+        chosen = {kind: params[kind] for kind in KINDS if kind in params}
+        components = {*self.space.components(chosen), *self._made_by_card}
+        systems = [chosen["system"]] if "system" in chosen else self.spec.system
+        fixed = {
+            key: value
+            for key, system, component, value in self._given
+            if component in components and (system is None or system in systems)
+        }
+        tuned = {key: value for key, value in params.items() if key not in chosen}
+        update = {kind: [name] for kind, name in chosen.items()} | {"params": fixed | tuned, "out": self.runs}
+        return self.spec.model_copy(update={**update, "retry_failed": True, "fresh": False})
+
+    def require_buildable(self) -> None:
+        """Build every component of which nothing is tuned, because what it refuses now it refuses in every trial.
+
+        Raises:
+            UsageError: one refuses its parameters.
+        """
+        tuned = {dimension.component for dimension in self.space.dimensions.values()}
+        components = {(one.kind, one.name): one for cell in self.plan.cells for one in cell.components}
+        for component in components.values():
+            if component.name not in tuned:
+                component.build()
 
     @cached_property
     def terms(self) -> dict[str, Any]:
         """All that must be the same for trials of one study."""
-        spec, table = self.configurations.spec, self.configurations.dataset
+        asked, dataset = self.spec, self.dataset
+        versions = {}
+        for cell in self.plan.cells:
+            for component in cell.components:
+                identity = component.identity()
+                versions[component.name] = {
+                    key: identity[key] for key in ("target", "version", "code") if key in identity
+                }
         terms = {
-            "system": spec.system,
-            "extractor": spec.extractor,
-            "scorer": spec.scorer,
-            "frontend": spec.frontend,
-            "augmentation": spec.augmentation,
-            "profile": spec.profile,
-            "params": self.configurations.asked["params"],
+            **{key: getattr(asked, key) for key in ("system", "extractor", "scorer", "frontend", "augmentation")},
+            "profile": asked.profile,
+            "params": self.run_file["params"],
             "space": self.space.described(),
-            "recordings": [table.name, table.protocol, table.fingerprint],
+            "recordings": [dataset.name, dataset.protocol, dataset.fingerprint],
             "machines": self.machines,
             "per machine type": self.asked.per_machine,
             "seeds": self.seeds,
             "objectives": list(self.asked.objectives),
             "sampler": [self.asked.sampler, self.asked.sampler_seed],
             "pruner": self.pruner,
-            "cards": self.configurations.versions,
+            "cards": versions,
         }
-        found: dict[str, Any] = json.loads(json.dumps(terms))
-        return found
+        plain: dict[str, Any] = json.loads(json.dumps(terms))
+        return plain
 
     @property
     def name(self) -> str:
         """As asked for; else readable, and ending in the digest of the terms."""
+        machines = self.machines if self.asked.per_machine else []
         if self.asked.study is not None:
-            return "-".join(
-                [self.asked.study, *(_machine_in_name(machine) for machine in self.machines if self.asked.per_machine)]
-            )
-        spec = self.configurations.spec
-        parts = [*spec.system, "+".join(spec.extractor), "+".join(spec.scorer), self.configurations.dataset.name]
-        parts += self.machines if self.asked.per_machine else []
-        readable = _plain("-".join(filter(None, parts))).lstrip("._+-")[:80]
+            return "-".join([self.asked.study, *map(name_of_machine, machines)])
+        names = [*self.spec.system, "+".join(self.spec.extractor), "+".join(self.spec.scorer), self.dataset.name]
+        readable = _plain("-".join(filter(None, [*names, *machines]))).lstrip("._+-")[:80]
         return f"{readable}-{digest(self.terms, 8)}"
-
-    @property
-    def admissible(self) -> bool:
-        """Whether the first-shot rule lets such parameters stand: they are those of no machine type alone."""
-        return not (self.asked.per_machine or self.configurations.is_one_of_several)
 
     @property
     def folder(self) -> Path:
         """What the study leaves."""
-        return self.configurations.spec.out / STUDIES / self.name
+        return self.spec.out / STUDIES / self.name
 
     @property
     def runs(self) -> Path:
         """Where the runs of its trials go."""
         return self.folder / RUNS
 
-    def open(self) -> "Study":
-        """The Optuna study, made where it is not there.
+    @cached_property
+    def is_admissible(self) -> bool:
+        """Whether the first-shot rule allows such parameters: they are not those of one machine type of several."""
+        alone = len(self.machines) == 1 and bool(self.spec.machine) and len(self._machines_there()) > 1
+        return not (self.asked.per_machine or alone)
 
-        Raises:
-            UsageError: a study of that name has other terms, or the folder holds another study.
-            StorageError: the storage cannot be reached.
-        """
-        import optuna
+    def _settled(self, system: str | None, component: str, param: str, text: Any) -> Any:
+        """The value that a text given by hand stands for."""
+        for cell in self.plan.cells:
+            for one in cell.components:
+                if one.name == component and system in (None, cell.system):
+                    return one.params[param]
+        return text
 
-        pruner = make_pruner(self.pruner, len(self.order), UNIT, self.configurations.trains_once)
-        way = optuna.study.StudyDirection
-        directions = [way.MAXIMIZE if one == "score" else way.MINIMIZE for one in self.asked.objectives]
-        with quiet_optuna():
-            there = identity_in(self.folder)  # first: what has left a record by now is in its storage by now
-            self.storage = storage = open_storage(self.asked.storage)
-            known = {one.study_name for one in storage.get_all_studies()}
-            if self.name not in known:
-                require_own(self.folder, there, None)
-                with suppress(optuna.exceptions.DuplicatedStudyError):  # another worker was faster
-                    give_identity(optuna.create_study(study_name=self.name, storage=storage, directions=directions))
-            study = optuna.load_study(study_name=self.name, storage=storage, pruner=pruner)
-            require_own(self.folder, there, identity_of(study))
-            before = study.user_attrs.get(TERMS)
-            if before is None:
-                study.set_user_attr(TERMS, self.terms)
-        if before is not None and before != self.terms:
-            raise UsageError(self._differs(before))
-        return study
+    @property
+    def _dataset_name(self) -> str:
+        return self.spec.dataset[0]
 
-    def _differs(self, before: dict[str, Any]) -> str:
-        keys = [key for key in (*before, *self.terms) if before.get(key) != self.terms.get(key)]
-        differences = "; ".join(f"{key}: {_short(before.get(key), self.terms.get(key))}" for key in dict.fromkeys(keys))
-        return (
-            f"The study '{self.name}' in {without_credentials(self.asked.storage)} has other terms. {differences}.\n"
-            "Ask for the same to go on with it, or give this one another name: --study NAME"
-        )
+    @property
+    def _made_by_card(self) -> list[str]:
+        """The data set, where a card makes its recordings."""
+        entry = self._catalog.entries["datasets"].get(self._dataset_name)
+        return [self._dataset_name] if entry is not None and entry.challenge is None else []
+
+    def _machines_there(self) -> Collection[str]:
+        """All machine types of the data set, whatever ``--machine`` says."""
+        entry = self._catalog.entries["datasets"].get(self._dataset_name)
+        if entry is None:
+            return folders_below(expand_user(self._dataset_name))
+        if entry.challenge is None:
+            return folders_below(self.dataset.clips[0].path.parents[2])
+        assert self.dataset.source is not None, "a plan's data sets say how they were opened"
+        split = require_split(self._dataset_name, entry.challenge, self.dataset.source.split, ())
+        return entry.challenge.splits[split].machines  # type: ignore[index]
 
 
 def require_name(name: str) -> None:
@@ -262,33 +290,30 @@ def require_name(name: str) -> None:
         )
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._+-]+", ".", name)
-
-
-def _machine_in_name(machine: str) -> str:
+def name_of_machine(machine: str) -> str:
     """A machine type in the name of a folder; where that cannot hold its name, a digest tells it from others."""
     plain = _plain(machine)
     return plain if plain == machine and len(plain) <= LONGEST_MACHINE else f"{plain[:40]}.{digest(machine, 8)}"
 
 
-def _short(before: object, now: object) -> str:
-    if isinstance(before, dict) and isinstance(now, dict) and not (_is_space(before) or _is_space(now)):
-        keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        differences = [f"{key} {_short(before.get(key), now.get(key))}" for key in islice(keys, 5)]
-        return ", ".join([*differences, *([f"and {len(keys) - 5} more"] if len(keys) > 5 else [])])
-    if before in NOTHING or now in NOTHING:
-        return "only here" if before in NOTHING else "only there"
-    return f"{_word(before)} there, {_word(now)} here"
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]+", ".", name)
 
 
-def _is_space(value: object) -> bool:
-    return isinstance(value, dict) and bool({"choices", "low"} & set(value))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, dict) and "choices" in value:
-        return "{" + ", ".join(map(str, value["choices"])) + "}"
-    if isinstance(value, dict) and "low" in value:
-        return f"{value['low']:g}:{value['high']:g}" + (":log" if value.get("log") else "")
-    return json.dumps(value)
+def _require_methods(asked: TuneSpec, pruner: str) -> None:
+    """Refuse what can be refused before recordings are opened."""
+    require_method("--sampler", asked.sampler, SAMPLERS)
+    require_method("--pruner", pruner, PRUNERS)
+    if len(asked.objectives) > 1 and pruner != "none":
+        raise UsageError(
+            f"--pruner {pruner} goes with one objective: a trial that is bad in one may be good in the other."
+        )
+    if len(asked.objectives) > 1 and asked.sampler == "cmaes":
+        raise UsageError("--sampler cmaes goes with one objective. Accepted here: tpe, nsga2, nsga3, random, qmc, gp.")
+    if len(asked.run.dataset) > 1:
+        raise UsageError(
+            f"tune takes one --dataset, not {len(asked.run.dataset)}: {', '.join(asked.run.dataset)}.\n"
+            "The best configuration runs on others: asdbench run --config best.toml --dataset OTHER"
+        )
+    if asked.run.system and (asked.run.extractor or asked.run.scorer):
+        raise UsageError("tune takes --system, or --extractor and --scorer; not both in one study.")

@@ -8,7 +8,7 @@ from asdbench.core.errors import UsageError
 from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.registry import load_catalog
-from asdbench.tuning.space import make_space
+from asdbench.tuning.space_options import make_space
 
 CATALOG = load_catalog()
 MANY_CLIPS = 10_000  # no quick profile
@@ -183,14 +183,14 @@ def test_a_grid_takes_steps_and_choices_and_leaves_the_rest():
                      scorer=["knn", "lof"], only=["scorer"])  # fmt: skip
     trials = list(space.grid().combinations())
     assert [trial.get("knn.n_neighbors", trial.get("lof.n_neighbors")) for trial in trials] == [1, 5, 9, 5, 10]
-    assert space_of(extractor=["raw-mel"], scorer=["knn"], only=["knn"]).unlisted() == ["knn.n_neighbors"]
+    assert space_of(extractor=["raw-mel"], scorer=["knn"], only=["knn"]).endless() == ["knn.n_neighbors"]
 
 
 def test_parts_of_chains_and_ensembles_are_tuned_by_their_own_names():
     words = {"extractor": ["raw-mel"], "scorer": ["whiten+knn", "knn"]}
     chain = space_of(["knn.n_neighbors=2:4"], ["whiten.variance", "knn.n_neighbors"], **words)
     assert set(chain.dimensions) == {"whiten+knn.whiten.variance", "whiten+knn.n_neighbors", "knn.n_neighbors"}
-    assert {one.tune.high for name, one in chain.dimensions.items() if "neighbors" in name} == {4}
+    assert {one.space["high"] for name, one in chain.dimensions.items() if "neighbors" in name} == {4}
     pair = "raw-mel:knn,raw-mel:gmm"
     both = space_of(only=["knn.n_neighbors", "ensemble.combine"], extractor=[pair], scorer=["ensemble"])
     assert set(both.dimensions) == {f"{pair}.knn.n_neighbors", "ensemble.combine"}

@@ -13,8 +13,8 @@ from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, embedding
 from asdbench.harness.record import load_record
 from asdbench.tuning import trials as tuning_trials
-from asdbench.tuning.configurations import Configurations
 from asdbench.tuning.record import StudyRecord, TrialRecord
+from asdbench.tuning.study import TuneSpec, Tuning
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_one_machine_type_is_several_by_what_the_data_set_holds(small_dataset, t
 
     def is_one_of_several(dataset, *machines, **params):
         spec = RunSpec(extractor=["raw-mel"], scorer=["knn"], dataset=[str(dataset)], machine=machines, params=params)
-        return Configurations(spec, [], [], Silent()).is_one_of_several
+        return not Tuning(TuneSpec(spec), Silent()).is_admissible
 
     assert is_one_of_several(small_dataset, "fan")
     assert not is_one_of_several(small_dataset)

@@ -1,4 +1,4 @@
-"""The parts of a trial that are done as tasks: one machine type with one seed, and at the end the runs."""
+"""The tasks of a trial: score one machine type with one seed, and at the end do the runs."""
 
 from statistics import fmean
 from typing import Any
@@ -15,17 +15,19 @@ from asdbench.harness.scoring import score_machine as scored_machine
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import MachineResult, evaluate, official_terms
 from asdbench.registry import load_catalog
-from asdbench.tuning.record import Objective, Part
+from asdbench.tuning.record import MachineScore, Objective
 
-SPENT = ("fit", "embed", "score")  # stages whose seconds count; features are made once for all
+TIMED = ("fit", "embed", "score")  # stages whose seconds count; features are made once for all
 
 
 class TrialError(AsdbenchError):
     """A configuration that has no score."""
 
 
-def score_machine(base: Plan, spec: RunSpec, machine: str, seed: int, *, progress: Progress, cores: int) -> Part:
-    """Fit, embed and score one machine type with one seed; fits and embeddings are kept for the run.
+def score_machine(
+    base: Plan, spec: RunSpec, machine: str, seed: int, *, progress: Progress, cores: int
+) -> MachineScore:
+    """Fit, embed and score one machine type with one seed; fits and embeddings stay in the cache for the run.
 
     Args:
         base: the study's recordings, open.
@@ -37,27 +39,24 @@ def score_machine(base: Plan, spec: RunSpec, machine: str, seed: int, *, progres
 
     Raises:
         TrialError: it failed.
-        AsdbenchError: what would meet every trial: bad recordings, a full disk.
+        AsdbenchError: what would fail every trial: bad recordings, a full disk.
     """
-    plan = _planned(base, spec)
-    cell = _cell(plan, seed)
+    plan, cell = _planned(base, spec, seed)
     embedded = Embedded()
     EmbeddingStage(cell, plan.cache, progress, cores).add_machine(machine, embedded)
     _refuse(embedded.failures)
     scores = {machine: scored_machine(cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)}
-    evaluation = evaluate(cell.dataset.protocol, with_labels(cell, scores))
-    return part_of(evaluation.machines[machine])
+    return _score_of(evaluate(cell.dataset.protocol, with_labels(cell, scores)).machines[machine])
 
 
 def run_seed(base: Plan, spec: RunSpec, seed: int, *, progress: Progress, cores: int) -> RunRecord:
     """Do the trial's run with one seed, and record it.
 
     Raises:
-        TrialError: a part of it failed.
-        AsdbenchError: what would meet every trial: bad recordings, a full disk.
+        TrialError: a machine type of it failed.
+        AsdbenchError: what would fail every trial: bad recordings, a full disk.
     """
-    plan = _planned(base, spec)
-    cell = _cell(plan, seed)
+    plan, cell = _planned(base, spec, seed)
     for component in cell.components:
         component.build()  # refuses its parameters at once
     record = run_cell(plan, cell, progress=progress, cores=cores)
@@ -65,26 +64,10 @@ def run_seed(base: Plan, spec: RunSpec, seed: int, *, progress: Progress, cores:
     return record
 
 
-def _cell(plan: Plan, seed: int) -> Cell:
-    """The trial's run; members of an ensemble stand before it."""
-    return [cell for cell in plan.cells if cell.seed == seed][-1]
-
-
-def part_of(result: MachineResult) -> Part:
-    """One machine type's results as a trial keeps them."""
-    return Part(
-        official_score=result.official_score,
-        terms=official_terms(result),
-        auc_source=result.auc_source,
-        auc_target=result.auc_target,
-        pauc=result.pauc,
-    )
-
-
-def parts_of(record: RunRecord) -> dict[str, Part]:
-    """A run's results as a trial keeps them, by machine type."""
+def scores_of(record: RunRecord) -> dict[str, MachineScore]:
+    """A run's results as a trial records them, by machine type."""
     assert record.results is not None, "a study's test clips carry labels"
-    return {machine: part_of(result) for machine, result in record.results.machines.items()}
+    return {machine: _score_of(result) for machine, result in record.results.machines.items()}
 
 
 def value_of(records: list[RunRecord], objective: Objective) -> float:
@@ -97,8 +80,18 @@ def _value(record: RunRecord, objective: Objective) -> float:
     if objective == "score":
         return record.results.official_score
     if objective == "seconds":
-        return sum(record.seconds.get(stage, 0.0) for stage in SPENT)
+        return sum(record.seconds.get(stage, 0.0) for stage in TIMED)
     return float(sum(network.parameters or 0 for network in record.training))
+
+
+def _score_of(result: MachineResult) -> MachineScore:
+    return MachineScore(
+        official_score=result.official_score,
+        terms=official_terms(result),
+        auc_source=result.auc_source,
+        auc_target=result.auc_target,
+        pauc=result.pauc,
+    )
 
 
 def _refuse(failures: list[Failure]) -> None:
@@ -108,12 +101,12 @@ def _refuse(failures: list[Failure]) -> None:
         raise TrialError(f"{first.stage}{where}: {first.reason}")
 
 
-def _planned(base: Plan, spec: RunSpec) -> Plan:
-    """The plan of a configuration; a trial's parts ask for it one after the other."""
-    if _latest.get("base") is not base or _latest["spec"] != spec:
+def _planned(base: Plan, spec: RunSpec, seed: int) -> tuple[Plan, Cell]:
+    """The plan of a configuration, and its run with a seed, before which members of an ensemble stand."""
+    if _latest.get("base") is not base or _latest["spec"] != spec:  # a trial's tasks come one after the other
         _latest.update(base=base, spec=spec, plan=replan(base, spec, load_catalog(spec.plugin_path)))
     plan: Plan = _latest["plan"]
-    return plan
+    return plan, [cell for cell in plan.cells if cell.seed == seed][-1]
 
 
 _latest: dict[str, Any] = {}
