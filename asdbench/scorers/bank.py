@@ -1,9 +1,9 @@
 """A bank of reference rows and the distances to the nearest of them, for every scorer that looks at neighbours.
 
-One matrix product in single precision leaves few candidates for each query: the rows that rounding may have put behind
-the k-th nearest. Only these are measured, in double precision and one by one. So the distances depend neither on the
-rounding of the product nor on threads or blocks, and nearly equal rows, for which |a|^2 - 2 a.b + |b|^2 cancels, are
-measured as exactly as all others.
+One matrix product in single precision, in large banks of a few principal axes only, gives a lower bound of every
+distance. It leaves few candidates for each query: the rows whose bounds do not exceed the distance of the k-th. Only
+these are measured, in double precision. So the distances depend neither on the rounding of the product nor on threads
+or blocks, and nearly equal rows, for which |a|^2 - 2 a.b + |b|^2 cancels, are measured as exactly as all others.
 """
 
 import math
@@ -16,10 +16,12 @@ Rows = NDArray[np.floating]
 Distances = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-PRODUCTS = 2**20  # numbers of a matrix product at a time,
-QUERIES = 128  # but no fewer queries
-MEASURED = 2**18  # numbers measured at a time
-BLOCK = 1024  # rows made ready at a time
+PRODUCTS = 2**24  # numbers of a matrix product at a time
+MEASURED = 2**16  # numbers measured at a time
+BLOCK = 1024  # rows prepared at a time
+MANY = 20_000  # rows from which on the bounds may be those of fewer dimensions,
+EXPLAINED = 0.98  # which hold this share of the variance
+WORTH = 0.002  # share of the rows that are measured, above which a product of all dimensions is faster
 UNIT = 2.0**-24  # of rounding in single precision
 SMALLEST = 1e-33  # more than underflow takes away from a product
 
@@ -53,7 +55,7 @@ class Bank:
 
     Args:
         rows: finite, (n, dim), at least one.
-        k: neighbours wanted; a bank that has fewer beside a clip of its own takes as many as it has.
+        k: neighbours wanted; a bank with fewer rows beside one of its own clips takes as many as it has.
         metric: "euclidean", "cosine" or "manhattan".
 
     Attributes:
@@ -73,10 +75,7 @@ class Bank:
         self._mean = self._rows.mean(axis=0, dtype=np.float64).astype(self._rows.dtype)
         largest = max(float(self._rows.max()), -float(self._rows.min()))
         self._scale = 2.0 ** -max(math.frexp(largest)[1], -60)  # squares fit single precision
-        self._factors = np.empty((len(rows), self._rows.shape[1] + 1), np.float32)
-        for first in range(0, len(rows), BLOCK):
-            block = slice(first, first + BLOCK)
-            self._factors[block, :-1], self._factors[block, -1] = self._centred(self._rows[block])
+        self._summarise(self._leading_axes())
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -111,17 +110,41 @@ class Bank:
 
     def _search(self, queries: Rows, within: bool) -> Distances:
         squared = np.empty((len(queries), self.k))
-        step = max(QUERIES, PRODUCTS // len(self))
+        step = max(1, PRODUCTS // len(self))
         for first in range(0, len(queries), step):
             block = slice(first, first + step)
-            itself = np.arange(len(queries))[block] if within else None
-            squared[block] = self._squared_distances(queries[block], itself)
+            squared[block] = self._nearest(queries[block], np.arange(len(queries))[block] if within else None)
         return by_metric(np.sqrt(squared), self._metric)
 
-    def _squared_distances(self, queries: Rows, itself: Places | None) -> Distances:
-        """Squared distances to the k nearest, nearest first, (m, k); ``itself`` is each query's place in the bank."""
-        products, limit = self._products(queries, itself)
-        asked, rows = np.divmod(np.flatnonzero(products <= limit[:, None]), len(self))
+    def _nearest(self, queries: Rows, itself: Places | None) -> Distances:
+        """Squared distances to the k nearest, nearest first, (m, k); ``itself`` is each query's place in the bank.
+
+        With ``P`` an orthonormal projection and ``q`` the length of what it leaves out, ``|x - r|^2`` is at least
+        ``|x|^2 + |r|^2 - 2 (Px.Pr + q(x) q(r))``. The product gives that less |x|^2, divided by at least 1 and |x| so
+        that nothing overflows. In precision u it is off by ``g |r| (2 |x| + |r|)`` at most, ``g = (dim + 5) u``
+        (Higham, 2002, section 3.1). All rows that may count have ``|r| <= |x| + d``, d the distance of the k-th; where
+        d is not measured the error counts twice, and half as much again makes up for d, which is off as well.
+        """
+        short, squared = self._summary(queries)
+        length = np.sqrt(squared)
+        divisor = np.maximum(length, 1)
+        bounds = np.column_stack([short / (-divisor[:, None] / 2), 1 / divisor]).astype(np.float32) @ self._factors.T
+        if itself is not None:
+            bounds[np.arange(len(itself)), itself] = np.inf
+        kth = _about_kth(bounds, self.k)
+        if self._axes is not None:  # the nearest by their bounds may be far
+            kth = (self._measured(queries, bounds, kth)[:, -1] * self._scale**2 - squared) / divisor
+        reach = length + np.sqrt(np.maximum(kth * divisor + squared, 0.0))
+        error = (queries.shape[1] + 5) * UNIT * reach * (2 * length + reach) / divisor + SMALLEST
+        limits = (kth + 2.5 * error).astype(np.float32)
+        if self._axes is not None and np.mean(bounds <= limits[:, None]) > WORTH + 4 * self.k / len(self):
+            self._summarise(None)
+            return self._nearest(queries, itself)
+        return self._measured(queries, bounds, limits)
+
+    def _measured(self, queries: Rows, bounds: Rows, limits: Rows) -> Distances:
+        """The k smallest squared distances to rows with bounds up to the limit, (m, k); there are k or more of them."""
+        asked, rows = np.divmod(np.flatnonzero(bounds <= limits[:, None]), len(self))
         squared = np.empty(len(rows))
         step = max(1, MEASURED // queries.shape[1])
         for first in range(0, len(rows), step):
@@ -132,35 +155,39 @@ class Bank:
         starts = np.searchsorted(asked, np.arange(len(queries)))
         return np.asarray(nearest_first[starts[:, None] + np.arange(self.k)])
 
-    def _products(self, queries: Rows, itself: Places | None) -> tuple[Rows, Rows]:
-        """``(|r|^2 - 2 x.r) / s`` of queries x and rows r, (m, n), and what it does not exceed for the k nearest, (m,).
+    def _leading_axes(self) -> Distances | None:
+        """Principal axes (dim, few) that explain nearly all variance; None where these are many or the rows few."""
+        if len(self) < MANY:
+            return None
+        sample = np.asarray((self._rows[:: 1 + len(self) // (4 * BLOCK)] - self._mean) * self._scale, np.float64)
+        variances, axes = np.linalg.eigh(sample.T @ sample)
+        explained = np.cumsum(variances[::-1])
+        count = int(np.searchsorted(explained, EXPLAINED * explained[-1])) + 1
+        return np.asarray(axes[:, ::-1][:, :count]) if count <= len(axes) // 4 else None
 
-        With s, at least 1 and |x|, nothing overflows. In precision u the product is off by ``g |r| (2 |x| + |r|)`` at
-        most, ``g = (dim + 5) u`` (Higham, 2002, section 3.1). The k rows of the smallest products and all that may be
-        nearer have ``|r| <= |x| + d``, d the distance of the k-th; the error counts for both, and a quarter as much
-        again makes up for d, which is off as well.
-        """
-        centred, squared = self._centred(queries)
-        length = np.sqrt(squared)
-        divisor = np.maximum(length, 1)
-        factors = np.column_stack([centred / (-divisor[:, None] / 2), 1 / divisor]).astype(np.float32)
-        products = factors @ self._factors.T
-        if itself is not None:
-            products[np.arange(len(itself)), itself] = np.inf
-        kth = np.partition(self._smallest(products), self.k - 1, axis=1)[:, self.k - 1].astype(np.float64)
-        reach = length + np.sqrt(np.maximum(kth * divisor + squared, 0.0))
-        error = (queries.shape[1] + 5) * UNIT * reach * (2 * length + reach) / divisor + SMALLEST
-        return products, (kth + 2.5 * error).astype(np.float32)
+    def _summarise(self, axes: Distances | None) -> None:
+        self._axes = axes
+        width = self._rows.shape[1] if axes is None else axes.shape[1] + 1
+        self._factors = np.empty((len(self), width + 1), np.float32)
+        for first in range(0, len(self), BLOCK):
+            block = slice(first, first + BLOCK)
+            self._factors[block, :-1], self._factors[block, -1] = self._summary(self._rows[block])
 
-    def _smallest(self, products: Rows) -> Rows:
-        """The products, or, where there are many, the smallest of each of some groups: k of these are soon found."""
-        groups = max(128, 16 * self.k)
-        count = len(self) // groups
-        if count < 2:
-            return products
-        return np.asarray(products[:, : count * groups].reshape(-1, count, groups).min(axis=1))
-
-    def _centred(self, rows: Rows) -> tuple[Rows, Distances]:
-        """Rows less the bank's mean, in its scale, (n, dim), and their squared lengths, (n,)."""
+    def _summary(self, rows: Rows) -> tuple[Rows, Distances]:
+        """Rows less the bank's mean, in its scale and its axes, the last column what these leave, and their squares."""
         centred = (rows - self._mean) * self._scale
-        return centred, np.einsum("ij,ij->i", centred, centred, dtype=np.float64)
+        squared = np.einsum("ij,ij->i", centred, centred, dtype=np.float64)
+        if self._axes is None:
+            return centred, squared
+        along = centred @ self._axes
+        left = np.sqrt(np.maximum(squared - np.einsum("ij,ij->i", along, along), 0.0))
+        return np.column_stack([along, left]), squared
+
+
+def _about_kth(bounds: Rows, k: int) -> Rows:
+    """A number that at least k, and hardly more, of each query's bounds do not exceed: the k-th minimum of groups."""
+    groups = max(128, 16 * k)
+    count = bounds.shape[1] // groups
+    if count >= 2:
+        bounds = bounds[:, : count * groups].reshape(-1, count, groups).min(axis=1)
+    return np.asarray(np.partition(bounds, k - 1, axis=1)[:, k - 1])

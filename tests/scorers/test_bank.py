@@ -44,16 +44,22 @@ def nearest(queries, rows, k, metric="euclidean", itself=False):
     return np.sort(distances, axis=1)[:, :k]
 
 
-@pytest.fixture(params=["blocks as they are", "small blocks"])
-def _blocks(request, monkeypatch):
-    if request.param == "small blocks":
-        for name, size in {"PRODUCTS": 900, "QUERIES": 7, "MEASURED": 100, "BLOCK": 64}.items():
-            monkeypatch.setattr(bank, name, size)
+SETTINGS = {
+    "one block": {},
+    "small blocks": {"PRODUCTS": 9000, "MEASURED": 100, "BLOCK": 64},
+    "bounds of few axes": {"MANY": 100, "EXPLAINED": 0.3, "PRODUCTS": 9000, "WORTH": 1.0},
+}
 
 
-@pytest.mark.usefixtures("_blocks")
+@pytest.fixture(params=SETTINGS)
+def _settings(request, monkeypatch):
+    for name, value in SETTINGS[request.param].items():
+        monkeypatch.setattr(bank, name, value)
+
+
+@pytest.mark.usefixtures("_settings")
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize("k", [1, 5, 299])
+@pytest.mark.parametrize("k", [1, 7, 299])
 def test_distances_are_those_of_the_definition_in_double_precision(name, k):
     rows = DATA[name]
     queries = np.concatenate([rows[:20], rows[20:60] * rows.dtype.type(1.25), rows[60:70] * rows.dtype.type(-1000)])
@@ -93,15 +99,18 @@ def test_neither_threads_nor_other_queries_change_a_bit():
     assert together.distances(one[:0]).shape == (0, 5)
 
 
-def test_few_rows_are_measured_for_each_query(monkeypatch):
-    """What makes it fast: the product leaves hardly more than k candidates, one stray row or not."""
-    rows = (RNG.standard_normal((3000, 64)) / DIM).astype(np.float32)
-    rows[5] *= 300
+@pytest.mark.parametrize(("many", "limit"), [(10**6, 8), (1000, 30)])
+@pytest.mark.parametrize("stray", [1, 300])
+def test_few_rows_are_measured_for_each_query(monkeypatch, many, limit, stray):
+    """What makes it fast: the bounds leave hardly more than k candidates, one stray row or not."""
+    monkeypatch.setattr(bank, "MANY", many)
+    rows = (RNG.standard_normal((3000, 64)) / DIM**2).astype(np.float32)
+    rows[5] *= stray
     candidates = []
     square = np.square
     monkeypatch.setattr(np, "square", lambda offset, **given: candidates.append(len(offset)) or square(offset, **given))
     Bank(rows, 5, "euclidean").distances(rows[100:300])
-    assert 5 * 200 <= sum(candidates) < 8 * 200
+    assert 5 * 200 <= sum(candidates) < limit * 200
 
 
 def test_cosine_distances_are_scikit_learns():
