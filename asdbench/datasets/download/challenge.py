@@ -18,7 +18,7 @@ from asdbench.core.files import require_writable
 from asdbench.core.locks import exclusive
 from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
-from asdbench.datasets.download.disk import require_room, write_errors_explained
+from asdbench.datasets.download.disk import clear_download_errors, require_room
 from asdbench.datasets.download.ledger import Entry, Ledger, now, read_ledger
 from asdbench.datasets.download.transfer import PartialFile, size_of, transfer
 from asdbench.datasets.download.unpack import BadZipError, unpack
@@ -48,6 +48,12 @@ class RemoteZip:
     path: Path
     folder: Path
     published: str | None
+
+    def set_aside(self, sha256: str) -> Path:
+        """Rename a zip that must not be used, so that nothing reads it; gives its new path."""
+        aside = self.path.with_name(f"{self.path.name}.{sha256[:8]}.rejected")
+        self.path.replace(aside)
+        return aside
 
 
 @dataclass(frozen=True)
@@ -99,11 +105,11 @@ def download_challenge(
     zips = _zips_of(card.splits[split], split, home, machines)  # type: ignore[index]
     busy = f"Another asdbench data download is at work in {home}; this one waits for it."
     require_writable(home, "--data-root DIR")
-    with write_errors_explained(home), exclusive(home / ".downloads.lock", on_wait=lambda: progress.note(busy)):
+    with clear_download_errors(home), exclusive(home / ".downloads.lock", on_wait=lambda: progress.note(busy)):
         _refuse_second_copies(zips, root, name, split, card.year)
         download = _Download(home, read_ledger(home / "downloads.json"), progress, keep_zips, accept_new)
-        sizes = download.plan([zip_ for zip_ in zips if not download.has(zip_)], f"{name} {split}")
-        return [download.bring(zip_, sizes[zip_]) if zip_ in sizes else download.present(zip_) for zip_ in zips]
+        sizes = download.plan(zips, f"{name} {split}")
+        return [download.bring(zip_, sizes) for zip_ in zips]
 
 
 @dataclass(frozen=True)
@@ -116,54 +122,52 @@ class _Download:
     keep_zips: bool
     accept_new: bool
 
-    def has(self, zip_: RemoteZip) -> bool:
-        """Whether its recordings are there, as far as the ledger and the folders tell."""
-        entry = self.ledger.downloads.get(zip_.url)
-        return bool(entry and entry.unpacked and entry.unpacked.lies_in(zip_.folder))
-
-    def plan(self, missing: list[RemoteZip], purpose: str) -> dict[RemoteZip, int | None]:
-        """Sizes of what is to come, None where unknown; says the total and requires room for it."""
-        if not missing:
-            return {}
-        sizes = {
-            zip_: zip_.path.stat().st_size if zip_.path.exists() else size_of(zip_.url, self.progress)
-            for zip_ in missing
-        }
-        left = [
-            max((size or 0) - PartialFile(zip_.url, zip_.path).size, 0)
-            for zip_, size in sizes.items()
-            if not zip_.path.exists()
-        ]
-        unknown = sum(size is None for size in sizes.values())
-        unpacked = int(UNPACKED_PER_ZIPPED * sum(size or 0 for size in sizes.values()))
-        self.progress.note(
-            f"{len(left)} zip{'s' if len(left) != 1 else ''} to transfer, {size_text(sum(left))}"
-            + (f" and {unknown} of unknown size" if unknown else "")
-            + f"; unpacked in {missing[0].folder.parent}: about {size_text(unpacked)} at most."
-        )
-        # Zips go once they are unpacked, so that only the largest is there beside the recordings.
-        require_room(self.home, unpacked + (sum(left) if self.keep_zips else max(left, default=0)), purpose)
+    def plan(self, zips: Sequence[RemoteZip], purpose: str) -> dict[RemoteZip, int | None]:
+        """Sizes of what is not there yet, None where unknown; reports the total and requires room for it."""
+        sizes: dict[RemoteZip, int | None] = {}
+        left = []
+        for zip_ in zips:
+            entry = self.ledger.downloads.get(zip_.url)
+            if entry and entry.unpacked and entry.unpacked.lies_in(zip_.folder):
+                continue
+            if zip_.path.exists():
+                sizes[zip_] = zip_.path.stat().st_size
+                continue
+            size = sizes[zip_] = size_of(zip_.url, self.progress)
+            left.append(max((size or 0) - PartialFile(zip_.url, zip_.path).size, 0))
+        if sizes:
+            unknown = sum(size is None for size in sizes.values())
+            unpacked = int(UNPACKED_PER_ZIPPED * sum(size or 0 for size in sizes.values()))
+            self.progress.note(
+                f"{len(left)} zip{'s' if len(left) != 1 else ''} to transfer, {size_text(sum(left))}"
+                + (f" and {unknown} of unknown size" if unknown else "")
+                + f"; unpacked in {zips[0].folder.parent}: about {size_text(unpacked)} at most."
+            )
+            # Zips go once they are unpacked, so that only the largest is there beside the recordings.
+            require_room(self.home, unpacked + (sum(left) if self.keep_zips else max(left, default=0)), purpose)
         return sizes
 
-    def bring(self, zip_: RemoteZip, size: int | None) -> DownloadedZip:
-        """Transfer one zip unless it lies there, verify it, unpack it and record that."""
-        lay_there = zip_.path.exists()
+    def bring(self, zip_: RemoteZip, sizes: dict[RemoteZip, int | None]) -> DownloadedZip:
+        """Transfer a zip of the plan unless it lies there, verify it, unpack it and record that."""
         before = self.ledger.downloads.get(zip_.url)
+        if zip_ not in sizes:
+            self.progress.note(f"{zip_.name} was downloaded before: {zip_.folder}")
+            return DownloadedZip(zip_, "present", self.ledger.downloads[zip_.url])
+        lay_there = zip_.path.exists()
         try:
             if not lay_there:
                 zip_.path.parent.mkdir(parents=True, exist_ok=True)
-                transfer(zip_.url, zip_.path, size, self.progress)
+                transfer(zip_.url, zip_.path, sizes[zip_], self.progress)
             entry = self.verified(zip_, before)
             self.record(zip_, entry)
             try:
                 unpacked = unpack(zip_.path, zip_.folder, self.progress)
             except BadZipError as error:
-                self.record(zip_, before)  # its checksum is not to be the measure of a better one
-                aside = _set_aside(zip_, entry.sha256)
+                self.record(zip_, before)  # a better zip must not be compared with its checksum
                 raise BadZipError(
                     str(error),
-                    advice=f"Nothing of it was unpacked; it lies in {aside} and may be deleted.\n"
-                    "The same command transfers it again. If that ends the same way, tell those who publish it.",
+                    advice=f"Nothing of it was unpacked; it lies in {zip_.set_aside(entry.sha256)} and may be deleted."
+                    "\nThe same command transfers it again. If that ends the same way, tell those who publish it.",
                 ) from error
             entry = entry.model_copy(update={"unpacked": unpacked})
             self.record(zip_, entry)
@@ -175,17 +179,9 @@ class _Download:
                 for folder in zip_.path.parents[:3]:
                     folder.rmdir()
 
-    def present(self, zip_: RemoteZip) -> DownloadedZip:
-        """Say of a zip that there is nothing to do."""
-        self.progress.note(f"{zip_.name} was downloaded before: {zip_.folder}")
-        return DownloadedZip(zip_, "present", self.ledger.downloads[zip_.url])
-
     def record(self, zip_: RemoteZip, entry: Entry | None) -> None:
         """Write a zip's entry into the ledger; None takes it out."""
-        self.ledger.downloads.pop(zip_.url, None)
-        if entry:
-            self.ledger.downloads[zip_.url] = entry
-        self.ledger.save(self.home / "downloads.json")
+        self.ledger.record(zip_.url, entry, self.home / "downloads.json")
 
     def verified(self, zip_: RemoteZip, before: Entry | None) -> Entry:
         """What the ledger is to say of a transferred zip, once its checksums are what they should be.
@@ -201,8 +197,8 @@ class _Download:
         expected = {f"downloaded on {before.date[:10]}": f"sha256:{before.sha256}"} if before else {}
         if zip_.published and not (before and before.accepted):
             expected["published"] = zip_.published
-        kinds = sorted({"sha256", *(checksum.partition(":")[0] for checksum in expected.values())})
         checksums = {}
+        kinds = sorted({"sha256", *(checksum.partition(":")[0] for checksum in expected.values())})
         with self.progress.stage(f"check {zip_.path.name}", len(kinds)) as stage:
             for kind in kinds:
                 checksums[kind] = pooch.file_hash(zip_.path, kind)
@@ -214,12 +210,12 @@ class _Download:
             if checksums[kind] != value
         ]
         if problems and not self.accept_new:
-            aside = _set_aside(zip_, checksums["sha256"])
             raise DataError(
                 f"{zip_.name} is not the zip that was expected ({zip_.url}):",
                 problems,
-                f"It was issued again, or someone changed it. It was not unpacked and lies in {aside}; nothing else "
-                "was touched.\nLook for word of it on the data set's page; to take it nevertheless, give the command "
+                "It was issued again, or someone changed it. It was not unpacked and lies in "
+                f"{zip_.set_aside(checksums['sha256'])}; nothing else was touched.\n"
+                "Look for news of it on the data set's page; to take it nevertheless, give the command "
                 "with --accept-new. To keep what was expected, delete it and try again later.",
             )
         if problems:
@@ -270,10 +266,3 @@ def _refuse_second_copies(zips: Sequence[RemoteZip], root: Path, name: str, spli
                     f"{machine} lies in {folder} already; a second copy in {destinations[machine]} would be "
                     "ambiguous.\nUse it as it is, move it away, or give another place with --data-root DIR."
                 )
-
-
-def _set_aside(zip_: RemoteZip, sha256: str) -> Path:
-    """Rename a zip that must not be used, so that nothing reads it; gives its new path."""
-    aside = zip_.path.with_name(f"{zip_.path.name}.{sha256[:8]}.rejected")
-    zip_.path.replace(aside)
-    return aside

@@ -31,16 +31,7 @@ def megabyte_stage(progress: Progress, name: str, size: int | None) -> Iterator[
 
 
 def require_room(place: Path, needed: int, purpose: str) -> None:
-    """Fail before the disk is full.
-
-    Args:
-        place: where it would be written; need not exist.
-        needed: bytes.
-        purpose: what needs them, for the message.
-
-    Raises:
-        DiskFullError: there is less room.
-    """
+    """Raise DiskFullError where ``purpose`` needs more bytes than the disk of ``place``, which need not exist, has."""
     existing = next(folder for folder in (place, *place.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
@@ -52,7 +43,7 @@ def require_room(place: Path, needed: int, purpose: str) -> None:
 
 
 @contextmanager
-def write_errors_explained(place: Path) -> Iterator[None]:
+def clear_download_errors(place: Path) -> Iterator[None]:
     """Turn a full disk, a missing permission and the like below ``place`` into a message with a way out."""
     try:
         yield

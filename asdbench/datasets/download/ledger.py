@@ -75,17 +75,16 @@ class Ledger(BaseModel):
     version: int = 1
     downloads: dict[str, Entry] = {}
 
-    def save(self, path: Path) -> None:
-        """Write it whole."""
+    def record(self, url: str, entry: Entry | None, path: Path) -> None:
+        """Set the entry of an address, or take it out, and write the ledger whole."""
+        self.downloads.pop(url, None)
+        if entry:
+            self.downloads[url] = entry
         write_text(path, self.model_dump_json(indent=2) + "\n")
 
 
 def read_ledger(path: Path) -> Ledger:
-    """The ledger of a challenge's folder; an empty one where there is none.
-
-    Raises:
-        DataError: the file is no ledger.
-    """
+    """The ledger of a challenge's folder; an empty one where there is none. Raises DataError for another file."""
     if not path.exists():
         return Ledger()
     try:

@@ -110,10 +110,35 @@ class PartialFile:
         self._version_path.unlink(missing_ok=True)
         self.version = None
 
-    def finish(self, target: Path) -> None:
-        """Give the finished file its name."""
-        self.path.replace(target)
-        self.discard()
+    def receive(self, response: "Response", show: Callable[..., None]) -> bool:
+        """Append an answer; whether the file is complete now. False: another version came, and it starts over."""
+        from requests import RequestException
+        from requests.exceptions import ChunkedEncodingError
+
+        start, version = self.size, Version.of(self.url, response)
+        status, ranged = response.status_code, "Range" in response.request.headers
+        if ranged and self.version and status in (206, 416):
+            same = self.version.agrees_with(version)
+            if status == 416 and same and start == version.length:  # there was nothing left to send
+                return True
+            if not same or not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                self.discard()
+                return False
+        response.raise_for_status()
+        if status != 200 and not (ranged and status == 206):
+            raise RequestException(response=response)
+        if response.headers.get("Content-Encoding", "identity") != "identity":  # a range of it would be of other bytes
+            raise RequestException("the server compresses it though asked not to")
+        if status == 200:  # all of it: nothing was there, it changed, or the server knows no ranges
+            self.begin(version)
+        show(self.size)
+        with self.path.open("ab") as file:
+            for block in response.iter_content(CHUNK):  # raises where less than Content-Length comes
+                file.write(block)
+                show(file.tell())
+        if version.length not in (None, self.size):
+            raise ChunkedEncodingError
+        return True
 
 
 def size_of(url: str, progress: Progress) -> int | None:
@@ -122,7 +147,7 @@ def size_of(url: str, progress: Progress) -> int | None:
     Raises:
         RequirementError: there is no such thing, or the server cannot be reached.
     """
-    with _failures_explained(url), _session(_retry(url, progress)) as session:
+    with _session(url, _retry(url, progress)) as session:
         response = session.head(url, timeout=TIMEOUT_S, allow_redirects=True)
         if response.status_code in (*PASSING, *GONE):  # some servers know no HEAD
             response.raise_for_status()
@@ -130,16 +155,13 @@ def size_of(url: str, progress: Progress) -> int | None:
 
 
 def transfer(url: str, target: Path, size: int | None, progress: Progress) -> None:
-    """Transfer ``url`` to ``target``, going on with what an earlier attempt left beside it.
-
-    urllib3 repeats requests that fail before an answer comes. An answer that breaks off is continued with a request
-    for the rest, until RETRIES of them in a row have brought nothing new.
+    """Bring the file to ``target``, going on from what an earlier attempt left.
 
     Args:
-        url: of the file.
-        target: its path, which must not exist; its folder must.
-        size: bytes to come, for the progress; None where the server does not say.
-        progress: shows megabytes and what goes wrong on the way.
+        url: address of the file.
+        target: path of the finished file; the same with ``.part`` until then.
+        size: in bytes, for the progress; None is unknown.
+        progress: shows the transfer, and each retry.
 
     Raises:
         RequirementError: there is no such thing, or the server cannot be reached; what came stays there.
@@ -150,18 +172,14 @@ def transfer(url: str, target: Path, size: int | None, progress: Progress) -> No
     partial = PartialFile(url, target)
     retry, most = _retry(url, progress), partial.size
     try:
-        with (
-            _failures_explained(url),
-            _session(retry) as session,
-            megabyte_stage(progress, target.name, size) as show,
-        ):
+        with _session(url, retry) as session, megabyte_stage(progress, target.name, size) as show:
             if partial.size:
                 show(partial.size, f"goes on at {size_text(partial.size)}")
             done = partial.complete
             while not done:
                 with session.get(url, headers=partial.range_headers(), timeout=TIMEOUT_S, stream=True) as response:
                     try:
-                        done = _receive(response, partial, show)
+                        done = partial.receive(response, show)
                     except (ChunkedEncodingError, RequestsConnectionError) as error:
                         if partial.size > most:
                             retry, most = _retry(url, progress), partial.size
@@ -171,50 +189,30 @@ def transfer(url: str, target: Path, size: int | None, progress: Progress) -> No
         if partial.size:
             progress.note(f"{size_text(partial.size)} of {target.name} are here: the same command goes on from there.")
         raise
-    partial.finish(target)
+    partial.path.replace(target)
+    partial.discard()
 
 
-def _receive(response: "Response", partial: PartialFile, show: Callable[..., None]) -> bool:
-    """Append an answer to the file; whether that is complete now. False: it is of another version and starts over."""
-    from requests import RequestException
-    from requests.exceptions import ChunkedEncodingError
-
-    start, version = partial.size, Version.of(partial.url, response)
-    status, ranged = response.status_code, "Range" in response.request.headers
-    if ranged and partial.version and status in (206, 416):
-        same = partial.version.agrees_with(version)
-        if status == 416 and same and start == version.length:  # there was nothing left to send
-            return True
-        if not same or not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            partial.discard()
-            return False
-    response.raise_for_status()
-    if status != 200 and not (ranged and status == 206):
-        raise RequestException(response=response)
-    if response.headers.get("Content-Encoding", "identity") != "identity":  # a range of it would be of other bytes
-        raise RequestException("the server compresses it though asked not to")
-    if status == 200:  # all of it: nothing was there, it changed, or the server knows no ranges
-        partial.begin(version)
-        start = 0
-    show(start)
-    with partial.path.open("ab") as file:
-        for block in response.iter_content(CHUNK):  # raises where less than Content-Length comes
-            file.write(block)
-            show(file.tell())
-    if version.length not in (None, partial.size):
-        raise ChunkedEncodingError
-    return True
-
-
-def _session(retry: "Retry") -> "Session":
+@contextmanager
+def _session(url: str, retry: "Retry") -> Iterator["Session"]:
+    """A session whose failures become a message with the next step."""
     import requests
     from requests.adapters import HTTPAdapter
+    from urllib3.exceptions import MaxRetryError
 
-    session = requests.Session()
-    session.headers.update(HEADERS)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
-    return session
+    try:
+        with requests.Session() as session:
+            session.headers.update(HEADERS)
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=retry))
+            yield session
+    except (requests.RequestException, MaxRetryError) as error:
+        response = getattr(error, "response", None)
+        advice = "What came stays there: the same command goes on from it. Check the connection, or try later."
+        if response is not None and response.status_code in GONE:
+            advice = "The data set may have moved: look at its page (asdbench show NAME), and for a newer asdbench."
+        reason = _reason(error) if response is None else _answer(response.status_code, response.reason)
+        raise RequirementError(f"{url} cannot be had: {reason}.\n{advice}") from error
 
 
 def _retry(url: str, progress: Progress) -> "Retry":
@@ -247,23 +245,6 @@ def _retry(url: str, progress: Progress) -> "Retry":
     )
 
 
-@contextmanager
-def _failures_explained(url: str) -> Iterator[None]:
-    """Turn what requests and urllib3 raise into a message with the next step."""
-    from requests import RequestException
-    from urllib3.exceptions import MaxRetryError
-
-    try:
-        yield
-    except (RequestException, MaxRetryError) as error:
-        response = getattr(error, "response", None)
-        advice = "What came stays there: the same command goes on from it. Check the connection, or try later."
-        if response is not None and response.status_code in GONE:
-            advice = "The data set may have moved: look at its page (asdbench show NAME), and for a newer asdbench."
-        reason = _reason(error) if response is None else _answer(response.status_code, response.reason)
-        raise RequirementError(f"{url} cannot be had: {reason}.\n{advice}") from error
-
-
 def _answer(status: int, reason: str | None) -> str:
     return f"the server answers {status} {reason or ''}".rstrip()
 
@@ -273,12 +254,11 @@ def _reason(error: Exception) -> str:
     from requests.exceptions import ChunkedEncodingError
 
     cause: Any = error
-    while not isinstance(cause, ChunkedEncodingError):
-        inner = getattr(cause, "reason", None) or next(iter(cause.args), None)
-        if not isinstance(inner, Exception):
-            break
+    inner: Any = error
+    while isinstance(inner, Exception) and not isinstance(cause, ChunkedEncodingError):
         cause = inner
-    else:
+        inner = getattr(cause, "reason", None) or next(iter(cause.args), None)
+    if isinstance(cause, ChunkedEncodingError):
         return "the connection ended early"
     message = str(cause) or type(cause).__name__
     return (message.partition("): ")[2] or message).rstrip(".")  # without "HTTPConnection(host=..., port=...): "

@@ -26,6 +26,7 @@ MAX_RATIO = 100  # unpacked to zipped; that of recordings is below 3
 ALWAYS_ALLOWED = 10**7  # bytes whatever the ratio: small zips of silence are no bombs
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _ODD_CHARACTER = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')  # also those that are special on other systems
+_OF_MACOS = re.compile(r"__MACOSX/|(.*/)?(\.DS_Store$|\._)")
 _BLOCK = 4096  # a file takes whole blocks of the disk
 _SHOWN = 10
 
@@ -49,24 +50,23 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
     machine = folder.name
     for stale in folder.parent.glob(f".{machine}.*.partial"):  # of a command that was killed
         shutil.rmtree(stale, ignore_errors=True)
-    with _damage_explained(path), ZipFile(path) as archive:
+    with _clear_damage(path), ZipFile(path) as archive:
         members = members_to_unpack(archive, path, machine)
         size = sum(info.file_size for info in members)
         require_room(folder, size + _BLOCK * len(members), f"unpacking {path.name}")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{machine}.", suffix=".partial", dir=folder.parent))
-        try:
+        with (
+            tempfile.TemporaryDirectory(prefix=f".{machine}.", suffix=".partial", dir=folder.parent) as temporary,
+            megabyte_stage(progress, f"unpack {path.name}", size) as show,
+        ):
             done = 0
-            with megabyte_stage(progress, f"unpack {path.name}", size) as show:
-                for info in members:
-                    written = Path(archive.extract(info, temporary)).stat().st_size  # compares the member's checksum
-                    if written != info.file_size:  # never more than it declares
-                        raise BadZipFile(f"{info.filename} is {written} bytes long, not {info.file_size}")
-                    done += written
-                    show(done)
-            _move_in(temporary / machine, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            for info in members:
+                written = Path(archive.extract(info, temporary)).stat().st_size  # compares the member's checksum
+                if written != info.file_size:  # never more than it declares
+                    raise BadZipFile(f"{info.filename} is {written} bytes long, not {info.file_size}")
+                done += written
+                show(done)
+            _move_in(Path(temporary) / machine, folder)
     files = Counter("/".join(PurePosixPath(info.filename).parts[1:-1]) for info in members)
     return Unpacked(files=dict(sorted(files.items())), size=size, date=now())
 
@@ -83,7 +83,7 @@ def members_to_unpack(archive: ZipFile, path: Path, machine: str) -> list[ZipInf
     infos = archive.infolist()
     if len(infos) > MAX_MEMBERS:
         raise BadZipError(f"{path.name} holds {len(infos)} members; at most {MAX_MEMBERS} are unpacked.")
-    infos = [info for info in infos if not _of_macos(info.orig_filename)]
+    infos = [info for info in infos if not _OF_MACOS.match(info.orig_filename)]
     problems = [f"{info.orig_filename!r}: {problem}" for info in infos for problem in _problems(info, machine)]
     files = [info for info in infos if not info.is_dir()]
     problems = problems or list(_clashes(files))
@@ -96,11 +96,6 @@ def members_to_unpack(archive: ZipFile, path: Path, machine: str) -> list[ZipInf
     if size > allowed:
         raise BadZipError(f"{path.name} would unpack to {size} bytes; at most {allowed} are allowed for its size.")
     return files
-
-
-def _of_macos(name: str) -> bool:
-    last = name.rpartition("/")[2]
-    return name.startswith("__MACOSX/") or last == ".DS_Store" or last.startswith("._")
 
 
 def _problems(info: ZipInfo, machine: str) -> Iterator[str]:
@@ -143,12 +138,12 @@ def _move_in(source: Path, folder: Path) -> None:
         source.rename(folder)
         return
     names = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
-    existing = {name for name in names if (folder / name).exists()}
+    existing = [name for name in names if (folder / name).exists()]
+    same = {name for name in existing if (folder / name).is_file() and filecmp.cmp(source / name, folder / name, False)}
     differing = [
         str(folder / name)
         for name in names
-        if any((folder / parent).exists() and not (folder / parent).is_dir() for parent in name.parents)
-        or (name in existing and not _same(source / name, folder / name))
+        if (name in existing and name not in same) or any((folder / parent).is_file() for parent in name.parents)
     ]
     if differing:
         raise DataError(
@@ -157,17 +152,13 @@ def _move_in(source: Path, folder: Path) -> None:
             f"Move {folder} away and give the command again.",
         )
     for name in names:
-        if name not in existing:
+        if name not in same:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).rename(folder / name)
 
 
-def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and filecmp.cmp(one, other, shallow=False)
-
-
 @contextmanager
-def _damage_explained(path: Path) -> Iterator[None]:
+def _clear_damage(path: Path) -> Iterator[None]:
     """Turn what zipfile raises over a damaged zip into one error; those of the disk pass."""
     try:
         yield
