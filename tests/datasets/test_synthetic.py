@@ -4,12 +4,16 @@ import pytest
 import asdbench
 from asdbench.core.progress import Silent
 from asdbench.datasets import read_folder
-from asdbench.datasets.synthetic import bearing, fan, gearbox
+from asdbench.datasets.synthetic import rotating
 from asdbench.datasets.synthetic.dataset import MACHINES
-from asdbench.datasets.synthetic.machine import HEALTHY, Fault, Operation
-from asdbench.datasets.synthetic.signals import RATE_HZ
+from asdbench.datasets.synthetic.machine import Operation
+from asdbench.datasets.synthetic.signals import RATE_HZ, Synthesizer
 
 SAMPLES = 4 * RATE_HZ
+
+
+def sound(machine, *operation, seed=0):
+    return MACHINES[machine].sound(Operation(*operation), Synthesizer(SAMPLES, np.random.default_rng(seed)))
 
 
 def spectrum(signal):
@@ -59,41 +63,36 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=list(MACHINES))
 def test_domains_differ_and_every_fault_changes_the_sound(machine):
     assert machine.source != machine.target
-    operation = Operation(SAMPLES, machine.source.speeds[0], machine.source.loads[0])
-    healthy = machine.sound(operation, HEALTHY, np.random.default_rng(0))
+    operation = (machine.source.speeds[0], machine.source.loads[0])
+    healthy = sound(machine.name, *operation)
     assert np.sqrt(np.mean(healthy**2)) == pytest.approx(1.0)
     assert len(machine.faults) >= 3
-    for mode in machine.faults:
-        broken = machine.sound(operation, Fault(mode, 1.0), np.random.default_rng(0))
-        slight = machine.sound(operation, Fault(mode, 0.05), np.random.default_rng(0))
+    for fault in machine.faults:
+        broken, slight = (sound(machine.name, *operation, fault, severity) for severity in (1.0, 0.05))
         assert np.isfinite(broken).all()
         assert not np.allclose(broken, healthy)
         assert not np.allclose(slight, broken)
 
 
 def test_a_fan_hums_at_the_blade_pass_frequency():
-    sound = fan.sound(Operation(SAMPLES, 25.0, 0.5), HEALTHY, np.random.default_rng(1))
-    assert peak_over_floor(sound, 25.0 * fan.BLADES) > 20
-    bent = fan.sound(Operation(SAMPLES, 25.0, 0.5), Fault("bent-blade", 5.0), np.random.default_rng(1))
-    between = 25.0 * (fan.BLADES + 3)
-    assert peak_over_floor(bent, between) > peak_over_floor(sound, between) + 6
+    healthy, bent = sound("fan", 25.0, 0.5, seed=1), sound("fan", 25.0, 0.5, "bent-blade", 5.0, seed=1)
+    assert peak_over_floor(healthy, 25.0 * rotating.BLADES) > 20
+    between = 25.0 * (rotating.BLADES + 3)
+    assert peak_over_floor(bent, between) > peak_over_floor(healthy, between) + 6
 
 
 def test_a_worn_gear_grows_sidebands_around_the_mesh():
     speed = 18.0
-    healthy = gearbox.sound(Operation(SAMPLES, speed, 0.5), HEALTHY, np.random.default_rng(2))
-    worn = gearbox.sound(Operation(SAMPLES, speed, 0.5), Fault("wear", 1.0), np.random.default_rng(2))
-    level, frequencies = spectrum(healthy)
-    worn_level, _ = spectrum(worn)
-    mesh = np.abs(frequencies / (speed * gearbox.TEETH) - 1) < 0.01
-    sideband = np.abs(frequencies / (speed * (gearbox.TEETH + 1)) - 1) < 0.01
+    level, frequencies = spectrum(sound("gearbox", speed, 0.5, seed=2))
+    worn_level, _ = spectrum(sound("gearbox", speed, 0.5, "wear", 1.0, seed=2))
+    mesh = np.abs(frequencies / (speed * rotating.TEETH) - 1) < 0.01
+    sideband = np.abs(frequencies / (speed * (rotating.TEETH + 1)) - 1) < 0.01
     assert worn_level[sideband].max() / worn_level[mesh].max() > 2 * level[sideband].max() / level[mesh].max()
 
 
-@pytest.mark.parametrize(("mode", "order"), [("outer-race", bearing.OUTER_PASS), ("inner-race", bearing.INNER_PASS)])
-def test_a_bearing_defect_shows_in_the_envelope_at_its_pass_frequency(mode, order):
+@pytest.mark.parametrize(("fault", "order"), [("outer-race", rotating.OUTER_PASS), ("inner-race", rotating.INNER_PASS)])
+def test_a_bearing_defect_shows_in_the_envelope_at_its_pass_frequency(fault, order):
     speed = 24.0
-    healthy = bearing.sound(Operation(SAMPLES, speed, 0.5), HEALTHY, np.random.default_rng(3))
-    broken = bearing.sound(Operation(SAMPLES, speed, 0.5), Fault(mode, 1.0), np.random.default_rng(3))
+    healthy, broken = sound("bearing", speed, 0.5, seed=3), sound("bearing", speed, 0.5, fault, 1.0, seed=3)
     assert peak_over_floor(envelope(broken), order * speed, 0.02) > 15
     assert peak_over_floor(envelope(healthy), order * speed, 0.02) < 15

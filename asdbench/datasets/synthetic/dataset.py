@@ -8,18 +8,18 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
-from asdbench.datasets.synthetic import bearing, environment, fan, gearbox, motor, pump, slider, valve
-from asdbench.datasets.synthetic.hall import Hall, Heard
-from asdbench.datasets.synthetic.machine import HEALTHY, Fault, Machine, Operation
-from asdbench.datasets.synthetic.signals import RATE_HZ, Rng, Signal
+from asdbench.datasets.synthetic.machine import Machine, Operation
+from asdbench.datasets.synthetic.recording import Room, StereoRecording, record
+from asdbench.datasets.synthetic.rotating import ROTATING
+from asdbench.datasets.synthetic.signals import RATE_HZ, Signal, Synthesizer
+from asdbench.datasets.synthetic.strokes import STROKES
 
-MACHINES: dict[str, Machine] = {
-    module.MACHINE.name: module.MACHINE for module in (fan, gearbox, bearing, slider, valve, pump, motor)
-}
+MACHINES: dict[str, Machine] = {machine.name: machine for machine in (*ROTATING, *STROKES)}
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,6 @@ class ClipPlan:
     number: int
 
 
-@dataclass(frozen=True)
-class Running:
-    """A machine at work during one clip, before it is recorded.
-
-    Attributes:
-        name: of the file.
-        sound: of the machine, unit RMS.
-        noise: of the factory.
-        microphone: in use.
-        snr_db: of the machine over the noise.
-        rng: of the clip, for what is still to be drawn.
-    """
-
-    name: str
-    sound: Signal
-    noise: str
-    microphone: str
-    snr_db: float
-    rng: Rng
-
-
 class SyntheticDataset:
     """Seeded generator of machine recordings with faults and domain shift.
 
@@ -61,7 +40,7 @@ class SyntheticDataset:
     and gain at random; anomalous clips cycle through the machine's fault modes at random severity. A clip depends
     on the seed and its own place alone, so more machines or clips change no other clip.
 
-    With two microphones the same machines run under the same conditions in a hall; channel 0 is near, 1 far.
+    With two microphones the same machines run under the same conditions in a room; channel 0 is near, 1 far.
     """
 
     def __init__(
@@ -95,13 +74,8 @@ class SyntheticDataset:
                     stage.advance()
             finally:
                 pool.shutdown(cancel_futures=True)
-            about: dict[str, object] = {
-                "machines": [m.name for m in self.machines],
-                "clip_s": self.clip_s,
-                "seed": self.seed,
-            }
-            if self.microphones == 2:
-                about["microphones"] = 2
+            about = {"machines": [machine.name for machine in self.machines], "clip_s": self.clip_s, "seed": self.seed}
+            about |= {"microphones": 2} if self.microphones == 2 else {}
             (place / "synthetic.json").write_text(json.dumps(about) + "\n")
 
     def plans(self) -> Iterator[ClipPlan]:
@@ -114,42 +88,35 @@ class SyntheticDataset:
                     for number in range(self.test // 4):
                         yield ClipPlan(machine, domain, "test", label, number)
 
-    def render(self, plan: ClipPlan) -> tuple[str, "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"]:
-        """File name and samples in [-1, 1] of one clip: (samples,), or (samples, 2) of two microphones."""
-        if self.microphones == 2:
-            name, heard = self.parts(plan)
-            return name, heard.recording
-        run = self._running(plan)
-        return run.name, environment.record(run.sound, run.rng, run.noise, run.microphone, run.snr_db)
-
-    def parts(self, plan: ClipPlan) -> tuple[str, Heard]:
-        """File name of one clip of two microphones, and what of the machine and what of the noise is in it."""
-        run = self._running(plan)
-        hall = Hall(np.random.default_rng(derive_seed(self.seed, "synthetic", "hall", plan.machine.name)))
-        return run.name, hall.record(run.sound, run.rng, run.noise, run.microphone, run.snr_db)
-
-    def _running(self, plan: ClipPlan) -> Running:
+    def render(self, plan: ClipPlan) -> tuple[str, Signal | StereoRecording]:
+        """File name and sound of one clip: samples in [-1, 1], of two microphones machine and noise apart."""
         place = (plan.machine.name, plan.domain, plan.split, plan.label, plan.number)
         rng = np.random.default_rng(derive_seed(self.seed, "synthetic", *place))
         machine = plan.machine
         domain = machine.source if plan.domain == "source" else machine.target
         speed, load = float(rng.choice(domain.speeds)), float(rng.choice(domain.loads))
         noise, microphone = str(rng.choice(domain.noises)), str(rng.choice(domain.microphones))
-        fault = HEALTHY
+        fault, severity = "", 0.0
         if plan.label == "anomaly":
-            fault = Fault(machine.faults[plan.number % len(machine.faults)], float(rng.uniform(*machine.severity)))
-        operation = Operation(round(self.clip_s * RATE_HZ), speed * rng.normal(1, 0.01), load + rng.normal(0, 0.04))
+            fault, severity = machine.faults[plan.number % len(machine.faults)], float(rng.uniform(*machine.severity))
+        operation = Operation(speed * rng.normal(1, 0.01), load + rng.normal(0, 0.04), fault, severity)
         name = (
             f"section_00_{plan.domain}_{plan.split}_{plan.label}_{plan.number:04d}"
             f"_speed_{speed:g}_load_{load:g}_noise_{noise}_mic_{microphone}.wav"
         )
-        signal = machine.sound(operation, fault, rng)
-        return Running(name, signal, noise, microphone, float(rng.uniform(*machine.snr_db)), rng)
+        synth = Synthesizer(round(self.clip_s * RATE_HZ), rng)
+        sound = machine.sound(operation, synth)
+        snr_db = float(rng.uniform(*machine.snr_db))
+        if self.microphones == 1:
+            return name, record(sound, synth, noise, microphone, snr_db)
+        room = Room(np.random.default_rng(derive_seed(self.seed, "synthetic", "hall", machine.name)))
+        return name, room.record(sound, synth, noise, microphone, snr_db)
 
     def _write(self, plan: ClipPlan, place: Path) -> None:
         import soundfile
 
-        name, samples = self.render(plan)
+        name, sound = self.render(plan)
+        samples: NDArray[np.float64] = sound.samples if isinstance(sound, StereoRecording) else sound
         wav = BytesIO()  # soundfile does not say why it cannot write to a disk; Python does
         soundfile.write(wav, samples, RATE_HZ, subtype="PCM_16", format="WAV")
         (place / plan.machine.name / plan.split / name).write_bytes(wav.getvalue())

@@ -1,9 +1,9 @@
-"""What a machine model is asked for."""
+"""What a machine model gets and gives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from asdbench.datasets.synthetic.signals import Rng, Signal
+from asdbench.datasets.synthetic.signals import Signal, Synthesizer
 
 
 @dataclass(frozen=True)
@@ -11,29 +11,20 @@ class Operation:
     """How a machine runs during one clip.
 
     Attributes:
-        samples: length of the clip.
         speed: speed step; each machine says what it turns into (Hz of a shaft, strokes a second).
         load: from 0 (idle) to 1 (full).
+        fault: fault mode, one of the machine's; empty for a healthy machine.
+        severity: how far the fault has gone, from 0 (nothing yet) to 1 (plain to hear).
     """
 
-    samples: int
     speed: float
     load: float
+    fault: str = ""
+    severity: float = 0.0
 
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault mode and how far it has gone, from 0 (nothing yet) to 1 (plain to hear)."""
-
-    mode: str
-    severity: float
-
-    def of(self, mode: str) -> float:
+    def of(self, fault: str) -> float:
         """Severity when this is the fault asked for, else 0."""
-        return self.severity if self.mode == mode else 0.0
-
-
-HEALTHY = Fault("none", 0.0)
+        return self.severity if self.fault == fault else 0.0
 
 
 @dataclass(frozen=True)
@@ -48,12 +39,12 @@ class Domain:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine type: its sound, its fault modes, its operating conditions."""
+    """A machine type: its sound of unit RMS, its fault modes, its operating conditions."""
 
     name: str
-    sound: Callable[[Operation, Fault, Rng], Signal]
+    sound: Callable[[Operation, Synthesizer], Signal]
     faults: tuple[str, ...]
     source: Domain
     target: Domain
-    severity: tuple[float, float]
-    snr_db: tuple[float, float]
+    severity: tuple[float, float] = (0.15, 0.8)
+    snr_db: tuple[float, float] = (-4.0, 8.0)

@@ -3,7 +3,7 @@
 All signals are float64 arrays of shape (samples,) at ``RATE_HZ``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,51 +25,82 @@ class Mode:
     gain: float = 1.0
 
 
-def slow_walk(rng: Rng, samples: int, cutoff_hz: float) -> Signal:
-    """Smooth random signal of zero mean and about unit variance that changes no faster than ``cutoff_hz``."""
-    knots = max(4, int(np.ceil(samples / RATE_HZ * 2 * cutoff_hz)) + 3)
-    values = rng.standard_normal(knots)
-    return np.interp(np.linspace(0, knots - 1, samples), np.arange(knots), values)
+@dataclass(frozen=True)
+class Synthesizer:
+    """Makes the random signals of one clip, of ``samples`` samples."""
 
+    samples: int
+    rng: Rng
 
-def rotation(rng: Rng, samples: int, speed_hz: float, jitter: float) -> Signal:
-    """Angle (rad) of a shaft that turns at ``speed_hz`` with a relative speed jitter; starts anywhere."""
-    speed = speed_hz * (1.0 + jitter * slow_walk(rng, samples, 1.5))
-    angle: Signal = 2 * np.pi * (rng.random() + np.cumsum(speed) / RATE_HZ)
-    return angle
+    def slow_walk(self, cutoff_hz: float) -> Signal:
+        """Smooth signal of zero mean and about unit variance that changes no faster than ``cutoff_hz``."""
+        knots = max(4, int(np.ceil(self.samples / RATE_HZ * 2 * cutoff_hz)) + 3)
+        values = self.rng.standard_normal(knots)
+        return np.interp(np.linspace(0, knots - 1, self.samples), np.arange(knots), values)
 
+    def rotation(self, speed_hz: float, jitter: float) -> Signal:
+        """Angle (rad) of a shaft that turns at ``speed_hz`` with a relative speed jitter; starts anywhere."""
+        speed = speed_hz * (1.0 + jitter * self.slow_walk(1.5))
+        angle: Signal = 2 * np.pi * (self.rng.random() + np.cumsum(speed) / RATE_HZ)
+        return angle
 
-def harmonics(angle: Signal, orders: ArrayLike, amplitudes: ArrayLike, rng: Rng) -> Signal:
-    """Sum of ``amplitude * sin(order * angle + phase)`` at random phases; no order above the Nyquist frequency."""
-    speed_hz = (angle[-1] - angle[0]) / (2 * np.pi) * RATE_HZ / len(angle)
-    heard = np.asarray(orders, float)
-    phases = rng.uniform(0, 2 * np.pi, len(heard))
-    total = np.zeros_like(angle)
-    for order, amplitude, phase in zip(heard, np.asarray(amplitudes, float), phases, strict=True):
-        if order * speed_hz < 0.95 * NYQUIST_HZ:
-            total += amplitude * np.sin(order * angle + phase)
-    return total
+    def harmonics(self, angle: Signal, orders: ArrayLike, amplitudes: ArrayLike) -> Signal:
+        """Sum of ``amplitude * sin(order * angle + phase)`` at random phases; no order above the Nyquist frequency."""
+        speed_hz = (angle[-1] - angle[0]) / (2 * np.pi) * RATE_HZ / len(angle)
+        orders = np.asarray(orders, float)
+        phases = self.rng.uniform(0, 2 * np.pi, len(orders))
+        total = np.zeros_like(angle)
+        for order, amplitude, phase in zip(orders, np.asarray(amplitudes, float), phases, strict=True):
+            if order * speed_hz < 0.95 * NYQUIST_HZ:
+                total += amplitude * np.sin(order * angle + phase)
+        return total
 
-
-def shaped_noise(rng: Rng, samples: int, amplitude: Callable[[Signal], Signal]) -> Signal:
-    """Gaussian noise of unit RMS whose spectrum follows ``amplitude(frequency_hz)``."""
-    length = next_fast_len(samples, real=True)
-    frequencies = rfftfreq(length, 1 / RATE_HZ)
-    white = rng.standard_normal((2, len(frequencies)))
-    noise = irfft((white[0] + 1j * white[1]) * amplitude(np.maximum(frequencies, 1.0)), length)[:samples]
-    return unit_rms(noise)
-
-
-def band(low_hz: float, high_hz: float, slope: float = 0.0) -> Callable[[Signal], Signal]:
-    """Amplitude of a band with soft edges; inside, it falls by ``slope`` (1 is 6 dB per octave)."""
-
-    def amplitude(frequency: Signal) -> Signal:
+    def noise(self, low_hz: float, high_hz: float, slope: float = 0.0) -> Signal:
+        """Gaussian noise of unit RMS in a band with soft edges, inside which it falls; slope 1 is 6 dB per octave."""
+        length = next_fast_len(self.samples, real=True)
+        frequency = np.maximum(rfftfreq(length, 1 / RATE_HZ), 1.0)
         rise = 1 / (1 + (low_hz / frequency) ** 4)
         fall = 1 / (1 + (frequency / high_hz) ** 4)
-        result: Signal = rise * fall * (frequency / 1000.0) ** (-slope)
-        return result
+        white = self.rng.standard_normal((2, len(frequency)))
+        amplitude = rise * fall * (frequency / 1000.0) ** (-slope)
+        return unit_rms(irfft((white[0] + 1j * white[1]) * amplitude, length)[: self.samples])
 
-    return amplitude
+    def impulses_at(self, angle: Signal, order: float, slip: float = 0.0, spread: float = 0.1) -> Signal:
+        """Impulses, ``order`` for each turn of ``angle``.
+
+        Args:
+            angle: rotation (rad).
+            order: impulses a turn.
+            slip: random shift of each impulse, as a fraction of the period (rolling elements slip by 1 to 2 %).
+            spread: relative spread of the heights.
+        """
+        turns = angle * order / (2 * np.pi)
+        count = np.arange(np.ceil(turns[0]), np.floor(turns[-1]) + 1)
+        times = np.interp(count + slip * self.rng.standard_normal(len(count)), turns, np.arange(len(angle)))
+        return self.impulses(times, 1.0 + spread * self.rng.standard_normal(len(count)))
+
+    def impulses(self, times: Signal, heights: Signal) -> Signal:
+        """Impulses at fractional sample positions; those outside the clip are left out."""
+        train = np.zeros(self.samples + 1)
+        inside = (times >= 0) & (times < self.samples)
+        place, heights = times[inside], heights[inside]
+        whole = place.astype(int)
+        np.add.at(train, whole, heights * (1 - (place - whole)))
+        np.add.at(train, whole + 1, heights * (place - whole))
+        return train[: self.samples]
+
+    def bursts(self, times: Signal, heights: Signal, rise_s: float, fall_s: float) -> Signal:
+        """Envelope of bursts that rise and fall exponentially, each ``height`` high."""
+        length = int(min(self.samples, 8 * fall_s * RATE_HZ))
+        t = np.arange(length) / RATE_HZ
+        shape = (1 - np.exp(-t / rise_s)) * np.exp(-t / fall_s)
+        shape /= shape.max()
+        envelope = np.zeros(self.samples)
+        for time, height in zip(times.astype(int), heights, strict=True):
+            if 0 <= time < self.samples:
+                end = min(self.samples, time + length)
+                envelope[time:end] += height * shape[: end - time]
+        return envelope
 
 
 def resonate(signal: Signal, modes: Sequence[Mode]) -> Signal:
@@ -82,47 +113,6 @@ def resonate(signal: Signal, modes: Sequence[Mode]) -> Signal:
         response += mode.gain * 2 * mode.damping * omega * s / (s**2 + 2 * mode.damping * omega * s + omega**2)
     result: Signal = irfft(rfft(signal, length) * response, length)[: len(signal)]
     return result
-
-
-def impulses_at(angle: Signal, order: float, rng: Rng, slip: float = 0.0, spread: float = 0.1) -> Signal:
-    """Impulses, ``order`` for each turn of ``angle``.
-
-    Args:
-        angle: rotation (rad).
-        order: impulses a turn.
-        rng: source of randomness.
-        slip: random shift of each impulse, in parts of the period (rolling elements slip by 1 to 2 %).
-        spread: relative spread of the heights.
-    """
-    turns = angle * order / (2 * np.pi)
-    count = np.arange(np.ceil(turns[0]), np.floor(turns[-1]) + 1)
-    times = np.interp(count + slip * rng.standard_normal(len(count)), turns, np.arange(len(angle)))
-    return impulses(len(angle), times, 1.0 + spread * rng.standard_normal(len(count)))
-
-
-def impulses(samples: int, times: Signal, heights: Signal) -> Signal:
-    """Impulses at fractional sample positions; those outside the clip are left out."""
-    train = np.zeros(samples + 1)
-    inside = (times >= 0) & (times < samples)
-    place, heights = times[inside], heights[inside]
-    whole = place.astype(int)
-    np.add.at(train, whole, heights * (1 - (place - whole)))
-    np.add.at(train, whole + 1, heights * (place - whole))
-    return train[:samples]
-
-
-def bursts(samples: int, times: Signal, heights: Signal, rise_s: float, fall_s: float) -> Signal:
-    """Envelope of bursts that rise and fall exponentially, each ``height`` high."""
-    length = int(min(samples, 8 * fall_s * RATE_HZ))
-    t = np.arange(length) / RATE_HZ
-    shape = (1 - np.exp(-t / rise_s)) * np.exp(-t / fall_s)
-    shape /= shape.max()
-    envelope = np.zeros(samples)
-    for time, height in zip(times.astype(int), heights, strict=True):
-        if 0 <= time < samples:
-            end = min(samples, time + length)
-            envelope[time:end] += height * shape[: end - time]
-    return envelope
 
 
 def unit_rms(signal: Signal) -> Signal:
