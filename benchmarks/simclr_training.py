@@ -33,7 +33,7 @@ with tempfile.TemporaryDirectory() as place:
     frames = round(CROP_S * context.frame_rate_hz) or context.features.shape(clips[0].key)[-1]
     torch.set_num_threads(THREADS)
     with reproducible(0):
-        network = asdbench.build("simclr")._make(1).to(memory_format=torch.channels_last)
+        network = asdbench.build("simclr").begin(channels=1).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters())
     batch = torch.randn(2 * PAIRS, 1, 128, frames).contiguous(memory_format=torch.channels_last)
 

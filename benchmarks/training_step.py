@@ -4,7 +4,7 @@ import timm
 import torch
 from timing import compare
 
-from asdbench.extractors.nt_xent import nt_xent
+from asdbench.extractors.losses import nt_xent
 
 
 def step(layout: torch.memory_format) -> None:

@@ -76,7 +76,7 @@ def _main() -> None:
 
     from asdbench.extractors import training
 
-    training.KEEP_EVERY_S = 0.0  # short epochs are kept as well, so that kills meet the writing of states
+    training.SAVE_EVERY_S = 0.0  # short epochs are kept as well, so that kills meet the writing of states
     training.Checkpoints.restore = _told(training.Checkpoints.restore)
     for line in sys.stdin:
         question = json.loads(line)

@@ -1,9 +1,6 @@
 """Classifier of machine types, sections, attributes and domains; its embedding is what the classes are told by."""
 
-import json
-import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,16 +9,16 @@ from torch.nn.functional import normalize, one_hot
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
-from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.datasets.clips import TrainingClip
+from asdbench.extractors.base import Context
+from asdbench.extractors.batches import minibatches, prefetched, to_device, whole_clips
 from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
 from asdbench.extractors.classification.margin_losses import MarginLoss, margin_loss
 from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
 from asdbench.extractors.classification.pseudo_labels import labelled
 from asdbench.extractors.learning import Learning, two_standard_errors
-from asdbench.extractors.prefetch import prefetched, to_device
-from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train, whole_clips
+from asdbench.extractors.network import NetworkExtractor
+from asdbench.extractors.training import Recipe, epochs_for, reproducible
 
 Batch = tuple[Tensor, Tensor, torch.Generator]  # waveforms, labels, what mixing is drawn from
 EXAMINED = 128  # clips at most that show whether anything was learned
@@ -59,7 +56,7 @@ class Classifier(nn.Module):
         self.exchanged = exchanged
 
 
-class AttributeClassifier(Extractor):
+class AttributeClassifier(NetworkExtractor):
     """One network for all machine types, trained to tell classes apart: machine type, section, attributes, domain.
 
     Wilkinghoff (2023, 2024), Fujimura et al. (2025). Training clips are cut at a random place to the shortest one's
@@ -69,6 +66,8 @@ class AttributeClassifier(Extractor):
         UsageError: a branch that there is none of, a subspace as large as the embedding, or an exchange of the
             statistics of spectrograms where no branch reads one.
     """
+
+    name = "attribute-classifier"
 
     def __init__(
         self,
@@ -130,13 +129,9 @@ class AttributeClassifier(Extractor):
         self._statex_axis = 1 if statex_over == "time" else 2
         self._pseudo_classes = pseudo_classes
         self._crop_s = crop_s
-        self._batch_size = batch_size
-        self._epochs = epochs
-        self._steps = steps
-        self._min_steps = min_steps
+        self.batch_size = batch_size
+        self._epochs = (epochs, steps, min_steps)
         self._learning_rate = learning_rate
-        self._facts: dict[str, float] = {}
-        self._network: Embedder | None = None
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
         """Train on the clips of all machine types at once.
@@ -161,53 +156,45 @@ class AttributeClassifier(Extractor):
             )
         labels = {key: names.index(name) for key, name in classes.items()}
         keys = sorted(labels)
-        rate_hz = context.frame_rate_hz
         samples = min(context.features.shape(key)[-1] for key in keys)
         if self._crop_s:
-            samples = min(samples, max(1, round(self._crop_s * rate_hz)))
-        batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
-        epochs = epochs_for(self._epochs, self._steps, self._min_steps, batches)
+            samples = min(samples, max(1, round(self._crop_s * context.frame_rate_hz)))
+        count = len(minibatches(keys, self.batch_size))
+        examined = self._examined(labels, context.seed)
         with reproducible(context.seed):
-            self._facts = {"samples": samples, "rate_hz": rate_hz}
-            self._network = self._make()
-            network = Classifier(self._network, *self._losses(len(names)))
-            network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            embedder = self._network
+            embedder = self.begin(samples=samples, rate_hz=context.frame_rate_hz)
+            network = Classifier(embedder, *self._losses(len(names)))
 
             def as_embedded() -> Iterator[list[Tensor]]:
-                for waveforms in prefetched(whole_clips(keys, self._at_once(keys, context), context)):
+                for waveforms in prefetched(whole_clips(keys, self.at_once(keys, context), context)):
                     yield embedder.parts(waveforms[:, 0, 0].contiguous())
 
-            recipe = Recipe("attribute-classifier", epochs, self._learning_rate, as_embedded=as_embedded)
-            examined = self._examined(labels, context.seed)
-
-            def epoch_of(number: int) -> Iterator[Batch]:
-                return prefetched(self._batches(number, keys, labels, samples, context))
-
-            def loss(batch: Batch) -> Tensor:
-                return self._loss(network, batch)
-
-            with settled(network, epoch_of, loss, recipe, context):
-                untrained = self._accuracy(network, examined, context)
-            self.curves = train(network, epoch_of, batches, loss, recipe, context)
-            value = self._accuracy(network, examined, context)
-            self.learning = Learning(
-                figure="class accuracy",
-                value=value,
-                chance=1.0 / len(names),
-                untrained=untrained,
-                margin=two_standard_errors(value, [len(members) for members in examined]),
-                measured_on=f"{sum(map(len, examined))} whole training clips of {len(names)} classes that count alike, "
-                "each turned round by a random time",
+            epochs = epochs_for(*self._epochs, count)
+            untrained, value = self.train(
+                network,
+                lambda epoch: prefetched(self._batches(epoch, keys, labels, samples, context)),
+                count,
+                lambda batch: self._loss(network, batch),
+                Recipe(self.name, epochs, self._learning_rate, as_embedded=as_embedded),
+                context,
+                lambda: self._accuracy(network, examined, context),
             )
-        self.parameter_count = count_parameters(self._network)
+        self.learning = Learning(
+            figure="class accuracy",
+            value=value,
+            chance=1.0 / len(names),
+            untrained=untrained,
+            margin=two_standard_errors(value, [len(members) for members in examined]),
+            measured_on=f"{sum(map(len, examined))} whole training clips of {len(names)} classes that count alike, "
+            "each turned round by a random time",
+        )
         self.notes = [f"{len(names)} classes", *notes]
         if self._asked_featex and not self._featex:
             self.notes.append("one branch has no other to exchange features with, so featex is none")
 
-    def _make(self) -> Embedder:
-        """The network for the length and sample rate that it is, or was, trained on."""
-        samples, rate_hz = int(self._facts["samples"]), self._facts["rate_hz"]
+    def make_network(self) -> Embedder:
+        """For the length and sample rate that it is, or was, trained on."""
+        samples, rate_hz = self.facts["samples"], self.facts["rate_hz"]
         min_hz, remove_mean, squeeze = self._reading
         branches = [
             SpectrumBranch(samples, squeeze, self._dim)
@@ -249,22 +236,20 @@ class AttributeClassifier(Extractor):
     ) -> Iterator[Batch]:
         rng = np.random.default_rng(derive_seed(context.seed, "batches", epoch))
         classes = max(labels.values()) + 1
-        order = rng.permutation(len(keys))
-        for start in range(0, len(keys), self._batch_size):
-            chosen = [keys[index] for index in order[start : start + self._batch_size]]
-            if len(chosen) < 2:  # batch normalisation needs two
-                continue
+        for number, chosen in enumerate(minibatches(rng.permutation(keys).tolist(), self.batch_size)):
             waveforms = np.empty((len(chosen), 1, 1, samples), np.float32)
             for position, key in enumerate(chosen):
                 waveform = context.features[key]
                 place = int(rng.integers(waveform.shape[-1] - samples + 1))
                 waveforms[position] = waveform[..., place : place + samples]
             wanted = one_hot(torch.tensor([labels[key] for key in chosen]), classes).float().to(context.device)
-            generator = torch.Generator().manual_seed(derive_seed(context.seed, "mixing", epoch, start))
+            generator = torch.Generator().manual_seed(
+                derive_seed(context.seed, "mixing", epoch, number * self.batch_size)
+            )
             yield to_device(waveforms, context.device)[:, 0, 0].contiguous(), wanted, generator
 
     def _examined(self, labels: dict[str, int], seed: int) -> list[list[str]]:
-        """Keys of some clips of each class; the papers hold no clips out."""
+        """Keys of some clips of each class; the papers set none aside for validation."""
         members: list[list[str]] = [[] for _ in range(max(labels.values()) + 1)]
         for key, label in labels.items():
             members[label].append(key)
@@ -273,52 +258,29 @@ class AttributeClassifier(Extractor):
         return [sorted(rng.permutation(keys)[:most].tolist()) for keys in members]
 
     def _accuracy(self, network: Classifier, examined: list[list[str]], context: Context) -> float:
-        """Part of the clips whose class the loss finds likeliest, the mean over classes.
+        """Share of the clips whose class the loss finds likeliest, the mean over classes.
 
         Clips are whole and the network is in evaluation mode, as it is when it embeds. Each is turned round by a random
         time, so that it is none that was trained on.
         """
         rng = np.random.default_rng(derive_seed(context.seed, "examined", "places"))
         right = []
-        with torch.inference_mode(), torch.autocast(context.device, torch.bfloat16, context.device == "cuda"):
+        with torch.autocast(context.device, torch.bfloat16, context.device == "cuda"):
             for label, keys in enumerate(examined):
-                found = 0
+                recognised = 0
                 for key in keys:
                     waveform = np.asarray(context.features[key], np.float32)
                     turned = np.roll(waveform, int(rng.integers(waveform.shape[-1])), axis=-1)
-                    parts = network.embedder.parts(to_device(turned[None], context.device)[:, 0, 0].contiguous())
-                    found += int(network.loss.similarities(network.embedder.joined(parts)).argmax(1) == label)
-                right.append(found / len(keys))
+                    row = self.rows(network.embedder, to_device(turned[None], context.device))
+                    recognised += int(network.loss.similarities(row).argmax(1) == label)
+                right.append(recognised / len(keys))
         return float(np.mean(right))
 
-    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
-        """(n_clips, dim x branches), rows of length one."""
-        assert self._network is not None, "fit or load first"
-        network = self._network.to(context.device).eval()
-        result = np.empty((len(clips), self._dim * len(self._branches)), np.float32)
-        keys = [clip.key for clip in clips]
-        size = self._at_once(keys, context)
-        with torch.inference_mode(), context.progress.stage("embed attribute-classifier", len(clips)) as stage:
-            for positions, features in prefetched(context.features.batches(keys, size)):
-                parts = network.parts(to_device(features, context.device)[:, 0, 0].contiguous())
-                result[positions] = network.joined(parts).cpu().numpy()
-                stage.advance(len(positions))
-        return result
+    def rows(self, network: Embedder, features: Tensor) -> Tensor:
+        """(batch, dim x branches), rows of length one."""
+        return network.joined(network.parts(features[:, 0, 0].contiguous()))
 
-    def _at_once(self, keys: Sequence[str], context: Context) -> int:
+    def at_once(self, keys: Sequence[str], context: Context) -> int:
         """Whole clips that go through the network together."""
         longest = max(context.features.shape(key)[-1] for key in keys) / context.frame_rate_hz
-        return max(1, min(self._batch_size, int(EMBEDDED_S / longest)))
-
-    def save(self, folder: Path) -> None:
-        """Write the weights, the length of clip and the sample rate that they were trained for."""
-        assert self._network is not None, "fit first"
-        save_weights(self._network, folder / "network.safetensors")
-        (folder / "attribute-classifier.json").write_text(json.dumps(self._facts))
-
-    def load(self, folder: Path) -> None:
-        """Read what ``save`` wrote."""
-        self._facts = json.loads((folder / "attribute-classifier.json").read_text())
-        self._network = self._make()
-        load_weights(self._network, folder / "network.safetensors")
-        self._network.to(memory_format=torch.channels_last)
+        return max(1, min(self.batch_size, int(EMBEDDED_S / longest)))

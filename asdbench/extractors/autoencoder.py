@@ -1,9 +1,7 @@
 """The autoencoder of the official DCASE baselines since 2023."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,12 +15,13 @@ from torch.nn.functional import mse_loss
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.core.files import write_bytes
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
-from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.datasets.clips import TrainingClip
+from asdbench.extractors.base import Context
+from asdbench.extractors.batches import minibatches
 from asdbench.extractors.learning import Learning
+from asdbench.extractors.network import NetworkExtractor
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
-from asdbench.extractors.training import Recipe, reproducible, settled, train
+from asdbench.extractors.training import Recipe, reproducible
 from asdbench.frontends.decoding import one_thread
 
 Places = NDArray[np.int64]
@@ -36,7 +35,6 @@ class Network(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int, hidden_layers: int, bottleneck_dim: int) -> None:
         super().__init__()
-        self.dim = dim
         inner = [hidden_dim] * hidden_layers
         widths = [dim, *inner, bottleneck_dim, *inner]
         layers: list[nn.Module] = []
@@ -51,7 +49,7 @@ class Network(nn.Module):
         return result
 
 
-class Autoencoder(Extractor):
+class Autoencoder(NetworkExtractor):
     """Reconstructs stacks of consecutive frames; the embedding is one number, the clip's anomaly score.
 
     Harada et al. (2023) and the official program. Some of the vectors are held out of training, as there; they
@@ -69,6 +67,8 @@ class Autoencoder(Extractor):
         held_out: part of the vectors that is not trained on.
     """
 
+    name = "autoencoder"
+
     def __init__(
         self,
         *,
@@ -85,11 +85,15 @@ class Autoencoder(Extractor):
         self._frames = frames
         self._shape = (hidden_dim, hidden_layers, bottleneck_dim)
         self._score = score
-        self._recipe = Recipe("autoencoder", epochs, learning_rate, mixed_precision=False)
-        self._batch_size = batch_size
+        self._epochs = epochs
+        self._learning_rate = learning_rate
+        self.batch_size = batch_size
         self._held_out = held_out
-        self._network: Network | None = None
         self._precisions: dict[str, Tensor] = {}
+
+    def make_network(self) -> Network:
+        """For vectors of so many numbers."""
+        return Network(self.facts["dim"], *self._shape)
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
         """Train on the clips' frames, then measure the residuals of either domain.
@@ -98,19 +102,19 @@ class Autoencoder(Extractor):
             TrainingError: fewer than two vectors to train on, a clip that is too short for one, or a loss that is no
                 longer finite.
         """
+        machine = clips[0].machine
         domain_of = {clip.key: clip.domain or "source" for clip in clips}
         keys = sorted(domain_of)
+        self._require_frames(min(context.features.shape(key)[-1] for key in keys), context)
         vectors = Vectors(keys, self._frames, context)
         order = np.random.default_rng(derive_seed(context.seed, "held out")).permutation(len(vectors))
-        held_out, kept = np.split(order, [round(self._held_out * len(order))])
-        if len(kept) < 2:
-            raise TrainingError(f"autoencoder needs at least two vectors to train on; there are {len(kept)}.")
-        batches = math.ceil(len(kept) / self._batch_size) - (len(kept) % self._batch_size == 1)
+        held_out, trained = np.split(order, [round(self._held_out * len(order))])
+        if len(trained) < 2:
+            raise TrainingError(f"autoencoder needs at least two vectors to train on; there are {len(trained)}.")
 
         def shuffled(epoch: int) -> Iterator[Places]:
-            chosen = np.random.default_rng(derive_seed(context.seed, "order", epoch)).permutation(kept)
-            for number in range(batches):  # a lone last vector is left out: batch normalisation needs two
-                yield chosen[number * self._batch_size : (number + 1) * self._batch_size]
+            rng = np.random.default_rng(derive_seed(context.seed, "order", epoch))
+            yield from minibatches(rng.permutation(trained), self.batch_size)
 
         def loss(places: Places) -> Tensor:
             batch = vectors[places]
@@ -122,14 +126,19 @@ class Autoencoder(Extractor):
             return {"validation_loss": total / len(held_out)} if parts else {}
 
         with reproducible(context.seed), one_thread():
-            network = self._network = Network(vectors.dim, *self._shape).to(context.device)
-            recipe = replace(self._recipe, name=f"autoencoder {clips[0].machine}")
-            examined = held_out if len(held_out) else kept
-            mean = vectors.mean(kept)
-            with settled(network, shuffled, loss, recipe, context):
-                untrained, _ = self._explained(network, vectors, examined, mean)
-            self.curves = train(network, shuffled, batches, loss, recipe, context, validation)
-            value, margin = self._explained(network, vectors, examined, mean)
+            network = self.begin(dim=vectors.dim)
+            examined = held_out if len(held_out) else trained
+            mean = vectors.mean(trained)
+            (untrained, _), (value, margin) = self.train(
+                network,
+                shuffled,
+                len(minibatches(trained, self.batch_size)),
+                loss,
+                Recipe(f"autoencoder {machine}", self._epochs, self._learning_rate, mixed_precision=False),
+                context,
+                lambda: self._explained(network, vectors, examined, mean),
+                validation,
+            )
         if np.isfinite([value, untrained, margin]).all():  # recordings that are all the same leave nothing to explain
             self.learning = Learning(
                 figure="explained variance",
@@ -143,15 +152,13 @@ class Autoencoder(Extractor):
         scatters = {domain: Scatter(vectors.bins) for domain in DOMAINS}
         domains = np.array([domain_of[key] for key in keys])[vectors.clip_of]
         with torch.inference_mode():
-            for places in shuffled(self._recipe.epochs):
+            for places in shuffled(self._epochs):
                 batch = vectors[places]
                 residuals = (batch - network(batch)).reshape(len(batch), self._frames, vectors.bins)
                 for domain, scatter in scatters.items():
                     scatter.add(residuals[torch.from_numpy(domains[places] == domain)])
-        self._invert(scatters, clips[0].machine)
-        self.parameter_count = count_parameters(network)
+        self._invert(scatters, machine)
 
-    @torch.inference_mode()
     def _explained(self, network: Network, vectors: "Vectors", places: Places, mean: Tensor) -> tuple[float, float]:
         """1 - error / error of the mean vector, over the vectors at ``places``, and twice its standard error.
 
@@ -162,13 +169,13 @@ class Autoencoder(Extractor):
             part = places[start : start + AT_ONCE]
             batch = vectors[part]
             for row, reconstruction in enumerate((network(batch), mean)):
-                errors = (batch - reconstruction).square().mean(1).double().cpu().numpy()
-                np.add.at(sums[row], vectors.clip_of[part], errors)
-        own, baseline = sums
+                squared = (batch - reconstruction).square().mean(1).double().cpu().numpy()
+                np.add.at(sums[row], vectors.clip_of[part], squared)
+        errors, baseline = sums
         if not baseline.sum():
             return math.nan, math.nan
-        ratio = own.sum() / baseline.sum()
-        return float(1.0 - ratio), float(2.0 * np.linalg.norm(own - ratio * baseline) / baseline.sum())
+        ratio = errors.sum() / baseline.sum()
+        return float(1.0 - ratio), float(2.0 * np.linalg.norm(errors - ratio * baseline) / baseline.sum())
 
     def _invert(self, scatters: dict[str, Scatter], machine: str) -> None:
         notes = []
@@ -186,25 +193,24 @@ class Autoencoder(Extractor):
                 )
         self.notes = notes
 
-    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
-        """(n_clips, 1), the anomaly score.
+    def at_once(self, keys: Sequence[str], context: Context) -> int:
+        """Clips whose vectors still lie in the processor's cache; none may be too short for one vector."""
+        self._require_frames(min(context.features.shape(key)[-1] for key in keys), context)
+        return CLIPS_AT_ONCE
 
-        Raises:
-            TrainingError: a clip is too short for one vector.
-        """
-        assert self._network is not None, "fit or load first"
-        network = self._network.to(context.device).eval()
-        rows = np.empty((len(clips), 1), np.float32)
-        with torch.inference_mode(), context.progress.stage("score autoencoder", len(clips)) as stage:
-            for start in range(0, len(clips), CLIPS_AT_ONCE):
-                some = clips[start : start + CLIPS_AT_ONCE]
-                vectors = Vectors([clip.key for clip in some], self._frames, context)
-                batch = vectors[np.arange(len(vectors))]
-                residuals = (batch - network(batch)).cpu()
-                for place, part in enumerate(residuals.split(np.bincount(vectors.clip_of).tolist())):
-                    rows[start + place] = float(self._clip_score(part, vectors.bins))
-                stage.advance(len(some))
-        return rows
+    def rows(self, network: Network, features: Tensor) -> Tensor:
+        """(batch, 1), the anomaly scores."""
+        frames = features.flatten(1, 2).transpose(1, 2)  # (batch, frames, bins)
+        vectors = frames.unfold(1, self._frames, 1).transpose(2, 3).flatten(2)
+        residuals = (vectors - network(vectors.flatten(0, 1)).view(vectors.shape)).cpu()
+        return torch.stack([self._clip_score(clip, frames.shape[2]) for clip in residuals])[:, None]
+
+    def _require_frames(self, shortest: int, context: Context) -> None:
+        if shortest < self._frames:
+            raise TrainingError(
+                f"autoencoder stacks {self._frames} frames, and a clip has {shortest}: it must last at least "
+                f"{self._frames / context.frame_rate_hz:.2f} s. Fewer frames: -p autoencoder.frames={shortest}"
+            )
 
     def _clip_score(self, residuals: Tensor, bins: int) -> Tensor:
         """Of one clip's residuals (vectors, dim)."""
@@ -219,38 +225,27 @@ class Autoencoder(Extractor):
 
     def save(self, folder: Path) -> None:
         """Write weights and precisions."""
-        assert self._network is not None, "fit first"
-        save_weights(self._network, folder / "network.safetensors")
+        super().save(folder)
         write_bytes(folder / "precisions.safetensors", save(self._precisions))
-        (folder / "autoencoder.json").write_text(json.dumps({"dim": self._network.dim}))
 
     def load(self, folder: Path) -> None:
         """Read weights and precisions."""
-        self._network = Network(json.loads((folder / "autoencoder.json").read_text())["dim"], *self._shape)
-        load_weights(self._network, folder / "network.safetensors")
+        super().load(folder)
         self._precisions = load_file(folder / "precisions.safetensors")
 
 
 class Vectors:
-    """Every stack of consecutive frames of some clips, kept as frames and stacked when asked for.
+    """Every stack of consecutive frames of some clips, stored as frames and stacked when asked for.
 
     Attributes:
         bins: numbers in a frame.
         dim: numbers in a vector; frame follows frame.
         clip_of: position of the clip that each vector comes from.
-
-    Raises:
-        TrainingError: a clip has fewer frames than a vector.
     """
 
     def __init__(self, keys: Sequence[str], frames: int, context: Context) -> None:
         parts = [np.asarray(context.features[key], np.float32) for key in keys]
         lengths = np.array([part.shape[-1] for part in parts])
-        if lengths.min() < frames:
-            raise TrainingError(
-                f"autoencoder stacks {frames} frames, and a clip has {lengths.min()}: it must last at least "
-                f"{frames / context.frame_rate_hz:.2f} s. Fewer frames: -p autoencoder.frames={lengths.min()}"
-            )
         flat = np.concatenate([part.reshape(-1, part.shape[-1]).T for part in parts])
         counts = lengths - frames + 1
         self.clip_of = np.repeat(np.arange(len(parts)), counts)

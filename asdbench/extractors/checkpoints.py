@@ -1,4 +1,4 @@
-"""A training's state after an epoch, and a network's weights, as safetensors."""
+"""A training's state after an epoch, as safetensors."""
 
 import json
 from pathlib import Path
@@ -6,64 +6,53 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from asdbench.core.files import write_bytes
 from asdbench.core.store import StoredFolder, Warn
-from asdbench.extractors.adam import Adam
 
 Curves = dict[str, list[float]]
-FOLDER, FILE = "state-3", "state.safetensors"  # 3: another form than before, so that no training goes on from it
+FOLDER, FILE = "state-4", "state.safetensors"  # raised when the form changes, so that no training goes on from it
 
 
 class Checkpoints:
-    """Keeps the last epoch's weights, optimizer state and what was measured so far, in one file of a folder.
+    """The last epoch's weights, optimizer state and curves, in one file of a folder.
 
     Args:
         folder: of this very training.
-        warn: is called in one line when the kept state is damaged, so that the training begins anew.
+        warn: called with one line when the state is damaged, so that the training begins anew.
     """
 
     def __init__(self, folder: Path, warn: Warn) -> None:
-        self._entry = StoredFolder(folder / FOLDER, "the state of a training, which begins anew")
+        self._folder = StoredFolder(folder / FOLDER, "the state of a training, which begins anew")
         self._warn = warn
 
-    def save(self, network: nn.Module, optimizer: Adam, curves: Curves) -> None:
-        """Replace the kept state, whole or not at all."""
-        parts = {"network": network.state_dict(), "optimizer": optimizer.state()}
-        tensors = {
-            f"{part}.{name}": value.contiguous().cpu()
-            for part, values in parts.items()
-            for name, value in values.items()
-        }
-        with self._entry.written() as folder:
-            (folder / FILE).write_bytes(save(tensors, metadata={"curves": json.dumps(curves)}))
+    def save(self, network: nn.Module, optimizer: Optimizer, curves: Curves) -> None:
+        """Replace the stored state, whole or not at all."""
+        tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+        for place, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{place}.{name}": value for name, value in values.items()}
+        content = save(
+            {name: value.contiguous().cpu() for name, value in tensors.items()}, {"curves": json.dumps(curves)}
+        )
+        with self._folder.written() as folder:
+            (folder / FILE).write_bytes(content)
 
-    def restore(self, network: nn.Module, optimizer: Adam) -> Curves:
-        """Take back the kept state; what was measured in the epochs done, empty when there are none."""
-        if not self._entry.verify(self._warn):
+    def restore(self, network: nn.Module, optimizer: Optimizer) -> Curves:
+        """Take back the stored state; the curves of the epochs done, empty when there are none."""
+        if not self._folder.verify(self._warn):
             return {}
-        path = self._entry.path / FILE
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}}
+        path = self._folder.path / FILE
+        weights: dict[str, Tensor] = {}
+        state: dict[int, dict[str, Tensor]] = {}
         for key, value in load_file(path).items():
             part, _, name = key.partition(".")
-            parts[part][name] = value
-        network.load_state_dict(parts["network"])
-        optimizer.restore(parts["optimizer"])
+            if part == "network":
+                weights[name] = value
+            else:
+                place, _, name = name.partition(".")
+                state.setdefault(int(place), {})[name] = value
+        network.load_state_dict(weights)
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
         with safe_open(path, "pt") as file:
             curves: Curves = json.loads(file.metadata()["curves"])
         return curves
-
-
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's parameters and buffers as safetensors."""
-    write_bytes(path, save({name: value.contiguous().cpu() for name, value in network.state_dict().items()}))
-
-
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Read what ``save_weights`` wrote."""
-    network.load_state_dict(load_file(path))
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Learned numbers of a network; buffers do not count."""
-    return sum(parameter.numel() for parameter in network.parameters())

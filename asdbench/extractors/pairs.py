@@ -1,4 +1,4 @@
-"""Pairs of clips of the same class and of different ones."""
+"""Classes of training clips, and pairs of clips of the same class and of different ones."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,28 @@ from typing import TypeVar
 
 import numpy as np
 
-from asdbench.extractors.classes import Class
+from asdbench.datasets.clips import TrainingClip
 
 T = TypeVar("T")
+Class = tuple[str, ...]
+
+
+def classes_of(clips: Sequence[TrainingClip]) -> Mapping[str, Class]:
+    """Class of each clip by its key: machine type and section, or attributes where the machine type has one section.
+
+    A machine type with one section and no attributes is one class.
+    """
+    sections: dict[str, set[str]] = {}
+    for clip in clips:
+        sections.setdefault(clip.machine, set()).add(clip.section)
+    return {
+        clip.key: (
+            (clip.machine, clip.section)
+            if len(sections[clip.machine]) > 1
+            else (clip.machine, *(f"{name}={value}" for name, value in clip.attributes))
+        )
+        for clip in clips
+    }
 
 
 @dataclass(frozen=True)
@@ -22,8 +41,8 @@ class Pair:
 
 
 def draw_pairs(
-    own: Mapping[str, Class],
-    strangers: Mapping[str, Class],
+    classes: Mapping[str, Class],
+    others: Mapping[str, Class],
     pairs: tuple[int, int],
     small: float,
     rng: np.random.Generator,
@@ -35,27 +54,27 @@ def draw_pairs(
     spread evenly over the other classes. A clip that is alone in its class gets no pairs of its own.
 
     Args:
-        own: class of each clip that gets pairs.
-        strangers: more clips that may be negative partners.
+        classes: class of each clip that gets pairs.
+        others: more clips that may be negative partners.
         pairs: (X, Y).
         small: a class with at most this part of the largest one's clips gets Y.
         rng: decides the partners.
     """
-    sizes = Counter(own.values())
+    sizes = Counter(classes.values())
     members: dict[Class, list[str]] = {}
-    for key, label in sorted({**strangers, **own}.items()):
+    for key, label in sorted({**others, **classes}.items()):
         members.setdefault(label, []).append(key)
     drawn = []
-    for key, label in sorted(own.items()):
-        others = [name for name in members if name != label]
+    for key, label in sorted(classes.items()):
+        different = [other for other in members if other != label]
         same = [other for other in members[label] if other != key]
-        if not same or not others:
+        if not same or not different:
             continue
         count = pairs[1] if sizes[label] <= small * max(sizes.values()) else pairs[0]
         drawn += [Pair(key, partner, False) for partner in _draw(same, count, rng)]
-        chosen = Counter(_draw(range(len(others)), count, rng))
+        chosen = Counter(_draw(range(len(different)), count, rng))
         for place, times in sorted(chosen.items()):
-            drawn += [Pair(key, partner, True) for partner in _draw(members[others[place]], times, rng)]
+            drawn += [Pair(key, partner, True) for partner in _draw(members[different[place]], times, rng)]
     return drawn
 
 
@@ -63,15 +82,15 @@ def split_clips(
     labels: Mapping[str, Class], part: float, rng: np.random.Generator
 ) -> tuple[dict[str, Class], dict[str, Class]]:
     """Clips to train on and clips to validate on; of every class, ``part`` of its clips validates."""
-    kept: dict[str, Class] = {}
-    held_out: dict[str, Class] = {}
+    trained: dict[str, Class] = {}
+    validated: dict[str, Class] = {}
     for label in sorted(set(labels.values())):
         keys = sorted(key for key, other in labels.items() if other == label)
         order = rng.permutation(len(keys))
         count = round(part * len(keys))
-        held_out |= {keys[place]: label for place in order[:count]}
-        kept |= {keys[place]: label for place in order[count:]}
-    return kept, held_out
+        validated |= {keys[place]: label for place in order[:count]}
+        trained |= {keys[place]: label for place in order[count:]}
+    return trained, validated
 
 
 def _draw(choices: Sequence[T], count: int, rng: np.random.Generator) -> list[T]:

@@ -1,9 +1,6 @@
 """SimCLR on log-mel clips."""
 
-import json
-import math
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import timm
@@ -13,14 +10,13 @@ from torch.nn.functional import normalize
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError, did_you_mean
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
-from asdbench.extractors.checkpoints import count_parameters, load_weights, save_weights
+from asdbench.datasets.clips import TrainingClip
+from asdbench.extractors.base import Context
+from asdbench.extractors.batches import mean_and_spread, minibatches, prefetched, to_device, whole_clips
 from asdbench.extractors.learning import Learning, two_standard_errors
-from asdbench.extractors.nt_xent import nt_xent
-from asdbench.extractors.prefetch import prefetched, to_device
-from asdbench.extractors.standardise import level
-from asdbench.extractors.training import Recipe, epochs_for, reproducible, settled, train, whole_clips
+from asdbench.extractors.losses import nt_xent
+from asdbench.extractors.network import NetworkExtractor
+from asdbench.extractors.training import Recipe, epochs_for, reproducible
 from asdbench.extractors.views import augmented_views
 from asdbench.frontends.pack import Pack
 
@@ -33,7 +29,7 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: str, channels: int, hidden_dim: int, projection_dim: int) -> None:
+    def __init__(self, channels: int, backbone: str, hidden_dim: int, projection_dim: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
@@ -48,7 +44,7 @@ class Network(nn.Module):
         return pooled if layer == "backbone" else self.head(pooled)
 
 
-class SimCLR(Extractor):
+class SimCLR(NetworkExtractor):
     """One network for all machine types, trained to recognise a clip in its augmented copies.
 
     Shin and Lee (2023): pairs of an original and one of its augmented copies, NT-Xent, Adam, cosine annealing with
@@ -58,6 +54,8 @@ class SimCLR(Extractor):
     Raises:
         UsageError: timm knows no such backbone.
     """
+
+    name = "simclr"
 
     def __init__(
         self,
@@ -79,18 +77,18 @@ class SimCLR(Extractor):
         if not timm.is_model(backbone):
             hint = did_you_mean(backbone, timm.list_models())
             raise UsageError(f"simclr.backbone: timm has no model '{backbone}'.{hint} See: timm.list_models()")
-        self._make: Callable[[int], Network] = lambda channels: Network(backbone, channels, hidden_dim, projection_dim)
+        self._shape = (backbone, hidden_dim, projection_dim)
         self._layer = layer
         self._copies = copies
         self._temperature = temperature
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._crop_s = crop_s
-        self._epochs = epochs
-        self._steps = steps
-        self._min_steps = min_steps
-        self._learning_rate = learning_rate
-        self._restarts = restarts
-        self._network: Network | None = None
+        self._epochs = (epochs, steps, min_steps)
+        self._rate = (learning_rate, restarts)
+
+    def make_network(self) -> Network:
+        """For features of so many channels."""
+        return Network(self.facts["channels"], *self._shape)
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
         """Train on all clips at once.
@@ -106,29 +104,27 @@ class SimCLR(Extractor):
         views = augmented_views(clips, self._copies, context)
         examined = keys[:EXAMINED]  # keys are digests, so that is as good as random
         unseen = augmented_views([clip for clip in clips if clip.key in examined], 1, context, "unseen view")
-        batches = math.ceil(len(keys) / self._batch_size) - (len(keys) % self._batch_size == 1)
-        epochs = epochs_for(self._epochs, self._steps, self._min_steps, batches)
+        count = len(minibatches(keys, self.batch_size))
         with reproducible(context.seed):
-            network = self._make(context.features.shape(keys[0])[0])
-            network.mean, network.std = level(keys, context)
-            network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            self._network = network
+            network = self.begin(channels=context.features.shape(keys[0])[0])
+            network.mean, network.std = mean_and_spread(keys, context)
 
             def as_embedded() -> Iterator[Tensor]:
-                yield from map(network, prefetched(whole_clips(keys, self._batch_size, context)))
-
-            recipe = Recipe("simclr", epochs, self._learning_rate, self._restarts, as_embedded=as_embedded)
-
-            def epoch_of(number: int) -> Iterator[Tensor]:
-                return prefetched(self._batches(number, keys, views, context))
+                yield from map(network, prefetched(whole_clips(keys, self.batch_size, context)))
 
             def loss(batch: Tensor) -> Tensor:
-                return self._loss(network, batch)
+                originals, copies = network(batch).chunk(2)
+                return nt_xent(originals, copies, self._temperature)
 
-            with settled(network, epoch_of, loss, recipe, context):
-                untrained, _ = partners_found(network, examined, unseen, context)
-            self.curves = train(network, epoch_of, batches, loss, recipe, context)
-            value, copies = partners_found(network, examined, unseen, context)
+            (untrained, _), (value, copies) = self.train(
+                network,
+                lambda epoch: prefetched(self._batches(epoch, keys, views, context)),
+                count,
+                loss,
+                Recipe(self.name, epochs_for(*self._epochs, count), *self._rate, as_embedded=as_embedded),
+                context,
+                lambda: partners_found(network, examined, unseen, context),
+            )
         self.learning = Learning(
             figure="partners found",
             value=value,
@@ -137,20 +133,11 @@ class SimCLR(Extractor):
             margin=two_standard_errors(value, [copies]),
             measured_on=f"{copies} new augmented copies of {len(examined)} training clips, whole, by the projection",
         )
-        self.parameter_count = count_parameters(network)
-
-    def _loss(self, network: Network, batch: Tensor) -> Tensor:
-        originals, copies = network(batch).chunk(2)
-        return nt_xent(originals, copies, self._temperature)
 
     def _batches(self, epoch: int, keys: list[str], views: Pack, context: Context) -> Iterator[Tensor]:
         """Each batch holds the originals first, then a copy of each in the same order."""
         rng = np.random.default_rng(derive_seed(context.seed, "pairs", epoch))
-        order = rng.permutation(len(keys))
-        for start in range(0, len(keys), self._batch_size):
-            chosen = [keys[index] for index in order[start : start + self._batch_size]]
-            if len(chosen) < 2:  # a lone clip has nothing to be told apart from
-                continue
+        for chosen in minibatches(rng.permutation(keys).tolist(), self.batch_size):
             frames = min(context.features.shape(key)[-1] for key in chosen)
             if self._crop_s:
                 frames = min(frames, max(1, round(self._crop_s * context.frame_rate_hz)))
@@ -163,38 +150,11 @@ class SimCLR(Extractor):
                 batch[1, position] = copies[rng.integers(len(copies))][..., cut]
             yield to_device(batch.reshape(-1, *batch.shape[2:]), context.device)
 
-    def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
-        """(n_clips, dim) of the layer that is scored."""
-        assert self._network is not None, "fit or load first"
-        network = self._network.to(context.device).eval()
-        result: Embeddings | None = None
-        with torch.inference_mode(), context.progress.stage("embed simclr", len(clips)) as stage:
-            keys = [clip.key for clip in clips]
-            for positions, features in prefetched(context.features.batches(keys, self._batch_size)):
-                rows = network(to_device(features, context.device), self._layer)
-                if result is None:
-                    result = np.empty((len(clips), rows.shape[1]), np.float32)
-                result[positions] = rows.float().cpu().numpy()
-                stage.advance(len(positions))
-        assert result is not None, "no clips"
-        return result
-
-    def save(self, folder: Path) -> None:
-        """Write the weights."""
-        assert self._network is not None, "fit first"
-        save_weights(self._network, folder / "network.safetensors")
-        channels = next(self._network.backbone.parameters()).shape[1]
-        (folder / "simclr.json").write_text(json.dumps({"channels": channels}))
-
-    def load(self, folder: Path) -> None:
-        """Read the weights."""
-        facts = json.loads((folder / "simclr.json").read_text())
-        self._network = self._make(facts["channels"])
-        load_weights(self._network, folder / "network.safetensors")
-        self._network.to(memory_format=torch.channels_last)
+    def rows(self, network: Network, features: Tensor) -> Tensor:
+        """(batch, dim) of the layer that is scored."""
+        return network(features, self._layer)  # type: ignore[no-any-return]
 
 
-@torch.inference_mode()
 def partners_found(network: Network, keys: Sequence[str], copies: Pack, context: Context) -> tuple[float, int]:
     """Part of the copies to which their own clip is the nearest of all by the cosine of projections, and their number.
 

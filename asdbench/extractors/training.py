@@ -2,25 +2,23 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
-from asdbench.extractors.adam import Adam
 from asdbench.extractors.base import Context
 from asdbench.extractors.batch_statistics import buffers_restored, recompute
 from asdbench.extractors.checkpoints import Checkpoints, Curves
-from asdbench.extractors.prefetch import to_device
 
-KEEP_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
-KEEP_PART = 0.02  # of the time, at most, goes into keeping states; a large network's takes a second to write
+SAVE_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
+SAVE_SHARE = 0.02  # of the time, at most, goes into saving states; a large network's takes a second to write
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,9 @@ def train(
     After the last epoch the statistics of batch normalisation are computed anew over the training clips, or where the
     recipe does not say how they are embedded over one more epoch of batches, before anything is measured.
 
-    After each epoch the state is kept in the context's checkpoints (once a second where epochs are shorter, more seldom
-    where writing takes long), and a training that finds some goes on from there; batches depend on the seed and the
-    epoch alone, so both give the same network.
+    After each epoch the state is saved in the context's checkpoints (once a second where epochs are shorter, more
+    seldom where writing takes long), and a training that finds one goes on from there; batches depend on the seed and
+    the epoch alone, so both give the same network.
 
     Args:
         network: already on the context's device.
@@ -77,10 +75,10 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    optimizer = Adam(network, recipe.learning_rate)
+    optimizer = Adam(network.parameters(), recipe.learning_rate, foreach=True)
     checkpoints = Checkpoints(context.training.checkpoints, context.progress.note) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
-    keep_at = time.monotonic() + KEEP_EVERY_S
+    save_at = time.monotonic() + SAVE_EVERY_S
     with context.progress.stage(f"train {recipe.name}", recipe.epochs * batches_per_epoch) as stage:
         done = len(curves.get("loss", []))
         stage.advance(done * batches_per_epoch)
@@ -89,27 +87,27 @@ def train(
             total = 0.0
             torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
-                optimizer.rate = rate(recipe, epoch + step / batches_per_epoch)
+                optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / batches_per_epoch)
                 with _precision(recipe, context):
                     value = loss(batch)
-                told = _on_its_way(value)
+                read = _sent_for(value)
                 optimizer.zero_grad()
                 value.backward()
                 optimizer.step()
-                number = _finite(told(), recipe, epoch)
+                number = _finite(read(), recipe, epoch)
                 total += number
                 stage.advance(1, f"epoch {epoch + 1}/{recipe.epochs}, loss {number:.3f}")
             network.eval()
             if epoch + 1 == recipe.epochs:
                 _settle(network, batches, loss, recipe, context)
             with torch.inference_mode():
-                found = {"loss": total / batches_per_epoch, **measure()}
-            for name, figure in found.items():
+                measured = {"loss": total / batches_per_epoch, **measure()}
+            for name, figure in measured.items():
                 curves.setdefault(name, []).append(figure)
-            if checkpoints and (started := time.monotonic()) >= keep_at:
+            if checkpoints and (started := time.monotonic()) >= save_at:
                 checkpoints.save(network, optimizer, curves)
                 ended = time.monotonic()
-                keep_at = ended + (max(KEEP_EVERY_S, (ended - started) / KEEP_PART) if KEEP_EVERY_S else 0.0)
+                save_at = ended + (max(SAVE_EVERY_S, (ended - started) / SAVE_SHARE) if SAVE_EVERY_S else 0.0)
     network.eval()
     return curves
 
@@ -150,20 +148,6 @@ def _settle(
         recompute(network, (recipe.as_embedded or as_trained)())
 
 
-def whole_clips(keys: Sequence[str], at_once: int, context: Context) -> Iterator[Tensor]:
-    """Features of training clips on the context's device, as far as the shortest of them reaches, batch by batch.
-
-    Args:
-        keys: of the clips, at least two.
-        at_once: clips in a batch, about; two at least, which batch normalisation needs.
-        context: features and device.
-    """
-    shortest = min(context.features.shape(key)[-1] for key in keys)
-    for chosen in np.array_split(np.array(keys), max(1, len(keys) // max(2, at_once))):
-        features = np.stack([np.asarray(context.features[key][..., :shortest], np.float32) for key in chosen])
-        yield to_device(features, context.device)
-
-
 def _precision(recipe: Recipe, context: Context) -> torch.autocast:
     enabled = recipe.mixed_precision and context.device == "cuda"
     return torch.autocast(context.device, dtype=torch.bfloat16, enabled=enabled)
@@ -194,8 +178,8 @@ def rate(recipe: Recipe, place: float) -> float:
     return recipe.learning_rate * (1.0 + math.cos(math.pi * within)) / 2.0
 
 
-def _on_its_way(value: Tensor) -> Callable[[], float]:
-    """Reads the loss; from a GPU it is sent now, so that reading waits for no work that is asked for later."""
+def _sent_for(value: Tensor) -> Callable[[], float]:
+    """Reads the loss; a GPU sends it now, so that reading waits for no work that is queued later."""
     value = value.detach()
     if not value.is_cuda:
         return lambda: float(value)

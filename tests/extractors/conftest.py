@@ -55,7 +55,7 @@ def make_context(table, own_cache, tmp_path) -> Callable[..., Context]:
 @pytest.fixture
 def cut_off_after(monkeypatch) -> Callable[[int], AbstractContextManager[None]]:
     """Within it a training ends as by Ctrl-C, as soon as its state after so many epochs is kept."""
-    monkeypatch.setattr("asdbench.extractors.training.KEEP_EVERY_S", 0.0)
+    monkeypatch.setattr("asdbench.extractors.training.SAVE_EVERY_S", 0.0)
     save = Checkpoints.save
 
     @contextmanager

@@ -39,7 +39,7 @@ def test_seed_decides_and_save_keeps_all(table, make_context, tmp_path):
     assert rows.dtype == np.float32
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(rows)), rel=1e-5)
     assert len(first.curves["loss"]) == 2
-    assert first.parameter_count == sum(weight.numel() for weight in first._network.parameters())
+    assert first.parameter_count == sum(weight.numel() for weight in first.network.parameters())
     assert np.array_equal(again.embed(table.blind_view(), blind), rows)
     assert not np.allclose(other.embed(table.blind_view(), blind), rows)
     (tmp_path / "saved").mkdir()
@@ -107,7 +107,7 @@ def test_clips_of_differing_length_train_and_embed_together(table, context):
         arrays[clip.key] = context.features[clip.key][..., : 8000 - 500 * (number % 4)]
     uneven = replace(context, features=InMemoryFeatures(arrays))
     extractor = fitted(table, uneven, crop_s=0.0)
-    assert extractor._facts["samples"] == 6500
+    assert extractor.facts["samples"] == 6500
     assert np.isfinite(extractor.embed(table.blind_view(), replace(uneven, training=None))).all()
 
 
@@ -155,9 +155,10 @@ def test_fixed_centres_stay_and_trained_ones_move(table, context, monkeypatch):
 def test_the_loss_is_that_of_the_classes_and_that_of_the_exchanges(featex, statex, times):
     """Wilkinghoff (2024), written out: mixed clips, exchanged statistics, both heads on what comes of them."""
     extractor = asdbench.build("attribute-classifier", **{**QUICK, "featex": featex, "statex": statex, "mixup": 0.5})
-    extractor._facts = {"samples": 3000, "rate_hz": 16000.0}
     torch.manual_seed(0)
-    network = attribute_classifier.Classifier(extractor._make(), *extractor._losses(4)).eval()
+    network = attribute_classifier.Classifier(
+        extractor.begin(samples=3000, rate_hz=16000.0), *extractor._losses(4)
+    ).eval()
     waveforms, labels = torch.randn(8, 3000), torch.eye(4).repeat(2, 1)
     found = extractor._loss(network, (waveforms, labels, torch.Generator().manual_seed(5)))
 

@@ -60,7 +60,7 @@ def test_scores_are_those_of_a_loop_written_from_the_definition(table, make_cont
         extractor = fitted(table, context, score=score, held_out=0.0, batch_size=65536)
         found[score] = extractor.embed(blind, replace(context, training=None))
         assert found[score].shape == (len(blind), 1)
-    network = extractor._network.eval()
+    network = extractor.network.eval()
 
     def residuals(key):
         frames = np.asarray(context.features[key])[0].T
@@ -123,8 +123,8 @@ def test_a_straightforward_loop_over_stacked_vectors_gives_the_same_losses_and_s
     assert extractor.curves["loss"] == losses
     torch.optim.swa_utils.update_bn(loaded(2), network)
     for name, value in network.state_dict().items():
-        assert torch.equal(value, extractor._network.state_dict()[name]) or (
-            "running" in name and torch.allclose(value, extractor._network.state_dict()[name], rtol=1e-5)
+        assert torch.equal(value, extractor.network.state_dict()[name]) or (
+            "running" in name and torch.allclose(value, extractor.network.state_dict()[name], rtol=1e-5)
         ), name
     network.eval()
     with torch.no_grad():

@@ -10,9 +10,9 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from asdbench.extractors.batch_statistics import buffers_restored, recompute
+from asdbench.extractors.batches import whole_clips
 from asdbench.extractors.classification.layers import Normalise
 from asdbench.extractors.classification.stem import Stem
-from asdbench.extractors.training import whole_clips
 
 
 def batches(sizes=(8, 8, 5)):

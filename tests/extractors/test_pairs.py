@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from asdbench.datasets import TrainingClip
-from asdbench.extractors.classes import classes_of
-from asdbench.extractors.pairs import draw_pairs, split_clips
+from asdbench.extractors.pairs import classes_of, draw_pairs, split_clips
 
 
 def labels(**sizes):

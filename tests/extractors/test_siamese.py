@@ -9,8 +9,7 @@ import asdbench
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError
 from asdbench.datasets import BlindClip
-from asdbench.extractors.classes import classes_of
-from asdbench.extractors.pairs import draw_pairs, split_clips
+from asdbench.extractors.pairs import classes_of, draw_pairs, split_clips
 from asdbench.extractors.siamese import Twin
 
 QUICK = {"epochs": 2, "batch_size": 16}
@@ -106,8 +105,8 @@ def test_the_network_standardises_over_the_clips_that_it_trains_on(table, contex
     left_out = held_out_of(table, given, 0.2)
     assert left_out
     values = np.stack([given.features[clip.key] for clip in clips_of(table) if clip.key not in left_out])
-    assert float(extractor._network.mean) == pytest.approx(values.mean(), rel=1e-4)
-    assert float(extractor._network.std) == pytest.approx(values.std(), rel=1e-4)
+    assert float(extractor.network.mean) == pytest.approx(values.mean(), rel=1e-4)
+    assert float(extractor.network.std) == pytest.approx(values.std(), rel=1e-4)
 
 
 def test_pair_accuracy_is_that_of_a_loop_over_the_embeddings(table, context):

@@ -31,7 +31,7 @@ def test_views_are_two_of_each_kind_and_of_the_clips_shape(table, make_context):
 
 
 def test_the_network_is_the_papers():
-    network = asdbench.build("simclr")._make(1)
+    network = asdbench.build("simclr").begin(channels=1)
     shapes = [tuple(part.weight.shape) for part in network.head if hasattr(part, "weight")]
     assert shapes == [(512, 512), (128, 512)]
     assert sum(p.numel() for p in network.backbone.parameters()) == 11_170_240  # ResNet-18, one channel, no classes
@@ -44,7 +44,7 @@ def test_the_backbones_have_as_many_parameters_as_in_an_independent_library(name
     theirs = getattr(torchvision.models, name)(weights=None)
     colour = theirs.conv1.weight.numel() * 2 // 3  # one channel in place of three
     expected = sum(p.numel() for p in theirs.parameters()) - sum(p.numel() for p in theirs.fc.parameters()) - colour
-    network = asdbench.build("simclr", backbone=name)._make(1)
+    network = asdbench.build("simclr", backbone=name).begin(channels=1)
     width = theirs.fc.in_features
     assert sum(p.numel() for p in network.backbone.parameters()) == expected
     assert sum(p.numel() for p in network.head.parameters()) == width * width + width + width * 128 + 128
@@ -108,12 +108,15 @@ def test_an_unknown_backbone_names_the_nearest():
 
 
 def test_the_head_fits_backbones_whose_last_layer_is_wider_than_timm_says():
-    assert asdbench.build("simclr", backbone="mobilenetv3_small_050")._make(1).head[0].weight.shape == (1024, 1024)
+    assert asdbench.build("simclr", backbone="mobilenetv3_small_050").begin(channels=1).head[0].weight.shape == (
+        1024,
+        1024,
+    )
 
 
 def test_a_backbone_of_fixed_input_size_is_refused():
     with pytest.raises(UsageError, match="does not take spectrograms of any length"):
-        asdbench.build("simclr", backbone="vit_tiny_patch16_224")._make(1)
+        asdbench.build("simclr", backbone="vit_tiny_patch16_224").begin(channels=1)
 
 
 def test_one_clip_cannot_be_told_apart(table, make_context):

@@ -84,7 +84,7 @@ def test_the_official_score_from_the_files_alone(run, tmp_path, official_score_o
 
 def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
     run(("simclr",), ("knn",), params=SIMCLR)
-    monkeypatch.setattr("asdbench.extractors.simclr.train", None)
+    monkeypatch.setattr("asdbench.extractors.network.train", None)
     monkeypatch.setattr("asdbench.frontends.store.features_of_all", None)
     records = run(("simclr",), ("knn", "mahalanobis-ml"), params=SIMCLR)
     assert [record.status for record in records] == ["done", "done"]
@@ -123,7 +123,7 @@ def test_a_training_that_fails_is_one_failure_and_other_systems_go_on(run, monke
     def broken(*_):
         raise MemoryError("out of memory on purpose")
 
-    monkeypatch.setattr("asdbench.extractors.simclr.train", broken)
+    monkeypatch.setattr("asdbench.extractors.network.train", broken)
     failed, done = run(("simclr", "raw-mel"), params=SIMCLR)
     (failure,) = failed.failures
     assert (failure.stage, failure.machine) == ("fit", None)

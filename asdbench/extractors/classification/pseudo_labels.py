@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from asdbench.core.digests import derive_seed
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.classes import Class
+from asdbench.extractors.pairs import Class
 
 WINDOW = 1024
 FLOOR = 1e-8  # of a mean magnitude, so that silence has a logarithm

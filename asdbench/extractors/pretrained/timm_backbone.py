@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
+from asdbench.extractors.batches import LEAST_SPREAD, mean_and_spread
 from asdbench.extractors.pretrained.frozen import Frozen, Values, digest_of_weights
-from asdbench.extractors.standardise import LEAST_SPREAD, level
 
 NAME = "pretrained-timm"
 
@@ -55,7 +55,7 @@ class TimmBackbone(Frozen):
         """
         self._loaded(context.device)
         if self._standardise == "training":
-            mean, std = level([clip.key for clip in clips], context)
+            mean, std = mean_and_spread([clip.key for clip in clips], context)
             self._level = (float(mean), float(std))
 
     def values(self, features: Iterable[Values], context: Context) -> Iterator[Values]:

@@ -1,4 +1,4 @@
-"""The loss of SimCLR."""
+"""The losses of SimCLR and of Siamese networks."""
 
 import torch
 from torch import Tensor
@@ -26,3 +26,18 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     count = len(first)
     partner = torch.arange(2 * count, device=first.device).roll(count)
     return cross_entropy(similarity, partner)
+
+
+def contrastive(distance: Tensor, different: Tensor, margin: float) -> Tensor:
+    """``(1 - y) D^2 + y max(0, M - D)^2``, averaged over the pairs.
+
+    Germinario et al. (2022), equation (1); after Hadsell, Chopra and LeCun (2006). Pairs of one class are drawn
+    together, pairs of different classes apart until they are ``margin`` away from each other.
+
+    Args:
+        distance: D, (pairs,).
+        different: y, (pairs,): 1 where the classes differ, 0 where they are the same.
+        margin: M.
+    """
+    apart = (margin - distance).clamp_min(0.0).square()
+    return ((1.0 - different) * distance.square() + different * apart).mean()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from asdbench.extractors.prefetch import prefetched, to_device
+from asdbench.extractors.batches import minibatches, prefetched, to_device
 
 
 def test_batches_come_in_order_and_the_next_is_made_while_one_is_used():
@@ -52,3 +52,9 @@ def test_images_come_as_they_are_with_channels_last_in_memory():
     assert batch.dtype == torch.float32
     assert batch.is_contiguous(memory_format=torch.channels_last)
     assert np.array_equal(batch.numpy(), images.astype(np.float32))
+
+
+def test_a_single_last_item_is_left_out():
+    assert minibatches(list(range(7)), 3) == [[0, 1, 2], [3, 4, 5]]
+    assert minibatches(list(range(8)), 3) == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert minibatches([0], 3) == []
