@@ -34,10 +34,10 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.paths import user_path
 
 INTERRUPTED = 130
-OF_THE_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
+REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}  # of a file system
 
 
-class PlaceOption(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+class PathOption(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """A path of the command line, in which ``~`` is the home folder."""
 
     name = "path"
@@ -54,11 +54,11 @@ class PlaceOption(click.ParamType):  # type: ignore[type-arg]  # generic from cl
 
 
 class Commands(TyperGroup):
-    """Turns errors that a user can act on into a message and an exit code; no traceback."""
+    """Turns errors that a user can act on into a message and an exit code, without a traceback."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        _expand_places(self)
+        _expand_paths(self)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line, whatever the output can show."""
@@ -67,26 +67,26 @@ class Commands(TyperGroup):
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """Read the options in front of the verb."""
-        with _errors_in_words():
+        with _errors_as_messages():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
-        with _errors_in_words():
+        with _errors_as_messages():
             return super().invoke(ctx)
 
 
-def _expand_places(command: click.Command) -> None:
+def _expand_paths(command: click.Command) -> None:
     """Give every path of every verb the type that knows ``~``."""
     for param in command.params:
         if isinstance(param.type, click.Path):
-            param.type = PlaceOption(param.type)
+            param.type = PathOption(param.type)
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
-        _expand_places(inner)
+        _expand_paths(inner)
 
 
 @contextmanager
-def _errors_in_words() -> Iterator[None]:
+def _errors_as_messages() -> Iterator[None]:
     try:
         yield
     except AsdbenchError as error:
@@ -98,16 +98,16 @@ def _errors_in_words() -> Iterator[None]:
         echo(message.getvalue(), err=True, nl=False)
         raise typer.Exit(error.exit_code) from error
     except OSError as error:
-        if error.errno not in OF_THE_PLACE or error.filename is None:
+        if error.errno not in REFUSALS or error.filename is None:
             raise
         echo(
             f"asdbench: {os.fsdecode(error.filename)}: {error.strerror}.\nGive a place that you may use, or ask its "
-            "owner; then give the same command again: what is finished is kept.",
+            "owner; then give the same command again: what is finished is stored.",
             err=True,
         )
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
-        echo("asdbench: interrupted. Finished stages are kept; the same command goes on from there.", err=True)
+        echo("asdbench: interrupted. Finished stages are stored; the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from error
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, Frontend, PluginPath
+from asdbench.cli.options import AsJson, Frontend, Params, PluginPath
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ def check(
             help="Extractor, scorer (also pyod:NAME, sklearn:NAME, STEP+SCORER), step, augmentation, front end."
         ),
     ],
-    params: Annotated[
-        list[str] | None,
-        typer.Option("-p", metavar="COMPONENT.PARAM=VALUE", help="Set a parameter; may be repeated."),
-    ] = None,
+    params: Params = None,
     frontend: Frontend = None,
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
@@ -33,36 +30,27 @@ def check(
 
     Example: asdbench check cosine --plugin-path mine
     """
-    import json
-
-    from asdbench.registry import load_catalog
-
-    catalog = load_catalog(plugin_path or [])
-    found = [_checked(catalog, kind, name, params or [], frontend) for kind in _kinds(catalog, name)]
-    passed = all(one["passed"] for one in found)
-    if as_json:
-        print_json(json.dumps({"passed": passed, "components": found}, indent=2))
-    else:
-        for one in found:
-            _print(one)
-    if not passed:
-        raise typer.Exit(1)
-
-
-def _kinds(catalog: "Catalog", name: str) -> list[str]:
-    """Kinds of everything that has the name and can be checked."""
     from asdbench.core.errors import UsageError
+    from asdbench.registry import load_catalog
     from asdbench.testing import CHECKS_OF
 
+    catalog = load_catalog(plugin_path or [])
     broken = [kind for kind in CHECKS_OF if name in catalog.broken[kind] and name not in catalog.entries[kind]]
-    kinds = broken or [entry.kind for entry in catalog.find_anywhere(name)]
-    kinds = [kind for kind in kinds if kind in CHECKS_OF]
+    kinds = broken or [entry.kind for entry in catalog.find_anywhere(name) if entry.kind in CHECKS_OF]
     if not kinds:
         raise UsageError(
             f"'{name}' cannot be checked: accepted are {', '.join(CHECKS_OF)}.\n"
             f"The parts of a system are checked one by one: asdbench show {name}"
         )
-    return kinds
+    components = [_checked(catalog, kind, name, params or [], frontend) for kind in kinds]
+    passed = all(one["passed"] for one in components)
+    if as_json:
+        print_json({"passed": passed, "components": components})
+    else:
+        for one in components:
+            _print(one)
+    if not passed:
+        raise typer.Exit(1)
 
 
 def _checked(catalog: "Catalog", kind: str, name: str, params: list[str], frontend: str | None) -> dict[str, Any]:
@@ -72,14 +60,14 @@ def _checked(catalog: "Catalog", kind: str, name: str, params: list[str], fronte
     from asdbench.testing.subjects import subject_of_name
 
     shortened: dict[str, Any] = {}
-    if name in catalog.broken[kind] and name not in catalog.entries[kind]:
-        origin = ""
-        checks = [Check("card", "a card that can be read", catalog.broken[kind][name])]
-    else:
+    if name in catalog.entries[kind] or name not in catalog.broken[kind]:
         origin = catalog.find(kind, name).origin
         subject = subject_of_name(catalog, kind, name, read_spec(None, {"params": params}).params, frontend)
         shortened = dict(subject.shortened)
         checks = CHECKS_OF[kind](subject)
+    else:
+        origin = ""
+        checks = [Check("card", "a card that can be read", catalog.broken[kind][name])]
     return {
         "name": name,
         "kind": kind,
@@ -92,15 +80,14 @@ def _checked(catalog: "Catalog", kind: str, name: str, params: list[str], fronte
     }
 
 
-def _print(found: dict[str, Any]) -> None:
-    failed = [one for one in found["checks"] if not one["passed"]]
-    count = len(found["checks"])
-    summary = f"{len(failed)} of {count} checks failed" if failed else f"all {count} checks passed"
-    echo(f"{found['name']} ({found['kind'][:-1]}): {summary}", bold=True)
-    for one in found["checks"]:
-        told = f"expected {one['expected']}; {one['found']}" if one["found"] else one["expected"]
-        echo(f"  ok      {one['check']}: {told}") if one["passed"] else echo(
-            f"  failed  {one['check']}: {told}", fg="red"
-        )
-    for param, value in found["shortened"].items():
-        echo(f"Trained with {param} = {value}; for more: -p {found['name']}.{param}=N", dim=True)
+def _print(component: dict[str, Any]) -> None:
+    checks = component["checks"]
+    failed = sum(not one["passed"] for one in checks)
+    summary = f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed"
+    echo(f"{component['name']} ({component['kind'][:-1]}): {summary}", bold=True)
+    for one in checks:
+        result = f"expected {one['expected']}; {one['found']}" if one["found"] else one["expected"]
+        state, colour = ("ok    ", None) if one["passed"] else ("failed", "red")
+        echo(f"  {state}  {one['check']}: {result}", fg=colour)
+    for param, value in component["shortened"].items():
+        echo(f"Trained with {param} = {value}; for more: -p {component['name']}.{param}=N", dim=True)

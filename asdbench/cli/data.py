@@ -1,20 +1,22 @@
-"""``asdbench data``: make and inspect data sets."""
+"""``asdbench data``: make, download and look at data sets."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.data_download import download
-from asdbench.cli.data_info import info
-from asdbench.cli.data_verify import verify
-from asdbench.cli.options import Jobs, Quiet
-from asdbench.cli.output import echo
+from asdbench.cli.data_audit import DataSet, header_table, open_inventory, verify
+from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, PluginPath, Quiet, Split, group
+from asdbench.cli.output import command, echo, print_json
 
-app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True, suggest_commands=False)
-app.command("download")(download)
-app.command("info")(info)
-app.command("verify")(verify)
+if TYPE_CHECKING:
+    from asdbench.datasets.download import DownloadedZip
+    from asdbench.datasets.inventory import Inventory
+
+app = group("Make and inspect data sets.")
+SYSTEM = {"extractor": "raw-mel", "scorer": "mahalanobis-lw"}  # of the command that is proposed
+SHOWN_FAULTS = 5
 
 
 @app.command()
@@ -22,10 +24,9 @@ def make(
     name: Annotated[
         str, typer.Argument(help="Card of a synthetic data set: synthetic, synthetic-large or synthetic-stereo.")
     ] = "synthetic",
-    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Where to; the cache when left out.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; the cache when left out.")] = None,
     params: Annotated[
-        list[str] | None,
-        typer.Option("-p", metavar="PARAM=VALUE", help="Parameter of the card; may be repeated."),
+        list[str] | None, typer.Option("-p", metavar="PARAM=VALUE", help="Parameter of the card; may be repeated.")
     ] = None,
     jobs: Jobs = 0,
     quiet: Quiet = False,
@@ -39,10 +40,10 @@ def make(
     from asdbench.registry import load_catalog
 
     values = {}
-    for text in params or []:
-        key, equals, value = text.removeprefix("dataset.").partition("=")
+    for assignment in params or []:
+        key, equals, value = assignment.removeprefix("dataset.").partition("=")
         if not equals:
-            raise UsageError(f"-p {text}: expected PARAM=VALUE. See: asdbench show {name}")
+            raise UsageError(f"-p {assignment}: expected PARAM=VALUE. See: asdbench show {name}")
         values[key] = value
     component = load_catalog().component("datasets", name, values)
     if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -50,9 +51,172 @@ def make(
     cores, progress = jobs or available_cores(), ConsoleProgress(quiet)
     if to is not None:
         component.build().make(to, cores, progress)
-    folder = to or made_data(component, cache_root(), cores, progress)
-    echo(str(folder))
-    echo(
-        f"Run on it: asdbench run --dataset {folder if to else name} --extractor raw-mel --scorer mahalanobis-lw",
-        err=True,
-    )
+    echo(to or made_data(component, cache_root(), cores, progress))
+    echo(f"Run on it: {command('run', dataset=to or name, **SYSTEM)}", err=True)
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Card of a challenge's data set, e.g. dcase2023.")],
+    split: Split = None,
+    machine: Machines = None,
+    data_root: DataRoot = None,
+    keep_zips: Annotated[bool, typer.Option("--keep-zips", help="Leave the zips where they were unpacked.")] = False,
+    accept_new: Annotated[
+        bool, typer.Option("--accept-new", help="Take zips whose checksum differs from what was recorded or published.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Download, verify and unpack recordings of a DCASE challenge.
+
+    They go to DIR/NAME/<split>_data/raw/<machine>. The same command goes on after an interruption, and brings only
+    what is not there yet. A zip that lies in DIR/NAME/zips/<split>/<machine> already is not transferred.
+
+    Example: asdbench data download dcase2023 --machine fan
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import RequirementError, UsageError
+    from asdbench.datasets.challenge import require_split
+    from asdbench.datasets.download import download_challenge
+    from asdbench.harness.data import data_root as data_root_of
+    from asdbench.registry import load_catalog
+
+    progress = ConsoleProgress(quiet)
+    catalog = load_catalog(plugin_path or ())
+    for warning in catalog.warnings:
+        progress.note(warning)
+    card = catalog.find("datasets", name).challenge
+    if card is None:
+        raise UsageError(f"'{name}' is made here, not downloaded. Make it: asdbench data make {name}")
+    machines = list(dict.fromkeys(machine or []))
+    split = require_split(name, card, split, machines)
+    content = card.splits[split]  # type: ignore[index]
+    for one in machines or content.machines:
+        if not content.zips_of(one):
+            raise RequirementError(f"The card of {name} names no zips of {one}. See: asdbench show {name}")
+    root = data_root_of(data_root).absolute()
+    zips = download_challenge(name, card, split, root, progress, machines, keep_zips, accept_new)
+    if as_json:
+        head = {"name": name, "split": split, "data_root": str(root), "licence": card.licence}
+        print_json({**head, "zips": [_zip_as_json(one) for one in zips]})
+        return
+    _print_downloads(zips)
+    options = {"split": split, "machine": machines, "data_root": data_root, "plugin_path": plugin_path}
+    echo(f"Licence of the recordings: {card.licence}", err=True)
+    echo(f"Check it: {command('data verify', name, **options)}", err=True)
+    echo(f"Run on it: {command('run', dataset=name, **options, **SYSTEM)}", err=True)
+
+
+def _print_downloads(downloads: "Sequence[DownloadedZip]") -> None:
+    from asdbench.core.numbers import size_text
+
+    for folder in dict.fromkeys(one.source.folder for one in downloads):
+        zips = [one for one in downloads if one.source.folder == folder]
+        files, size = sum(one.entry.files for one in zips), sum(one.entry.unpacked_size for one in zips)
+        states = ", ".join(f"{one.source.name} {one.state} ({size_text(one.entry.size)})" for one in zips)
+        echo(f"{zips[0].source.machine}: {files} files, {size_text(size)}, in {folder}; {states}")
+
+
+def _zip_as_json(downloaded: "DownloadedZip") -> dict[str, object]:
+    source, entry = downloaded.source, downloaded.entry
+    return {
+        "machine": source.machine,
+        "url": source.url,
+        "zip": source.name,
+        "state": downloaded.state,
+        "bytes": entry.size,
+        "sha256": entry.sha256,
+        "published": entry.published,
+        "files": entry.files,
+        "unpacked_bytes": entry.unpacked_size,
+        "folder": str(source.folder),
+    }
+
+
+@app.command()
+def info(
+    dataset: DataSet = "synthetic",
+    split: Split = None,
+    data_root: DataRoot = None,
+    machine: Machines = None,
+    as_json: AsJson = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Show what a data set holds: numbers of clips, rates, channels and lengths, and what is missing."""
+    from dataclasses import asdict
+
+    from asdbench.cli.tables import print_table, table
+    from asdbench.core.progress import Silent
+    from asdbench.datasets.audio import BadRecording, Header
+    from asdbench.datasets.audit.findings import counts, lacking, layout_of, rows
+    from asdbench.datasets.audit.sounds import for_each, header_or_reason
+    from asdbench.harness.machine import available_cores
+
+    inventory = open_inventory(dataset, split, data_root, machine, plugin_path)
+    paths = [one.path for one in inventory.recordings]
+    read = dict(zip(paths, for_each(header_or_reason, paths, available_cores(), Silent(), "headers"), strict=True))
+    sections = rows(inventory, {path: one for path, one in read.items() if isinstance(one, Header)})
+    unusable = [f"{inventory.relative(path)}: {one}" for path, one in read.items() if isinstance(one, BadRecording)]
+    clips, layout, missing = counts(inventory), layout_of(inventory), lacking(inventory)
+    fingerprint, faults = _fingerprint(inventory)
+    if as_json:
+        print_json(
+            {
+                "name": inventory.name,
+                "layout": layout,
+                "fingerprint": fingerprint,
+                "clips": clips,
+                "root": str(inventory.root),
+                "split": inventory.split,
+                "machines": [asdict(row) for row in sections],
+                "missing": missing,
+                "unreadable": len(unusable),
+                "unusable": unusable,
+                "faults": faults,
+            }
+        )
+        return
+    extra = sum(one.split == "supplemental" for one in inventory.recordings)
+    number = f"{len(paths) - extra} clips{f' and {extra} supplemental' if extra else ''}"
+    echo(f"{inventory.name}: {number}, layout {layout}", bold=True)
+    columns = ("machine", "section", "split", "domain", "label", ">clips")
+    print_table(table(columns, [list(row.values()) for row in clips]))
+    echo()
+    print_table(header_table(sections))
+    echo()
+    for line in missing:
+        echo(f"missing: {line}")
+    for reason in unusable:
+        echo(f"cannot be used: {reason}")
+    if fingerprint is not None:
+        echo(f"fingerprint {fingerprint}")
+        return
+    for fault in faults[:SHOWN_FAULTS]:
+        echo(f"cannot be used: {fault}")
+    if len(faults) > SHOWN_FAULTS:
+        echo(f"cannot be used: and {len(faults) - SHOWN_FAULTS} more")
+    of_challenge = {"split": inventory.split, "data_root": inventory.root} if inventory.card else {}
+    echo("No fingerprint: something is missing or cannot be used.")
+    echo(f"All that is wrong: {command('data verify', dataset, **of_challenge, machine=machine)}")
+    if inventory.missing:
+        echo(f"Get what is missing: {inventory.download(inventory.missing)}")
+
+
+def _fingerprint(inventory: "Inventory") -> tuple[str | None, list[str]]:
+    """The fingerprint that runs record, and why there is none."""
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import DataError
+    from asdbench.core.paths import cache_root
+    from asdbench.harness.data import content_digests
+
+    if inventory.missing:
+        return None, []
+    try:
+        return inventory.to_dataset(content_digests(cache_root(), ConsoleProgress(False))).fingerprint, []
+    except DataError as error:
+        return None, [inventory.relative(problem) for problem in error.problems] or [str(error)]
+
+
+app.command("verify")(verify)

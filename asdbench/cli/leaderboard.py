@@ -1,24 +1,22 @@
-"""``asdbench leaderboard``: put runs on boards, render them, hold the pages to their records."""
+"""``asdbench leaderboard``: put runs on boards, render them, compare the pages with their records."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import AsJson, Quiet
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Out, Quiet, group
+from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from asdbench.core.errors import AsdbenchError
-    from asdbench.datasets.ground_truth import GroundTruth
+    from asdbench.datasets.ground_truth import GroundTruth as Truth
 
-app = typer.Typer(help="Put runs on leaderboards and render them.", no_args_is_help=True, suggest_commands=False)
-BoardDir = Annotated[
-    Path, typer.Option("--board-dir", metavar="DIR", help="Holds results/, references/ and the rendered pages.")
-]
+app = group("Put runs on leaderboards and render them.")
+BoardDir = Annotated[Path, typer.Option(metavar="DIR", help="Holds results/, references/ and the rendered pages.")]
 DEFAULT = Path("leaderboards")
+OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced": "replaced"}
 
 
 @app.command()
@@ -27,12 +25,9 @@ def add(
         list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids, beginnings of them, or folders.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run in the folder of runs.")] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    out: Out = RUNS,
     board_dir: BoardDir = DEFAULT,
-    ground_truth: Annotated[
-        Path | None,
-        typer.Option("--ground-truth", metavar="DIR|FILE", help="Labels, where the clips' names do not tell them."),
-    ] = None,
+    ground_truth: GroundTruth = None,
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of an entry that differs.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -40,13 +35,11 @@ def add(
 
     What is there already and equal is left as it is. The pages follow with: asdbench leaderboard render
     """
-    import json
-
     from asdbench.core.errors import AsdbenchError, DiskFullError
     from asdbench.leaderboard import BoardDirError, add_run, read_entries
 
     folders, failed = _folders(run or [], every, out)
-    truths: dict[int, GroundTruth] = {}
+    truths: dict[int, Truth] = {}
     others = read_entries(board_dir).entries if board_dir.is_dir() else {}
     done = []
     for folder in folders:
@@ -62,23 +55,22 @@ def add(
             failed.append(error)
             continue
         done.append({"run": str(folder), "entry": str(added.path), "outcome": added.outcome})
-        echo(f"{_SAID[added.outcome]}: {added.path}", err=as_json)
+        echo(f"{OUTCOMES[added.outcome]}: {added.path}", err=as_json)
         if added.shortened:
-            echo(f"note: of paths only the last part was kept: {', '.join(added.shortened)}", err=True)
+            echo(f"note: of paths only the last part was stored: {', '.join(added.shortened)}", err=True)
     if as_json:
-        print_json(json.dumps({"added": done, "failed": [str(error) for error in failed]}, indent=2))
-    for problem in failed:
-        echo(f"asdbench: {problem}", fg="red", err=True)
+        print_json({"added": done, "failed": [str(error) for error in failed]})
+    _print_problems(failed)
     if done:
-        echo(f"Next: asdbench leaderboard render{_where(board_dir)}", err=as_json)
+        echo(f"Next: {_command('render', board_dir)}", err=as_json)
     if failed:
-        raise typer.Exit(1 if done else max(problem.exit_code for problem in failed))
+        raise typer.Exit(1 if done else max(error.exit_code for error in failed))
 
 
 @app.command()
 def render(
     board_dir: BoardDir = DEFAULT,
-    board: Annotated[str | None, typer.Option("--board", metavar="NAME", help="Only this one, and the index.")] = None,
+    board: Annotated[str | None, typer.Option(metavar="NAME", help="Only this one, and the index.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Render every board as Markdown and as one self-contained HTML page, and the index of all.
@@ -88,15 +80,16 @@ def render(
     from asdbench.leaderboard import make_pages
     from asdbench.leaderboard import render as write_pages
 
-    pages = make_pages(board_dir, board, on_board=_telling(quiet))
-    done = write_pages(board_dir, pages)
+    done = write_pages(board_dir, make_pages(board_dir, board, on_board=_reporting(quiet)))
     for name in done.written:
         echo(f"written: {board_dir / name}")
     for name in done.removed:
         echo(f"removed, of no board any more: {board_dir / name}")
     if not quiet:
         echo(f"{len(done.written)} pages written, {len(done.unchanged)} unchanged, {len(done.removed)} removed")
-    _end_with(done.problems)
+    _print_problems(done.problems)
+    if done.problems:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -105,15 +98,14 @@ def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
     from asdbench.leaderboard import check as compare_pages
     from asdbench.leaderboard import make_pages
 
-    pages = make_pages(board_dir, on_board=_telling(quiet))
+    pages = make_pages(board_dir, on_board=_reporting(quiet))
     problems = compare_pages(board_dir, pages)
     if len(problems) > len(pages.problems):
-        problems.append(f"Render them: asdbench leaderboard render{_where(board_dir)}")
-    _end_with(problems)
+        problems.append(f"Render them: {_command('render', board_dir)}")
+    _print_problems(problems)
+    if problems:
+        raise typer.Exit(1)
     echo(f"{len(pages.texts)} pages in {board_dir} match their records")
-
-
-_SAID = {"added": "added", "unchanged": "there already, and equal", "replaced": "replaced"}
 
 
 def _folders(names: list[str], every: bool, runs: Path) -> "tuple[list[Path], list[AsdbenchError]]":
@@ -131,31 +123,26 @@ def _folders(names: list[str], every: bool, runs: Path) -> "tuple[list[Path], li
     return list(stored.runs), [AsdbenchError(line) for line in stored.unreadable]
 
 
-def _where(board_dir: Path) -> str:
-    return "" if board_dir == DEFAULT else f" --board-dir {board_dir}"
-
-
-def _telling(quiet: bool) -> "Callable[[str], None]":
-    def tell(name: str) -> None:
-        if not quiet:
-            echo(f"{name} ...", dim=True, err=True)
-
-    return tell
-
-
-def _end_with(problems: list[str]) -> None:
-    for line in problems:
-        echo(f"asdbench: {line}", fg="red", err=True)
-    if problems:
-        raise typer.Exit(1)
-
-
-def _ground_truth(place: Path, folder: Path, known: "dict[int, GroundTruth]") -> "GroundTruth":
-    """Read once for each year."""
+def _ground_truth(place: Path, folder: Path, known: "dict[int, Truth]") -> "Truth":
+    """Labels of a run's year, read once for each year."""
     from asdbench.datasets.ground_truth import read_ground_truth
     from asdbench.harness.record import load_record
 
     year = int(load_record(folder).dataset.protocol.removeprefix("dcase"))
     if year not in known:
-        known[year] = read_ground_truth(place.expanduser(), year)
+        known[year] = read_ground_truth(place, year)
     return known[year]
+
+
+def _command(verb: str, board_dir: Path) -> str:
+    return command(f"leaderboard {verb}", board_dir=None if board_dir == DEFAULT else board_dir)
+
+
+def _reporting(quiet: bool) -> Callable[[str], None]:
+    """Says which board is being made."""
+    return lambda name: None if quiet else echo(f"{name} ...", dim=True, err=True)
+
+
+def _print_problems(problems: Sequence[object]) -> None:
+    for problem in problems:
+        echo(f"asdbench: {problem}", fg="red", err=True)

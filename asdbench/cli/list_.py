@@ -2,16 +2,16 @@
 
 import shutil
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asdbench.cli.options import AsJson, PluginPath
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.output import echo, print_json, warn
 
 if TYPE_CHECKING:
     from asdbench.registry import Entry
-
 
 FORMS = {
     "extractors": [
@@ -36,45 +36,38 @@ def list_(
     plugin_path: PluginPath = None,
 ) -> None:
     """List what can be named: systems, extractors, scorers, steps before them, augmentations, front ends, data sets."""
-    import json
-
     from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.registry import KINDS, load_catalog
 
     if kind is not None and kind not in KINDS:
-        hint = did_you_mean(kind, KINDS)
-        raise UsageError(f"No kind '{kind}'.{hint} Accepted: {', '.join(KINDS)}.")
+        raise UsageError(f"No kind '{kind}'.{did_you_mean(kind, KINDS)} Accepted: {', '.join(KINDS)}.")
     catalog = load_catalog(plugin_path or [])
-    kinds = [kind] if kind else list(KINDS)
-    entries = {kind: [catalog.entries[kind][name] for name in catalog.names(kind)] for kind in kinds}
+    kinds = [kind] if kind else KINDS
+    entries = {one: [catalog.entries[one][name] for name in catalog.names(one)] for one in kinds}
     if as_json:
-        content = {
-            kind: [{"name": entry.name, "summary": entry.summary, "origin": entry.origin} for entry in found]
-            for kind, found in entries.items()
-        }
-        print_json(json.dumps(content, indent=2))
+        fields = ("name", "summary", "origin")
+        print_json({one: [{key: getattr(entry, key) for key in fields} for entry in entries[one]] for one in entries})
     else:
         _print_table(entries)
     for warning in catalog.warnings:
-        echo(f"warning: {warning}", err=True)
+        warn(warning)
 
 
-def _print_table(found_by_kind: "dict[str, list[Entry]]") -> None:
+def _print_table(entries: "Mapping[str, Sequence[Entry]]") -> None:
     # Not by rich: importing it would take a third of the time that the command may take.
+    rows = {
+        kind: [
+            *((one.name, one.summary + ("" if one.origin == "asdbench" else f" [{one.origin}]")) for one in some),
+            *FORMS.get(kind, []),
+        ]
+        for kind, some in entries.items()
+    }
+    indent = max(24, *(len(name) + 4 for some in rows.values() for name, _ in some))
     width = min(120, shutil.get_terminal_size((120, 24)).columns)
-    named = [entry.name for entries in found_by_kind.values() for entry in entries]
-    longest = max(map(len, [*named, *(form for kind in found_by_kind for form, _ in FORMS.get(kind, []))]), default=0)
-    indent = max(24, longest + 4)
-    for kind, found in found_by_kind.items():
+    for kind, some in rows.items():
         echo(kind, fg="cyan", bold=True)
-        rows = [(entry.name, entry.summary + _origin(entry)) for entry in found]
-        for name, summary in rows + FORMS.get(kind, []):
-            lines = textwrap.wrap(summary, max(30, width - indent))
+        for name, summary in some:
             echo(f"  {name:<{indent - 3}} ", nl=False, bold=True)
-            echo(f"\n{' ' * indent}".join(lines))
+            echo(f"\n{' ' * indent}".join(textwrap.wrap(summary, max(30, width - indent))))
         echo()
     echo("Parameters, citation and origin of one: asdbench show NAME", dim=True)
-
-
-def _origin(entry: "Entry") -> str:
-    return "" if entry.origin == "asdbench" else f" [{entry.origin}]"

@@ -1,12 +1,52 @@
-"""Options that several verbs share."""
+"""Options that verbs share, and the types of their values. The name of an option is that of the parameter."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import click
 import typer
 
-from asdbench.cli.numbers import THREADS, Number, Whole
 from asdbench.cli.output import reserve_stdout
+from asdbench.core.numbers import parse_float, parse_int
+
+
+class Number(click.FloatRange):
+    """A finite number in a range, both ends of which are in it unless they are open."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read plain decimals only: no ``nan``, no ``1e400``."""
+        try:
+            return super().convert(parse_float(value) if isinstance(value, str) else value, param, ctx)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number in a range that both ends belong to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read plain digits only: no ``1_000``."""
+        try:
+            return super().convert(parse_int(value) if isinstance(value, str) else value, param, ctx)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+def group(summary: str) -> typer.Typer:
+    """A verb with verbs below it."""
+    return typer.Typer(help=summary, no_args_is_help=True, suggest_commands=False)
+
+
+def given(context: typer.Context) -> dict[str, Any]:
+    """The options of a run file that the command line gives, by their names there."""
+    from asdbench.harness.spec import RunSpec
+
+    options = {key: value for key, value in context.params.items() if key in RunSpec.model_fields}
+    options = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
+    return {key: value for key, value in options.items() if value is not None and value is not False and value != []}
+
+
+_THREADS = Whole(min=0, max=4096)
 
 AsJson = Annotated[
     bool,
@@ -18,82 +58,107 @@ AsJson = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
-Jobs = Annotated[
-    int,
+PluginPath = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="DIR", help="Folder with registry/ and modules of your own; may be repeated."),
+]
+
+# What is run.
+Systems = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Published system; may be repeated.")]
+Extractors = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Feature extractor; may be repeated.")]
+Scorers = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Anomaly scorer, also pyod:NAME or sklearn:NAME; may be repeated."),
+]
+Datasets = Annotated[
+    list[str] | None,
     typer.Option(
-        "--jobs",
-        "-j",
-        click_type=Whole(min=0, max=THREADS),
-        help="Threads for decoding and making clips; 0 is all cores.",
+        metavar="NAME|DIR",
+        help="A card's name, or a folder with <machine>/train and <machine>/test; may be repeated. "
+        "[default: synthetic]",
     ),
 ]
-Split = Annotated[
-    str | None, typer.Option("--split", metavar="dev|eval", help="Which data of a challenge. [default: dev]")
+Seeds = Annotated[
+    list[int] | None,
+    typer.Option(click_type=Whole(min=0, max=2**63 - 1), help="Base seed; may be repeated. [default: 0]"),
 ]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="COMPONENT.PARAM=VALUE", help="Set a parameter; may be repeated."),
+]
+Machines = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this machine type; may be repeated.")]
+Split = Annotated[str | None, typer.Option(metavar="dev|eval", help="Which data of a challenge. [default: dev]")]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
-        "--data-root",
-        metavar="DIR",
-        help="Where the challenges' data lie. [default: $ASDBENCH_DATA, else the user's data folder]",
+        metavar="DIR", help="Where the challenges' data lie. [default: $ASDBENCH_DATA, else the user's data folder]"
     ),
 ]
-PluginPath = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--plugin-path", metavar="DIR", help="Folder with registry/ and modules of your own; may be repeated."
-    ),
-]
-Machine = Annotated[
-    list[str] | None, typer.Option("--machine", metavar="NAME", help="Only this machine type; may be repeated.")
+GroundTruth = Annotated[
+    Path | None, typer.Option(metavar="DIR|FILE", help="Labels, where the clips' names do not say them.")
 ]
 Profile = Annotated[
     str | None,
     typer.Option(
-        "--profile",
-        help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]",
+        help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]"
     ),
 ]
-Frontend = Annotated[
-    str | None, typer.Option("--frontend", metavar="NAME", help="Front end in place of the extractor's own.")
+Frontend = Annotated[str | None, typer.Option(metavar="NAME", help="Front end in place of the extractor's.")]
+Augmentations = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Augmentations in place of the extractor's; may be repeated.")
 ]
-Augmentation = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--augmentation", metavar="NAME", help="Augmentations in place of the extractor's own; may be repeated."
-    ),
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins.")
 ]
-Device = Annotated[str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="[default: auto]")]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        "--engine",
-        metavar="local|ray",
-        help="Processes of this machine, or the Ray cluster at $RAY_ADDRESS. [default: local]",
-    ),
+
+# How and where it is run.
+Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", click_type=_THREADS, help="Threads for reading and making clips; 0 is all cores.")
 ]
-Artifacts = Annotated[
-    str | None,
+Processes = Annotated[
+    int | None,
     typer.Option(
-        "--artifacts",
-        metavar="URL",
-        help="With --engine ray, where nodes share no folder: an address (s3://...) for what they hand to each other.",
-    ),
-]
-GpusPerTask = Annotated[
-    float | None,
-    typer.Option(
-        "--gpus-per-task",
-        metavar="N",
-        click_type=Number(min=0, min_open=True),
-        help="With --engine ray on GPUs: how much of one a fit takes, 0.25 for four fits on each. [default: 1]",
+        "--jobs",
+        "-j",
+        click_type=_THREADS,
+        help="Fits, runs or trials done at a time, in processes; 0: as many as cores. "
+        "[default: 1, with --engine ray 0]",
     ),
 ]
 Threads = Annotated[
     int | None,
     typer.Option(
-        "--threads",
-        click_type=Whole(min=1, max=THREADS),
+        click_type=Whole(min=1, max=4096),
         help="Threads of one training on the CPU; more are faster, and change last digits. [default: 1]",
     ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|ray", help="Processes of this machine, or the Ray cluster at $RAY_ADDRESS. [default: local]"
+    ),
+]
+GpusPerTask = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        click_type=Number(min=0, min_open=True),
+        help="With --engine ray on GPUs: how much of one a fit takes, 0.25 for four fits on each. [default: 1]",
+    ),
+]
+Tracking = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mlflow|none",
+        help="Where runs are logged besides their records. [default: $ASDBENCH_TRACKING, else mlflow]",
+    ),
+]
+
+# What was run.
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or a folder.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")]
+RUNS = Path("runs")
+Replicates = Annotated[
+    int, typer.Option(click_type=Whole(min=100, max=1_000_000), help="Resampled test sets of the bootstrap.")
 ]

@@ -5,20 +5,22 @@ the output cannot show are replaced; and with ``--json`` standard output holds t
 """
 
 import codecs
+import json
 import os
 import re
 import sys
 from contextlib import suppress
+from shlex import quote
 from typing import Any, TextIO
 
 import typer
 
 # Control characters but newline and tab, marks that turn the direction of text, line separators, tags, surrogates.
-_OBEYED = re.compile(
+_CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_INSTEAD = {
+_REPLACEMENTS = {
     "±": "+-", "…": "...", "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "×": "x", "·": ".",
     "•": "*", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "µ": "u", "█": "#", "\u00a0": " ",
 }  # fmt: skip
@@ -28,7 +30,7 @@ _REPLACED = "asdbench-replaced"
 
 def shown(text: str) -> str:
     """The text with every character that a terminal would obey shown as an escape, its number after a backslash."""
-    return _OBEYED.sub(_escape, text.replace("\r\n", "\n"))
+    return _CONTROL.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -42,13 +44,13 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     """What an output of ASCII or Latin-1 gets in place of what it cannot show."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_instead(char) for char in error.object[error.start : error.end]), error.end
+    return "".join(_replacement(char) for char in error.object[error.start : error.end]), error.end
 
 
-def _instead(char: str) -> str:
+def _replacement(char: str) -> str:
     if ord(char) in _FRAMES:
         return {"─": "-", "━": "-", "═": "-", "╴": "-", "╶": "-", "╸": "-", "╺": "-", "│": "|", "┃": "|"}.get(char, "+")
-    return _INSTEAD.get(char, "?")
+    return _REPLACEMENTS.get(char, "?")
 
 
 def replace_unknown_characters() -> None:
@@ -75,14 +77,36 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any)
     typer.echo(line, file=stream, nl=nl)
 
 
+def warn(text: object) -> None:
+    """Print a warning on standard error."""
+    echo(f"warning: {text}", fg="yellow", err=True)
+
+
+def command(verb: str, *arguments: str, **options: Any) -> str:
+    """An ``asdbench`` command as a shell takes it.
+
+    Args:
+        verb: "run", "data verify".
+        arguments: after it.
+        options: by the names of parameters, ``p`` for ``-p``; those that are None are left out, lists repeat
+            theirs.
+    """
+    parts = ["asdbench", verb, *map(quote, arguments)]
+    for name, value in options.items():
+        option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, list | tuple) else [value]:
+            parts += [] if one is None else [option, quote(str(one))]
+    return " ".join(parts)
+
+
 class _Reserved:
-    """Standard output, while it is kept for the JSON object."""
+    """Standard output, while it is reserved for the JSON object."""
 
     stream: TextIO | None = None
 
 
 def reserve_stdout(context: typer.Context, wanted: bool) -> bool:
-    """Keep standard output for the JSON object; what anybody else writes there goes to standard error.
+    """Reserve standard output for the JSON object; what anybody else writes there goes to standard error.
 
     Plugins print while they are imported and while they run, and libraries write below Python. So the descriptor itself
     is pointed elsewhere, which child processes inherit. A process of a command ends with it, and what is written on the
@@ -121,15 +145,8 @@ def _release(before: TextIO) -> None:
             stream.close()
 
 
-def print_json(text: str) -> None:
+def print_json(content: Any) -> None:
     """Print the JSON object of a command, in ASCII, which every output takes."""
-    pure = re.sub(r"[^\n -~]", lambda match: _json_escape(match[0]), text) + "\n"
     stream = _Reserved.stream or sys.stdout
-    stream.write(pure)
+    stream.write(json.dumps(content, indent=2).replace("\x7f", "\\u007f") + "\n")
     stream.flush()
-
-
-def _json_escape(char: str) -> str:
-    """Of a character within a string of JSON; above the basic plane two surrogates."""
-    units = char.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))

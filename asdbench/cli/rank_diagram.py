@@ -26,13 +26,13 @@ def rank_diagram(result: "AverageRanks", width: int) -> str:
     length = per_rank * steps + 1
     margin = " " * (named + len(" 12.34  "))
     distance = result.critical_difference * per_rank
-    told = f"critical difference {result.critical_difference:.2f}"
+    label = f"critical difference {result.critical_difference:.2f}"
     if distance > length - 1:
-        ruler = f"{margin}{told}, more than the ranks can differ"
+        ruler = f"{margin}{label}, more than the ranks can differ"
     else:
         line = "├" + "─" * max(round(distance) - 1, 0) + "┤"
-        fits = len(told) + 2 <= len(margin)
-        ruler = f"{told:<{len(margin)}}{line}" if fits else f"{margin}{line} {told}"
+        fits = len(label) + 2 <= len(margin)
+        ruler = f"{label:<{len(margin)}}{line}" if fits else f"{margin}{line} {label}"
     every = next(every for every in (1, 2, 5, 10, 20, 50, 100) if every * per_rank > len(str(len(names))))
     scale = [" "] * (length + 3)
     for rank in range(1, len(names) + 1, every):

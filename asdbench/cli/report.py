@@ -5,39 +5,27 @@ from typing import Annotated
 
 import typer
 
-from asdbench.cli.numbers import Whole
-from asdbench.cli.options import DataRoot, PluginPath
-from asdbench.cli.output import echo
+from asdbench.cli.options import RUNS, DataRoot, GroundTruth, Machines, Out, PluginPath, RunName, Whole
+from asdbench.cli.output import echo, warn
 
 MAPS = ("pca", "umap", "none", "auto")
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or a folder.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    run: RunName,
+    out: Out = RUNS,
     to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="FILE.html", help="File to write. [default: report.html in the run's folder]"),
+        Path | None, typer.Option(metavar="FILE.html", help="File to write. [default: report.html in the run's folder]")
     ] = None,
-    ground_truth: Annotated[
-        Path | None,
-        typer.Option("--ground-truth", metavar="DIR|FILE", help="Labels, where the clips' names do not tell them."),
-    ] = None,
-    machine: Annotated[
-        list[str] | None, typer.Option("--machine", metavar="NAME", help="Show this machine type; may be repeated.")
-    ] = None,
+    ground_truth: GroundTruth = None,
+    machine: Machines = None,
     worst: Annotated[
-        int,
-        typer.Option(
-            "--worst", click_type=Whole(min=0, max=50), help="False alarms and misses of each machine type to look at."
-        ),
+        int, typer.Option(click_type=Whole(min=0, max=50), help="False alarms and misses shown of each machine type.")
     ] = 3,
     embedding_map: Annotated[
         str,
         typer.Option(
-            "--embedding-map",
-            metavar="|".join(MAPS),
-            help="How embeddings are brought into a plane; auto is UMAP where it is installed.",
+            metavar="|".join(MAPS), help="How embeddings are projected to a plane; auto is UMAP where it is installed."
         ),
     ] = "pca",
     audio: Annotated[
@@ -60,7 +48,7 @@ def report(
         raise UsageError(f"--embedding-map {embedding_map}: accepted are {', '.join(MAPS)}.")
     folder = find_run(run, out)
     for problem in verify_score_files(folder, load_record(folder)):
-        echo(f"warning: {problem}; the report says so", fg="yellow", err=True)
+        warn(f"{problem}; the report says so")
     path = write_report(
         folder,
         to=to,

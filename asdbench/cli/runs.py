@@ -1,95 +1,83 @@
 """``asdbench runs``: find, show and export what was run."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.options import RUNS, AsJson, Out, RunName, group
+from asdbench.cli.output import command, echo, print_json, warn
 
 if TYPE_CHECKING:
     from asdbench.harness.record import RunRecord
     from asdbench.harness.store import Stored
 
-app = typer.Typer(help="Find, show and export runs.", no_args_is_help=True, suggest_commands=False)
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
-Dataset = Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="Only runs on this data set.")]
-System = Annotated[str | None, typer.Option("--system", metavar="NAME", help="Only this system, extractor or scorer.")]
-Status = Annotated[str | None, typer.Option("--status", metavar="done|failed", help="Only runs of this status.")]
+app = group("Find, show and export runs.")
+Dataset = Annotated[str | None, typer.Option(metavar="NAME", help="Only runs on this data set.")]
+System = Annotated[str | None, typer.Option(metavar="NAME", help="Only this system, extractor or scorer.")]
+Status = Annotated[str | None, typer.Option(metavar="done|failed", help="Only runs of this status.")]
+SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
 
 
 @app.command("list")
 def list_(
-    out: Out = Path("runs"),
+    out: Out = RUNS,
     dataset: Dataset = None,
     system: System = None,
     status: Status = None,
     as_json: AsJson = False,
 ) -> None:
     """List runs, best first within each data set."""
-    import json
-
     from asdbench.harness.learned import mark_of
     from asdbench.harness.store import result_rows
 
-    stored = _picked(out, dataset, system, status)
+    stored = _stored(out, dataset, system, status)
     if as_json:
         rows = [list(result_rows(record))[-1] for record in stored.runs.values()]
-        print_json(json.dumps({"runs": rows, "unreadable": stored.unreadable}, indent=2))
+        print_json({"runs": rows, "unreadable": stored.unreadable})
     elif not stored.runs:
-        _tell_none(out, bool(dataset or system or status))
+        echo(f"No run in {out}{' is of that kind' if dataset or system or status else ''}.", err=True)
+        for study in sorted(out.glob("studies/*/runs")):
+            echo(f"Those of the study {study.parent.name}: {command('runs list', out=study)}", err=True)
     else:
-        from rich.table import Table
-        from rich.text import Text
+        from asdbench.cli.tables import print_table, table
 
-        from asdbench.cli.console import print_whole
-
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for column in ("data set", "system", "seed", "score", "status", "finished", "run"):
-            table.add_column(column, justify="right" if column in ("seed", "score") else "left")
-        order = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
-        for one in order:
-            score = f"{100 * _score(one):.2f}" if one.results else "-"
-            state = ", ".join(filter(None, [one.status, "partial" if one.dataset.lacks else "", mark_of(one)]))
-            cells = (
+        ranked = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
+        lines = [
+            [
                 one.dataset.name,
                 one.name,
-                str(one.asked.seed),
-                score,
-                state,
+                one.asked.seed,
+                f"{100 * _score(one):.2f}" if one.results else "-",
+                ", ".join(filter(None, [one.status, "partial" if one.dataset.lacks else "", mark_of(one)])),
                 one.finished_at[:16],
                 one.run_id,
-            )
-            table.add_row(*map(Text, cells))
-        print_whole(table)
-    _tell_unreadable(stored)
+            ]
+            for one in ranked
+        ]
+        columns = ("data set", "system", ">seed", ">score", "status", "finished", "run")
+        print_table(table(columns, lines), whole=True)
+    _end(stored)
 
 
 @app.command()
-def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or a folder.")],
-    out: Out = Path("runs"),
-    as_json: AsJson = False,
-) -> None:
+def show(run: RunName, out: Out = RUNS, as_json: AsJson = False) -> None:
     """Show one run: what was asked, what came out, how long it took, what failed."""
+    import json
+
     from asdbench.harness.record import load_record
     from asdbench.harness.store import find_run
 
     folder = find_run(run, out)
     record = load_record(folder)
-    if as_json:
-        print_json(record.model_dump_json(indent=2))
-    else:
-        from asdbench.cli.run_details import print_run
-
-        print_run(folder, record)
+    print_json(json.loads(record.model_dump_json())) if as_json else _print_run(folder, record)
 
 
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Table to write: .csv or .parquet.")],
-    out: Out = Path("runs"),
+    out: Out = RUNS,
     dataset: Dataset = None,
     system: System = None,
     status: Status = None,
@@ -103,22 +91,16 @@ def export(
 
     if file.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{file}: the ending decides the form; accepted are .csv and .parquet.")
-    stored = _picked(out, dataset, system, status)
+    stored = _stored(out, dataset, system, status)
     table = pd.DataFrame([row for record in stored.runs.values() for row in result_rows(record)])
     with whole_file(file) as opened:
         table.to_csv(opened, index=False) if file.suffix == ".csv" else table.to_parquet(opened, index=False)
     echo(f"{file}: {len(table)} rows of {len(stored.runs)} runs")
-    _tell_unreadable(stored)
+    _end(stored)
 
 
-def _tell_none(out: Path, narrowed: bool) -> None:
-    """That there is no run, and where those of studies are."""
-    echo(f"No run in {out}{' is of that kind' if narrowed else ''}.", err=True)
-    for study in sorted(out.glob("studies/*/runs")):
-        echo(f"Those of the study {study.parent.name}: asdbench runs list --out {study}", err=True)
-
-
-def _picked(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":
+def _stored(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":
+    """The runs of a folder that the options leave."""
     from asdbench.core.errors import UsageError
     from asdbench.harness.store import Stored, find_runs
 
@@ -139,8 +121,75 @@ def _score(record: "RunRecord") -> float:
     return record.results.official_score if record.results else -1.0
 
 
-def _tell_unreadable(stored: "Stored") -> None:
+def _end(stored: "Stored") -> None:
+    """Warn of records that cannot be read; exit code 1 where there are any."""
     for line in stored.unreadable:
-        echo(f"warning: {line}", fg="yellow", err=True)
+        warn(line)
     if stored.unreadable:
         raise typer.Exit(1)
+
+
+def _print_run(folder: Path, record: "RunRecord") -> None:
+    """A run for people: scores, what failed, what was used, how long it took."""
+    from asdbench.cli.tables import print_table, table
+    from asdbench.cli.tracking import tracking_lines
+    from asdbench.harness.learned import learned
+    from asdbench.harness.store import result_rows
+
+    echo(f"{record.name} on {record.dataset.name}, seed {record.asked.seed}", fg="cyan", bold=True)
+    echo(f"{folder}: {record.status}, {record.finished_at}", dim=True)
+    for line in record.dataset.lacks:
+        echo(f"partial: {line}", fg="yellow")
+    if record.results is not None:
+        results = list(result_rows(record))
+        scores = [key for key in SCORES if any(row[key] is not None for row in results)]
+        rows = []
+        for row in results:
+            interval = (
+                f"{100 * row['ci95_low']:.1f}, {100 * row['ci95_high']:.1f}" if row["ci95_low"] is not None else ""
+            )
+            cells = ["" if row[key] is None else f"{100 * row[key]:.2f}" for key in scores]
+            rows.append([row["machine"], *cells, interval])
+        columns = ["machine", *(f">{key.replace('_', ' ')}" for key in scores), ">95 % interval"]
+        print_table(table(columns, rows), whole=True)
+    trained = learned(record)
+    if trained is not None:
+        echo(trained.text, fg="yellow" if trained.mark else None)
+        for machine in record.dataset.test_clips if len(record.training) > 1 else ():
+            network = learned(record, machine=machine)
+            if network is not None:
+                echo(f"  {machine}: {network.text}", **({"fg": "yellow"} if network.mark else {"dim": True}))
+    for failure in record.failures:
+        of = f" of {failure.machine}" if failure.machine else ""
+        echo(f"failed: {failure.stage}{of}: {failure.reason}", fg="red")
+    for note in record.notes:
+        echo(f"note: {note}", fg="yellow")
+    took = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())
+    for line in (*_used_lines(record), *tracking_lines(folder), f"took: {took}"):
+        echo(line, dim=True)
+
+
+def _used_lines(record: "RunRecord") -> Iterator[str]:
+    """The components with all their parameters, what of them was asked for by hand, and where it ran."""
+    components = [("extractor", record.extractor), ("front end", record.frontend)]
+    components += [("augmentation", one) for one in record.augmentations]
+    for role, one in (*components, ("scorer", record.scorer)):
+        yield f"{role} {one.name}, version {one.version}: {_assignments(one.params) or 'no parameters'}"
+    profile = f", profile {record.asked.profile}" if record.asked.profile else ""
+    yield f"asked by hand: {_assignments(record.asked.params) or 'no parameters'}{profile}"
+    machine = record.environment
+    threads = "" if machine.threads is None else f", {machine.threads} thread{'' if machine.threads == 1 else 's'}"
+    version = f", asdbench {machine.packages['asdbench']}" if "asdbench" in machine.packages else ""
+    changed = " with changes" if machine.git_dirty else ""
+    commit = f", commit {machine.git_commit[:12]}{changed}" if machine.git_commit else ""
+    yield f"ran on {machine.device}{threads}, Python {machine.python}{version}{commit}"
+
+
+def _assignments(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

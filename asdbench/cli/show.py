@@ -1,16 +1,18 @@
 """``asdbench show``: one card, for people."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asdbench.cli.options import AsJson, PluginPath
-from asdbench.cli.output import print_json
+from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
-    from asdbench.cli.console import Console
     from asdbench.registry import Catalog, Entry
-    from asdbench.registry.challenge_card import ChallengeCard, CountKey
+    from asdbench.registry.challenge_card import ChallengeCard
+
+Facts = list[tuple[str, str]]
 
 
 def show(
@@ -18,16 +20,14 @@ def show(
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """Show what NAME is: summary, parameters, citation, where it comes from; of a system its parts and choices."""
-    import json
-
+    """Show what NAME is: summary, parameters, citation, where it comes from; of a system its components and choices."""
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_path or [])
     entries = catalog.find_anywhere(name)
     if as_json:
         content = [_as_json(entry) for entry in entries]
-        print_json(json.dumps(content if len(content) > 1 else content[0], indent=2))
+        print_json(content if len(content) > 1 else content[0])
         return
     for entry in entries:
         _print_entry(entry, catalog)
@@ -59,69 +59,66 @@ def _as_json(entry: "Entry") -> dict[str, Any]:
 
 
 def _print_entry(entry: "Entry", catalog: "Catalog") -> None:
-    from rich.text import Text
+    from asdbench.cli.tables import print_paragraph, print_table, table, text
 
-    from asdbench.cli.console import Console
-
-    console = Console()
+    next_step = None
+    echo(f"{entry.name}  ({entry.kind[:-1]})", fg="cyan", bold=True)
+    print_paragraph(entry.summary)
     description = entry.system.description if entry.kind == "systems" else entry.content.description
-    console.print(Text.assemble((entry.name, "bold cyan"), f"  ({entry.kind[:-1]})"))
-    console.print(entry.summary, markup=False, highlight=False)
     if description:
-        console.print()
-        console.print(description, markup=False, highlight=False)
-    console.print()
+        echo()
+        print_paragraph(description)
+    echo()
     if entry.kind == "systems":
-        facts = _system_facts(entry, catalog, console)
+        facts = _system_facts(entry, catalog)
+        next_step = f"Run it: {command('run', system=entry.name, dataset='FOLDER')}"
     elif entry.challenge is not None:
-        facts = _challenge_facts(entry.challenge, console)
+        facts = _challenge_facts(entry.challenge)
+        machine = next(iter(entry.challenge.splits["dev"].machines))
+        next_step = f"Get it: {command('data download', entry.name, split='dev', machine=machine)}"
     else:
-        facts = _component_facts(entry, console)
-    cited = [
-        ". ".join(filter(None, [cite.authors, cite.title, cite.venue, str(cite.year or ""), cite.url or ""]))
-        for cite in entry.content.cite
-    ]
-    facts += [("cite", text) for text in cited]
-    facts += [("from", f"{entry.origin}: {entry.path}" if entry.path else entry.origin)]
-    _print_pairs(console, facts)
-    if entry.challenge is not None:
-        console.print()
-        first = next(iter(entry.challenge.splits["dev"].machines))
-        command = f"asdbench data download {entry.name} --split dev --machine {first}"
-        console.print(Text(f"Get it: {command}", "dim"), soft_wrap=True)
-    if entry.kind == "systems":
-        console.print()
-        console.print(Text(f"Run it: asdbench run --system {entry.name} --dataset FOLDER", "dim"), soft_wrap=True)
+        facts = _component_facts(entry)
+    for cite in entry.content.cite:
+        fields = [cite.authors, cite.title, cite.venue, str(cite.year or ""), cite.url or ""]
+        facts.append(("cite", ". ".join(filter(None, fields))))
+    facts.append(("from", f"{entry.origin}: {entry.path}" if entry.path else entry.origin))
+    facts_table = table(["", ""], [(text(key, "bold"), value) for key, value in facts])
+    facts_table.show_header = False
+    print_table(facts_table)
+    if next_step:
+        echo()
+        echo(next_step, dim=True)
 
 
-def _component_facts(entry: "Entry", console: "Console") -> list[tuple[str, str]]:
+def _print_section(columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
+    """A table with an empty line after it; nothing where it has no rows."""
+    from asdbench.cli.tables import print_table, table
+
+    if rows:
+        print_table(table(columns, rows))
+        if note:
+            echo(note, dim=True)
+        echo()
+
+
+def _component_facts(entry: "Entry") -> Facts:
     """Print the parameters; what remains to be said."""
-    from rich.table import Table
-    from rich.text import Text
-
-    card = entry.card
-    if card.params:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for column in ("parameter", "default", "accepts", ""):
-            table.add_column(column, overflow="fold")
-        defaults = entry.defaults()
-        for name, param in card.params.items():
-            default = defaults[name]
-            text = ",".join(map(str, default)) if isinstance(default, list) else str(default)
-            table.add_row(Text(name, "bold"), Text(text), Text(param.accepts()), Text(param.help))
-        console.print(table)
-        console.print()
-    facts = [(f"profile {name}", _assignments(values)) for name, values in card.profiles.items()]
-    facts += [(f"variant {name}", _assignments(values)) for name, values in card.variants.items()]
-    facts += [("tune", f"{name} over {param.tune.in_words()}") for name, param in card.params.items() if param.tune]
-    return [*facts, ("code", f"{card.target}, version {card.version}")]
+    card, defaults = entry.card, entry.defaults()
+    params = card.params.items()
+    _print_section(
+        ("parameter", "default", "accepts", ""),
+        [(name, _value(defaults[name]), param.accepts(), param.help) for name, param in params],
+    )
+    return [
+        *((f"profile {name}", _assignments(values)) for name, values in card.profiles.items()),
+        *((f"variant {name}", _assignments(values)) for name, values in card.variants.items()),
+        *(("tune", f"{name} over {param.tune.in_words()}") for name, param in params if param.tune),
+        ("code", f"{card.target}, version {card.version}"),
+    ]
 
 
-def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> list[tuple[str, str]]:
-    """Print the parts and what the paper leaves open; what remains to be said."""
-    from rich.table import Table
-    from rich.text import Text
-
+def _system_facts(entry: "Entry", catalog: "Catalog") -> Facts:
+    """Print the components and what the paper leaves open; what remains to be said."""
     from asdbench.core.errors import UsageError
     from asdbench.harness import RunSpec
     from asdbench.harness.request import Scopes, asked_stages
@@ -130,85 +127,60 @@ def _system_facts(entry: "Entry", catalog: "Catalog", console: "Console") -> lis
     spec = RunSpec(system=[entry.name])
     (stages,) = asked_stages(spec, catalog)
     scopes = Scopes(spec, catalog, [stages], [])
-    settled = {
-        name: scopes.component(f"{kind}s", name, stages).params
-        for kind, names in stages.parts().items()
-        for name in names
-    }
-    parts = [(kind, name) for kind, names in stages.parts().items() for name in names]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("part", "name", "as the paper states it, or chosen"):
-        table.add_column(column, overflow="fold")
-    for kind, name in parts:
-        table.add_row(Text(kind), Text(name, "bold"), Text(_assignments(system.params.get(name, {}))))
-    console.print(table)
-    console.print(Text("Set any of them with -p NAME.PARAM=VALUE; all parameters of a part: asdbench show NAME", "dim"))
-    console.print()
-    if system.open:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for column in ("left open by the paper", "chosen", "why"):
-            table.add_column(column, overflow="fold")
-        for key, why in system.open.items():
-            part, _, param = key.rpartition(".")
-            if param not in settled.get(part, {}):
-                raise UsageError(f"The card of system '{entry.name}' leaves '{key}' open, which is no parameter of it.")
-            table.add_row(Text(key, "bold"), Text(str(settled[part][param])), Text(why))
-        console.print(table)
-        console.print()
-    facts = [
-        ("published", f"{row.percent:.2f} %, {row.metric} on {row.dataset} {row.split} ({row.source})")
-        for row in system.published
+    components = [(kind, name) for kind, names in stages.parts().items() for name in names]
+    settled = {name: scopes.component(f"{kind}s", name, stages).params for kind, name in components}
+    _print_section(
+        ("part", "name", "as the paper states it, or chosen"),
+        [(kind, name, _assignments(system.params.get(name, {}))) for kind, name in components],
+        note="Set any of them with -p NAME.PARAM=VALUE; all parameters of a part: asdbench show NAME",
+    )
+    choices = []
+    for key, why in system.open.items():
+        component, _, param = key.rpartition(".")
+        if param not in settled.get(component, {}):
+            raise UsageError(f"The card of system '{entry.name}' leaves '{key}' open, which is no parameter of it.")
+        choices.append((key, settled[component][param], why))
+    _print_section(("left open by the paper", "chosen", "why"), choices)
+    return [
+        *(
+            ("published", f"{row.percent:.2f} %, {row.metric} on {row.dataset} {row.split} ({row.source})")
+            for row in system.published
+        ),
+        *((f"variant {name}", variant.summary) for name, variant in system.variants.items()),
     ]
-    return facts + [(f"variant {name}", variant.summary) for name, variant in system.variants.items()]
 
 
-def _challenge_facts(card: "ChallengeCard", console: "Console") -> list[tuple[str, str]]:
+def _challenge_facts(card: "ChallengeCard") -> Facts:
     """Print the machine types of both splits; what remains to be said."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("split", "machine", "sections", "training clips", "test clips", "attributes"):
-        table.add_column(column, overflow="fold")
+    rows = []
     for split, content in card.splits.items():
-        for machine, own in content.machines.items():
-            parts = [content.counts_of(machine, section) for section in content.sections_of(machine)]
-            table.add_row(
-                Text(split),
-                Text(machine, "bold"),
-                Text(" ".join(content.sections_of(machine))),
-                Text(_total([part.train for part in parts])),
-                Text(_total([part.test for part in parts])),
-                Text("hidden" if own.attributes_hidden else ""),
-            )
-    console.print(table)
-    console.print(Text("Clips over all sections; ? where the number is not known here.", "dim"))
-    console.print()
+        for machine, facts in content.machines.items():
+            sections = content.sections_of(machine)
+            counts = [content.counts_of(machine, section) for section in sections]
+            numbers = [_total([one.train for one in counts]), _total([one.test for one in counts])]
+            rows.append((split, machine, " ".join(sections), *numbers, "hidden" if facts.attributes_hidden else ""))
+    _print_section(
+        ("split", "machine", "sections", ">training clips", ">test clips", "attributes"),
+        rows,
+        note="Clips over all sections; ? where the number is not known here.",
+    )
     channels = "one channel" if card.channels == 1 else f"{card.channels} channels"
-    facts = [
+    return [
         ("protocol", f"{card.protocol} (docs/protocols.md)"),
         ("recordings", f"{card.sample_rate_hz} Hz, {channels}"),
         ("licence", card.licence),
+        *(("known problem", problem) for problem in card.problems.values()),
     ]
-    return facts + [("known problem", text) for text in card.problems.values()]
 
 
-def _total(counts: "list[dict[CountKey, int]]") -> str:
-    return str(sum(sum(part.values()) for part in counts)) if all(counts) else "?"
+def _total(counts: Iterable[Mapping[Any, int]]) -> str:
+    counts = list(counts)
+    return str(sum(sum(one.values()) for one in counts)) if all(counts) else "?"
 
 
-def _print_pairs(console: "Console", facts: list[tuple[str, str]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", overflow="fold")
-    grid.add_column(overflow="fold")
-    for key, value in facts:
-        grid.add_row(Text(key), Text(value))
-    console.print(grid)
+def _value(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _assignments(values: dict[str, Any]) -> str:
-    told = {key: ",".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}
-    return ", ".join(f"{key} = {value}" for key, value in told.items() if key != "summary")
+def _assignments(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items() if key != "summary")

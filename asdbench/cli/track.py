@@ -1,25 +1,23 @@
-"""``asdbench track``: what was logged to MLflow, and sending later what was not."""
+"""``asdbench track``: what was logged to MLflow, sending later what was not, and models."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli import track_model
-from asdbench.cli.options import AsJson, DataRoot, PluginPath, Quiet
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.options import RUNS, AsJson, DataRoot, Out, PluginPath, Quiet, RunName, group
+from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.tracking.marks import Sent
 
-app = typer.Typer(help="Log runs to MLflow.", no_args_is_help=True, suggest_commands=False)
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")]
+app = group("Log runs to MLflow.")
 
 
 @app.command()
 def sync(
-    out: Out = Path("runs"),
+    out: Out = RUNS,
     data_root: DataRoot = None,
     plugin_path: PluginPath = None,
     as_json: AsJson = False,
@@ -42,7 +40,14 @@ def sync(
             done.append(one)
             stage.advance(1, one.folder.name)
     away = next((one.reason for one in done if one.state == "away"), None)
-    _print(done, store.shown, away, as_json)
+    if as_json:
+        rows = [
+            {"folder": str(one.folder), "state": one.state, "mlflow_run": one.mlflow_run, "reason": one.reason}
+            for one in done
+        ]
+        print_json({"store": store.shown, "away": away, "runs": rows})
+    else:
+        _print(done, store.shown)
     if away is not None:
         raise AsdbenchError(
             f"Nothing more can be sent: {away}\n"
@@ -52,8 +57,19 @@ def sync(
         raise typer.Exit(1)
 
 
+def _print(done: "Sequence[Sent]", store: str) -> None:
+    for one in done:
+        if one.state == "failed":
+            echo(f"not sent: {one.folder.name}: {one.reason}", fg="red", err=True)
+        elif one.state == "sent":
+            echo(f"sent: {one.folder.name}{f' ({one.reason})' if one.reason else ''}")
+    states = [one.state for one in done]
+    sent, there = states.count("sent"), states.count("there")
+    echo(f"{store}: {sent} sent, {there} there already, {len(done) - sent - there} failed")
+
+
 @app.command()
-def status(out: Out = Path("runs"), as_json: AsJson = False) -> None:
+def status(out: Out = RUNS, as_json: AsJson = False) -> None:
     """Show which store it is, whether it answers, and what it does not have; sends nothing."""
     from asdbench.tracking.marks import read_mark
     from asdbench.tracking.store import store_of
@@ -63,34 +79,73 @@ def status(out: Out = Path("runs"), as_json: AsJson = False) -> None:
     folders = folders_of(out)
     missing, away = missing_in(store, folders)
     reasons = {folder: read_mark(folder, store).reason for folder in missing}
+    sent = len(folders) - len(missing)
     if as_json:
         rows = [{"folder": str(folder), "reason": reason} for folder, reason in reasons.items()]
-        content = {"store": store.shown, "away": away, "sent": len(folders) - len(missing), "missing": rows}
-        print_json(json.dumps(content, indent=2))
+        print_json({"store": store.shown, "away": away, "sent": sent, "missing": rows})
         return
     echo(f"{store.shown}: {away or 'it answers'}")
-    echo(f"{len(folders) - len(missing)} of {len(folders)} runs and studies are there")
+    echo(f"{sent} of {len(folders)} runs and studies are there")
     for folder, reason in reasons.items():
         echo(f"missing: {folder.name}: {reason or 'not sent yet'}")
     if missing:
-        echo(f"Next: asdbench track sync{'' if out == Path('runs') else f' --out {out}'}")
+        echo(f"Next: {command('track sync', out=None if out == RUNS else out)}")
 
 
-def _print(done: "list[Sent]", shown: str, away: str | None, as_json: bool) -> None:
-    if as_json:
-        rows = [
-            {"folder": str(one.folder), "state": one.state, "mlflow_run": one.mlflow_run, "reason": one.reason}
-            for one in done
+@app.command()
+def model(
+    run: RunName,
+    out: Out = RUNS,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the model to this new folder; no store is asked.")
+    ] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Make it the next version of this registered model.")
+    ] = None,
+    data_root: DataRoot = None,
+    plugin_path: PluginPath = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make a run's trained system an MLflow model.
+
+    It takes recordings and gives anomaly scores and decisions: for the run's own clips those of the run. It goes into
+    the run's own MLflow run; a run that was not sent yet is sent first. What the extractor has learned is taken from
+    the cache. Standard output is the model's address; how to load it follows on standard error.
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import UsageError
+    from asdbench.harness.store import find_run
+    from asdbench.tracking.model_logging import log_model, save_model
+    from asdbench.tracking.store import DATABASE, store_of
+
+    if to is not None and register is not None:
+        raise UsageError("--to and --register do not go together: a folder lies in no registry.")
+    folder, store = find_run(run, out), None
+    progress, plugins = ConsoleProgress(quiet), plugin_path or ()
+    if to is not None:
+        uri = str(to.absolute())
+        save_model(folder, to.absolute(), data_root=data_root, plugin_path=plugins, progress=progress)
+    else:
+        if out.resolve() not in folder.resolve().parents:  # given as a path: the nearest folder above that has a store
+            above = (place for place in folder.resolve().parents if (place / DATABASE).is_file())
+            out = next(above, folder.parent)
+        store = store_of(out)
+        uri = log_model(folder, store, register=register, data_root=data_root, plugin_path=plugins, progress=progress)
+    echo(uri)
+    if not quiet:
+        echo(snippet(uri, store.shown if store else None, folder), err=True)
+
+
+def snippet(uri: str, store: str | None, folder: Path) -> str:
+    """How to load the model and score a recording, in Python."""
+    from asdbench.harness.record import load_record
+
+    machine = next(iter(load_record(folder, files=False).thresholds))
+    return "\n".join(
+        [
+            "",
+            f'import mlflow; mlflow.set_tracking_uri("{store}")' if store else "import mlflow",
+            f'model = mlflow.pyfunc.load_model("{uri}")',
+            f'model.predict([{{"recording": "clip.wav", "machine": "{machine}"}}])',
         ]
-        print_json(json.dumps({"store": shown, "away": away, "runs": rows}, indent=2))
-        return
-    for one in done:
-        if one.state == "failed":
-            echo(f"not sent: {one.folder.name}: {one.reason}", fg="red", err=True)
-        elif one.state == "sent":
-            echo(f"sent: {one.folder.name}{f' ({one.reason})' if one.reason else ''}")
-    sent, there = (sum(one.state == state for one in done) for state in ("sent", "there"))
-    echo(f"{shown}: {sent} sent, {there} there already, {len(done) - sent - there} failed")
-
-
-app.command("model")(track_model.model)
+    )

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+from asdbench.cli.options import RUNS
+from asdbench.cli.output import command
 
 if TYPE_CHECKING:
     from asdbench.core.progress import Progress
@@ -13,22 +14,13 @@ if TYPE_CHECKING:
     from asdbench.tracking.store import Store
 
 WAIT_S = 2.0  # at the end of a command
-UNSENT = "not sent yet; see asdbench track status"
-Tracking = Annotated[
-    str | None,
-    typer.Option(
-        "--tracking",
-        metavar="mlflow|none",
-        help="Where runs are logged besides their records. [default: $ASDBENCH_TRACKING, else mlflow]",
-    ),
-]
 
 
 @contextmanager
 def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, new: bool = False) -> Iterator[None]:
     """Log what comes to lie in the folders, in a process that neither delays nor fails the command.
 
-    At the end it is waited for two seconds at most, and what is not sent by then is said.
+    The end of it is awaited for two seconds at most, and a note says what is not sent by then.
 
     Args:
         spec: out, tracking, data_root and plugin_path are used.
@@ -73,20 +65,19 @@ def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, n
 def _unsent_line(folders: Sequence[Path], store: "Store", out: Path, ended: bool, failure: str) -> str:
     from asdbench.tracking.marks import read_mark
 
-    where = "" if out == Path("runs") else f" --out {out}"
+    options = {"out": None if out == RUNS else out}
     count = f"{len(folders)} {'is' if len(folders) == 1 else 'are'}"
     if not ended:
-        return f"tracking: {count} still being sent to {store.shown} in the background: asdbench track status{where}"
-    reasons = [read_mark(folder, store).reason for folder in folders]
-    reason = (
-        "; ".join(dict.fromkeys(filter(None, reasons))) or store.scrubbed(failure) or "the process that sends ended"
-    )
-    return f"tracking: {count} not sent: {reason}. Later: asdbench track sync{where}"
+        status = command("track status", **options)
+        return f"tracking: {count} still being sent to {store.shown} in the background: {status}"
+    reasons = "; ".join(dict.fromkeys(filter(None, (read_mark(folder, store).reason for folder in folders))))
+    reason = reasons or store.scrubbed(failure) or "the process that sends ended"
+    return f"tracking: {count} not sent: {reason}. Later: {command('track sync', **options)}"
 
 
 def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, Any] | None:
     """Where a run was sent, or why it was not, for --json; None without tracking."""
-    from asdbench.tracking.marks import Mark, is_sent, read_mark
+    from asdbench.tracking.marks import is_sent, read_mark
     from asdbench.tracking.store import store_of
 
     if tracking == "none":
@@ -94,7 +85,8 @@ def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, 
     store = store_of(out)
     mark = read_mark(folder, store)
     if not is_sent(folder, store):
-        mark = Mark(reason=mark.reason or UNSENT)
+        reason = mark.reason or "not sent yet; see asdbench track status"
+        return {"store": store.shown, "run": None, "experiment": None, "sent_at": None, "reason": reason}
     return {
         "store": store.shown,
         "run": mark.mlflow_run,

@@ -1,16 +1,15 @@
 """``asdbench ui``: MLflow's page on the store that the runs are in."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from asdbench.cli.numbers import Whole
-from asdbench.cli.output import echo
+from asdbench.cli.options import RUNS, Out, Whole
+from asdbench.cli.output import command, echo
 
 
 def ui(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs' folders lie.")] = Path("runs"),
+    out: Out = RUNS,
     port: Annotated[
         int | None,
         typer.Option(
@@ -34,8 +33,8 @@ def ui(
     if away is not None:
         raise RequirementError(f"{away}.\nStart it, or name another store: MLFLOW_TRACKING_URI.")
     if store.file is not None and not store.file.is_file():
-        where = "" if out == Path("runs") else f" --out {out}"
-        raise RequirementError(f"There is no {store.file}: nothing was logged yet.\nFirst: asdbench track sync{where}")
+        sync = command("track sync", out=None if out == RUNS else out)
+        raise RequirementError(f"There is no {store.file}: nothing was logged yet.\nFirst: {sync}")
     if store.is_server:
         if port is not None:
             raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")

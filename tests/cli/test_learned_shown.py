@@ -99,6 +99,7 @@ def test_in_studies(out, tmp_path, capsys):
     import json
 
     from asdbench.cli.tuning_results import _print_study, studies_as_json
+
     from asdbench.core.files import write_text
     from asdbench.tuning.record import Selection
 

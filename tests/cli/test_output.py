@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 import pytest
 import typer
+from asdbench.cli.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import asdbench.cli
 from asdbench.cli.app import PlaceOption, app
-from asdbench.cli.console import Console
 from asdbench.cli.output import print_json, shown
 
 COMMAND = [sys.executable, "-m", "asdbench"]

@@ -1,7 +1,6 @@
+from asdbench.cli.tuning_results import _parameters
 from made_studies import made_study, made_trial
 from rich.console import Console
-
-from asdbench.cli.tuning_results import _parameters
 
 
 def test_every_tuned_parameter_is_shown_and_those_of_what_was_not_chosen_by_a_dash(capsys):

@@ -38,7 +38,7 @@ def test_a_lost_node_and_a_cancelled_command_change_nothing(
     err = (tmp_path / "err").read_text()
     assert "what was lost is done again" in err, err
     assert command.returncode == 130, err
-    assert "Finished stages are kept" in err
+    assert "Finished stages are stored" in err
 
     (signs / "go").touch()
     out, err = start(*far, **settings).communicate(timeout=WITHIN_S)

@@ -1,0 +1,218 @@
+"""``asdbench data verify``: read every recording of a data set and say what is wrong with it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, PluginPath, Quiet, Split
+from asdbench.cli.output import echo, print_json, warn
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from asdbench.datasets.audit import Audit, Finding
+    from asdbench.datasets.audit.findings import Row
+    from asdbench.datasets.inventory import Inventory
+
+DataSet = Annotated[
+    str,
+    typer.Argument(help="A folder, the card of a synthetic data set, or that of a challenge: dcase2020 to dcase2026."),
+]
+SHOWN_FILES = 5
+COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "missing": "red"}
+
+
+def verify(
+    dataset: DataSet = "synthetic",
+    split: Split = None,
+    data_root: DataRoot = None,
+    machine: Machines = None,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|FILE", help="Labels of evaluation data: compared with one another and with the recordings."
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
+    jobs: Jobs = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Read every recording and report what is missing, doubled, unusable or strange.
+
+    Ends with 0 when there are no errors (there may be warnings), 1 when there are, 3 when there is no data.
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.datasets import audit
+    from asdbench.harness.machine import available_cores
+
+    inventory = open_inventory(dataset, split, data_root, machine, plugin_path)
+    report = audit.verify(inventory, jobs or available_cores(), ConsoleProgress(quiet), ground_truth)
+    print_json(_as_json(report)) if as_json else _print(report, verbose)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+def open_inventory(
+    dataset: str,
+    split: str | None,
+    root: Path | None,
+    machines: Sequence[str] | None,
+    plugin_paths: Sequence[Path] | None,
+) -> "Inventory":
+    """What lies there of a folder, a synthetic data set (made when it is not in the cache) or a challenge.
+
+    Raises:
+        UsageError: there is no such data set, split or machine type, or --split goes with no challenge.
+        DataError: there is nothing of it.
+    """
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import UsageError
+    from asdbench.core.paths import cache_root, expand_user
+    from asdbench.datasets.challenge import inventory_of_challenge
+    from asdbench.datasets.inventory import inventory_of_folder
+    from asdbench.harness import data
+    from asdbench.harness.machine import available_cores
+    from asdbench.registry import load_catalog
+
+    catalog = load_catalog(plugin_paths or ())
+    for warning in catalog.warnings:
+        warn(warning)
+    is_folder = data.is_folder(dataset, catalog)
+    card = None if is_folder else catalog.find("datasets", dataset).challenge
+    if card is not None:
+        return inventory_of_challenge(dataset, card, split, data.data_root(root), machines or ())
+    if split or root:
+        raise UsageError(
+            f"--{'split' if split else 'data-root'}: '{dataset}' is not the data set of a challenge, so there is "
+            "nothing to pick.\nSee: asdbench list datasets"
+        )
+    if is_folder:
+        return inventory_of_folder(expand_user(dataset), None, machines or ())
+    component = catalog.component("datasets", dataset)
+    folder = data.made_data(component, cache_root(), available_cores(), ConsoleProgress(False))
+    return inventory_of_folder(folder, dataset, machines or ())
+
+
+def header_table(sections: "Sequence[Row]", states: Sequence[str] = ()) -> "Table":
+    """A line for each machine type and section: clips there and expected, rate, channels, lengths, attributes."""
+    from asdbench.cli.tables import table, text
+
+    supplemental = any("supplemental" in {**row.clips, **row.expected} for row in sections)
+    splits = ["train", "test"] + ["supplemental"] * supplemental
+    rows: list[list[Any]] = [
+        [
+            row.machine,
+            row.section,
+            *(_number(row, split) for split in splits),
+            _listed(row.rates_hz),
+            _listed(row.channels),
+            " to ".join(dict.fromkeys(f"{length:.2f}" for length in (row.shortest_s, row.longest_s) if row.longest_s)),
+            row.attributes,
+        ]
+        for row in sections
+    ]
+    for row, state in zip(rows, states, strict=False):
+        row.append(text(state, COLOURS[state]))
+    numbers = [f">{name}" for name in (*splits, "Hz", "channels", "seconds")]
+    return table(["machine", "section", *numbers, "attributes", *["status"] * bool(states)], rows)
+
+
+def _listed(values: Iterable[int]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _number(row: "Row", split: str) -> str:
+    there, wanted = row.clips.get(split, 0), row.expected.get(split)
+    return str(there) if wanted is None or wanted == there else f"{there} of {wanted}"
+
+
+def _as_json(report: "Audit") -> dict[str, Any]:
+    """Everything that an audit found."""
+    from dataclasses import asdict
+
+    return {
+        "name": report.inventory.name,
+        "root": str(report.inventory.root),
+        "split": report.inventory.split,
+        "ok": not report.errors,
+        "errors": report.errors,
+        "warnings": report.warnings,
+        "recordings": len(report.inventory.recordings),
+        "seconds": round(report.seconds, 3),
+        "machines": [{**asdict(row), "status": state} for row, state in zip(report.rows, _states(report), strict=True)],
+        "findings": [asdict(finding) for finding in report.findings],
+        "not_checked": report.not_checked,
+        "known_problems": report.known_problems,
+    }
+
+
+def _states(report: "Audit") -> list[str]:
+    """For each row "ok", "warning", "error" or "missing"."""
+    states = []
+    for row in report.rows:
+        about = [one for one in report.findings if row.machine in one.machines and one.section in ("", row.section)]
+        worst = "error" if any(one.level == "error" for one in about) else "warning" if about else "ok"
+        states.append(worst if row.clips else "missing")
+    return states
+
+
+def _print(report: "Audit", verbose: bool) -> None:
+    from asdbench.cli.tables import print_table
+    from asdbench.datasets.audit.findings import counted
+
+    inventory = report.inventory
+    machines = counted(len(inventory.machines), "machine type")
+    recordings = counted(len(inventory.recordings), "recording")
+    echo(f"{inventory.name} below {inventory.root}: {recordings} of {machines}, {_duration(report.seconds)}")
+    echo()
+    print_table(header_table(report.rows, _states(report)))
+    for level in ("error", "warning"):
+        alike: dict[tuple[str, str], list[Finding]] = {}
+        for one in report.findings:
+            if one.level == level:
+                alike.setdefault((one.kind, one.message), []).append(one)
+        _print_section(f"{level.capitalize()}s", [line for same in alike.values() for line in _lines(same, verbose)])
+    _print_section("Known of this data set", [f"{name}: {problem}" for name, problem in report.known_problems.items()])
+    _print_section("Not checked", report.not_checked)
+    echo()
+    hidden = not verbose and any(len(one.files) > SHOWN_FILES for one in report.findings)
+    more = " The same command with --verbose names every file." if hidden else ""
+    errors = counted(report.errors, "error") if report.errors else "no errors"
+    echo(f"{inventory.name}: {errors}, {counted(report.warnings, 'warning')}.{more}")
+    missing = dict.fromkeys(one.machine for one in report.findings if one.kind.startswith("missing-"))
+    if missing and inventory.card is not None:
+        echo(f"Get what is missing: {inventory.download(missing)}")
+
+
+def _print_section(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        echo()
+        echo(title, fg={"Errors": "red", "Warnings": "yellow"}.get(title), bold=True)
+    for line in lines:
+        echo(f"  {line}")
+
+
+def _lines(same: "Sequence[Finding]", verbose: bool) -> list[str]:
+    """Findings with the same message: the machine types with their sections in one line, then their files."""
+    sections: dict[str, list[str]] = {}
+    for one in same:
+        if one.machine:
+            sections.setdefault(one.machine, []).extend([one.section] if one.section else [])
+    where = ", ".join(f"{name} section {' '.join(some)}" if some else name for name, some in sections.items())
+    files = [place for one in same for place in one.files]
+    shown = files if verbose else files[:SHOWN_FILES]
+    lines = [f"{where}: {same[0].message}" if where else same[0].message]
+    lines[0] += " each" if len(same) > 1 else ""
+    lines += [f"    {place.file}  {place.note}".rstrip() for place in shown]
+    return [*lines, *([f"    and {len(files) - len(shown)} more"] if len(shown) < len(files) else [])]
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"

@@ -1,0 +1,191 @@
+"""What ``asdbench run`` ends with: a table for each data set, what was chosen, what failed, and the next command."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean, stdev
+from typing import Any
+
+from rich.table import Table
+
+from asdbench.cli.options import RUNS
+from asdbench.cli.output import command, echo
+from asdbench.cli.run_plan import next_command
+from asdbench.cli.tables import print_table, print_widest, table, text, width
+from asdbench.cli.tracking import tracking_of
+from asdbench.datasets import Dataset
+from asdbench.harness import Plan, RunRecord
+from asdbench.harness.learned import learned, learning_as_json, mark_of
+from asdbench.harness.record import FILE
+from asdbench.harness.selecting import Choice
+
+TERMS = {"AUC": "auc", "AUC source": "auc_source", "AUC target": "auc_target", "pAUC": "pauc"}
+
+
+def results_as_json(records: Mapping[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> dict[str, Any]:
+    """The JSON object of ``asdbench run``; scores are fractions."""
+    runs = [_run_as_json(records[cell.run_id], plan) for cell in plan.asked if cell.run_id in records]
+    return {"runs": runs, **({"choices": [asdict(choice) for choice in choices]} if plan.spec.select else {})}
+
+
+def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
+    results, folder = record.results, plan.spec.out / record.run_id
+    return {
+        "run_id": record.run_id,
+        "system": record.asked.system or f"{record.extractor.name}-{record.scorer.name}",
+        "extractor": record.extractor.name,
+        "scorer": record.scorer.name,
+        "dataset": record.dataset.name,
+        "seed": record.asked.seed,
+        "status": record.status,
+        "partial": bool(record.dataset.lacks),
+        "protocol": record.dataset.protocol,
+        "official_score": results.official_score if results else None,
+        "ci95": list(record.ci95) if record.ci95 else None,
+        **learning_as_json(learned(record)),
+        "machines": {name: machine.model_dump() for name, machine in (results.machines if results else {}).items()},
+        "record": str(folder / FILE),
+        "seconds": record.seconds,
+        "notes": record.notes,
+        "failures": [failure.model_dump(exclude={"detail"}) for failure in record.failures],
+        "tracking": tracking_of(folder, plan.spec.out, plan.spec.tracking),
+    }
+
+
+def print_results(records: Mapping[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> None:
+    """A table for each data set (rows: systems, columns: machine types and the official score); the next command."""
+    for dataset in plan.datasets:
+        seeds: dict[tuple[str, ...], list[RunRecord]] = {}  # by system
+        for record in (records[cell.run_id] for cell in plan.asked if cell.dataset is dataset):
+            key = (record.asked.system or "", record.extractor.name, record.scorer.name)
+            seeds.setdefault(key, []).append(record)
+        echo()
+        print_dataset(list(seeds.values()), dataset)
+    if choices:
+        _print_choices(choices, plan, records)
+    failed = [records[cell.run_id] for cell in plan.asked if records[cell.run_id].status == "failed"]
+    for record in failed:
+        for failure in record.failures:
+            on = f" on {record.dataset.name}" if len(plan.datasets) > 1 else ""
+            machine = f", {failure.machine}" if failure.machine else ""
+            echo(f"failed: {record.name}{on}, seed {record.asked.seed}{machine}: {failure.reason}", fg="red")
+    echo()
+    echo(f"Records and score files: {plan.spec.out}/", dim=True)
+    if plan.spec.tracking != "none":
+        ui = command("ui", out=None if plan.spec.out == RUNS else plan.spec.out)
+        echo(f"Side by side in MLflow: {ui}", dim=True)
+    again = "the same command with --retry-failed, once the cause is fixed; what is done is not done again"
+    echo(f"Next: {again if failed else next_command(plan)}")
+
+
+def print_dataset(systems: Sequence[Sequence[RunRecord]], dataset: Dataset) -> None:
+    """The widest table that fits; what is left out for want of room is named, and no number is ever cut.
+
+    Args:
+        systems: the runs of each, one for each seed.
+        dataset: of all of them.
+    """
+    spread = ", [95 % interval]"
+    count = max(map(len, systems))
+    if count > 1:
+        spread = f", mean ± standard deviation of {count} seeds"
+    score = f"official score of {dataset.protocol}"
+    if dataset.lacks:
+        score = f"PARTIAL score by {dataset.protocol}, not official,"
+    echo(f"{dataset.name}, {score} in percent{spread if dataset.labelled else ''}", bold=True)
+    ranked = sorted(systems, key=lambda runs: -_mean_score(runs))
+    terms = [name for name in TERMS if (name in ("AUC", "pAUC") if dataset.protocol == "dcase2020" else name != "AUC")]
+    contents: list[tuple[Sequence[str], Sequence[str]]] = [(dataset.machines, terms), (dataset.machines, []), ([], [])]
+    tables = [_table(ranked, dataset, machines, means) for machines, means in contents]
+    printed = print_widest(*tables)
+    for runs in systems:
+        training = learned(*runs)
+        if training:
+            style: dict[str, Any] = {"fg": "yellow"} if training.mark else {"dim": True}
+            echo(f"{runs[0].name}: {training.text}", **style)
+    if printed is tables[-1]:
+        echo(f"Machine types need more than {width()} columns: asdbench runs show RUN, or --json.", dim=True)
+
+
+def _table(
+    systems: Sequence[Sequence[RunRecord]], dataset: Dataset, machines: Sequence[str], terms: Sequence[str]
+) -> Table:
+    named = any(runs[0].asked.system for runs in systems)
+    total = "partial score" if dataset.lacks else "official score"
+    columns = [*["system"] * named, "extractor", "scorer", *(f">{column}" for column in (*machines, *terms, total))]
+    rows = []
+    for runs in systems:
+        first = runs[0]
+        row = [first.asked.system or ""] * named + [first.extractor.name, first.scorer.name]
+        row += [_of_machine(runs, machine) for machine in machines]
+        row += [_of_all_machines(runs, TERMS[term]) for term in terms]
+        rows.append([*row, text(_total(runs), "bold")])
+    return table(columns, rows)
+
+
+def _total(runs: Sequence[RunRecord]) -> str:
+    """The official score; where seeds failed, that of the others, and how many they are."""
+    scores = [run.results.official_score for run in runs if run.results is not None]
+    if len(scores) < len(runs) and not any(run.status == "failed" for run in runs):
+        return "no labels"
+    if not scores:
+        return "failed"
+    total = _percent(scores)
+    if len(scores) < len(runs):
+        total += f" ({len(scores)} of {len(runs)} seeds)"
+    interval = runs[0].ci95
+    if len(runs) == 1 and interval:
+        total += f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+    return f"{total} (did not learn)" if mark_of(*runs) else total
+
+
+def _of_machine(runs: Sequence[RunRecord], machine: str) -> str:
+    """The score of one machine type, where all seeds have one, though some may have failed elsewhere."""
+    results = [(run.results.machines if run.results else run.salvaged).get(machine) for run in runs]
+    scores = [result.official_score for result in results if result is not None]
+    return _percent(scores) if len(scores) == len(runs) else "-"
+
+
+def _of_all_machines(runs: Sequence[RunRecord], term: str) -> str:
+    """The mean of a term of the official score over the machine types."""
+    from asdbench.protocols.definitions import DEFINITIONS
+
+    means = [
+        float(DEFINITIONS[run.results.protocol].mean([getattr(one, term) for one in run.results.machines.values()]))
+        for run in runs
+        if run.results is not None
+    ]
+    return _percent(means) if len(means) == len(runs) else "-"
+
+
+def _mean_score(runs: Sequence[RunRecord]) -> float:
+    scores = [run.results.official_score for run in runs if run.results]
+    return fmean(scores) if scores else -1.0
+
+
+def _percent(values: Sequence[float]) -> str:
+    spread = f" ± {100 * stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{100 * fmean(values):.2f}{spread}"
+
+
+def _print_choices(choices: Sequence[Choice], plan: Plan, records: Mapping[str, RunRecord]) -> None:
+    """A row for each data set and seed; what could not be chosen among, and why."""
+    names = {cell.run_id: cell.name for cell in plan.asked}
+    names |= {run: f"{name} (did not learn)" for run, name in names.items() if run in records and mark_of(records[run])}
+    among = "those rated" if any(choice.left_out for choice in choices) else "all"
+    columns = ["data set", ">seed", "chosen", ">its score", ">one for each machine type"]
+    rows = []
+    for choice in choices:
+        scores = (choice.score, choice.mixed_score, choice.mean_score, choice.oracle_score)
+        cells = ["-" if score is None else f"{100 * score:.2f}" for score in scores]
+        best = f" ({names[choice.oracle]})" if choice.oracle else ""
+        rows.append([choice.dataset, choice.seed, names[choice.chosen], *cells[:3], cells[3] + best])
+    echo()
+    echo("Chosen by training clips alone; official scores in percent, known by test labels afterwards", bold=True)
+    print_table(table([*columns, f">mean of {among}", f">best of {among}"], rows))
+    for choice in choices:
+        where = f"({choice.dataset}, seed {choice.seed})"
+        if len(set(choice.of_machine.values())) > 1:
+            chosen = "; ".join(f"{machine}: {names[run]}" for machine, run in choice.of_machine.items())
+            echo(f"for each machine type {where}: {chosen}", dim=True)
+        for run, reason in choice.left_out.items():
+            echo(f"not rated: {names[run]} {where}: {reason}", dim=True)
