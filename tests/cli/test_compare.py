@@ -299,7 +299,7 @@ def test_the_diagram_is_drawn_to_a_file(cli, out, tmp_path, ending, start):
         (["raw-mel+knn", "raw-mel+gmm", "raw-mel+knn"], "raw-mel+knn is named twice"),
         (["raw-mel+knn", "raw-mel+gmm", "--figure", "{tmp}/a.svg"], "need three names or more"),
         (["raw-mel+knn", "raw-mel+gmm", "raw-mel+lof", "--figure", "{tmp}/a.jpg"], "accepted are .svg, .png, .pdf"),
-        (["raw-mel+knn", "raw-mel+gmm", "raw-mel+lof", "--alpha", "2"], "between 0 and 1"),
+        (["raw-mel+knn", "raw-mel+gmm", "raw-mel+lof", "--alpha", "2"], "is not in the range 0<x<1"),
         (["raw-mel+knn", "raw-mel+gmm", "--dataset", "pump"], "has no run on it. Did you mean 'pumps'?"),
         (["raw-mel+kn", "raw-mel+gmm"], "No run 'raw-mel+kn' in {out}, and no system. Did you mean 'raw-mel + knn'?"),
         (["raw-mel", "raw-mel+gmm"], "Several runs begin with 'raw-mel'"),

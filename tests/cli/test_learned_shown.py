@@ -1,12 +1,17 @@
 """A run that did not learn is marked wherever a command shows its score, and programs find it in the JSON."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 from made_runs import MACHINES, made_run, pair_accuracy
 from made_studies import made_study, made_trial
-from rich.console import Console
 
+from asdbench.cli.run_results import print_dataset
+from asdbench.cli.tune_results import print_study, studies_as_json
+from asdbench.core.files import write_text
 from asdbench.harness.record import load_record
+from asdbench.tuning.record import Selection
 
 SAID = "did not learn: pair accuracy 51 % (chance 50, untrained 52)"
 
@@ -25,17 +30,8 @@ def line_of(text, name):
 
 
 def test_in_the_table_of_a_run(out, capsys):
-    from types import SimpleNamespace
-
-    from asdbench.cli.results import _print_table
-
-    systems = {}
-    for folder in sorted(out.iterdir()):
-        record = load_record(folder)
-        systems[None, record.extractor.name, record.scorer.name] = [record]
     data = SimpleNamespace(name="synthetic", protocol="dcase2023", machines=MACHINES, lacks=(), labelled=True)
-    plan = SimpleNamespace(spec=SimpleNamespace(seed=[0]))
-    _print_table(Console(width=200), systems, data, plan)
+    print_dataset([[load_record(folder)] for folder in sorted(out.iterdir())], data)
     printed = capsys.readouterr().out
     siamese, simclr, raw = (line_of(printed, name) for name in ("siamese ", "simclr ", "raw-mel "))
     assert siamese.rstrip().endswith("(did not learn)")
@@ -96,20 +92,26 @@ def test_in_evaluations_of_a_run(cli, out):
 
 
 def test_in_studies(out, tmp_path, capsys):
-    import json
-
-    from asdbench.cli.tuning_results import _print_study, studies_as_json
-
-    from asdbench.core.files import write_text
-    from asdbench.tuning.record import Selection
-
     record = made_study(name="mine", best=Selection(trial=0, score=0.6))
     trial = made_trial(0, values=[0.6], runs=[folder.name for folder in out.glob("siamese*")])
     folder = tmp_path / "studies" / "mine"
     write_text(folder / "trials" / "0000.json", trial.model_dump_json())
     out.rename(folder / "runs")
-    _print_study(Console(width=200), record, folder)
+    print_study(record, folder)
     assert f"best: {SAID}" in capsys.readouterr().out
-    (study,) = json.loads(studies_as_json([record], tmp_path))["studies"]
+    (study,) = studies_as_json([record], tmp_path)["studies"]
     assert study["learned"] is False
     assert study["learning"]["text"] == SAID
+
+
+def test_every_tuned_parameter_is_shown_and_those_of_what_was_not_chosen_by_a_dash(tmp_path, capsys):
+    trial = made_trial(0, params={"scorer": "knn", "knn.n_neighbors": 3}, values=[0.6])
+    write_text(tmp_path / "trials" / "0000.json", trial.model_dump_json())
+    space = {"scorer": {"choices": ["knn", "gmm"]}, "knn.n_neighbors": {}, "gmm.n_components": {}}
+    shares = {"gmm.n_components": 0.6, "scorer": 0.3, "knn.n_neighbors": 0.1}
+    best = Selection(trial=0, score=0.6)
+    defaults = {"scorer": "gmm", "gmm.n_components": 2}
+    print_study(made_study(space=space, defaults=defaults, importances=shares, best=best), tmp_path)
+    rows = [line.split() for line in capsys.readouterr().out.partition("importance")[2].splitlines()[1:4]]
+    assert rows[:2] == [["gmm.n_components", "-", "2", "60", "%"], ["scorer", "knn", "gmm", "30", "%"]]
+    assert [int(row[-2]) for row in rows] == [60, 30, 10]

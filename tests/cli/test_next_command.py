@@ -3,8 +3,8 @@
 import shlex
 
 import pytest
-from asdbench.cli.next_command import next_command
 
+from asdbench.cli.run_plan import next_command
 from asdbench.core.progress import Silent
 from asdbench.harness import make_plan
 from asdbench.harness.spec import read_spec

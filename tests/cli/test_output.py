@@ -10,13 +10,12 @@ from pathlib import Path
 import click
 import pytest
 import typer
-from asdbench.cli.console import Console
-from rich.table import Table
-from rich.text import Text
 
 import asdbench.cli
-from asdbench.cli.app import PlaceOption, app
+from asdbench.cli.app import PathOption, app
 from asdbench.cli.output import print_json, shown
+from asdbench.cli.progress import ConsoleProgress
+from asdbench.cli.tables import print_table, styled, table
 
 COMMAND = [sys.executable, "-m", "asdbench"]
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -97,23 +96,25 @@ def test_control_characters_are_shown_as_escapes(cli, tmp_path):
     assert not OBEYED.search(outcome.err)
 
 
-def test_no_table_or_bar_holds_a_control_character():
-    console = Console(width=120, file=open(os.devnull, "w"), record=True)  # noqa: SIM115, PTH123
-    table = Table(EVIL, title=EVIL)
-    table.add_row(EVIL)
-    table.add_row(Text(EVIL, "red"))
-    inner = Table.grid()
-    inner.add_row(table)
-    for thing in (EVIL, Text.assemble(("a", "bold"), EVIL), table, inner):
-        console.print(thing, markup=False)
-    text = console.export_text()
-    assert text.count(r"\x1b]0;owned") == 2 + 2 * 4
-    assert not OBEYED.search(text)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_table_or_bar_holds_a_control_character(capsys, monkeypatch, terminal):
+    monkeypatch.setenv("COLUMNS", "200")
+    print_table(table([EVIL], [[EVIL], styled([EVIL], "red")]))
+    assert capsys.readouterr().out.count(r"\x1b]0;owned") == 3
+    monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
+    progress = ConsoleProgress(quiet=False)
+    progress.note(EVIL)
+    with progress.stage(EVIL, 2) as stage:
+        stage.advance(1, EVIL)
+    shown = capsys.readouterr().err
+    assert shown.count(r"\x1b]0;owned") >= 3
+    assert "\x1b]0;owned" not in shown
+    assert terminal or not OBEYED.search(shown)
 
 
 def test_json_is_ascii_and_says_the_same(capsys):
     content = {"name": EVIL, "other": "ü装\U0001f600"}
-    print_json(json.dumps(content, ensure_ascii=False))
+    print_json(content)
     text = capsys.readouterr().out
     assert text.isascii()
     assert not OBEYED.search(text)
@@ -122,7 +123,7 @@ def test_json_is_ascii_and_says_the_same(capsys):
 
 def test_every_verb_prints_at_the_one_place():
     for path in Path(asdbench.cli.__file__).parent.glob("*.py"):
-        if path.name not in ("output.py", "console.py"):
+        if path.name not in ("output.py", "tables.py", "progress.py"):
             assert not re.search(r"typer\.s?echo|click\.s?echo|rich\.console import .*\bConsole\b", path.read_text())
 
 
@@ -135,7 +136,7 @@ def options(command):
 def test_every_path_of_the_command_line_knows_the_home_folder(cli, tmp_path, monkeypatch):
     kinds = [option.type for option in options(typer.main.get_command(app))]
     assert not any(isinstance(kind, click.Path) for kind in kinds)
-    assert sum(isinstance(kind, PlaceOption) for kind in kinds) > 20
+    assert sum(isinstance(kind, PathOption) for kind in kinds) > 20
     monkeypatch.setenv("HOME", str(tmp_path))
     assert f"no folder {tmp_path}/runs" in cli("runs", "list", "--out=~/runs").err
     outcome = cli("runs", "list", "--out=~nobody9/runs")
