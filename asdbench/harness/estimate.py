@@ -1,42 +1,29 @@
-"""How long tasks will take, told from past runs and from what this command has done so far."""
+"""How long tasks will take, by past runs and by what this command has done so far; and what a plan comes to."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
 from asdbench.harness.cells import Cell
+from asdbench.harness.executors import tasks_at_once
 from asdbench.harness.fits import Fit
 from asdbench.harness.pipeline import recorded_run
 from asdbench.harness.plan import Plan
-from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
+from asdbench.harness.record import FILE, RunRecord, read_record
 from asdbench.harness.tasks import FitTask, ScoreTask, Task, fit_tasks
 
 NEWEST = 100  # past runs that are looked at
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Seconds a clip of a past run: fit for each training clip, embedding and scoring for each clip."""
-
-    name: str
-    dataset: str
-    params: Mapping[str, object]
-    scorer: str
-    fit_s: float
-    embed_s: float
-    score_s: float
-
-
 class Estimates:
-    """Estimates for the tasks of a plan.
+    """Estimates for the tasks of a plan, in seconds; None means that nothing is known.
 
     A fit takes as long for each clip as fits of the same extractor in this command took; before the first, as that of
     the likest past run of it: with the same parameters, then on the same data, then the newest. Clips of other lengths
-    are not told apart. None means that nothing is known.
+    are not told apart.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -44,27 +31,38 @@ class Estimates:
         self._learnt: dict[str, list[float]] = {}
 
     @cached_property
-    def _paces(self) -> list[Pace]:
-        return [pace for record in _newest(self._plan.spec.out) if (pace := _pace(record)) is not None]
+    def _past(self) -> list[RunRecord]:
+        """Past runs that are done, newest first."""
+        times = {}
+        for path in self._plan.spec.out.glob(f"[!.]*/{FILE}"):
+            with suppress(FileNotFoundError):  # a record that is being replaced
+                times[path] = path.stat().st_mtime
+        newest = sorted(times, key=lambda path: -times[path])[:NEWEST]
+        records = [record for path in newest if (record := read_record(path.parent)) is not None]
+        return [record for record in records if record.status == "done" and any(record.dataset.train_clips.values())]
 
     def of(self, task: Task, *, trained: bool = False) -> float | None:
-        """Seconds that a task takes, or None; of a fit that is ``trained`` only the embedding is left."""
+        """Seconds that a task takes; of a fit that is ``trained`` only the embedding is left."""
         cell = self._plan.cells[task.cell]
-        if isinstance(task, ScoreTask):
-            learnt = self._learnt.get(_key(cell, task))
-            past = next((pace for pace in self._paces if pace.scorer == cell.scorer.name), None)
-            return fmean(learnt) if learnt else past.score_s * len(cell.dataset) if past else None
-        own = cell.dataset.select(machines=task.machines)
-        train = sum(clip.split == "train" for clip in own)
-        same = [pace for pace in self._paces if pace.name == cell.extractor.name]
         learnt = self._learnt.get(_key(cell, task))
+        if isinstance(task, ScoreTask):
+            if learnt:
+                return fmean(learnt)
+            scored = next((past for past in self._past if past.scorer.name == cell.scorer.name), None)
+            return _pace(scored, "score") * len(cell.dataset) if scored else None
+        clips = cell.dataset.select(machines=task.machines)
         if learnt:
-            return fmean(learnt) * len(own)
+            return fmean(learnt) * len(clips)
         params, data = cell.extractor.params, cell.dataset.name
-        likest = max(same, key=lambda pace: (pace.params == params, pace.dataset == data), default=None)
+        likest = max(
+            (past for past in self._past if past.extractor.name == cell.extractor.name),
+            key=lambda past: (past.extractor.params == params, past.dataset.name == data),
+            default=None,
+        )
         if likest is None:
             return None
-        return (0.0 if trained else likest.fit_s * train) + likest.embed_s * len(own)
+        fit_s = 0.0 if trained else _pace(likest, "fit") * len(clips.select(split="train"))
+        return fit_s + _pace(likest, "embed") * len(clips)
 
     def learn(self, task: Task, seconds: float) -> None:
         """Take note of how long a task took."""
@@ -80,15 +78,15 @@ class Estimates:
             running: tasks that have, with the seconds since then.
             jobs: processes.
         """
-        known = [self.of(task) for task in waiting]
-        begun = [(self.of(task), since) for task, since in running.items()]
-        told = [value for value in (*known, *(value for value, _ in begun)) if value is not None]
-        if not told:
+        of_waiting = [self.of(task) for task in waiting]
+        of_running = [(self.of(task), since) for task, since in running.items()]
+        known = [value for value in (*of_waiting, *(value for value, _ in of_running)) if value is not None]
+        if not known:
             return None
-        mean = fmean(told)
-        whole = sum(mean if value is None else value for value in known)
-        rest = [max(0.0, (mean if value is None else value) - since) for value, since in begun]
-        longest = max([*rest, *(value for value in known if value is not None)], default=0.0)
+        mean = fmean(known)
+        rest = [max(0.0, (mean if value is None else value) - since) for value, since in of_running]
+        whole = sum(mean if value is None else value for value in of_waiting)
+        longest = max([*rest, *(value for value in of_waiting if value is not None)], default=0.0)
         return max((whole + sum(rest)) / jobs, longest)
 
 
@@ -96,43 +94,16 @@ def _key(cell: Cell, task: Task) -> str:
     return f"fit {cell.extractor.name}" if isinstance(task, FitTask) else f"score {cell.scorer.name}"
 
 
-def _newest(root: Path) -> list[RunRecord]:
-    """Past runs that are done, newest first."""
-    times = {}
-    for path in root.glob(f"*/{FILE}"):
-        with suppress(FileNotFoundError):  # a record that is being replaced
-            times[path] = path.stat().st_mtime if not path.parent.name.startswith(".") else 0.0
-    found = []
-    for path in sorted((path for path, time in times.items() if time), key=lambda path: -times[path])[:NEWEST]:
-        try:
-            record = load_record(path.parent)
-        except RecordError:
-            continue
-        if record.status == "done":
-            found.append(record)
-    return found
-
-
-def _pace(record: RunRecord) -> Pace | None:
+def _pace(record: RunRecord, stage: str) -> float:
+    """Seconds a clip of a past run: of a fit for each training clip, of embedding and scoring for each clip."""
     train = sum(record.dataset.train_clips.values())
-    clips = train + sum(record.dataset.test_clips.values())
-    if not train:
-        return None
-    seconds = record.seconds
-    return Pace(
-        name=record.extractor.name,
-        dataset=record.dataset.name,
-        params=record.extractor.params,
-        scorer=record.scorer.name,
-        fit_s=seconds.get("fit", 0.0) / train,
-        embed_s=seconds.get("embed", 0.0) / clips,
-        score_s=seconds.get("score", 0.0) / clips,
-    )
+    clips = train if stage == "fit" else train + sum(record.dataset.test_clips.values())
+    return record.seconds.get(stage, 0.0) / clips
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """One run.
+    """One run of a forecast.
 
     Attributes:
         cell: the run.
@@ -140,7 +111,7 @@ class Outlook:
         fits: that it needs: one, or one for each machine type.
         trained: of them, how many are in the cache.
         embedded: of them, how many have all their embeddings in the cache.
-        estimate_s: by past runs, fits shared with other runs included; None where none tells.
+        estimate_s: by past runs, fits shared with other runs included; None where none is like it.
     """
 
     cell: Cell
@@ -159,7 +130,7 @@ class Forecast:
         cells: the runs.
         processes: at work at a time.
         fits: to be done.
-        unknown_fits: of them, those that no past run tells of.
+        unknown_fits: of them, those that no past run is like.
         total_s: about how long everything takes; None where nothing is known.
     """
 
@@ -172,30 +143,30 @@ class Forecast:
 
 def forecast(plan: Plan) -> Forecast:
     """Look at records and cache, without changing anything."""
-    from asdbench.harness.experiment import tasks_at_once  # which takes estimates from here
-
     estimates = Estimates(plan)
     needs = fit_tasks(plan, range(len(plan.cells)))
     missing: dict[FitTask, None] = {}
-    to_do, cells = [], []
+    to_do, outlooks = [], []
     for number, cell in enumerate(plan.cells):
         record = recorded_run(plan, cell)
-        fresh = plan.spec.fresh
         fits = {task: Fit(plan.cells[task.cell], task.machines, plan.cache) for task in needs[number]}
-        own = [task for task, fit in fits.items() if fresh or not fit.is_embedded]
-        trained = 0 if fresh else sum(fit.is_trained for fit in fits.values())
+        trained = [task for task, fit in fits.items() if fit.is_trained and not plan.spec.fresh]
+        unembedded = [task for task, fit in fits.items() if plan.spec.fresh or not fit.is_embedded]
         score = ScoreTask(number)
         if record is None:
             to_do.append(score)
-            missing |= dict.fromkeys(own)
-        tasks: list[Task] = [*own, score]
-        ready = {task for task, fit in fits.items() if fit.is_trained and not fresh}
-        times = [estimates.of(task, trained=task in ready) for task in tasks]
-        estimate = None if None in times else sum(value or 0.0 for value in times)
-        count = len(needs[number])
-        state: Literal["done", "failed", "to do"] = record.status if record is not None else "to do"
-        cells.append(Outlook(cell, state, count, trained, count - len(own), estimate))
+            missing |= dict.fromkeys(unembedded)
+        times = [estimates.of(score), *(estimates.of(task, trained=task in trained) for task in unembedded)]
+        outlook = Outlook(
+            cell=cell,
+            state=record.status if record is not None else "to do",
+            fits=len(fits),
+            trained=len(trained),
+            embedded=len(fits) - len(unembedded),
+            estimate_s=None if None in times else sum(value or 0.0 for value in times),
+        )
+        outlooks.append(outlook)
     processes = max(1, min(tasks_at_once(plan), max(len(missing), len(to_do))))
     unknown = sum(estimates.of(task) is None for task in missing)
     total = estimates.left_s([*missing, *to_do], {}, processes) if to_do else 0.0
-    return Forecast(tuple(cells), processes, len(missing), unknown, total)
+    return Forecast(tuple(outlooks), processes, len(missing), unknown, total)

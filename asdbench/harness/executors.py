@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Client
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from threadpoolctl import threadpool_limits
 
@@ -25,6 +25,9 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.faults import fault_of
 from asdbench.core.progress import Progress
 from asdbench.harness.remote_progress import ProgressReceiver, RemoteProgress
+
+if TYPE_CHECKING:
+    from asdbench.harness.plan import Plan
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 Function = Callable[..., Any]
@@ -69,6 +72,31 @@ class Executor(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
+def executor_for(plan: "Plan", most: int, progress: Progress) -> Executor:
+    """The executor that the command asks for; ``most`` tasks can be done at a time.
+
+    Raises:
+        RequirementError: the engine is not there.
+    """
+    if plan.spec.engine == "ray":
+        from asdbench.harness.cluster.executor import RayExecutor
+
+        return RayExecutor(plan, progress)
+    count = min(tasks_at_once(plan), most)
+    if count > 1:
+        return Processes(plan, count, plan.cores, plan.spec.threads, progress)
+    return Serial(plan, plan.cores, progress)
+
+
+def tasks_at_once(plan: "Plan") -> int:
+    """Tasks that the engine does at a time, where there are as many."""
+    if plan.spec.jobs or plan.spec.engine == "local":
+        return plan.spec.jobs or plan.cores
+    from asdbench.harness.cluster.executor import cluster_slots
+
+    return cluster_slots(plan)
+
+
 def outcome_of(function: Function, *args: Any, **options: Any) -> Outcome:
     """Do a task here. Whatever goes wrong is part of the outcome."""
     try:
@@ -81,13 +109,7 @@ def outcome_of(function: Function, *args: Any, **options: Any) -> Outcome:
 
 
 class Serial:
-    """One task at a time, in this process.
-
-    Args:
-        shared: first argument of every task.
-        cores: for each task.
-        progress: where tasks report.
-    """
+    """One task at a time, in this process, with all its ``cores``."""
 
     width = 1
 
@@ -110,13 +132,13 @@ class Serial:
         return 1 - len(self._waiting)
 
     def submit(self, function: Function, *args: Any) -> int:
-        """Put the task in line."""
+        """Let the task wait until results are asked for."""
         self._count += 1
         self._waiting.append((self._count, function, args))
         return self._count
 
     def results(self) -> Iterator[tuple[int, Outcome]]:
-        """Do the first task in line."""
+        """Do the task that waits."""
         if self._waiting:
             number, function, args = self._waiting.popleft()
             yield number, outcome_of(function, self._shared, *args, progress=self._progress, cores=self._cores)
@@ -190,7 +212,7 @@ class Processes:
             try:
                 yield number, future.result()
             except ProcessExpired as error:
-                yield number, Outcome(death=cause_of_death(error.exitcode), process_died=True)
+                yield number, Outcome(death=_cause_of_death(error.exitcode), process_died=True)
 
 
 def start_server(threads: int, modules: Sequence[str] = ()) -> None:
@@ -208,8 +230,7 @@ def start_server(threads: int, modules: Sequence[str] = ()) -> None:
         forkserver.ensure_running()
 
 
-def cause_of_death(exit_code: int | None) -> str:
-    """Why a process ended that should not have."""
+def _cause_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
         why = ", most likely for want of memory" if name == "SIGKILL" else ""
@@ -234,7 +255,8 @@ def _begin(shared: Any, address: Any, threads: int, environ: dict[str, str]) -> 
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     _Worker.shared = shared
-    _Worker.progress = RemoteProgress(Client(address, authkey=bytes(multiprocessing.current_process().authkey)))
+    connection = Client(address, authkey=bytes(multiprocessing.current_process().authkey))
+    _Worker.progress = RemoteProgress(connection.send)
 
 
 def _do(function: Function, args: tuple[Any, ...], cores: int) -> Outcome:

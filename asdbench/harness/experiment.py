@@ -10,32 +10,30 @@ from asdbench.core.errors import AsdbenchError, DataError
 from asdbench.core.faults import fault_of
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
-from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
-from asdbench.harness.executors import Executor, Outcome, Processes, Serial, start_server
+from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
 from asdbench.harness.fits import Fit
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_tasks, named, perform
-from asdbench.registry import load_catalog
+from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_tasks, labelled, perform
+from asdbench.registry import Component, load_catalog
 
-MANY_FITS = 8  # worth a word about --jobs where nothing tells how long they take
+MANY_FITS = 8  # worth a note about --jobs where no past run says how long they take
 LONG_S = 60.0
 NEEDED = ("asdbench.cli.app", "asdbench.harness.experiment", "scipy.stats", "sklearn.metrics")  # of processes
 BUSY_AGAIN_S = 2.0  # how long a task that another process is at is left alone
 
 
 def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
-    """Do every run of the plan and yield its record as it comes; a run that was settled before is read.
+    """Do every run of the plan and yield its record as it comes; a run that was done before is read.
 
-    Records of runs that are only implied, members of ensembles, are not yielded.
-
-    A run that fails is recorded with its reason and the others go on. Nothing of a run is visible before all of it
-    is there. Where another process is at the same, other work is done first.
+    Records of runs that are only implied, members of ensembles, are not yielded. A run that fails is recorded with its
+    reason and the others go on. Nothing of a run is visible before all of it is there. Where another process is at the
+    same, other work is done first.
 
     Raises:
         RequirementError: recordings that cannot be used.
@@ -45,16 +43,7 @@ def execute(plan: Plan, progress: Progress) -> Iterator[RunRecord]:
     for warning in plan.warnings:
         progress.note(warning)
     implied = {cell.run_id for cell in plan.cells if cell.implied}
-    settled, to_do = _settled(plan, progress)
-    yield from (record for record in settled if record.run_id not in implied)
-    if not to_do:
-        return
-    yield from (record for record in _do(plan, to_do, progress) if record.run_id not in implied)
-
-
-def _settled(plan: Plan, progress: Progress) -> tuple[list[RunRecord], list[int]]:
-    """Records of runs that are done, and numbers of the others."""
-    records, to_do = [], []
+    to_do = []
     for number, cell in enumerate(plan.cells):
         record = recorded_run(plan, cell, progress.note)
         if record is None:
@@ -62,17 +51,22 @@ def _settled(plan: Plan, progress: Progress) -> tuple[list[RunRecord], list[int]
             continue
         for note in record.notes:
             progress.note(f"{cell.name}: {note}")
-        records.append(record)
-    return records, to_do
+        if not cell.implied:
+            yield record
+    if to_do:
+        yield from (record for record in _do(plan, to_do, progress) if record.run_id not in implied)
 
 
 def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRecord]:
     """Do runs of the plan, by their numbers."""
-    for number in to_do:
-        folder = plan.spec.out / plan.cells[number].run_id
+    components: dict[tuple[str, str, str], Component] = {}
+    for cell in (plan.cells[number] for number in to_do):
+        folder = plan.spec.out / cell.run_id
         with clear_write_errors(folder, "--out DIR"):
             require_replaceable(folder)
-    _build_parts([plan.cells[number] for number in to_do])
+        components |= {(one.kind, one.name, repr(one.params)): one for one in cell.components}
+    for component in components.values():
+        component.build()  # so that one that refuses its parameters does so before anything is decoded
     needs = fit_tasks(plan, to_do)
     if plan.spec.fresh:
         for task in dict.fromkeys(task for tasks in needs.values() for task in tasks):
@@ -96,29 +90,44 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         yield from matrix.run(executor, count)
 
 
-def executor_for(plan: Plan, most: int, progress: Progress) -> Executor:
-    """The executor that the command asks for; ``most`` tasks can be done at a time.
+def _prepare_features(
+    plan: Plan, needs: dict[int, list[FitTask]], progress: Progress
+) -> tuple[dict[int, float], dict[int, Failure]]:
+    """Decode what the fits want, with all cores and before anything is trained.
 
-    Raises:
-        RequirementError: the engine is not there.
+    Returns:
+        Seconds that it took, by run; and the runs that cannot be done, because a front end failed or, of several data
+        sets, the recordings of one cannot be used.
     """
-    if plan.spec.engine == "ray":
-        from asdbench.harness.cluster.executor import RayExecutor
-
-        return RayExecutor(plan, progress)
-    count = min(tasks_at_once(plan), most)
-    if count > 1:
-        return Processes(plan, count, plan.cores, plan.spec.threads, progress)
-    return Serial(plan, plan.cores, progress)
-
-
-def tasks_at_once(plan: Plan) -> int:
-    """Tasks that the engine does at a time, where there are as many."""
-    if plan.spec.jobs or plan.spec.engine == "local":
-        return plan.spec.jobs or plan.cores
-    from asdbench.harness.cluster.executor import slots_of
-
-    return slots_of(plan)
+    decoded_s: dict[tuple[int, str], float] = {}  # by data set and front end
+    failures: dict[object, Failure] = {}  # the same, or by data set alone
+    seconds = dict.fromkeys(needs, 0.0)
+    broken: dict[int, Failure] = {}
+    for number, tasks in needs.items():
+        for cell in plan.cells[number].members or (plan.cells[number],):
+            dataset, key = id(cell.dataset), (id(cell.dataset), digest(cell.frontend.identity()))
+            of_cell = [task.machines for task in tasks if plan.cells[task.cell].sharing == cell.sharing]
+            if dataset not in failures and key not in decoded_s:
+                if all(Fit(cell, machines, plan.cache).is_embedded for machines in of_cell):
+                    continue
+                started = time.perf_counter()
+                try:
+                    EmbeddingStage(cell, plan.cache, labelled(progress, plan, cell), plan.cores).prepare_features()
+                except DataError as error:
+                    if len(plan.datasets) == 1:
+                        raise
+                    failures[dataset] = Failure(stage="features", machine=None, reason=str(error))
+                except AsdbenchError:
+                    raise
+                except (Exception, SystemExit) as error:  # plugins may raise anything
+                    fault = fault_of(error)
+                    failures[key] = Failure(stage="features", machine=None, reason=fault.reason, detail=fault.detail)
+                decoded_s[key] = time.perf_counter() - started
+            failure = failures.get(dataset) or failures.get(key)
+            if failure is not None:
+                broken[number] = failure
+            seconds[number] += decoded_s.get(key, 0.0)
+    return seconds, broken
 
 
 def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
@@ -126,28 +135,22 @@ def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
 
     Args:
         spec: what will be done.
-        needed: modules, besides those of the components.
+        needed: modules, besides those of asdbench's own components.
     """
-    if spec.engine == "local" and spec.jobs != 1:
-        start_server(spec.threads, [*NEEDED, *needed, *_modules(spec)])
-
-
-def _modules(spec: RunSpec) -> list[str]:
-    """Of asdbench's own components; what is wrong with what was asked is for others to say."""
+    if spec.engine != "local" or spec.jobs == 1:
+        return
+    components = []
     try:
         catalog = load_catalog(spec.plugin_path)
-        parts = [
-            catalog.component(f"{kind}s", name)
-            for stages in asked_stages(spec, catalog)
-            for kind, names in stages.parts().items()
-            for name in names
-        ]
+        for stages in asked_stages(spec, catalog):
+            for kind, names in stages.parts().items():
+                components += [catalog.component(f"{kind}s", name) for name in names]
     except AsdbenchError:
-        return []
-    found = {part.card.target.partition(":")[0] for part in parts if part.home is None}
-    if any("epochs" in part.params for part in parts):
-        found.add("torch._dynamo")  # which counting a network's operations imports
-    return sorted(found)
+        components = []  # what is wrong with what was asked is reported when the plan is made
+    modules = {one.card.target.partition(":")[0] for one in components if one.home is None}
+    if any("epochs" in one.params for one in components):
+        modules.add("torch._dynamo")  # which counting a network's operations imports
+    start_server(spec.threads, [*NEEDED, *needed, *sorted(modules)])
 
 
 class Matrix:
@@ -159,12 +162,12 @@ class Matrix:
     Args:
         plan: the command.
         needs: the fits of each run, by its number.
-        features_s: what decoding took, by run.
+        features_s: seconds that decoding took, by run.
     """
 
     def __init__(self, plan: Plan, needs: dict[int, list[FitTask]], features_s: dict[int, float]) -> None:
         self._plan = plan
-        self._order = needs
+        self._needs = needs
         self._missing = {number: set(tasks) for number, tasks in needs.items()}
         self._features_s = features_s
         self._failures: dict[FitTask, tuple[Failure, ...]] = {}
@@ -174,7 +177,7 @@ class Matrix:
             fits.sort(key=lambda task: -(self._estimates.of(task) or 0.0))
         self._fits = deque(fits)
         self._scores: deque[ScoreTask] = deque()
-        self._busy: deque[tuple[float, Task]] = deque()
+        self._busy: deque[tuple[float, Task]] = deque()  # which another process is at, and when to try again
         self._started: dict[int, tuple[Task, float]] = {}
         self.width = max(len(fits), len(needs))
 
@@ -185,9 +188,9 @@ class Matrix:
             AsdbenchError: what would meet every task.
         """
         while self._fits or self._scores or self._busy or self._started:
-            while executor.free and (found := self._next()) is not None:
-                number = executor.submit(perform, *found)
-                self._started[number] = found[0], time.perf_counter()
+            while executor.free and (task := self._next()) is not None:
+                number = executor.submit(perform, *task)
+                self._started[number] = task[0], time.perf_counter()
             for number, outcome in executor.results():
                 record = self._take(*self._started.pop(number), outcome)
                 count(int(record is not None))
@@ -207,8 +210,7 @@ class Matrix:
         if self._plan.spec.jobs != 1 or fits < 2 or cores < 2:
             return
         seconds = self._estimates.left_s(self._fits, {}, 1)
-        long = fits >= MANY_FITS if seconds is None else seconds > LONG_S
-        if long:
+        if fits >= MANY_FITS if seconds is None else seconds > LONG_S:
             progress.note(f"{fits} fits to do, one at a time; --jobs {min(fits, cores)} does more at once.")
 
     def _next(self) -> tuple[Task, bool] | None:
@@ -231,68 +233,17 @@ class Matrix:
             self._busy.append((time.monotonic() + BUSY_AGAIN_S, task))
             return None
         self._estimates.learn(task, time.perf_counter() - begun)
+        deaths = () if outcome.death is None else (failure_of(self._plan, task, outcome.death),)
         if isinstance(task, ScoreTask):
-            if outcome.death is None:
-                record: RunRecord = outcome.value
-                return record
-            failures = [*task.failures, failure_of(self._plan, task, outcome.death)]
-            return record_failure(self._plan, self._plan.cells[task.cell], failures)
-        dead = (failure_of(self._plan, task, outcome.death),) if outcome.death is not None else ()
-        self._failures[task] = dead or tuple(outcome.value)
+            if deaths:
+                return record_failure(self._plan, self._plan.cells[task.cell], [*task.failures, *deaths])
+            record: RunRecord = outcome.value
+            return record
+        self._failures[task] = deaths or tuple(outcome.value)
         for number in [number for number, missing in self._missing.items() if task in missing]:
             self._missing[number].discard(task)
             if not self._missing[number]:
                 del self._missing[number]
-                found = tuple(failure for one in self._order[number] for failure in self._failures[one])
-                self._scores.append(ScoreTask(number, found, self._features_s[number]))
+                failures = tuple(failure for fit in self._needs[number] for failure in self._failures[fit])
+                self._scores.append(ScoreTask(number, failures, self._features_s[number]))
         return None
-
-
-def _build_parts(cells: Sequence[Cell]) -> None:
-    """Build everything once before anything is decoded, so that a part that refuses its parameters does so at once."""
-    parts = {}
-    for cell in cells:
-        for component in cell.components:
-            parts[component.kind, component.name, repr(component.params)] = component
-    for component in parts.values():
-        component.build()
-
-
-def _prepare_features(
-    plan: Plan, needs: dict[int, list[FitTask]], progress: Progress
-) -> tuple[dict[int, float], dict[int, Failure]]:
-    """Decode what the fits want, with all cores and before anything is trained.
-
-    Returns:
-        Seconds that it took, by run; and the runs that cannot be done, because a front end failed or, of several data
-        sets, the recordings of one cannot be used.
-    """
-    taken: dict[tuple[int, str], float] = {}
-    broken: dict[int, Failure] = {}
-    reasons: dict[object, Failure] = {}
-    found: dict[int, float] = {}
-    for number, tasks in needs.items():
-        for cell in plan.cells[number].members or (plan.cells[number],):
-            dataset = id(cell.dataset)
-            key = (dataset, digest(cell.frontend.identity()))
-            own = [task for task in tasks if plan.cells[task.cell].sharing == cell.sharing]
-            fits = [Fit(plan.cells[task.cell], task.machines, plan.cache) for task in own]
-            if dataset in reasons or key in reasons:
-                broken[number] = reasons.get(dataset) or reasons[key]
-            elif key not in taken and not all(fit.is_embedded for fit in fits):
-                started = time.perf_counter()
-                try:
-                    EmbeddingStage(cell, plan.cache, named(progress, plan, cell), plan.cores).prepare_features()
-                except DataError as error:
-                    if len(plan.datasets) == 1:
-                        raise
-                    reasons[dataset] = broken[number] = Failure(stage="features", machine=None, reason=str(error))
-                except AsdbenchError:
-                    raise
-                except (Exception, SystemExit) as error:  # plugins may raise anything
-                    fault = fault_of(error)
-                    failure = Failure(stage="features", machine=None, reason=fault.reason, detail=fault.detail)
-                    reasons[key] = broken[number] = failure
-                taken[key] = time.perf_counter() - started
-            found[number] = found.get(number, 0.0) + taken.get(key, 0.0)
-    return found, broken

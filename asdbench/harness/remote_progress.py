@@ -1,49 +1,42 @@
-"""Progress that is reported by other processes: sent over a line of each, shown by the command."""
+"""Progress of other processes: each sends messages over a connection of its own, and the command shows them."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import current_process
 from multiprocessing.connection import Connection, Listener
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from asdbench.core.progress import Progress, Stage
 
-SAY_EVERY_S = 0.1  # how often a process reports its steps
-
-
-class Line(Protocol):
-    """What messages are sent over."""
-
-    def send(self, message: Any) -> None:
-        """Send one message whole."""
+REPORT_EVERY_S = 0.1  # how often a process reports its steps
 
 
 class RemoteProgress:
-    """Sends stages and notes over a line to the process that shows them."""
+    """Sends stages and notes to the process that shows them; nothing where nobody listens any more."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._one_at_a_time = threading.Lock()
+    def __init__(self, send: Callable[[tuple[Any, ...]], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
         self._count = 0
 
     def send(self, *message: Any) -> None:
-        """Send one message whole; nothing where nobody listens any more."""
-        with self._one_at_a_time, suppress(OSError):
-            self._line.send(message)
+        """Send one message whole."""
+        with self._lock, suppress(OSError):
+            self._send(message)
 
     def note(self, message: str) -> None:
         """Pass on a note."""
         self.send("note", message)
 
     @contextmanager
-    def stage(self, name: str, total: int) -> Iterator["RemoteStage"]:
+    def stage(self, name: str, total: int) -> Iterator["_RemoteStage"]:
         """Open a stage over there."""
         self._count += 1
         number = self._count
         self.send("open", number, name, total)
-        stage = RemoteStage(self, number)
+        stage = _RemoteStage(self, number)
         try:
             yield stage
         finally:
@@ -53,7 +46,7 @@ class RemoteProgress:
     overall = stage
 
 
-class RemoteStage:
+class _RemoteStage:
     """Counts here and reports now and then."""
 
     def __init__(self, progress: RemoteProgress, number: int) -> None:
@@ -61,15 +54,15 @@ class RemoteStage:
         self._number = number
         self._steps = 0
         self._detail = ""
-        self._said = 0.0
+        self._reported = 0.0
 
     def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
         """Count."""
         self._steps += steps
         self._detail = detail or self._detail
-        if time.monotonic() - self._said >= SAY_EVERY_S:
+        if time.monotonic() - self._reported >= REPORT_EVERY_S:
             self.flush()
-            self._said = time.monotonic()
+            self._reported = time.monotonic()
 
     def flush(self) -> None:
         """Report what was counted since the last time."""
@@ -85,7 +78,7 @@ class Relay:
         self._progress = progress
         self._stages: dict[int, tuple[ExitStack, Stage]] = {}
 
-    def take(self, kind: str, *content: Any) -> None:
+    def show(self, kind: str, *content: Any) -> None:
         """Show one message."""
         if kind == "note":
             self._progress.note(content[0])
@@ -105,14 +98,14 @@ class Relay:
 
 
 class ProgressReceiver:
-    """Listens to processes, each on a line of its own, so that one that dies disturbs no other.
+    """Listens to processes, each on a connection of its own, so that one that dies disturbs no other.
 
     Use as a context manager; leaving it waits for what was sent.
     """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         self._readers: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -129,21 +122,21 @@ class ProgressReceiver:
     def _accept(self) -> None:
         while True:
             try:
-                line = self._listener.accept()
+                connection = self._listener.accept()
             except (OSError, EOFError):  # closed
                 return
             except Exception:  # somebody without the key
                 continue
-            reader = threading.Thread(target=self._read, args=(line,), daemon=True)
+            reader = threading.Thread(target=self._read, args=(connection,), daemon=True)
             self._readers.append(reader)
             reader.start()
 
-    def _read(self, line: Connection) -> None:
+    def _read(self, connection: Connection) -> None:
         relay = Relay(self._progress)
         with suppress(EOFError, OSError):
             while True:
-                message = line.recv()
-                with self._one_at_a_time:
-                    relay.take(*message)
-        with self._one_at_a_time:
+                message = connection.recv()
+                with self._lock:
+                    relay.show(*message)
+        with self._lock:
             relay.close()

@@ -14,7 +14,7 @@ from asdbench.harness.record import Failure, RunRecord
 
 @dataclass(frozen=True)
 class FitTask:
-    """Fit an extractor and embed the machine types that share the fit. ``cell`` is a run that needs it."""
+    """Fit an extractor and embed the machine types that share the fit. ``cell`` is a run that needs it, by number."""
 
     cell: int
     machines: tuple[str, ...]
@@ -22,7 +22,7 @@ class FitTask:
 
 @dataclass(frozen=True)
 class ScoreTask:
-    """Score and record a run. ``failures`` are those of its fits, ``features_s`` what decoding took."""
+    """Score and record a run. ``failures`` are those of its fits, ``features_s`` the seconds that decoding took."""
 
     cell: int
     failures: tuple[Failure, ...] = ()
@@ -47,14 +47,7 @@ def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
 
 
 def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: int) -> list[Failure] | RunRecord | None:
-    """Do a task.
-
-    Args:
-        plan: the command.
-        task: of it.
-        wait: for another process that is at the same.
-        progress: where the work is reported.
-        cores: threads for decoding.
+    """Do a task; ``wait`` for another process that is at the same.
 
     Returns:
         Of a fit, why embeddings are missing; of a run its record; None where another process is at it.
@@ -63,7 +56,7 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
         AsdbenchError: what would meet every task.
     """
     cell = plan.cells[task.cell]
-    progress = named(progress, plan, cell)
+    progress = labelled(progress, plan, cell)
     try:
         if isinstance(task, FitTask):
             return EmbeddingStage(cell, plan.cache, progress, cores).compute(task.machines, wait=wait)
@@ -73,11 +66,11 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
         return None
 
 
-def named(progress: Progress, plan: Plan, cell: Cell) -> Progress:
+def labelled(progress: Progress, plan: Plan, cell: Cell) -> Progress:
     """Progress whose stages say which seed and data set they are of, where the command has several."""
-    words = [f"s{cell.seed}"] if len(set(plan.spec.seed)) > 1 else []
-    words += [cell.dataset.name] if len(plan.datasets) > 1 else []
-    return LabelledProgress(progress, f" ({', '.join(words)})") if words else progress
+    labels = [f"s{cell.seed}"] if len(set(plan.spec.seed)) > 1 else []
+    labels += [cell.dataset.name] if len(plan.datasets) > 1 else []
+    return LabelledProgress(progress, f" ({', '.join(labels)})") if labels else progress
 
 
 def failure_of(plan: Plan, task: Task, reason: str) -> Failure:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
-from asdbench.harness.executors import Executor, Outcome
-from asdbench.harness.experiment import executor_for
+from asdbench.harness.executors import Executor, Outcome, executor_for
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
 from asdbench.tuning.files import trial_records, write_study

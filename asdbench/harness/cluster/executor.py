@@ -129,7 +129,7 @@ class RayExecutor:
                 run_id, folder = content
                 unpack_folder(folder, self._plan.spec.out / run_id)
             else:
-                assignment.relay.take(kind, *content)
+                assignment.relay.show(kind, *content)
         return None
 
     def _send(self, store: ArtifactStore, task: FitTask) -> None:
@@ -187,7 +187,7 @@ def fit_request(plan: Plan) -> Request:
     return Request(cpus_beside_gpu(threads, gpus), gpus)
 
 
-def slots_of(plan: Plan) -> int:
+def cluster_slots(plan: Plan) -> int:
     """Fits that the cluster does at a time; none is started to tell it."""
     if not os.environ.get(ADDRESS):
         return max(1, plan.cores // plan.spec.threads)

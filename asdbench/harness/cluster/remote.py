@@ -37,7 +37,7 @@ def do_task(
     """
     require_places(places)
     plan = _plan(box[0])
-    progress = RemoteProgress(line)
+    progress = RemoteProgress(line.send)
     if plan.spec.artifacts is None:
         progress.send("outcome", outcome_of(function, plan, *args, progress=progress, cores=cores))
     else:
