@@ -88,17 +88,21 @@ def environment(device: str, threads: int | None) -> Environment:
         threads=threads,
         python=platform.python_version(),
         platform=platform.platform(),
-        packages={name: _version(name) for name in PACKAGES},
+        packages=package_versions(),
         git_commit=commit,
         git_dirty=dirty,
     )
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that decide numbers."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
 
 
 def _git_state(checkout: Path) -> tuple[str | None, bool | None]:

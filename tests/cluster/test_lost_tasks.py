@@ -21,7 +21,7 @@ class Answering:
     def __init__(self, *answers):
         self._answers = list(answers)
 
-    def hear(self):
+    def receive(self):
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -39,7 +39,7 @@ def results_of(monkeypatch):
         monkeypatch.setattr(of_executor, "listen", lambda calls, _timeout: list(calls))
         monkeypatch.setattr(of_executor, "slots", lambda _request: 1)
         executor = RayExecutor(plan, progress)
-        executor._fit, executor._env, executor._box, executor._places = SimpleNamespace(cpus=1), {}, [], None
+        executor._fit, executor._env, executor._shared, executor._folders = SimpleNamespace(cpus=1), {}, [], None
         executor._slots, executor._looked, executor._store = 1, 0.0, None
         assert executor.submit(perform, TASK, False) == 1
         assert executor.free == 0

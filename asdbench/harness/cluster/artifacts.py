@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
@@ -180,9 +180,3 @@ def unpack(file: IO[bytes], cache: Path) -> None:
 
 def _features(path: Path) -> str:
     return f"features/{path.name}.tar"
-
-
-def needs_recordings(plan: Plan) -> bool:
-    """Whether fits decode recordings themselves, to change their waveforms; features are not enough for them then."""
-    parts: dict[str, Any] = {part.name: part for cell in plan.cells for part in cell.augmentations}
-    return any(part.build().works_on == "waveform" for part in parts.values())

@@ -1,9 +1,7 @@
-"""Functions that run on other machines and talk while they do."""
+"""Tasks of a Ray cluster: what they need of a node, what they send while they run, and how they end."""
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from queue import SimpleQueue
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from asdbench.core.errors import AsdbenchError, RequirementError
@@ -27,8 +25,7 @@ class Request:
         whole = int(node.get("GPU", 0))
         return min(most, whole * int(1 / self.gpus + 1e-6) if self.gpus < 1 else int(whole // self.gpus))
 
-    def in_words(self) -> str:
-        """For messages."""
+    def __str__(self) -> str:
         gpus = f" and {self.gpus:g} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
         return f"{self.cpus} CPU{'s' * (self.cpus != 1)}{gpus}"
 
@@ -39,7 +36,7 @@ class LostError(Exception):
 
 @dataclass(eq=False)
 class Call:
-    """A function at work on the cluster.
+    """A task at work on the cluster.
 
     Attributes:
         generator: Ray's, of lists of messages.
@@ -48,15 +45,14 @@ class Call:
 
     generator: Any
     node: str = ""
-    _ended: bool = field(default=False)
 
-    def hear(self) -> list[Message] | None:
+    def receive(self) -> list[Message] | None:
         """The next messages, when ``listen`` has said that there are some; None at the end.
 
         Raises:
             LostError: node or process are gone.
             RequirementError: the node could not do it at all.
-            AsdbenchError: the function raised it.
+            AsdbenchError: the task raised it.
             Exception: what else it raised.
         """
         import ray
@@ -67,12 +63,11 @@ class Call:
         except StopIteration:
             return None
         except exceptions.RayTaskError as error:
-            cause = error.cause
-            raise (cause if isinstance(cause, AsdbenchError) else error) from error
+            raise (error.cause if isinstance(error.cause, AsdbenchError) else error) from error
         except exceptions.RuntimeEnvSetupError as error:
             raise RequirementError(f"A node of the cluster cannot set up a process: {error}") from error
         except exceptions.RayError as error:
-            raise LostError(_why(error, self.node)) from error
+            raise LostError(_cause(error, self.node)) from error
         for kind, *content in messages:
             if kind == "node":
                 (self.node,) = content
@@ -85,8 +80,10 @@ class Call:
         ray.cancel(self.generator, force=True)
 
 
-def call(target: Callable[..., None], *args: Any, request: Request, env: Mapping[str, str], name: str) -> Call:
-    """Let ``target(line, *args)`` run on some node; ``line.send`` takes messages.
+def call(
+    target: Callable[..., Iterator[list[Message]]], *args: Any, request: Request, env: Mapping[str, str], name: str
+) -> Call:
+    """Let ``target(*args)``, which yields messages, run on some node.
 
     Args:
         target: a function of a module.
@@ -97,16 +94,16 @@ def call(target: Callable[..., None], *args: Any, request: Request, env: Mapping
     """
     import ray
 
-    remote = ray.remote(stream).options(
+    remote = ray.remote(target).options(
         num_cpus=request.cpus,
         num_gpus=request.gpus,
         num_returns="streaming",
-        max_retries=0,  # who calls retries: it has to close stages, and to say so
+        max_retries=0,  # Ray would retry without an end where memory is short, and say nothing
         scheduling_strategy="SPREAD",
         runtime_env={"env_vars": dict(env)},
         name=name,
     )
-    return Call(remote.remote(target, *args))
+    return Call(remote.remote(*args))
 
 
 def listen(calls: Collection[Call], timeout_s: float) -> list[Call]:
@@ -122,52 +119,7 @@ def listen(calls: Collection[Call], timeout_s: float) -> list[Call]:
     return [by_generator[generator] for generator in ready]
 
 
-def stream(target: Callable[..., None], *args: Any) -> Iterator[list[Message]]:
-    """What runs on the node: the target in a thread, its messages as they come."""
-    import ray
-
-    line = _Line()
-    yield [("node", ray.util.get_node_ip_address())]
-    threading.Thread(target=line.run, args=(target, args), daemon=True).start()
-    yield from line.batches()
-
-
-class _Line:
-    """What a target talks to."""
-
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[Message | None] = SimpleQueue()
-        self._error: BaseException | None = None
-
-    def send(self, message: Message) -> None:
-        """Pass on."""
-        self._queue.put(message)
-
-    def run(self, target: Callable[..., None], args: Sequence[Any]) -> None:
-        """The thread."""
-        try:
-            target(self, *args)
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._queue.put(None)
-
-    def batches(self) -> Iterator[list[Message]]:
-        """Messages until the target has ended; raises what it raised."""
-        while True:
-            batch = [self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get())
-            messages = [message for message in batch if message is not None]
-            if messages:
-                yield messages
-            if None in batch:
-                break
-        if self._error is not None:
-            raise self._error
-
-
-def _why(error: Exception, node: str) -> str:
+def _cause(error: Exception, node: str) -> str:
     from ray import exceptions
 
     at = f" on {node}" if node else ""

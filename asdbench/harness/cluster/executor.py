@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -12,10 +12,10 @@ from asdbench.core.paths import CACHE_VARIABLE
 from asdbench.core.progress import Progress, Silent
 from asdbench.harness.cluster.artifacts import ArtifactStore, unpack_folder
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
-from asdbench.harness.cluster.folders import shown
+from asdbench.harness.cluster.folders import shared_folders
 from asdbench.harness.cluster.joining import ADDRESS, joined
 from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
-from asdbench.harness.cluster.remote import do_task
+from asdbench.harness.cluster.worker import do_task
 from asdbench.harness.executors import Function, Outcome
 from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
@@ -26,6 +26,19 @@ from asdbench.harness.tasks import FitTask
 LOOK_S = 1.0  # how often is looked whether nodes have joined
 PASSED_ON = ("ASDBENCH_DATA", "ASDBENCH_PLUGIN_PATH")
 CANCELLED_S = 10.0
+
+
+@dataclass
+class _Assignment:
+    """A task that the cluster has; ``trains`` says that it may take a GPU."""
+
+    number: int
+    function: Function
+    args: tuple[Any, ...]
+    trains: bool
+    relay: Relay
+    losses: int = 0
+    outcome: Outcome | None = None
 
 
 class RayExecutor:
@@ -55,9 +68,11 @@ class RayExecutor:
             if self._plan.spec.artifacts is not None:
                 self._store = ArtifactStore(self._plan.spec.artifacts, self._plan.cache)
                 self._store.require_writable()
-            self._places = stack.enter_context(shown(self._plan))
-            require_alike(self._fit, self._places, self._env, self._progress)
-            self._box = [ray.put(_travelling(self._plan))]
+            self._folders = stack.enter_context(shared_folders(self._plan))
+            require_alike(self._fit, self._folders, self._env, self._progress)
+            plugins = [folder.absolute() for folder in self._plan.spec.plugin_path]
+            spec = self._plan.spec.model_copy(update={"plugin_path": plugins})
+            self._shared = [ray.put(replace(self._plan, spec=spec))]
             self._slots, self._looked = slots(self._fit), time.monotonic()
             self._stack = stack.pop_all()
         return self
@@ -93,7 +108,7 @@ class RayExecutor:
     def results(self) -> Iterator[tuple[int, Outcome]]:
         """Relay what tasks report until some have ended, or nodes have joined that can do more."""
         while self._under_way:
-            ended = [result for one in listen(self._under_way, LOOK_S) if (result := self._hear(one)) is not None]
+            ended = [result for one in listen(self._under_way, LOOK_S) if (result := self._receive(one)) is not None]
             free = self.free
             if time.monotonic() - self._looked > LOOK_S:
                 self._slots, self._looked = slots(self._fit), time.monotonic()
@@ -101,21 +116,28 @@ class RayExecutor:
                 yield from ended
                 return
 
-    def _begin(self, assignment: "_Assignment") -> None:
+    def _send(self, store: ArtifactStore, task: FitTask) -> None:
+        """Put what a fit needs where a node finds it: the fit itself, if it is in the cache here, or its features."""
+        cell = self._plan.cells[task.cell]
+        fit = Fit(cell, task.machines, self._plan.cache)
+        if not fit.is_embedded:
+            store.put_features(self._plan, cell, task.machines, self._progress)
+        elif not store.has_fit(fit):
+            store.put_fit(fit)
+
+    def _begin(self, assignment: _Assignment) -> None:
         request = self._fit if assignment.trains else self._score
-        args = (self._box, self._places, assignment.function, assignment.args, request.cpus)
+        args = (self._shared, self._folders, assignment.function, assignment.args, request.cpus)
         name = assignment.function.__name__
         self._under_way[call(do_task, *args, request=request, env=self._env, name=name)] = assignment
 
-    def _hear(self, one: Call) -> tuple[int, Outcome] | None:
+    def _receive(self, one: Call) -> tuple[int, Outcome] | None:
         """Take what a call says; the outcome when it has ended."""
         assignment = self._under_way[one]
         try:
-            messages = one.hear()
+            messages = one.receive()
         except LostError as error:
-            del self._under_way[one]
-            assignment.relay.close()
-            return self._again(assignment, str(error))
+            return self._end(one, assignment.outcome) or self._again(assignment, str(error))
         except AsdbenchError as error:
             return self._end(one, Outcome(error=error))
         except Exception as error:
@@ -132,50 +154,18 @@ class RayExecutor:
                 assignment.relay.show(kind, *content)
         return None
 
-    def _send(self, store: ArtifactStore, task: FitTask) -> None:
-        """Put what a fit needs where a node finds it: the fit itself, if it is in the cache here, or its features."""
-        cell = self._plan.cells[task.cell]
-        fit = Fit(cell, task.machines, self._plan.cache)
-        if not fit.is_embedded:
-            store.put_features(self._plan, cell, task.machines, self._progress)
-        elif not store.has_fit(fit):
-            store.put_fit(fit)
-
-    def _end(self, one: Call, outcome: Outcome) -> tuple[int, Outcome]:
+    def _end(self, one: Call, outcome: Outcome | None) -> tuple[int, Outcome] | None:
         assignment = self._under_way.pop(one)
         assignment.relay.close()
-        return assignment.number, outcome
+        return None if outcome is None else (assignment.number, outcome)
 
-    def _again(self, assignment: "_Assignment", reason: str) -> tuple[int, Outcome] | None:
+    def _again(self, assignment: _Assignment, reason: str) -> tuple[int, Outcome] | None:
         """Hand what was lost to another node; an outcome when that was tried often enough."""
-        if assignment.outcome is not None:  # it had been said already
-            return assignment.number, assignment.outcome
         if assignment.losses == RETRIES:
             return assignment.number, Outcome(death=f"{reason}; it was tried {RETRIES + 1} times.")
         self._progress.note(f"{reason}; what was lost is done again.")
         self._begin(replace(assignment, relay=Relay(self._progress), losses=assignment.losses + 1))
         return None
-
-
-@dataclass
-class _Assignment:
-    """A task that the cluster has; ``trains`` says that it may take a GPU."""
-
-    number: int
-    function: Function
-    args: tuple[Any, ...]
-    trains: bool
-    relay: Relay
-    losses: int = 0
-    outcome: Outcome | None = None
-
-
-def _travelling(plan: Plan) -> Plan:
-    """The plan as nodes get it, whose own folder tells them nothing."""
-    if plan.spec.artifacts is None:
-        return plan
-    plugins = [folder.absolute() for folder in plan.spec.plugin_path]
-    return replace(plan, spec=plan.spec.model_copy(update={"plugin_path": plugins}))
 
 
 def fit_request(plan: Plan) -> Request:
@@ -209,7 +199,7 @@ def environment_of(plan: Plan) -> dict[str, str]:
     }
 
 
-def cancel_all(calls: Any) -> None:
+def cancel_all(calls: Collection[Call]) -> None:
     """Stop calls, and wait a little until they have."""
     left = set(calls)
     for one in left:
@@ -219,7 +209,8 @@ def cancel_all(calls: Any) -> None:
     while left and time.monotonic() < until:
         for one in listen(left, 1.0):
             try:
-                if one.hear() is None:
-                    left.discard(one)
+                ended = one.receive() is None
             except Exception:
+                ended = True
+            if ended:
                 left.discard(one)

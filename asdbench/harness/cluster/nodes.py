@@ -1,15 +1,19 @@
 """The nodes of the cluster: what they can do at a time, and whether they can do it at all."""
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import asdbench
 from asdbench.core.errors import RequirementError
 from asdbench.core.progress import Progress
 from asdbench.harness.cluster.calls import Request
 from asdbench.harness.cluster.folders import SharedFolders
-from asdbench.harness.cluster.versions import own_code, packages
+from asdbench.harness.machine import package_versions
 
-PROBED_S = 120.0
+ANSWER_WITHIN_S = 120.0
 
 
 def fitting(request: Request) -> dict[str, dict[str, Any]]:
@@ -36,7 +40,7 @@ def cpus_beside_gpu(threads: int, gpus: float) -> int:
     return max(threads, min(shares, default=threads))
 
 
-def require_alike(request: Request, places: SharedFolders, env: Mapping[str, str], progress: Progress) -> None:
+def require_alike(request: Request, folders: SharedFolders, env: Mapping[str, str], progress: Progress) -> None:
     """Ask every node that tasks can come to.
 
     Raises:
@@ -45,9 +49,9 @@ def require_alike(request: Request, places: SharedFolders, env: Mapping[str, str
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    found = fitting(request)
-    if not found:
-        progress.note(f"No node of the Ray cluster has {request.in_words()} yet; tasks wait until one does.")
+    nodes = fitting(request)
+    if not nodes:
+        progress.note(f"No node of the Ray cluster has {request} yet; tasks wait until one does.")
         return
     remote = ray.remote(_probe())
     asked = {
@@ -56,16 +60,16 @@ def require_alike(request: Request, places: SharedFolders, env: Mapping[str, str
             max_retries=0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
             runtime_env={"env_vars": dict(env)},
-        ).remote(places.cwd, list(places.signs)): node["NodeManagerAddress"]
-        for node_id, node in found.items()
+        ).remote(folders.cwd, list(folders.signs)): node["NodeManagerAddress"]
+        for node_id, node in nodes.items()
     }
     with progress.stage("nodes", len(asked)) as stage:
         left = list(asked)
         while left:
-            ready, left = ray.wait(left, num_returns=1, timeout=PROBED_S)
+            ready, left = ray.wait(left, num_returns=1, timeout=ANSWER_WITHIN_S)
             if not ready:
                 names = ", ".join(sorted({asked[one] for one in left}))
-                raise RequirementError(f"Nodes of the Ray cluster do not answer for {PROBED_S:.0f} s: {names}.")
+                raise RequirementError(f"Nodes of the Ray cluster do not answer for {ANSWER_WITHIN_S:.0f} s: {names}.")
             name = asked[ready[0]]
             try:
                 answer = ray.get(ready[0])
@@ -75,7 +79,7 @@ def require_alike(request: Request, places: SharedFolders, env: Mapping[str, str
                 progress.note(f"The node {name} was lost before it had anything to do.")
             else:
                 require_fit(name, answer["code"], answer["unseen"])
-                _tell_differences(name, answer["packages"], progress)
+                _note_differences(name, answer["packages"], progress)
             stage.advance(1, name)
 
 
@@ -100,9 +104,9 @@ def require_fit(name: str, code: str, unseen: list[str]) -> None:
         )
 
 
-def _tell_differences(name: str, theirs: Mapping[str, str], progress: Progress) -> None:
-    own = packages()
-    differing = [f"{key} {theirs.get(key)} (here {own[key]})" for key in own if theirs.get(key) != own[key]]
+def _note_differences(name: str, packages: Mapping[str, str], progress: Progress) -> None:
+    here = package_versions()
+    differing = [f"{key} {packages.get(key)} (here {here[key]})" for key in here if packages.get(key) != here[key]]
     if differing:
         progress.note(f"The node {name} has {', '.join(differing)}; last digits of scores may differ.")
 
@@ -117,9 +121,21 @@ def _probe() -> Callable[[str, list[tuple[str, str]]], dict[str, Any]]:
             return {"code": "", "packages": {}, "unseen": []}
         try:
             from asdbench.harness.cluster.folders import SharedFolders
-            from asdbench.harness.cluster.versions import own_code, packages
+            from asdbench.harness.cluster.nodes import own_code
+            from asdbench.harness.machine import package_versions
         except ImportError:
             return {"code": asdbench.__version__, "packages": {}, "unseen": []}
-        return {"code": own_code(), "packages": packages(), "unseen": SharedFolders(cwd, tuple(signs)).unseen()}
+        unseen = SharedFolders(cwd, tuple(signs)).unseen()
+        return {"code": own_code(), "packages": package_versions(), "unseen": unseen}
 
     return probe
+
+
+@cache
+def own_code() -> str:
+    """Asdbench's version and a digest of its modules."""
+    total = hashlib.blake2b(digest_size=6)
+    root = Path(asdbench.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{asdbench.__version__} ({total.hexdigest()})"

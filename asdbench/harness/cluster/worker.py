@@ -1,0 +1,120 @@
+"""What a process of a node does."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from asdbench.core.paths import cache_root
+from asdbench.harness.cluster.artifacts import ArtifactStore, pack_folder
+from asdbench.harness.cluster.calls import Message
+from asdbench.harness.cluster.folders import SharedFolders
+from asdbench.harness.cluster.nodes import own_code, require_fit
+from asdbench.harness.executors import Function, outcome_of
+from asdbench.harness.fits import Fit
+from asdbench.harness.plan import Plan
+from asdbench.harness.record import Failure, RunRecord
+from asdbench.harness.remote_progress import RemoteProgress
+from asdbench.harness.tasks import FitTask, Task, perform
+from asdbench.registry import load_catalog
+
+
+def do_task(
+    plan: list[Any], folders: SharedFolders, function: Function, args: tuple[Any, ...], cores: int
+) -> Iterator[list[Message]]:
+    """Do one task in a thread; yields its messages as they come, its outcome last.
+
+    Args:
+        plan: Ray's reference to the plan, in a list, so that a process fetches it once.
+        folders: that it must see.
+        function: what to do.
+        args: of the function, behind the plan.
+        cores: for decoding.
+    """
+    import ray
+
+    queue: SimpleQueue[Message] = SimpleQueue()
+    progress = RemoteProgress(queue.put)
+
+    def run() -> None:
+        queue.put(("outcome", outcome_of(_do, plan[0], folders, function, args, progress=progress, cores=cores)))
+
+    yield [("node", ray.util.get_node_ip_address())]
+    threading.Thread(target=run, daemon=True).start()
+    messages: list[Message] = [()]
+    while messages[-1][:1] != ("outcome",):
+        messages = [queue.get()]
+        while not queue.empty():
+            messages.append(queue.get())
+        yield messages
+
+
+def _do(
+    reference: Any,
+    folders: SharedFolders,
+    function: Function,
+    args: tuple[Any, ...],
+    *,
+    progress: RemoteProgress,
+    cores: int,
+) -> Any:
+    _require_folders(folders)
+    plan = _plan(reference)
+    if plan.spec.artifacts is None:
+        return function(plan, *args, progress=progress, cores=cores)
+    return _do_apart(plan, ArtifactStore(plan.spec.artifacts, plan.cache), *args, progress=progress, cores=cores)
+
+
+@cache
+def _require_folders(folders: SharedFolders) -> None:
+    """Enter the working folder; refuse a node that has joined later and does not see the others."""
+    import ray
+
+    require_fit(ray.util.get_node_ip_address(), own_code(), folders.unseen())
+
+
+@cache
+def _plan(reference: Any) -> Plan:
+    import ray
+
+    plan: Plan = ray.get(reference)
+    load_catalog(plan.spec.plugin_path)  # modules of plugins can be imported from now on
+    if plan.spec.artifacts is not None:
+        plan = replace(plan, cache=cache_root())
+        plan.cache.mkdir(parents=True, exist_ok=True)
+    return plan
+
+
+def _do_apart(
+    plan: Plan, store: ArtifactStore, task: Task, wait: bool, *, progress: RemoteProgress, cores: int
+) -> list[Failure] | RunRecord | None:
+    """Do a task of a run on a node whose cache is its own: fetch what it needs before, put what it has made after."""
+    cell = plan.cells[task.cell]
+    if isinstance(task, FitTask):
+        fit = Fit(cell, task.machines, plan.cache)
+        if plan.spec.fresh:
+            fit.forget()
+        elif not fit.is_embedded:
+            store.fetch_fit(fit)
+        known = fit.is_embedded and store.has_fit(fit)
+        if not fit.is_embedded:
+            store.fetch_features(plan, cell, task.machines, progress)
+        result = perform(plan, task, wait, progress=progress, cores=cores)
+        if not known and result is not None:
+            store.put_fit(fit)
+        return result
+    for member in cell.members or (cell,):
+        for group in member.groups:
+            fit = Fit(member, group, plan.cache)
+            if not fit.is_embedded:
+                store.fetch_fit(fit)
+    with TemporaryDirectory(prefix="asdbench-") as folder:
+        plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(folder)}))
+        result = perform(plan, task, wait, progress=progress, cores=cores)
+        if result is not None:
+            progress.send("run", cell.run_id, pack_folder(Path(folder) / cell.run_id))
+    return result
