@@ -136,32 +136,29 @@ class Cell:
 
     def fit_key(self, machines: Sequence[str]) -> str:
         """Digest of all that a fit for machine types depends on; computed once."""
-        return self._once(("fit", *machines), lambda: self._fit_key(machines))
+        key = ("fit", *machines)
+        return self._keys.get(key) or self._keys.setdefault(key, self._fit_key(machines))
 
     def embedding_key(self, machine: str) -> str:
         """Digest of all that a machine type's embeddings depend on; computed once."""
-        return self._once(("embedding", machine), lambda: self._embedding_key(machine))
+        key = ("embedding", machine)
+        return self._keys.get(key) or self._keys.setdefault(key, self._embedding_key(machine))
 
     def _fit_key(self, machines: Sequence[str]) -> str:
-        own, others = self.dataset.select(machines=machines, split="train"), self.others(machines)
-        clips = [
+        clips, others = self.dataset.select(machines=machines, split="train"), self.others(machines)
+        views = [
             [[clip.machine, clip.section, clip.domain, clip.attributes, clip.key] for clip in view]
-            for view in (own.training_view(), others.training_view())
+            for view in (clips.training_view(), others.training_view())
         ]
-        names = [names_of(own) + names_of(others)] if self.by_name else []
-        return digest([FIT_FORMAT, self.identity("fit"), *clips, self.fit_seed(machines), self.numerics, *names], 24)
+        names = [names_of(clips) + names_of(others)] if self.by_name else []
+        return digest([FIT_FORMAT, self.identity("fit"), *views, self.fit_seed(machines), self.numerics, *names], 24)
 
     def _embedding_key(self, machine: str) -> str:
         read = self.extractor.identity().get("params")  # with those that affect the embedding alone
-        own = self.dataset.select(machines=[machine])
-        clips = [[clip.section, clip.key] for clip in own.blind_view()]
-        names = [names_of(own)] if self.by_name else []
-        return digest([self.fit_key(self.group_of(machine)), read, machine, clips, *names], 24)
-
-    def _once(self, what: tuple[str, ...], make: Any) -> str:
-        if what not in self._keys:
-            self._keys[what] = make()
-        return self._keys[what]
+        clips = self.dataset.select(machines=[machine])
+        view = [[clip.section, clip.key] for clip in clips.blind_view()]
+        names = [names_of(clips)] if self.by_name else []
+        return digest([self.fit_key(self.group_of(machine)), read, machine, view, *names], 24)
 
     @cached_property
     def _keys(self) -> dict[tuple[str, ...], str]:

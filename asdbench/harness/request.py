@@ -70,12 +70,12 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
         params = {tidy(part): values for part, values in card.params.items()}
         extractor = tidy(card.extractor)
         stages = _stages(name, extractor, (card.scorer,), card.frontend, card.augmentations, params, catalog)
-        parts = [part for names in stages.parts().values() for part in names]
-        stray = next((part for part in params if part not in parts), None)
+        components = [component for names in stages.parts().values() for component in names]
+        stray = next((component for component in params if component not in components), None)
         if stray:
             raise UsageError(
                 f"The card of system '{name}' sets parameters of '{stray}', which is no part of it. "
-                f"Its parts: {', '.join(parts)}."
+                f"Its parts: {', '.join(components)}."
             )
         if spec.frontend:
             _refuse_frontend(spec.frontend, stages.extractor)
@@ -129,6 +129,9 @@ class Scopes:
     kind ("extractor", "scorer", "frontend", "dataset") where the command holds one of that kind only;
     ``system.component.param`` means the component in that system alone.
 
+    Attributes:
+        given: system (None for all), component, parameter and value of every parameter given by hand; the last wins.
+
     Raises:
         UsageError: a parameter names a component that is not part of the command, or a profile does not exist.
     """
@@ -143,9 +146,7 @@ class Scopes:
         if spec.profile not in offered:
             hint = did_you_mean(spec.profile, offered)
             raise UsageError(f"No profile '{spec.profile}'.{hint} Accepted: {', '.join(sorted(offered))}.")
-        self._values: list[tuple[str | None, str, str, Any]] = []  # system, component, parameter, value
-        for key, value in spec.params.items():  # those of the command line come last and win
-            self._values += [(*place, value) for place in self._places_of(key)]
+        self.given = [(*place, value) for key, value in spec.params.items() for place in self._places_of(key)]
 
     def _places_of(self, key: str, option: str = "-p") -> list[tuple[str | None, str, str]]:
         """System (None for all of them), component and parameter of everything that a key means."""
@@ -161,20 +162,15 @@ class Scopes:
         The key names a part (``whiten.variance``), or the whole and its parameter (``whiten+knn.whiten.variance``);
         "frontend" means those of all members that have the parameter.
         """
-        for wanted in self._stages:
+        for wanted, kind, composite in self._composites(self._stages):
             inner = key.removeprefix(f"{wanted.system}.") if wanted.system else key
-            system = wanted.system if inner != key else None
             scope, _, param = inner.rpartition(".")
-            for kind, names in (("extractors", (wanted.extractor,)), ("scorers", wanted.scorers)):
-                for name in names:
-                    component = self._catalog.component(kind, name)
-                    if isinstance(component, Composite):
-                        word = kind[:-1] if len(names) == 1 else name  # "scorer", where there is one
-                        whole = inner.removeprefix(f"{name}.").removeprefix(f"{word}.")
-                        found = [whole] if whole != inner and whole in component.params else []
-                        own = component.settings_of_kind("frontends", param) if scope == "frontend" else []
-                        for setting in found or own or component.settings(scope, param):
-                            yield system, name, setting
+            whole = inner.removeprefix(f"{composite.name}.").removeprefix(f"{kind}.")
+            settings = [whole] if whole != inner and whole in composite.params else []
+            if scope == "frontend" and not settings:
+                settings = composite.settings_of_kind("frontends", param)
+            for setting in settings or composite.settings(scope, param):
+                yield wanted.system if inner != key else None, composite.name, setting
 
     def _place_of(self, scope: str, param: str, option: str) -> tuple[str | None, str]:
         """The system, or None for all of them, and the one component that a scope means."""
@@ -183,11 +179,6 @@ class Scopes:
                 inner = scope.removeprefix(f"{wanted.system}.")
                 return wanted.system, self._component_of(inner, f"{scope}.{param}", [wanted], option)
         return None, self._component_of(scope, f"{scope}.{param}", self._stages, option)
-
-    @property
-    def given(self) -> list[tuple[str | None, str, str, Any]]:
-        """System (None for all), component, parameter and value of every parameter given by hand; the last one wins."""
-        return self._values
 
     def meant(self, key: str, option: str) -> list[tuple[str, str]]:
         """Component and parameter of everything that ``component.param`` means, for an option other than ``-p``."""
@@ -199,17 +190,17 @@ class Scopes:
             for kind, names in wanted.parts().items():
                 members.setdefault(kind, []).extend(name for name in names if name not in members.get(kind, []))
         known = [name for names in members.values() for name in names]
-        within = [part.name for whole in self._composites(stages) for part in whole.parts]
         if scope in known:
             return scope
         param = asked.rpartition(".")[2]
-        found = members.get(scope, [])
-        if len(found) == 1:
-            return found[0]
-        if found:
+        of_kind = members.get(scope, [])
+        if len(of_kind) == 1:
+            return of_kind[0]
+        if of_kind:
             raise UsageError(
-                f"{option} {asked}: this command has several {scope}s. Name one: {option} {found[0]}.{param}=..."
+                f"{option} {asked}: this command has several {scope}s. Name one: {option} {of_kind[0]}.{param}=..."
             )
+        within = [part.name for _, _, composite in self._composites(stages) for part in composite.parts]
         systems = [wanted.system for wanted in stages if wanted.system]
         if scope in systems:
             raise UsageError(
@@ -222,20 +213,19 @@ class Scopes:
         hint = did_you_mean(scope, [*here, *(kind for kind, names in members.items() if names)])
         raise UsageError(f"{option} {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(here)}.")
 
-    def _composites(self, stages: Sequence[Stages]) -> list[Composite]:
-        """Chains and ensembles of the command."""
-        named = [
-            (kind, name)
-            for wanted in stages
-            for kind, names in (("extractors", (wanted.extractor,)), ("scorers", wanted.scorers))
-            for name in names
-        ]
-        found = (self._catalog.component(kind, name) for kind, name in dict.fromkeys(named))
-        return [one for one in found if isinstance(one, Composite)]
+    def _composites(self, stages: Sequence[Stages]) -> Iterator[tuple[Stages, str, Composite]]:
+        """Chains and ensembles, and what each is called besides its name: "scorer", where there is one."""
+        for wanted in stages:
+            for kind, names in (("extractor", (wanted.extractor,)), ("scorer", wanted.scorers)):
+                for name in names:
+                    component = self._catalog.component(f"{kind}s", name)
+                    if isinstance(component, Composite):
+                        yield wanted, kind if len(names) == 1 else name, component
 
     def settings_of(self, name: str) -> list[tuple[str, str]]:
         """Component and parameter of everything that a part of a chain or ensemble has."""
-        return [(whole.name, key) for whole in self._composites(self._stages) for key in whole.settings_of(name)]
+        composites = {one.name: one for _, _, one in self._composites(self._stages)}
+        return [(whole, key) for whole, composite in composites.items() for key in composite.settings_of(name)]
 
     def profile(self, stages: Stages, training_clips: int) -> str | None:
         """The extractor's profile: the one asked for; else "quick" for a small training set.
@@ -253,8 +243,6 @@ class Scopes:
         if stages is not None:
             component = component.altered(stages.params.get(name, {}))
         component = component.altered(component.card.profiles.get(profile or "", {}))
-        own = stages.system if stages is not None else None
-        by_hand = {
-            param: value for system, part, param, value in self._values if part == name and system in (None, own)
-        }
+        systems = (None, stages.system if stages is not None else None)
+        by_hand = {param: value for system, one, param, value in self.given if one == name and system in systems}
         return component.altered(by_hand)
