@@ -1,10 +1,11 @@
-"""Where everything that can be computed again is kept; looked at, limited and cleared."""
+"""The cache of everything that can be computed again: what it holds, limits, and clearing."""
 
-import os
 import time
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from asdbench.core.locks import BusyError, exclusive, lock_path
 from asdbench.core.store import discard
@@ -41,23 +42,17 @@ def cache_entries(root: Path) -> list[CacheEntry]:
             hidden = path.name.startswith(".")
             key = (UNFINISHED, path.name) if hidden else (kind, path.name.partition(".")[0])
             groups.setdefault(key, []).append(path)
-        for (own_kind, _), paths in groups.items():
+        for (group_kind, _), paths in groups.items():
             files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,))]
-            states = [state for file in files if (state := _state(file)) is not None]
-            if not states and not any(path.exists() for path in paths):  # gone while we looked
-                continue
-            newest = max((state.st_mtime for state in states), default=time.time())
-            size = sum(state.st_size for state in states)
-            entries.append(CacheEntry(own_kind, tuple(paths), size, newest))
+            states = []
+            for file in files:
+                with suppress(FileNotFoundError):  # what a running command has removed
+                    states.append(file.stat())
+            states = [state for state in states if S_ISREG(state.st_mode)]
+            if states or any(path.exists() for path in paths):
+                newest = max((state.st_mtime for state in states), default=time.time())
+                entries.append(CacheEntry(group_kind, tuple(paths), sum(one.st_size for one in states), newest))
     return sorted(entries, key=lambda entry: entry.made_at)
-
-
-def _state(path: Path) -> os.stat_result | None:
-    """Of a file; None for a folder, and for what a running command has removed."""
-    try:
-        return path.stat() if path.is_file() else None
-    except FileNotFoundError:
-        return None
 
 
 def to_prune(
@@ -67,20 +62,15 @@ def to_prune(
 
     Half-written things that nobody has touched for a day go in any case.
     """
-    entries = sorted(entries, key=lambda entry: entry.made_at)
+    gone: list[CacheEntry] = []
+    left: list[CacheEntry] = []
     now = time.time()
-    gone = [
-        entry
-        for entry in entries
-        if (entry.kind == UNFINISHED and now - entry.made_at > ABANDONED_AFTER_S)
-        or (entry.kind != UNFINISHED and older_than_s is not None and now - entry.made_at > older_than_s)
-    ]
-    left = [entry for entry in entries if entry not in gone]
+    for entry in sorted(entries, key=lambda entry: entry.made_at):
+        limit_s = ABANDONED_AFTER_S if entry.kind == UNFINISHED else older_than_s
+        (gone if limit_s is not None and now - entry.made_at > limit_s else left).append(entry)
     total = sum(entry.size for entry in left)
-    for entry in left if max_bytes is not None else ():
-        if total <= (max_bytes or 0):
-            break
-        if entry.kind != UNFINISHED:  # somebody may be writing it
+    for entry in left:
+        if max_bytes is not None and total > max_bytes and entry.kind != UNFINISHED:  # which somebody may be writing
             gone.append(entry)
             total -= entry.size
     return gone
@@ -94,17 +84,11 @@ def of_kinds(entries: Iterable[CacheEntry], kinds: Collection[str]) -> list[Cach
 def remove(entry: CacheEntry) -> bool:
     """Remove an entry, unless a running command is making it; whether it is gone."""
     path = entry.paths[0]
-    if path.parent.name not in LOCKED:
-        _remove(entry)
-        return True
+    lock = lock_path(path.with_name(path.name.lstrip(".").partition(".")[0]))
     try:
-        with exclusive(lock_path(path.with_name(path.name.lstrip(".").partition(".")[0])), wait=False):
-            _remove(entry)
+        with exclusive(lock, wait=False) if path.parent.name in LOCKED else nullcontext():
+            for one in entry.paths:
+                discard(one)
     except BusyError:
         return False
     return True
-
-
-def _remove(entry: CacheEntry) -> None:
-    for path in entry.paths:
-        discard(path)

@@ -1,9 +1,6 @@
-"""What the trainings of a run learned, in the words that every table and page uses.
+"""What the trainings of a run learned, as every table, board, report and JSON says it."""
 
-Tables, boards, reports and JSON all take the mark "did not learn" from here, so that they say the same.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
@@ -100,17 +97,20 @@ def learned(*records: RunRecord, machine: str | None = None) -> Learned | None:
         None where no network has a figure: nothing is trained, nothing can be held against chance, or the record is
         old.
     """
-    runs = [networks for record in records if any(map(_has_figure, networks := _networks(record, machine)))]
+    runs = []
+    for record in records:
+        networks = [one for one in record.training if machine is None or machine in one.machines]
+        if any(one.learning is not None for one in networks):
+            runs.append(networks)
     if not runs:
         return None
     by_kind: dict[str, list[Learning]] = {}
-    for networks in runs:
-        for network in networks:
-            if network.learning is not None:
-                by_kind.setdefault(network.learning.figure, []).append(network.learning)
+    for learning in (network.learning for networks in runs for network in networks):
+        if learning is not None:
+            by_kind.setdefault(learning.figure, []).append(learning)
     marks = [_mark(networks) for networks in runs]
     return Learned(
-        figures=tuple(_mean(kind, found) for kind, found in by_kind.items()),
+        figures=tuple(_mean(kind, learnings) for kind, learnings in by_kind.items()),
         runs=len(runs),
         learned_runs=marks.count(""),
         mark=_mark_over_seeds(marks),
@@ -119,69 +119,53 @@ def learned(*records: RunRecord, machine: str | None = None) -> Learned | None:
 
 def mark_of(*records: RunRecord, machine: str | None = None) -> str:
     """The mark that stands wherever a score of these runs is shown; empty where all learned or nothing is known."""
-    found = learned(*records, machine=machine)
-    return found.mark if found else ""
+    summary = learned(*records, machine=machine)
+    return summary.mark if summary else ""
 
 
 def network_text(learning: Learning) -> str:
     """One network's figure in words, and what it was measured on."""
-    said = "learned" if learning.learned else "did not learn"
-    return f"{said}: {_mean(learning.figure, [learning]).text}, measured on {learning.measured_on}"
+    verdict = "learned" if learning.learned else "did not learn"
+    return f"{verdict}: {_mean(learning.figure, [learning]).text}, measured on {learning.measured_on}"
 
 
-def learning_as_json(found: Learned | None) -> dict[str, Any]:
+def learning_as_json(summary: Learned | None) -> dict[str, Any]:
     """Two JSON fields: ``learned`` (None where no network has a figure) and ``learning`` with the figures."""
-    if found is None:
+    if summary is None:
         return {"learned": None, "learning": None}
-    figures = [asdict(one) for one in found.figures]
-    return {"learned": not found.mark, "learning": {"text": found.text, "figures": figures}}
+    figures = [asdict(one) for one in summary.figures]
+    return {"learned": not summary.mark, "learning": {"text": summary.text, "figures": figures}}
 
 
-def learning_columns(found: Learned | None) -> dict[str, Any]:
-    """Columns of a flat table; the figure's own are empty where an ensemble has several kinds of it."""
-    one = found.figures[0] if found and len(found.figures) == 1 else None
-    return {
-        "learned": None if found is None else not found.mark,
-        "learning_figure": one.figure if one else None,
-        "learning_value": one.value if one else None,
-        "learning_chance": one.chance if one else None,
-        "learning_untrained": one.untrained if one else None,
-    }
+def learning_columns(summary: Learned | None) -> dict[str, Any]:
+    """Columns of a flat table; those of the figure are empty where an ensemble has several kinds of it."""
+    figure = summary.figures[0] if summary and len(summary.figures) == 1 else None
+    values = {f"learning_{key}": getattr(figure, key, None) for key in ("figure", "value", "chance", "untrained")}
+    return {"learned": None if summary is None else not summary.mark, **values}
 
 
-def _networks(record: RunRecord, machine: str | None) -> list[TrainedNetwork]:
-    return [network for network in record.training if machine is None or machine in network.machines]
-
-
-def _has_figure(network: TrainedNetwork) -> bool:
-    return network.learning is not None
-
-
-def _did_not_learn(network: TrainedNetwork) -> bool:
-    return network.learning is not None and not network.learning.learned
-
-
-def _mean(kind: str, found: Sequence[Learning]) -> Figure:
-    chances = [one.chance for one in found if one.chance is not None]
+def _mean(kind: str, learnings: Sequence[Learning]) -> Figure:
+    chances = [one.chance for one in learnings if one.chance is not None]
     return Figure(
         figure=kind,
-        value=fmean(one.value for one in found),
-        chance=fmean(chances) if len(chances) == len(found) else None,
-        untrained=fmean(one.untrained for one in found),
-        margin=fmean(one.margin for one in found),
-        networks=len(found),
+        value=fmean(one.value for one in learnings),
+        chance=fmean(chances) if len(chances) == len(learnings) else None,
+        untrained=fmean(one.untrained for one in learnings),
+        margin=fmean(one.margin for one in learnings),
+        networks=len(learnings),
     )
 
 
 def _mark(networks: Sequence[TrainedNetwork]) -> str:
     """Of one run: which of its networks did not learn, by machine types where these tell them apart."""
-    failed = [network for network in networks if _did_not_learn(network)]
+    failed = [one for one in networks if one.learning is not None and not one.learning.learned]
     if not failed:
         return ""
     if len(failed) == len(networks):
         return "did not learn"
-    names = _machines(failed)
-    if len(names) <= FEW and not set(names) & set(_machines(one for one in networks if not _did_not_learn(one))):
+    names = list(dict.fromkeys(machine for one in failed for machine in one.machines))
+    others = {machine for one in networks if one not in failed for machine in one.machines}
+    if len(names) <= FEW and not others.intersection(names):
         return f"{', '.join(names)} did not learn"
     return f"{len(failed)} of {len(networks)} networks did not learn"
 
@@ -192,10 +176,6 @@ def _mark_over_seeds(marks: Sequence[str]) -> str:
         return marks[0]
     what = failed[0] if len(set(failed)) == 1 else "some networks did not learn"
     return f"{what} in {len(failed)} of {len(marks)} seeds"
-
-
-def _machines(networks: Iterable[TrainedNetwork]) -> list[str]:
-    return list(dict.fromkeys(machine for network in networks for machine in network.machines))
 
 
 def _percent(value: float) -> str:

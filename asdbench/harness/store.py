@@ -1,14 +1,14 @@
 """Find runs below a folder, and lay their results out as a table."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.paths import expand_user
-from asdbench.harness.learned import learned, learning_columns
+from asdbench.harness.learned import Learned, learned, learning_columns
 from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asdbench.score_files.files import Problem, ProblemKind
 
 Row = dict[str, Any]
+MEANS = ("auc_source", "auc_target", "auc", "pauc", "f1")
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,7 @@ def find_runs(root: Path) -> Stored:
     _require_folder(root)
     runs: dict[Path, RunRecord] = {}
     damaged: dict[Path, str] = {}
-    for path in sorted(root.glob(f"*/{FILE}")):
-        if path.parent.name.startswith("."):  # under way, or left by a kill
-            continue
+    for path in sorted(root.glob(f"[!.]*/{FILE}")):  # what is under way, or left by a kill, is hidden
         try:
             runs[path.parent] = load_record(path.parent)
         except RecordError as error:
@@ -68,12 +67,12 @@ def find_run(name: str, root: Path) -> Path:
     if len(Path(name).parts) > 1:
         raise UsageError(f"There is no run in {name}.\nSee: asdbench runs list --out {root}")
     _require_folder(root)
-    known = [path.parent.name for path in sorted(root.glob(f"*/{FILE}")) if not path.parent.name.startswith(".")]
-    found = [name] if name in known else [one for one in known if one.startswith(name)]
-    if len(found) == 1:
-        return root / found[0]
-    if found:
-        raise UsageError(f"Several runs begin with '{name}': {', '.join(found)}.")
+    known = [path.parent.name for path in sorted(root.glob(f"[!.]*/{FILE}"))]
+    matching = [name] if name in known else [one for one in known if one.startswith(name)]
+    if len(matching) == 1:
+        return root / matching[0]
+    if matching:
+        raise UsageError(f"Several runs begin with '{name}': {', '.join(matching)}.")
     raise UsageError(f"No run '{name}' in {root}.{did_you_mean(name, known)} See: asdbench runs list --out {root}")
 
 
@@ -110,13 +109,13 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
     if not (folder / "scores").is_dir():
         raise RequirementError(f"{folder} cannot be read: it has no folder scores/.{_again(record)}")
     files, _ = list_score_files(folder / "scores")
-    found = align(files, protocol, ground_truth, expected=None)
+    aligned = align(files, protocol, ground_truth, expected=None)
     failed = record.status == "failed"
-    for problem in found.problems:
+    for problem in aligned.problems:
         if not problem.harmless and problem.kind != "absent":  # what is absent is counted below
             raise RequirementError(f"{folder} cannot be read: {problem}.")
     clips = dict.fromkeys(record.dataset.test_clips, 0)
-    for (machine, _), rows in found.sections.items():
+    for (machine, _), rows in aligned.sections.items():
         clips[machine] = clips.get(machine, 0) + len(rows.labels)
     for machine, wanted in record.dataset.test_clips.items():
         if clips[machine] != wanted and not (failed and not clips[machine]):
@@ -124,9 +123,9 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
             raise RequirementError(f"{folder} cannot be read: {text}.{_again(record)}")
     recorded = record.results.machines if record.results is not None else record.salvaged
     if recorded and not record.digests and ground_truth is None:
-        for problem in other_results(recorded, evaluate(protocol, found.sections).machines):
+        for problem in other_results(recorded, evaluate(protocol, aligned.sections).machines):
             raise RequirementError(f"{folder} cannot be used: {problem}.{_again(record)}")
-    return found.sections
+    return aligned.sections
 
 
 def verify_score_files(folder: Path, record: RunRecord) -> "list[Problem]":
@@ -173,8 +172,6 @@ def _again(record: RunRecord) -> str:
 
 def result_rows(record: RunRecord) -> Iterator[Row]:
     """A row for each machine type, and one for the whole ("all"); a run without results has the last alone."""
-    seconds = record.seconds
-    networks = record.training
     head: Row = {
         "run_id": record.run_id,
         "system": record.name,
@@ -188,28 +185,28 @@ def result_rows(record: RunRecord) -> Iterator[Row]:
         "partial": bool(record.dataset.lacks),
     }
     tail: Row = {
-        "parameters": max((network.parameters or 0 for network in networks), default=0),
-        "macs": max((network.macs or 0 for network in networks), default=0),
-        **{f"{stage}_s": seconds.get(stage) for stage in ("features", "fit", "embed", "score")},
+        "parameters": max((network.parameters or 0 for network in record.training), default=0),
+        "macs": max((network.macs or 0 for network in record.training), default=0),
+        **{f"{stage}_s": record.seconds.get(stage) for stage in ("features", "fit", "embed", "score")},
         "finished_at": record.finished_at,
     }
-    for machine, result in record.results.machines.items() if record.results else ():
-        low, high = _interval(record, machine)
-        own = learning_columns(learned(record, machine=machine))
-        scores = result.model_dump(include={"auc_source", "auc_target", "auc", "pauc", "f1", "official_score"})
-        yield {**head, "machine": machine, **scores, "ci95_low": low, "ci95_high": high, **own, **tail}
-    means: Row = dict.fromkeys(("auc_source", "auc_target", "auc", "pauc", "f1"))
-    if record.results is not None and record.results.means is not None:
-        terms = record.results.means
-        values = terms.arithmetic if record.results.protocol == "dcase2020" else terms.harmonic
-        means |= {key: values.get(key) for key in ("auc_source", "auc_target", "auc", "pauc", "f1")}
-    low, high = record.ci95 or (None, None)
-    score = record.results.official_score if record.results else None
-    interval = {"ci95_low": low, "ci95_high": high}
-    own = learning_columns(learned(record))
-    yield {**head, "machine": "all", **means, "official_score": score, **interval, **own, **tail}
 
+    def row(name: str, scores: Mapping[str, Any], score: float | None, interval: Any, summary: Learned | None) -> Row:
+        low, high = interval or (None, None)
+        values = {
+            **{key: scores.get(key) for key in MEANS},
+            "official_score": score,
+            "ci95_low": low,
+            "ci95_high": high,
+        }
+        return {**head, "machine": name, **values, **learning_columns(summary), **tail}
 
-def _interval(record: RunRecord, machine: str) -> tuple[float | None, float | None]:
-    own = record.intervals.machines.get(machine, {}) if record.intervals else {}
-    return own.get("official_score", (None, None))
+    results = record.results
+    for machine, result in results.machines.items() if results else ():
+        interval = (record.intervals.machines.get(machine, {}) if record.intervals else {}).get("official_score")
+        summary = learned(record, machine=machine)
+        yield row(machine, result.model_dump(include=set(MEANS)), result.official_score, interval, summary)
+    means: Mapping[str, Any] = {}
+    if results is not None and results.means is not None:
+        means = results.means.arithmetic if results.protocol == "dcase2020" else results.means.harmonic
+    yield row("all", means, results.official_score if results else None, record.ci95, learned(record))

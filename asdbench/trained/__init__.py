@@ -1,4 +1,4 @@
-"""A trained system: what a run learned, kept in a folder of its own, and the scoring of new recordings with it."""
+"""A trained system: what a run learned, in a folder of its own, and the scoring of new recordings with it."""
 
 from asdbench.trained.recordings import Recording, Sound
 from asdbench.trained.save import save_system

@@ -8,10 +8,11 @@
 - ``training/<machine>.json``: what is known of these clips, in the same order.
 - ``digests.json``, written last: SHA-256 of all these files, which are checked when the system is opened.
 
-Nothing is pickled. Neither recordings nor features are kept.
+Nothing is pickled. Neither recordings nor features are stored.
 """
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from asdbench.datasets import TrainingClip
 
 FILE = "system.json"
 SCHEMA = 2  # 1 had no digests
+SAVE_AGAIN = "Save the system again: asdbench track model RUN --to DIR"
 _CLIPS = TypeAdapter(list[TrainingClip])
 
 
@@ -68,8 +70,6 @@ def extractor_folder(folder: Path, number: int) -> Path:
 
 def write_training(folder: Path, machine: str, clips: list[TrainingClip], rows: NDArray[np.float32]) -> None:
     """Write embeddings (n, dim) of training clips, and what is known of the clips."""
-    from io import BytesIO
-
     content = BytesIO()
     np.save(content, rows, allow_pickle=False)
     write_bytes(folder / "training" / f"{machine}.npy", content.getvalue())
@@ -117,22 +117,17 @@ def read_system_file(folder: Path) -> SystemFile:
             raise RequirementError(
                 f"{path} has schema {version}; this asdbench knows {SCHEMA}. A newer asdbench reads it."
             )
-        found = SystemFile.model_validate(content)
+        system = SystemFile.model_validate(content)
     except (OSError, ValueError, AttributeError) as error:
         raise _unreadable(path, error) from error
-    reason = damage(folder) if found.schema_version > 1 or (folder / MANIFEST).exists() else None
+    reason = damage(folder) if system.schema_version > 1 or (folder / MANIFEST).exists() else None
     if reason is not None:
-        raise RequirementError(
-            f"The trained system {folder} is damaged: {reason}.\n"
-            "Save the system again: asdbench track model RUN --to DIR"
-        )
-    return found
+        raise RequirementError(f"The trained system {folder} is damaged: {reason}.\n{SAVE_AGAIN}")
+    return system
 
 
 def _unreadable(path: Path, error: Exception | str) -> RequirementError:
     if isinstance(error, ValidationError):
         error = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}"
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return RequirementError(
-        f"{path} cannot be read: {reason}.\nSave the system again: asdbench track model RUN --to DIR"
-    )
+    return RequirementError(f"{path} cannot be read: {reason}.\n{SAVE_AGAIN}")

@@ -3,17 +3,17 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
 from asdbench.frontends.base import NamedFeatures
-from asdbench.harness.fits import Fit
 from asdbench.harness.record import RunRecord, write_record
-from asdbench.harness.replay import Replay, reopen, settled_component
+from asdbench.harness.replay import reopen, settled_component
 from asdbench.registry import Component, load_catalog
 from asdbench.registry.ensembles import AND, pairs_of
-from asdbench.trained.files import copy_files
+from asdbench.trained.components import copy_files, used_components
 from asdbench.trained.folder import Part, SavedFit, SystemFile, extractor_folder, write_system_file, write_training
 
 
@@ -48,7 +48,7 @@ def save_system(
         raise UsageError(f"{folder} is there already, and nothing is replaced. Remove it, or give another folder.")
     if AND in record.extractor.name:
         raise RequirementError(
-            f"{record.run_id} is an ensemble, which is not kept as one trained system.\n"
+            f"{record.run_id} is an ensemble, which is not saved as one trained system.\n"
             "Run each member by itself, with the recordings, seed and parameters of this run, and save that: "
             + "; ".join(f"--extractor {one} --scorer {scorer}" for one, scorer in pairs_of(record.extractor.name))
         )
@@ -59,7 +59,7 @@ def save_system(
             "asdbench run --retry-failed goes on with it."
         )
     catalog = load_catalog(plugin_path)
-    used = {"extractors": record.extractor, "frontends": record.frontend, "scorers": record.scorer}
+    used = used_components(record)
     components = {kind: settled_component(kind, part, catalog) for kind, part in used.items()}
     if isinstance(components["frontends"].build(), NamedFeatures):
         raise RequirementError(
@@ -73,24 +73,17 @@ def save_system(
         for place, number in numbers.items():
             shutil.copytree(place, extractor_folder(inside, number))
         for machine in machines:
-            _write_training(inside, machine, replay)
-        parts = {kind: _part(component, copy_files(used[kind], inside)) for kind, component in components.items()}
+            clips, rows = replay.embeddings(machine)
+            row_of = {clip.key: row for row, clip in enumerate(clips)}
+            training = replay.dataset.training(machine)
+            write_training(inside, machine, training, rows[[row_of[clip.key] for clip in training]])
+        parts: Any = {kind: _part(component, copy_files(used[kind], inside)) for kind, component in components.items()}
+        saved = {machine: SavedFit(extractor=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}
         write_record(inside, record)
-        write_system_file(inside, SystemFile(parts=parts, machines=_machines(fits, numbers)))  # type: ignore[arg-type]
+        write_system_file(inside, SystemFile(parts=parts, machines=saved))
     return folder
 
 
 def _part(component: Component, files: dict[str, str | list[str]]) -> Part:
     plugin = str(component.home.resolve()) if component.home is not None else None
     return Part(identity=component.identity(), plugin=plugin, files=files)
-
-
-def _machines(fits: dict[str, Fit], numbers: dict[Path, int]) -> dict[str, SavedFit]:
-    return {machine: SavedFit(extractor=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}
-
-
-def _write_training(folder: Path, machine: str, replay: Replay) -> None:
-    clips, rows = replay.embeddings(machine)
-    place = {clip.key: row for row, clip in enumerate(clips)}
-    training = replay.dataset.training(machine)
-    write_training(folder, machine, training, rows[[place[clip.key] for clip in training]])

@@ -24,16 +24,16 @@ from asdbench.harness.scoring import fitted_scorer
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Scorer
-from asdbench.trained.folder import SystemFile, extractor_folder, read_system_file, read_training
-from asdbench.trained.parts import found_again
+from asdbench.trained.components import find_components
+from asdbench.trained.folder import SAVE_AGAIN, SystemFile, extractor_folder, read_system_file, read_training
 from asdbench.trained.recordings import Decoded, Recording, decode_all, name_of
 
-AT_ONCE = 96  # recordings whose features are held together
+AT_ONCE = 96  # recordings whose features are in memory together
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a trained system says of recordings, in their order.
+    """What a trained system gives for recordings, in their order.
 
     Attributes:
         scores: anomaly scores, float64 (n,); higher is more anomalous.
@@ -185,8 +185,7 @@ class TrainedSystem:
             except Exception as error:
                 reason = fault_of(error).reason.splitlines()[0]
                 raise RequirementError(
-                    f"The trained extractor in {place} cannot be loaded: {reason}.\n"
-                    "Save the system again: asdbench track model RUN --to DIR"
+                    f"The trained extractor in {place} cannot be loaded: {reason}.\n{SAVE_AGAIN}"
                 ) from error
             self._extractors[number] = extractor
         return self._extractors[number]
@@ -222,6 +221,6 @@ def load_system(folder: Path | str, *, plugin_path: Sequence[Path] = (), device:
     folder = Path(folder)
     content = read_system_file(folder)
     record = load_record(folder, files=False)
-    parts = found_again(folder, record, content, plugin_path)
+    parts = find_components(folder, record, content, plugin_path)
     asked: Any = device or ("auto" if record.environment.device == "cuda" else "cpu")
     return TrainedSystem(folder, record, content, parts, resolve_device(asked))
