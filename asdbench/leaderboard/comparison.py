@@ -10,9 +10,15 @@ from asdbench.core.progress import Progress
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.run_groups import Run, RunGroup, require_same_data
 from asdbench.protocols import Difference, evaluate
-from asdbench.protocols.bootstrap import require_same_clips
 from asdbench.protocols.ranking import shared_ranks
-from asdbench.protocols.resampling import Resampled, difference, interval, over_seeds, resampled_scores
+from asdbench.protocols.resampling import (
+    Resampled,
+    difference,
+    interval,
+    over_seeds,
+    require_same_clips,
+    resampled_scores,
+)
 from asdbench.protocols.results import Interval
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
 """Protocols: official scores of the DCASE challenges, thresholds, decisions and intervals."""
 
-from asdbench.protocols.bootstrap import bootstrap_intervals, paired_difference
-from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS
+from asdbench.protocols.definitions import DEFINITIONS, PROTOCOLS, SectionScores
 from asdbench.protocols.evaluation import evaluate
 from asdbench.protocols.requirements import require_scorable, undefined_terms
-from asdbench.protocols.resampling import Difference
+from asdbench.protocols.resampling import Difference, bootstrap_intervals, paired_difference
 from asdbench.protocols.results import (
     DomainResult,
     Evaluation,
@@ -13,7 +12,6 @@ from asdbench.protocols.results import (
     SectionResult,
     official_terms,
 )
-from asdbench.protocols.sections import SectionScores
 from asdbench.protocols.threshold import Threshold, fit_threshold
 
 __all__ = [

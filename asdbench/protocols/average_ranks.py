@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asdbench.core.errors import UsageError
 
@@ -65,14 +64,14 @@ def average_ranks(scores: Mapping[str, Mapping[Block, float]], alpha: float = 0.
         UsageError: fewer than three systems, no block that all have, a score that is not finite, or an alpha that is
             none.
     """
-    from scipy.stats import rankdata
+    from scipy.stats import friedmanchisquare, rankdata
 
     if len(scores) < LEAST_SYSTEMS:
         raise UsageError(f"Average ranks need {LEAST_SYSTEMS} systems; two are compared by their paired difference.")
     if not 0 < alpha < 1:
         raise UsageError(f"alpha is {alpha:g}; accepted is what lies between 0 and 1, 0.05 for instance.")
     systems = list(scores)
-    blocks = [block for block in scores[systems[0]] if all(block in own for own in scores.values())]
+    blocks = [block for block in scores[systems[0]] if all(block in by_block for by_block in scores.values())]
     if not blocks:
         raise UsageError(f"No machine type has results of every system: {', '.join(systems)}.")
     values = np.array([[scores[system][block] for system in systems] for block in blocks], np.float64)
@@ -81,7 +80,8 @@ def average_ranks(scores: Mapping[str, Mapping[Block, float]], alpha: float = 0.
         raise UsageError(f"The score of {systems[system]} on {blocks[block][1]} is not a finite number.")
     ranks = rankdata(-values, axis=1)
     means = {systems[place]: float(ranks[:, place].mean()) for place in np.argsort(ranks.mean(axis=0), kind="stable")}
-    statistic, p = friedman_test(ranks)
+    tied = (ranks == ranks[:, :1]).all()  # in every block, which SciPy has no statistic of
+    statistic, p = (0.0, 1.0) if tied else map(float, friedmanchisquare(*values.T))
     refined, refined_p = iman_davenport(statistic, len(systems), len(blocks))
     distance = critical_difference(len(systems), len(blocks), alpha)
     return AverageRanks(
@@ -96,20 +96,6 @@ def average_ranks(scores: Mapping[str, Mapping[Block, float]], alpha: float = 0.
         groups=_groups(means, distance),
         caution=_caution(len(blocks)),
     )
-
-
-def friedman_test(ranks: NDArray[np.float64]) -> tuple[float, float]:
-    """Friedman's statistic from ranks (blocks, systems), corrected for ties, and its p value.
-
-    Without ties it is 12 N / (k (k + 1)) (sum R_j^2 - k (k + 1)^2 / 4); where every block ties all systems it is 0.
-    """
-    from scipy.stats import chi2
-
-    blocks, systems = ranks.shape
-    between = blocks * float(np.sum((ranks.mean(axis=0) - (systems + 1) / 2) ** 2))
-    within = float(np.sum((ranks - (systems + 1) / 2) ** 2)) / (blocks * (systems - 1))
-    statistic = between / within if within > 0 else 0.0
-    return statistic, float(chi2.sf(statistic, systems - 1))
 
 
 def iman_davenport(friedman: float, systems: int, blocks: int) -> tuple[float | None, float | None]:

@@ -13,10 +13,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.protocols.metrics import arithmetic_mean, harmonic_mean
-from asdbench.protocols.sections import SectionScores
+from asdbench.protocols.metrics import Labels, Scores, arithmetic_mean, harmonic_mean
 
 Values = NDArray[np.float64]  # one number, or one for each replicate
+
+
+@dataclass(frozen=True)
+class SectionScores:
+    """Test clips of one section, row by row.
+
+    Attributes:
+        labels: 1 for anomalies.
+        domains: "source" or "target"; empty texts where the data set has no domains.
+        scores: higher is more anomalous.
+        decisions: 1 where the score lies above the threshold; None where no decisions are known.
+        names: file names of the clips, by which two systems are compared.
+    """
+
+    labels: Labels
+    domains: NDArray[np.str_]
+    scores: Scores
+    decisions: Labels | None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from asdbench.protocols.definitions import DEFINITIONS, Definition
+from asdbench.protocols.definitions import DEFINITIONS, Definition, SectionScores
 from asdbench.protocols.metrics import arithmetic_mean, auc, harmonic_mean, pauc, precision_recall_f1
 from asdbench.protocols.results import DomainResult, Evaluation, MachineResult, Means, SectionResult
-from asdbench.protocols.sections import SectionScores
 
 Row = dict[str, float]
 

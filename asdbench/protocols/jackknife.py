@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from asdbench.protocols.definitions import SectionScores
 from asdbench.protocols.evaluation import evaluate
-from asdbench.protocols.metrics import Labels, Scores
+from asdbench.protocols.metrics import Labels, Scores, resampled_auc, resampled_pauc
 from asdbench.protocols.results import Intervals
-from asdbench.protocols.sections import SectionScores
-from asdbench.protocols.weighted_metrics import resampled_auc, resampled_pauc
 
 CHUNK = 256  # clips left out at a time
 METHOD = (

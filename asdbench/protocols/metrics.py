@@ -1,4 +1,8 @@
-"""Metrics of DCASE Task 2 as the official evaluators compute them."""
+"""Metrics of DCASE Task 2 as the official evaluators compute them, of one test set and of many resampled ones.
+
+A resampled set is given by how often each clip is in it: weights (replicates, clips). They are fastest where one clip's
+weights lie side by side in memory (Fortran order), as ``resampling`` draws them.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -9,6 +13,7 @@ from numpy.typing import NDArray
 
 Labels = NDArray[np.integer]
 Scores = NDArray[np.float64]
+Array = NDArray[np.float64]
 MAX_FPR = 0.1
 FLOOR = sys.float_info.epsilon
 
@@ -44,3 +49,47 @@ def precision_recall_f1(labels: Labels, decisions: Labels) -> tuple[float, float
     precision = hits / max(float(np.sum(decisions == 1)), FLOOR)
     recall = hits / max(float(np.sum(labels == 1)), FLOOR)
     return precision, recall, 2 * precision * recall / max(precision + recall, FLOOR)
+
+
+def resampled_auc(labels: Labels, scores: Scores, weights: Array) -> Array:
+    """AUC for each row of weights (replicates, clips): the weighted share of pairs in the right order."""
+    normal, anomaly = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    ahead = scores[anomaly][None, :] - scores[normal][:, None]
+    wins = (ahead > 0) + 0.5 * (ahead == 0)
+    below, above = weights.T[normal], weights.T[anomaly]
+    pairs = np.einsum("ar,ar->r", wins.T @ below, above)
+    return np.asarray(pairs / (below.sum(axis=0) * above.sum(axis=0)))
+
+
+def resampled_pauc(labels: Labels, scores: Scores, weights: Array) -> Array:
+    """PAUC (McClish) for each row of weights; ``roc_auc_score`` with ``sample_weight``, for many at once."""
+    order = np.argsort(-scores, kind="stable")
+    starts = _corners(labels[order], scores[order])
+    ordered = weights.T[order]
+    is_normal = (labels[order] == 0)[:, None]
+    false = np.cumsum(np.add.reduceat(ordered * is_normal, starts, axis=0), axis=0)
+    false /= false[-1]
+    needed = int(np.argmax((false >= MAX_FPR).all(axis=1))) + 1  # behind it every curve has passed the limit
+    hits = np.cumsum(np.add.reduceat(ordered * ~is_normal, starts, axis=0), axis=0)
+    start = np.zeros((1, len(weights)))
+    fpr = np.vstack([start, false[:needed]])
+    tpr = np.vstack([start, hits[:needed] / hits[-1]])
+    width = np.diff(fpr, axis=0)
+    inside = np.clip(MAX_FPR - fpr[:-1], 0.0, width)  # a strip is cut where the curve crosses the limit
+    slope = np.divide(np.diff(tpr, axis=0), width, out=np.zeros_like(width), where=width > 0)
+    area = np.sum(inside * (tpr[:-1] + slope * inside / 2), axis=0)
+    lowest = MAX_FPR**2 / 2
+    return np.asarray(0.5 * (1 + (area - lowest) / (MAX_FPR - lowest)))
+
+
+def _corners(labels: Labels, scores: Scores) -> NDArray[np.intp]:
+    """Where, in descending order of the scores, the ROC curve's straight pieces begin.
+
+    A tie is one piece; so is a stretch of scores that only one class has.
+    """
+    firsts = np.flatnonzero(np.append(True, np.diff(scores) != 0))
+    anomalies = np.add.reduceat(labels == 1, firsts)
+    sizes = np.diff(np.append(firsts, len(scores)))
+    kind = np.where(anomalies == 0, 0, np.where(anomalies == sizes, 1, 2))  # normal, anomaly, mixed
+    new = np.append(True, (kind[1:] != kind[:-1]) | (kind[1:] == 2))
+    return np.asarray(firsts[new])

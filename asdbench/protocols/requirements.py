@@ -6,8 +6,7 @@ import numpy as np
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import Clip, Dataset
-from asdbench.protocols.definitions import DEFINITIONS
-from asdbench.protocols.sections import SectionScores
+from asdbench.protocols.definitions import DEFINITIONS, SectionScores
 
 
 def require_scorable(table: Dataset) -> None:

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import UsageError
-from asdbench.protocols.definitions import DEFINITIONS
-from asdbench.protocols.results import Interval
-from asdbench.protocols.sections import SectionScores
-from asdbench.protocols.weighted_metrics import resampled_auc, resampled_pauc
+from asdbench.protocols.definitions import DEFINITIONS, SectionScores
+from asdbench.protocols.evaluation import evaluate
+from asdbench.protocols.metrics import Array, resampled_auc, resampled_pauc
+from asdbench.protocols.results import Interval, Intervals
 
 REPLICATES = 10_000
+METHOD = "bootstrap, stratified by section, domain and label; 2.5 and 97.5 percentiles"
 CHUNK = 1_000  # replicates at a time: the draws of a large section then stay in the processor's cache
-Array = NDArray[np.float64]
 Terms = dict[tuple[str, str], dict[str, Array]]  # (machine, section) -> term -> one value for each replicate
 Sections = Mapping[tuple[str, str], SectionScores]
 
@@ -62,10 +61,11 @@ class Difference:
 def resampled_scores(protocol: str, sections: Sections, replicates: int = REPLICATES) -> Resampled:
     """The official score of one run in ``replicates`` resampled test sets, in total and for each machine type."""
     definition = DEFINITIONS[protocol]
-    terms = by_machine(resampled_terms(protocol, sections, replicates))
-    values = {machine: [value for part in parts for value in part.values()] for machine, parts in terms.items()}
-    machines = {machine: definition.of_machine(own) for machine, own in values.items()}
-    return Resampled(definition.of_dataset(values), machines)
+    by_machine: dict[str, list[Array]] = {}
+    for (machine, _), terms in resampled_terms(protocol, sections, replicates).items():
+        by_machine.setdefault(machine, []).extend(terms.values())
+    machines = {machine: definition.of_machine(values) for machine, values in by_machine.items()}
+    return Resampled(definition.of_dataset(by_machine), machines)
 
 
 def over_seeds(runs: Mapping[int, Resampled]) -> Resampled:
@@ -125,28 +125,18 @@ def difference(point_difference: float, first: Resampled, second: Resampled, mac
 
 def resampled_terms(protocol: str, sections: Sections, replicates: int) -> Terms:
     """Every term of the official score in ``replicates`` resampled test sets."""
-    definition = DEFINITIONS[protocol]
     metrics = {"auc": resampled_auc, "pauc": resampled_pauc}
-    found: Terms = {}
-    for (machine, section), given in sorted(sections.items()):
-        rows = in_order_of_names(given)
-        terms = [(term, np.flatnonzero(term.mask)) for term in definition.terms(rows)]
-        seed = derive_seed(0, "bootstrap", machine, section)
+    result: Terms = {}
+    for (machine, section), unordered in sorted(sections.items()):
+        rows = in_order_of_names(unordered)
+        terms = [(term, np.flatnonzero(term.mask)) for term in DEFINITIONS[protocol].terms(rows)]
         chunks: dict[str, list[Array]] = {term.name: [] for term, _ in terms}
-        for weights in draws(rows, replicates, seed):
-            for term, own in terms:
-                part = weights if len(own) == len(rows.labels) else weights.T[own].T
-                chunks[term.name].append(metrics[term.metric](rows.labels[own], rows.scores[own], part))
-        found[machine, section] = {name: np.concatenate(values) for name, values in chunks.items()}
-    return found
-
-
-def by_machine(found: Terms) -> dict[str, list[dict[str, Array]]]:
-    """The terms of each machine type's sections."""
-    machines: dict[str, list[dict[str, Array]]] = {}
-    for (machine, _), terms in found.items():
-        machines.setdefault(machine, []).append(terms)
-    return machines
+        for weights in draws(rows, replicates, derive_seed(0, "bootstrap", machine, section)):
+            for term, clips in terms:
+                weights_of_term = weights if len(clips) == len(rows.labels) else weights.T[clips].T
+                chunks[term.name].append(metrics[term.metric](rows.labels[clips], rows.scores[clips], weights_of_term))
+        result[machine, section] = {name: np.concatenate(values) for name, values in chunks.items()}
+    return result
 
 
 def in_order_of_names(rows: SectionScores) -> SectionScores:
@@ -168,6 +158,68 @@ def draws(rows: SectionScores, replicates: int, seed: int) -> Iterator[Array]:
     for start in range(0, replicates, CHUNK):
         size = min(CHUNK, replicates - start)
         columns = np.arange(size)[:, None]
-        drawn = [own[rng.integers(0, len(own), (size, len(own)))] * size + columns for own in members]
-        counts = np.bincount(np.concatenate([part.ravel() for part in drawn]), minlength=size * clips)
+        drawn = [(one[rng.integers(0, len(one), (size, len(one)))] * size + columns).ravel() for one in members]
+        counts = np.bincount(np.concatenate(drawn), minlength=size * clips)
         yield counts.reshape(clips, size).astype(np.float64).T
+
+
+def bootstrap_intervals(protocol: str, sections: Sections, replicates: int = REPLICATES) -> Intervals:
+    """The 2.5 and 97.5 percentiles of every number over ``replicates`` resampled test sets."""
+    definition = DEFINITIONS[protocol]
+    terms: dict[str, dict[str, dict[str, Array]]] = {}
+    for (machine, section), columns in resampled_terms(protocol, sections, replicates).items():
+        terms.setdefault(machine, {})[section] = columns
+    values: dict[str, list[Array]] = {}
+    machines = {}
+    for machine, parts in terms.items():
+        values[machine] = [column for part in parts.values() for column in part.values()]
+        columns = {"official_score": definition.of_machine(values[machine])}
+        for name in next(iter(parts.values())):
+            columns[name] = definition.mean([part[name] for part in parts.values()])
+        machines[machine] = _intervals(columns)
+    return Intervals(
+        method=METHOD,
+        replicates=replicates,
+        official_score=interval(definition.of_dataset(values)),
+        machines=machines,
+        sections={machine: {key: _intervals(part) for key, part in parts.items()} for machine, parts in terms.items()},
+    )
+
+
+def _intervals(columns: Mapping[str, Array]) -> dict[str, Interval]:
+    return {name: interval(column) for name, column in columns.items()}
+
+
+def paired_difference(protocol: str, first: Sections, second: Sections, replicates: int = REPLICATES) -> Difference:
+    """Compare two runs on the same clips: both are scored on every resampled test set.
+
+    Raises:
+        UsageError: they were not scored on the same test clips.
+    """
+    require_same_clips(first, second)
+    points = [evaluate(protocol, sections).official_score for sections in (first, second)]
+    one, two = (resampled_scores(protocol, sections, replicates) for sections in (first, second))
+    return difference(points[0] - points[1], one, two)
+
+
+def require_same_clips(first: Sections, second: Sections, names: tuple[str, str] = ("the first", "the second")) -> None:
+    """Refuse two runs that were not scored on the same clips: they have no paired difference.
+
+    Args:
+        first: rows of the one.
+        second: rows of the other.
+        names: what the two are called in the message.
+
+    Raises:
+        UsageError: their sections, clips, labels or domains differ.
+    """
+    both = " and ".join(names)
+    if first.keys() != second.keys():
+        apart = ", ".join(f"{machine} {section}" for machine, section in sorted(first.keys() ^ second.keys()))
+        raise UsageError(f"Not scored on the same sections: {both}; only one has {apart}.")
+    for key in first:
+        one, two = in_order_of_names(first[key]), in_order_of_names(second[key])
+        if not one.names or one.names != two.names:
+            raise UsageError(f"Not scored on the same clips of {key[0]}, section {key[1]}: {both}.")
+        if (one.labels != two.labels).any() or (one.domains != two.domains).any():
+            raise UsageError(f"The labels or domains of {key[0]}, section {key[1]}, differ: {both}.")

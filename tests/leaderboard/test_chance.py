@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from asdbench.leaderboard.chance import DRAWINGS, chance_of, drawn_auc, drawn_pauc
 from asdbench.protocols import evaluate
-from asdbench.protocols.sections import SectionScores
+from asdbench.protocols.definitions import SectionScores
 
 
 @pytest.mark.parametrize(("normals", "anomalies"), [(20, 20), (7, 13), (100, 50), (3, 1), (11, 200)])
