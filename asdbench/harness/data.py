@@ -60,12 +60,6 @@ def open_dataset(
 ) -> Dataset:
     """Read the table of clips of a folder, of a challenge's split, or of a card, whose recordings are made if missing.
 
-    Args:
-        source: what is asked for.
-        catalog: of the cards.
-        root: where the challenges' data lie.
-        progress: where the work is reported.
-
     Raises:
         UsageError: no such data set, split, machine type or parameter.
         RequirementError: recordings are missing or cannot be used.

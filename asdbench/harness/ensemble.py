@@ -19,12 +19,6 @@ def member_scores(cell: Cell, machine: str, embed: Embed, done: Embedded) -> NDA
     They are those of the members' own runs, with which fits and embeddings are shared. Scores of training clips are by
     scorers that have not seen them, as far as the member's scorer has such.
 
-    Args:
-        cell: the ensemble.
-        machine: machine type.
-        embed: gives a member's embeddings of a machine type.
-        done: takes the notes of the members' fits and scorers.
-
     Raises:
         AsdbenchError: a member failed.
     """

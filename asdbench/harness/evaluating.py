@@ -53,17 +53,6 @@ def evaluate_scores(
 ) -> tuple[str, FolderEvaluation]:
     """The protocol used, and what the folder came to.
 
-    Args:
-        folder: as ``score_folder`` gives it.
-        catalog: of the challenges' cards.
-        protocol: whose official score; None is the run's, for a run.
-        split: "dev", "eval" or "own"; None finds it.
-        truth: labels and domains; None takes them from the clips' names.
-        partial: score what is there although something is missing or wrong.
-        machines: only these machine types.
-        interval: how 95 % intervals are found.
-        replicates: of the bootstrap.
-
     Raises:
         UsageError: no such protocol, split or machine type.
         RequirementError: the folder holds no score files.

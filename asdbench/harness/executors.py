@@ -216,12 +216,7 @@ class Processes:
 
 
 def start_server(threads: int, modules: Sequence[str] = ()) -> None:
-    """Start the server that processes are forked from; it has imported what they need, which takes each seconds.
-
-    Args:
-        threads: of each library for numbers; libraries settle that when they are imported.
-        modules: to be imported, where the server does not run yet.
-    """
+    """Start the server that processes are forked from; it has imported what they need, which takes each seconds."""
     if METHOD != "forkserver":
         return
     if modules:

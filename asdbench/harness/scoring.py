@@ -135,13 +135,6 @@ def scores_of_training(
 ) -> ScoreArray:
     """Scores of training clips, by scorers that have not seen them where that can be had, float64 (n,).
 
-    Args:
-        scorer: fitted to ``rows`` and ``clips``; where it knows such scores, these are taken.
-        rows: embeddings (n, dim).
-        clips: what is known of them.
-        fitted: fits the same scorer to some of them.
-        name: of the scorer.
-
     Raises:
         AsdbenchError: the scorer gives training scores that are not finite or not one a clip.
     """

@@ -198,16 +198,7 @@ def _by_section(clips: Sequence[TrainingClip]) -> dict[str, list[TrainingClip]]:
 
 
 class FittedEnsemble:
-    """An ensemble fitted to some training clips: its members' scorers, and then its own to their training scores.
-
-    Args:
-        cell: the run of the ensemble.
-        machine: machine type.
-        section: its number.
-        dims: of each member's embeddings.
-        rows: embeddings (n, sum of dims), the members' side by side.
-        clips: what is known of the rows.
-    """
+    """An ensemble fitted to clips, whose ``rows`` are the members' embeddings side by side, ``dims`` wide each."""
 
     def __init__(
         self,

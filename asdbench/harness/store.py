@@ -88,11 +88,6 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
 
     Of a failed run those of the machine types that were scored.
 
-    Args:
-        folder: of the run.
-        record: of the run.
-        ground_truth: labels, where the clips' names do not tell them: a place to read them from, or as read.
-
     Raises:
         RequirementError: the score files are not all there, not as the record says, or have no labels.
     """

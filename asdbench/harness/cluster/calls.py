@@ -83,15 +83,7 @@ class Call:
 def call(
     target: Callable[..., Iterator[list[Message]]], *args: Any, request: Request, env: Mapping[str, str], name: str
 ) -> Call:
-    """Let ``target(*args)``, which yields messages, run on some node.
-
-    Args:
-        target: a function of a module.
-        args: that can be pickled.
-        request: of resources.
-        env: variables of its process.
-        name: for Ray's dashboard.
-    """
+    """Let ``target(*args)``, which yields messages, run on some node."""
     import ray
 
     remote = ray.remote(target).options(
