@@ -18,13 +18,14 @@ from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.ensemble import FittedEnsemble
 from asdbench.harness.fits import Embedded
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import RunRecord
-from asdbench.harness.scoring import fitted_scorer, scores_of_training
+from asdbench.harness.scoring import fitted_scorer
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
-from asdbench.scorers.base import Embeddings, Scores
+from asdbench.scorers.base import Embeddings
 from asdbench.selection import Outliers, SelectionError, criterion, outlier_features
 from asdbench.selection.criterion import Fitted
 
@@ -195,37 +196,3 @@ def _by_section(clips: Sequence[TrainingClip]) -> dict[str, list[TrainingClip]]:
     for clip in clips:
         sections.setdefault(clip.section, []).append(clip)
     return sections
-
-
-class FittedEnsemble:
-    """An ensemble fitted to clips, whose ``rows`` are the members' embeddings side by side, ``dims`` wide each."""
-
-    def __init__(
-        self,
-        cell: Cell,
-        machine: str,
-        section: str,
-        dims: Sequence[int],
-        rows: Embeddings,
-        clips: Sequence[TrainingClip],
-    ) -> None:
-        self._ends = np.cumsum(dims)[:-1]
-        self._members = []
-        columns = []
-        for member, of_member in zip(cell.members, self._split(rows), strict=True):
-            fitted = partial(fitted_scorer, member.scorer, cell.seed, machine, section)
-            self._members.append(scorer := fitted(of_member, clips))
-            columns.append(scores_of_training(scorer, of_member, clips, fitted, member.scorer.name))
-        self._scorer = fitted_scorer(cell.scorer, cell.seed, machine, section, _side_by_side(columns), clips)
-
-    def score(self, rows: Embeddings) -> Scores:
-        """Anomaly score of each row, float64 (m,)."""
-        columns = [scorer.score(of_member) for scorer, of_member in zip(self._members, self._split(rows), strict=True)]
-        return self._scorer.score(_side_by_side(columns))
-
-    def _split(self, rows: Embeddings) -> list[Embeddings]:
-        return np.split(rows, self._ends, axis=1)
-
-
-def _side_by_side(columns: Sequence[Scores]) -> Embeddings:
-    return np.stack(columns, axis=1).astype(np.float32)  # as an ensemble's embeddings are stored

@@ -7,7 +7,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
 from asdbench.datasets import TrainingClip
-from asdbench.harness.selecting import FittedEnsemble
+from asdbench.harness.ensemble import FittedEnsemble
 from asdbench.registry import load_catalog
 
 
