@@ -127,7 +127,7 @@ def _system_facts(entry: "Entry", catalog: "Catalog") -> Facts:
     spec = RunSpec(system=[entry.name])
     (stages,) = asked_stages(spec, catalog)
     scopes = Scopes(spec, catalog, [stages], [])
-    components = [(kind, name) for kind, names in stages.parts().items() for name in names]
+    components = [(kind, name) for kind, names in stages.names().items() for name in names]
     settled = {name: scopes.component(f"{kind}s", name, stages).params for kind, name in components}
     _print_section(
         ("part", "name", "as the paper states it, or chosen"),

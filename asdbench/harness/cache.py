@@ -11,7 +11,7 @@ from asdbench.core.locks import BusyError, exclusive, lock_path
 from asdbench.core.store import discard
 
 KINDS = ("features", "views", "trained", "embeddings", "datasets", "digests")
-LOCKED = ("features", "views", "trained", "datasets")  # kinds whose makers hold a lock
+LOCKED = ("features", "views", "trained", "datasets")  # kinds whose makers take a lock
 UNFINISHED = "unfinished"
 ABANDONED_AFTER_S = 24 * 3600.0  # what a process writes is touched more often than that
 
@@ -58,7 +58,7 @@ def cache_entries(root: Path) -> list[CacheEntry]:
 def to_prune(
     entries: Iterable[CacheEntry], *, older_than_s: float | None = None, max_bytes: int | None = None
 ) -> list[CacheEntry]:
-    """What has to go so that the cache holds nothing older and no more than that; the oldest goes first.
+    """What has to go so that the cache has nothing older and no more than that; the oldest goes first.
 
     Half-written things that nobody has touched for a day go in any case.
     """

@@ -1,4 +1,4 @@
-"""A cell: one run to be done, which knows all that it depends on and what its parts are called in the cache."""
+"""A cell: one run to be done, which knows all that it depends on and what it is called in the cache."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ class Cell:
         }
         name = self.system or f"{self.extractor.name}-{self.scorer.name}"
         whole = f"{_plain(name)}-{_plain(dataset.name)}-s{self.seed}"
-        # Of a name that cannot be read from the id, the digest must tell it from others.
+        # Of a name that cannot be read from the id, the digest must distinguish it from others.
         if _plain(dataset.name) != dataset.name or len(whole) > LONGEST:
             depends["dataset"] = dataset.name
         if self.system is not None and (_plain(self.system) != self.system or len(whole) > LONGEST):

@@ -23,7 +23,7 @@ class Estimates:
 
     A fit takes as long for each clip as fits of the same extractor in this command took; before the first, as that of
     the likest past run of it: with the same parameters, then on the same data, then the newest. Clips of other lengths
-    are not told apart.
+    are not distinguished.
     """
 
     def __init__(self, plan: Plan) -> None:

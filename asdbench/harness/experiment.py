@@ -143,7 +143,7 @@ def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
     try:
         catalog = load_catalog(spec.plugin_path)
         for stages in asked_stages(spec, catalog):
-            for kind, names in stages.parts().items():
+            for kind, names in stages.names().items():
                 components += [catalog.component(f"{kind}s", name) for name in names]
     except AsdbenchError:
         components = []  # what is wrong with what was asked is reported when the plan is made
@@ -198,7 +198,7 @@ class Matrix:
                     yield record
 
     def left_s(self, jobs: int) -> float | None:
-        """About how long the rest takes; None when nothing is known to tell it from."""
+        """About how long the rest takes; None when nothing is known."""
         running = {task: time.perf_counter() - begun for task, begun in self._started.values()}
         waiting = [*self._fits, *self._scores, *(task for _, task in self._busy)]
         unscored = [ScoreTask(number) for number in self._missing]

@@ -1,4 +1,4 @@
-"""A fit and its embeddings in the cache: where they lie, and what they hold."""
+"""A fit and its embeddings in the cache: where they lie, and what is in them."""
 
 import json
 import shutil

@@ -38,7 +38,7 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """The figure in words: "pair accuracy 86 % (chance 50, untrained 52)"."""
+        """The figure as text: "pair accuracy 86 % (chance 50, untrained 52)"."""
         chance = "" if self.chance is None else f"chance {_percent(self.chance)}, "
         text = f"{self.figure} {_percent(self.value)} % ({chance}untrained {_percent(self.untrained)}"
         if self.baseline < self.value <= self.baseline + self.margin:
@@ -64,7 +64,7 @@ class Learned:
 
     @property
     def text(self) -> str:
-        """The figures in words, led by the mark where something did not learn."""
+        """The figures as text, led by the mark where something did not learn."""
         figures = "; ".join(one.text for one in self.figures)
         networks = sum(one.networks for one in self.figures) // self.runs
         over = [f"{networks} networks"] if networks > len(self.figures) else []
@@ -124,7 +124,7 @@ def mark_of(*records: RunRecord, machine: str | None = None) -> str:
 
 
 def network_text(learning: Learning) -> str:
-    """One network's figure in words, and what it was measured on."""
+    """One network's figure as text, and what it was measured on."""
     verdict = "learned" if learning.learned else "did not learn"
     return f"{verdict}: {_mean(learning.figure, [learning]).text}, measured on {learning.measured_on}"
 
@@ -157,7 +157,7 @@ def _mean(kind: str, learnings: Sequence[Learning]) -> Figure:
 
 
 def _mark(networks: Sequence[TrainedNetwork]) -> str:
-    """Of one run: which of its networks did not learn, by machine types where these tell them apart."""
+    """Of one run: which of its networks did not learn, by machine types where these distinguish them."""
     failed = [one for one in networks if one.learning is not None and not one.learning.learned]
     if not failed:
         return ""

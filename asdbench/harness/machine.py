@@ -37,7 +37,7 @@ def resolve_device(asked: str) -> str:
 
 
 def _surely_no_gpu() -> bool:
-    """Answer without the three seconds that importing torch takes, where that can be told."""
+    """Answer without the three seconds that importing torch takes, where that is possible."""
     return sys.platform.startswith("linux") and not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists()
 
 
@@ -61,7 +61,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def full_precision(device: str) -> Iterator[None]:
-    """Compute on a GPU in float32 throughout: no TensorFloat-32, which is what convolutions take unless told.
+    """Compute on a GPU in float32 throughout: no TensorFloat-32, which convolutions take by default.
 
     A covariance of embeddings that is nearly singular makes much of their last digits.
     """
@@ -112,9 +112,9 @@ def _git_state(checkout: Path) -> tuple[str | None, bool | None]:
     try:
         commit, status = (
             subprocess.run(
-                ["git", "-C", str(checkout), *words], capture_output=True, text=True, check=True, timeout=10
+                ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=True, timeout=10
             ).stdout.strip()
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain"])
         )
     except (OSError, subprocess.SubprocessError):
         return None, None

@@ -24,7 +24,7 @@ BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
 
 
 class Model(BaseModel):
-    """Base of all parts of a record."""
+    """Base of everything in a record."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,7 +32,7 @@ class Model(BaseModel):
 class Asked(Model):
     """What the command asked for, as far as it concerns this run."""
 
-    system: str | None = Field(default=None, description="Name of the system card; None for parts named one by one.")
+    system: str | None = Field(default=None, description="Name of the system card; None without one.")
     extractor: str = Field(description="Name of the extractor.")
     scorer: str = Field(description="Name of the scorer.")
     dataset: str = Field(description="Card's name or folder, as given.")
@@ -68,7 +68,7 @@ class UsedDataset(Model):
     protocol: str = Field(description="Whose official score it calls for.")
     fingerprint: str = Field(description="Digest of all recordings and their names.")
     fingerprints: dict[str, str] = Field(
-        default_factory=dict, description="The same of each machine type; empty where an old record did not tell."
+        default_factory=dict, description="The same of each machine type; empty in old records."
     )
     lacks: list[str] = Field(
         default_factory=list,
@@ -89,26 +89,26 @@ class Environment(Model):
     platform: str = Field(description="Operating system and processor.")
     packages: dict[str, str] = Field(description="Versions of the packages that decide numbers.")
     git_commit: str | None = Field(description="Commit of asdbench, when run from a checkout.")
-    git_dirty: bool | None = Field(description="Whether that checkout held uncommitted changes.")
+    git_dirty: bool | None = Field(description="Whether that checkout had uncommitted changes.")
 
 
 class UsedThreshold(Model):
     """Decision threshold of one section."""
 
     value: float = Field(description="Clips that score above it are called anomalous.")
-    method: str = Field(description="How it was found from training scores.")
+    method: str = Field(description="How it follows from training scores.")
 
 
 class TrainedNetwork(Model):
     """What a fit left to look at."""
 
     machines: list[str] = Field(description="Machine types that share it.")
-    parameters: int | None = Field(description="Learned numbers; None where an old record did not tell.")
+    parameters: int | None = Field(description="Learned numbers; None in old records.")
     curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured.")
     macs: int | None = Field(default=None, description="Multiply-accumulates of the network for its longest clip.")
     learning: Learning | None = Field(
         default=None,
-        description="Whether it learned; None where nothing can be held against chance, or of old records.",
+        description="Whether it learned; None where nothing can be compared with chance, and in old records.",
     )
 
 
@@ -141,7 +141,7 @@ class RunRecord(Model):
     intervals: Intervals | None = Field(description="95 % bootstrap intervals; None where results are.")
     thresholds: dict[str, dict[str, UsedThreshold]] = Field(description="By machine type and section.")
     training: list[TrainedNetwork] = Field(description="One for each network; empty when nothing is trained.")
-    notes: list[str] = Field(description="What the user was told, a singular covariance for instance.")
+    notes: list[str] = Field(description="What the user should know, a singular covariance for instance.")
     failures: list[Failure] = Field(description="Every failed part, with its reason.")
     seconds: dict[str, float] = Field(
         description="Of fit and embed when they were computed, maybe by an earlier command; of the others now."
@@ -176,15 +176,15 @@ def sealed(content: dict[str, Any]) -> str:
     content = {**content, "digests": {**content["digests"], FILE: _BLANK}}
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     before, _, after = text.rpartition(_BLANK)
-    return before + _own_digest(text) + after
+    return before + _text_digest(text) + after
 
 
-def _own_digest(text: str) -> str:
+def _text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class RecordError(AsdbenchError):
-    """A record that cannot be read, or that does not tell of the files beside it any more."""
+    """A record that cannot be read, or whose files are not those that it was written for."""
 
 
 def load_record(folder: Path, *, files: bool = True) -> RunRecord:
@@ -207,9 +207,9 @@ def load_record(folder: Path, *, files: bool = True) -> RunRecord:
                 f"{path} has schema {version}; this asdbench knows {SCHEMA} and older ones. A newer asdbench reads it."
             )
         record = RunRecord.model_validate(migrated(content))
-        own = record.digests.pop(FILE, None)
-        before, _, after = text.rpartition(own or _BLANK)
-        if version == SCHEMA and own != _own_digest(before + _BLANK + after):
+        seal = record.digests.pop(FILE, None)
+        before, _, after = text.rpartition(seal or _BLANK)
+        if version == SCHEMA and seal != _text_digest(before + _BLANK + after):
             raise RecordError(f"{path} is damaged: it was changed after the run.{AGAIN}")
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -36,7 +36,7 @@ class Stages:
         """Whether the extractor is several, which have front ends of their own."""
         return AND in self.extractor
 
-    def parts(self) -> Mapping[str, tuple[str, ...]]:
+    def names(self) -> Mapping[str, tuple[str, ...]]:
         """Names by the word that stands for them in ``-p``."""
         return {
             "extractor": (self.extractor,),
@@ -70,7 +70,7 @@ def asked_stages(spec: RunSpec, catalog: Catalog) -> list[Stages]:
         params = {tidy(part): values for part, values in card.params.items()}
         extractor = tidy(card.extractor)
         stages = _stages(name, extractor, (card.scorer,), card.frontend, card.augmentations, params, catalog)
-        components = [component for names in stages.parts().values() for component in names]
+        components = [component for names in stages.names().values() for component in names]
         stray = next((component for component in params if component not in components), None)
         if stray:
             raise UsageError(
@@ -152,8 +152,8 @@ class Scopes:
         """System (None for all of them), component and parameter of everything that a key means."""
         scope, _, param = key.rpartition(".")
         within = list(dict.fromkeys(self._in_composites(key)))
-        plain = {name for wanted in self._stages for names in wanted.parts().values() for name in names}
-        plain |= {"frontend"} if any(wanted.parts()["frontend"] for wanted in self._stages) else set()
+        plain = {name for wanted in self._stages for names in wanted.names().values() for name in names}
+        plain |= {"frontend"} if any(wanted.names()["frontend"] for wanted in self._stages) else set()
         return [*within, *([(*self._place_of(scope, param, option), param)] if not within or scope in plain else [])]
 
     def _in_composites(self, key: str) -> Iterator[tuple[str | None, str, str]]:
@@ -187,7 +187,7 @@ class Scopes:
     def _component_of(self, scope: str, asked: str, stages: Sequence[Stages], option: str) -> str:
         members: dict[str, list[str]] = {"dataset": list(self._datasets)}
         for wanted in stages:
-            for kind, names in wanted.parts().items():
+            for kind, names in wanted.names().items():
                 members.setdefault(kind, []).extend(name for name in names if name not in members.get(kind, []))
         known = [name for names in members.values() for name in names]
         if scope in known:

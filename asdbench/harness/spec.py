@@ -20,7 +20,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]  # strict: "seed = tru
 
 
 class RunSpec(BaseModel):
-    """Everything that ``asdbench run`` can be told; the keys of a run file."""
+    """What ``asdbench run`` can be asked; the keys of a run file."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 

@@ -56,9 +56,20 @@ def name_of(recording: Recording, position: int) -> str:
 
 def decode_all(recordings: Sequence[Recording], frontend: Frontend, jobs: int) -> list[Decoded | BadRecording]:
     """Features of each recording, or why it cannot be used; decoded by ``jobs`` threads."""
+
+    def read(recording: Recording) -> tuple[str, Waveform] | BadRecording:
+        try:
+            if isinstance(recording, Sound):
+                return _of_array(recording, frontend)
+            return _of_file(Path(recording), frontend)
+        except BadRecording as reason:
+            return reason
+
     with ThreadPoolExecutor(jobs) as pool:
-        found = pool.map(lambda one: _sounding(one, frontend), recordings)
-        return [one if isinstance(one, BadRecording) else Decoded(one[0], _features(one[1], frontend)) for one in found]
+        return [
+            one if isinstance(one, BadRecording) else Decoded(one[0], _features(one[1], frontend))
+            for one in pool.map(read, recordings)
+        ]
 
 
 def _features(waveform: Waveform, frontend: Frontend) -> NDArray[np.float32]:
@@ -66,13 +77,6 @@ def _features(waveform: Waveform, frontend: Frontend) -> NDArray[np.float32]:
 
     features = frontend(torch.from_numpy(waveform[None])).numpy()[0]
     return np.ascontiguousarray(features, np.float32)  # in the order of a run's pack: sums depend on it
-
-
-def _sounding(recording: Recording, frontend: Frontend) -> tuple[str, Waveform] | BadRecording:
-    try:
-        return _of_array(recording, frontend) if isinstance(recording, Sound) else _of_file(Path(recording), frontend)
-    except BadRecording as reason:
-        return reason
 
 
 def _of_file(path: Path, frontend: Frontend) -> tuple[str, Waveform]:

@@ -33,7 +33,7 @@ def save_system(
         record: of the run.
         folder: to be made; need not be there.
         data_root: where the challenges' data lie.
-        plugin_path: folders of third-party parts.
+        plugin_path: folders of third-party components.
         progress: where the work is reported.
 
     Returns:

@@ -59,14 +59,14 @@ class TrainedSystem:
     """
 
     def __init__(
-        self, folder: Path, record: RunRecord, content: SystemFile, parts: dict[str, Component], device: str
+        self, folder: Path, record: RunRecord, content: SystemFile, components: dict[str, Component], device: str
     ) -> None:
         self.record = record
         self.device = device
         self._folder = folder
         self._content = content
-        self._extractor, self._scorer = parts["extractors"], parts["scorers"]
-        self._frontend = parts["frontends"].build()
+        self._extractor, self._scorer = components["extractors"], components["scorers"]
+        self._frontend = components["frontends"].build()
         self._extractors: dict[int, Extractor] = {}
         self._scorers: dict[tuple[str, str], Scorer] = {}
         self._turn = RLock()
@@ -120,7 +120,8 @@ class TrainedSystem:
 
     def _embedded(self, recordings: Sequence[Recording], machine: str, section: str) -> NDArray[np.float32] | None:
         """(n, dim); None for no recordings."""
-        parts, problems = [], []
+        embedded: list[NDArray[np.float32]] = []
+        problems: list[str] = []
         for start in range(0, len(recordings), AT_ONCE):
             chosen = recordings[start : start + AT_ONCE]
             names = [name_of(one, start + offset) for offset, one in enumerate(chosen)]
@@ -130,14 +131,14 @@ class TrainedSystem:
             sound = [(name, one) for name, one in zip(names, decoded, strict=True) if isinstance(one, Decoded)]
             try:
                 if sound and not bad:
-                    parts.append(self._embed([one for _, one in sound], machine, section))
+                    embedded.append(self._embed([one for _, one in sound], machine, section))
             except (RequirementError, UsageError):  # of the system, not of a recording
                 raise
             except AsdbenchError:
                 problems += self._blamed(sound, machine, section)
         if problems:
             raise DataError(f"{len(problems)} of {len(recordings)} recording(s) cannot be scored:", problems)
-        return np.concatenate(parts) if parts else None
+        return np.concatenate(embedded) if embedded else None
 
     def _blamed(self, sounds: Sequence[tuple[str, Decoded]], machine: str, section: str) -> list[str]:
         """Which recordings the extractor refuses, and why."""
@@ -148,7 +149,7 @@ class TrainedSystem:
             except AsdbenchError as error:
                 problems.append(f"{name}: {error}")
         if not problems:
-            self._embed([one for _, one in sounds], machine, section)  # not of one recording: tells it as it is
+            self._embed([one for _, one in sounds], machine, section)  # not of one recording: report it as it is
         return problems
 
     def _embed(self, decoded: Sequence[Decoded], machine: str, section: str) -> NDArray[np.float32]:
@@ -166,12 +167,12 @@ class TrainedSystem:
         extractor = self._fitted_extractor(machine)
         try:
             with torch_threads(self.record.environment.threads or 1), full_precision(self.device):
-                found = extractor.embed(clips, context)
+                rows = extractor.embed(clips, context)
         except AsdbenchError:
             raise
         except Exception as error:  # networks and plugins may raise anything on a length they do not take
             raise AsdbenchError(f"{self._extractor.name} failed on it: {fault_of(error).reason}") from error
-        rows = checked_embeddings(found, len(clips), self._extractor.name, machine)
+        rows = checked_embeddings(rows, len(clips), self._extractor.name, machine)
         place = {key: row for row, key in enumerate(keys)}
         return rows[[place[one.key] for one in decoded]]
 
@@ -212,7 +213,7 @@ def load_system(folder: Path | str, *, plugin_path: Sequence[Path] = (), device:
 
     Args:
         folder: of the system.
-        plugin_path: folders of third-party parts.
+        plugin_path: folders of third-party components.
         device: "auto", "cpu" or "cuda"; the run's when None, or the CPU where there is no GPU.
 
     Raises:
@@ -221,6 +222,6 @@ def load_system(folder: Path | str, *, plugin_path: Sequence[Path] = (), device:
     folder = Path(folder)
     content = read_system_file(folder)
     record = load_record(folder, files=False)
-    parts = find_components(folder, record, content, plugin_path)
+    components = find_components(folder, record, content, plugin_path)
     asked: Any = device or ("auto" if record.environment.device == "cuda" else "cpu")
-    return TrainedSystem(folder, record, content, parts, resolve_device(asked))
+    return TrainedSystem(folder, record, content, components, resolve_device(asked))

@@ -72,7 +72,7 @@ def _params(record: StudyRecord, trial: TrialRecord, spec: RunSpec) -> dict[str,
     """``component.param`` and value: those asked for, then the tuned ones; none of a component that was not chosen."""
     scopes = {*KINDS, *spec.dataset}
     for stages in asked_stages(spec, load_catalog(spec.plugin_path)):
-        names = [name for names in stages.parts().values() for name in names]
+        names = [name for names in stages.names().values() for name in names]
         scopes.update(names, (f"{stages.system}.{name}" for name in names if stages.system))
     tuned = {key: value for key, value in trial.params.items() if "." in key}
     asked = dict(flat(record.asked.get("params") or {}))

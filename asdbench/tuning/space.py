@@ -92,7 +92,7 @@ class Space:
                 continue
             if chosen.get("extractor", stages.extractor) == stages.extractor:
                 scorers = (chosen["scorer"],) if "scorer" in chosen else stages.scorers
-                names |= {stages.extractor, *stages.parts()["frontend"], *stages.augmentations, *scorers}
+                names |= {stages.extractor, *stages.names()["frontend"], *stages.augmentations, *scorers}
         return names
 
     def within(self, chosen: Mapping[str, str]) -> list[Dimension]:

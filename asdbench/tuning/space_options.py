@@ -54,7 +54,7 @@ def make_space(
             raise UsageError(f"--space {name}: --only names others, so it would not be tuned. Add --only {name}")
     choices = {kind: tuple(getattr(spec, kind)) for kind in KINDS if len(getattr(spec, kind)) > 1}
     if not chosen and not choices:
-        names = dict.fromkeys(name for one in stages for group in one.parts().values() for name in group)
+        names = dict.fromkeys(name for one in stages for group in one.names().values() for name in group)
         raise UsageError(
             f"Nothing to tune: no parameter of {', '.join(names)} has a search space, or -p fixes all that have one.\n"
             "Give one: --space COMPONENT.PARAM=LOW:HIGH, or several names to choose from: --scorer A --scorer B. "
@@ -145,7 +145,7 @@ def _only(
     chosen: set[str] = set()
     for text in only:
         scope = text.rpartition(".")[0]
-        components = {name for one in stages for name in (one.parts().get(text) or ([] if scope else [text]))}
+        components = {name for one in stages for name in (one.names().get(text) or ([] if scope else [text]))}
         names = {text, *(name for name, one in dimensions.items() if one.component in components)}
         settings = scopes.settings_of(text)
         if scope and not settings:

@@ -37,26 +37,31 @@ class SpyScorer(Scorer):
 """
 
 
-@pytest.fixture
-def seen(tmp_path, small_dataset, monkeypatch):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Of plugin, cache and runs."""
+    return tmp_path_factory.mktemp("spy")
+
+
+@pytest.fixture(scope="module")
+def seen(folder, small_dataset):
+    """What the components of one run were given."""
     for kind, text in (
         ("extractors", 'target = "spy_plugin:SpyExtractor"\nfit_on = "machine"\naugmentations = ["time-mask"]'),
         ("scorers", 'target = "spy_plugin:SpyScorer"'),
     ):
-        (tmp_path / "registry" / kind).mkdir(parents=True)
-        (tmp_path / "registry" / kind / "spy.toml").write_text(f'summary = "Spy."\nversion = 1\n{text}\n')
-    (tmp_path / "spy_plugin.py").write_text(SPY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
+        (folder / "registry" / kind).mkdir(parents=True)
+        (folder / "registry" / kind / "spy.toml").write_text(f'summary = "Spy."\nversion = 1\n{text}\n')
+    (folder / "spy_plugin.py").write_text(SPY)
     spec = RunSpec(
-        extractor=["spy"], scorer=["spy"], dataset=str(small_dataset), out=tmp_path / "runs", plugin_path=[tmp_path]
+        extractor=["spy"], scorer=["spy"], dataset=str(small_dataset), out=folder / "runs", plugin_path=[folder]
     )
-    progress = Silent()
-    records = list(execute(make_plan(spec, progress), progress))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("ASDBENCH_CACHE", str(folder / "cache"))
+        records = list(execute(make_plan(spec, Silent()), Silent()))
     assert [record.status for record in records] == ["done"]
-    import spy_plugin
-
-    yield spy_plugin.SEEN
+    yield sys.modules["spy_plugin"].SEEN
     del sys.modules["spy_plugin"]
 
 
@@ -92,12 +97,12 @@ def test_no_label_domain_or_file_of_a_test_clip_can_be_reached(seen, small_datas
                 assert "anomaly" not in words, f"{call[0]} can read {words}"
 
 
-def test_no_folder_that_can_be_reached_tells_of_a_test_clip(seen, small_dataset, tmp_path):
+def test_no_folder_that_can_be_reached_tells_of_a_test_clip(seen, folder, small_dataset):
     table = read_folder(small_dataset)
     test_names = {clip.name for clip in table if clip.split == "test"}
     folders = {item for call in seen for item in reachable(call[1:]) if isinstance(item, Path)}
-    inside = {file for folder in folders if tmp_path in folder.parents for file in folder.rglob("*") if file.is_file()}
-    assert tmp_path / "cache" not in folders
+    inside = {file for one in folders if folder in one.parents for file in one.rglob("*") if file.is_file()}
+    assert folder / "cache" not in folders
     for file in inside:
         text = file.read_bytes().decode("latin-1")
         assert not any(name in text for name in test_names), file

@@ -9,13 +9,8 @@ from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.record import load_record
 
-SIMCLR = {
-    "simclr.backbone": "resnet10t",
-    "simclr.epochs": 1,
-    "simclr.steps": 0,
-    "simclr.crop_s": 0.5,
-    "simclr.batch_size": 16,
-}
+NETWORK = {"autoencoder.epochs": 1, "autoencoder.hidden_dim": 8, "autoencoder.hidden_layers": 1}
+SIMCLR = {"simclr.backbone": "resnet10t", "simclr.epochs": 1}
 
 
 @pytest.fixture
@@ -65,15 +60,15 @@ def test_a_run_leaves_record_scores_and_decisions(run, tmp_path, small_dataset):
     assert record.ci95[0] < record.results.official_score < record.ci95[1]
 
 
-def test_the_same_command_writes_the_same_bytes_and_the_seed_changes_simclr_only(run, tmp_path, monkeypatch):
+def test_the_same_command_writes_the_same_bytes_and_the_seed_changes_the_network_only(run, tmp_path, monkeypatch):
     found = {}
     for name, seed in (("first", 0), ("again", 0), ("other", 1)):
         monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / f"cache-{name}"))
-        records = run(("raw-mel", "simclr"), ("mahalanobis-lw",), out=name, seed=[seed], params=SIMCLR)
+        records = run(("raw-mel", "autoencoder"), ("mahalanobis-lw",), out=name, seed=[seed], params=NETWORK)
         found[name] = {record.extractor.name: score_bytes(tmp_path / name, record) for record in records}
     assert found["first"] == found["again"]
     assert found["other"]["raw-mel"] == found["first"]["raw-mel"]
-    assert found["other"]["simclr"] != found["first"]["simclr"]
+    assert found["other"]["autoencoder"] != found["first"]["autoencoder"]
 
 
 def test_the_official_score_from_the_files_alone(run, tmp_path, official_score_of_files):
@@ -83,10 +78,10 @@ def test_the_official_score_from_the_files_alone(run, tmp_path, official_score_o
 
 
 def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
-    run(("simclr",), ("knn",), params=SIMCLR)
+    run(("autoencoder",), ("knn",), params=NETWORK)
     monkeypatch.setattr("asdbench.extractors.network.train", None)
     monkeypatch.setattr("asdbench.frontends.store.features_of_all", None)
-    records = run(("simclr",), ("knn", "mahalanobis-ml"), params=SIMCLR)
+    records = run(("autoencoder",), ("knn", "mahalanobis-ml"), params=NETWORK)
     assert [record.status for record in records] == ["done", "done"]
     assert records[1].training == records[0].training != []
 
@@ -166,7 +161,7 @@ def test_a_run_killed_between_stages_ends_in_the_same_record(run, tmp_path, monk
     def timeless(record):
         return record.model_dump(exclude={"seconds", "finished_at", "run_id"})
 
-    whole = run(("simclr",), ("knn",), params=SIMCLR, out="whole")
+    whole = run(("autoencoder",), ("knn",), params=NETWORK, out="whole")
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
 
     def killed(*_):
@@ -175,9 +170,9 @@ def test_a_run_killed_between_stages_ends_in_the_same_record(run, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr("asdbench.harness.pipeline.score_machine", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(("simclr",), ("knn",), params=SIMCLR, out="killed")
+            run(("autoencoder",), ("knn",), params=NETWORK, out="killed")
     assert not (tmp_path / "killed").exists()
-    resumed = run(("simclr",), ("knn",), params=SIMCLR, out="killed")
+    resumed = run(("autoencoder",), ("knn",), params=NETWORK, out="killed")
     assert timeless(resumed[0]) == timeless(whole[0])
     assert score_bytes(tmp_path / "killed", resumed[0]) == score_bytes(tmp_path / "whole", whole[0])
 
@@ -256,12 +251,12 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(run, tmp_path,
     assert not list(tmp_path.glob("runs/*"))
 
 
-def test_a_run_file_gives_way_to_the_command_line_whatever_each_calls_the_component(tmp_path):
+def test_a_run_file_gives_way_to_the_command_line_whatever_each_calls_the_component(small_dataset, tmp_path):
     from asdbench.harness.spec import read_spec
 
     (tmp_path / "run.toml").write_text("[params.knn]\nn_neighbors = 3\n[params.scorer]\nmethod = 'mean'\n")
     given = {"extractor": ["raw-mel"], "scorer": ["knn"], "params": ["scorer.n_neighbors=7", "knn.method=median"]}
-    spec = read_spec(tmp_path / "run.toml", given | {"out": tmp_path / "runs"})
+    spec = read_spec(tmp_path / "run.toml", given | {"dataset": str(small_dataset), "out": tmp_path / "runs"})
     (cell,) = make_plan(spec, Silent()).cells
     assert cell.scorer.params["n_neighbors"] == 7
     assert cell.scorer.params["method"] == "median"

@@ -21,7 +21,7 @@ def settled(name):
     spec = RunSpec(system=[name])
     (stages,) = asked_stages(spec, CATALOG)
     scopes = Scopes(spec, CATALOG, [stages], [])
-    parts = {part: kind for kind, names in stages.parts().items() for part in names}
+    parts = {part: kind for kind, names in stages.names().items() for part in names}
     return {part: scopes.component(PARTS[kind], part, stages).params for part, kind in parts.items()}
 
 

@@ -178,7 +178,7 @@ def fit_request(plan: Plan) -> Request:
 
 
 def cluster_slots(plan: Plan) -> int:
-    """Fits that the cluster does at a time; none is started to tell it."""
+    """Fits that the cluster does at a time; none is started for that."""
     if not os.environ.get(ADDRESS):
         return max(1, plan.cores // plan.spec.threads)
     with joined(Silent()):

@@ -80,7 +80,7 @@ def cluster_device(asked: str, progress: Progress) -> str:
 
 
 def _join(ray: Any) -> str:
-    """Connect; what was connected to, in words."""
+    """Connect; what was connected to, as text."""
     asked = _named_address()
     address = _running_here() if asked in ("", "auto") else asked
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
