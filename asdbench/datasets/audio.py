@@ -40,7 +40,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Length and form from the header alone; a file whose header does not tell the length is read to its end.
+    """Length and form from the header alone; a file whose header does not state the length is read to its end.
 
     Raises:
         BadRecording: header and file do not agree, or there is no readable one.
@@ -53,10 +53,10 @@ def read_header(path: Path) -> Header:
         if container.endless:
             samples, rate = decode(path)
             return Header(rate, samples.shape[1], len(samples) / rate)
-        found = soundfile.info(path)
-        _refuse_form(found.samplerate, found.channels)
-        _refuse_long(found.frames * found.channels)
-        return Header(found.samplerate, found.channels, found.frames / found.samplerate)
+        info = soundfile.info(path)
+        _refuse_form(info.samplerate, info.channels)
+        _refuse_long(info.frames * info.channels)
+        return Header(info.samplerate, info.channels, info.frames / info.samplerate)
 
 
 def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.float32]:
@@ -134,9 +134,9 @@ def _reasons() -> Iterator[None]:
     except MemoryError as error:
         raise BadRecording("does not fit into memory; cut it into clips") from error
     except Exception as error:  # decoders raise all kinds of errors on damaged files
-        words = getattr(error, "error_string", str(error)).strip().rstrip(".")
+        reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
         raise BadRecording(
-            f"cannot be decoded as audio: {words}; convert it to 16-bit WAV, or copy it again"
+            f"cannot be decoded as audio: {reason}; convert it to 16-bit WAV, or copy it again"
         ) from error
 
 

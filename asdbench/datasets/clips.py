@@ -6,8 +6,8 @@ the files tells them as well. Where several clips of a table have the same bytes
 the digest: each is a clip of its own, with a row of its own.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -115,7 +115,7 @@ class Dataset:
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "clips", _with_own_keys(self.clips))
+        object.__setattr__(self, "clips", _with_unique_keys(self.clips))
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -151,13 +151,9 @@ class Dataset:
         return replace(self, clips=tuple(filter(fits, clips)), supplemental=tuple(filter(fits, supplemental)))
 
     @cached_property
-    def _by_machine(self) -> tuple[dict[str, list[Clip]], dict[str, list[Clip]]]:
+    def _by_machine(self) -> tuple[Mapping[str, list[Clip]], Mapping[str, list[Clip]]]:
         """Clips and supplemental clips of each machine type: hundreds of types are selected one after the other."""
-        found: tuple[dict[str, list[Clip]], dict[str, list[Clip]]] = {}, {}
-        for by_machine, clips in zip(found, (self.clips, self.supplemental), strict=True):
-            for clip in clips:
-                by_machine.setdefault(clip.machine, []).append(clip)
-        return found
+        return _by_machine(self.clips), _by_machine(self.supplemental)
 
     @property
     def sections(self) -> list[tuple[str, str]]:
@@ -166,17 +162,16 @@ class Dataset:
 
     def training_view(self) -> list[TrainingClip]:
         """The training clips for fitting, ordered by key."""
-        clips = [
+        return [
             TrainingClip(clip.key, clip.machine, clip.section, clip.domain, clip.attributes)
-            for clip in self.clips
+            for clip in sorted(self.clips, key=lambda clip: clip.key)
             if clip.split == "train"
         ]
-        return sorted(clips, key=lambda clip: clip.key)
 
     def blind_view(self) -> list[BlindClip]:
         """All clips for embedding, ordered by key."""
-        clips = [BlindClip(clip.key, clip.machine, clip.section) for clip in self.clips]
-        return sorted(clips, key=lambda clip: clip.key)
+        clips = sorted(self.clips, key=lambda clip: clip.key)
+        return [BlindClip(clip.key, clip.machine, clip.section) for clip in clips]
 
     def training(self, machine: str) -> list[TrainingClip]:
         """The training clips of a machine type, as a fit may see them."""
@@ -214,33 +209,34 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the content: every clip's machine, split, names, attributes and bytes, wherever the folder lies."""
-        rows: list[list[object]] = [
-            [clip.machine, clip.split, clip.name, clip.content] for clip in (*self.clips, *self.supplemental)
-        ]
-        attributes = [
-            [clip.content, clip.attributes]
-            for clip in (*self.clips, *self.supplemental)
-            if clip.attributes_from_file  # those in the name are counted already
-        ]
+        clips = (*self.clips, *self.supplemental)
+        rows: list[Any] = [[clip.machine, clip.split, clip.name, clip.content] for clip in clips]
+        # Those that stand in the name are counted already.
+        attributes = [[clip.content, clip.attributes] for clip in clips if clip.attributes_from_file]
         return digest([*rows, *([attributes] if attributes else [])], 32)
 
 
-def _with_own_keys(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+def _by_machine(clips: Iterable[Clip]) -> Mapping[str, list[Clip]]:
+    by_machine = defaultdict(list)
+    for clip in clips:
+        by_machine[clip.machine].append(clip)
+    return by_machine
+
+
+def _with_unique_keys(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
     """The clips, those that share a key numbered, so that no two have the same.
 
     The numbers follow digests of the names, so they tell no more of a clip than chance would, and copies within a
     machine type stand in the same order whichever other machine types there are.
     """
-    shared = {key for key, count in Counter(clip.key for clip in clips).items() if count > 1}
-    if not shared:
-        return clips
-    copies: dict[str, list[int]] = defaultdict(list)
+    places: dict[str, list[int]] = defaultdict(list)
     for place, clip in enumerate(clips):
-        if clip.key in shared:
-            copies[clip.key].append(place)
+        places[clip.key].append(place)
+    if len(places) == len(clips):
+        return clips
     numbered = list(clips)
-    for key, places in copies.items():
-        places.sort(key=lambda place: digest([key, clips[place].machine, clips[place].split, clips[place].name], 32))
-        for number, place in enumerate(places, 1):
+    for key, copies in places.items():
+        copies.sort(key=lambda place: digest([key, clips[place].machine, clips[place].split, clips[place].name], 32))
+        for number, place in enumerate(copies, 1) if len(copies) > 1 else ():
             numbered[place] = replace(clips[place], key=f"{key}{COPY}{number:06d}")
     return tuple(numbered)

@@ -28,7 +28,7 @@ class Container:
         start: of the recording in the file; what is before it is an ID3 tag.
         patches: bytes by their place, counted from the start, with which libsndfile reads to the end.
         frames: samples of each channel that the header announces; None where only libsndfile can tell, or nobody.
-        endless: whether the header does not tell the length, as where the file was written to a pipe.
+        endless: whether the header does not state the length, as where the file was written to a pipe.
     """
 
     start: int
@@ -38,20 +38,107 @@ class Container:
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    """A chunk of a WAV file.
+class _Form:
+    """How the chunks of a kind of WAV file are written.
 
     Attributes:
-        name: four letters.
-        place: of its head.
-        content: place of its first byte.
-        size: of the content as announced (bytes).
+        head: bytes of a chunk's head, which begins with its name and ends with its size.
+        first: place of the first chunk.
+        size: struct format of the size.
+        counts_head: whether the size counts the head as well, and chunks begin at multiples of 8 (Sony's Wave64).
     """
+
+    head: int = 8
+    first: int = 12
+    size: str = "<I"
+    counts_head: bool = False
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Name, place of the head, place of the content and its size as announced (bytes)."""
 
     name: bytes
     place: int
     content: int
     size: int
+
+
+@dataclass(frozen=True)
+class _Wav:
+    """A file of chunks, from ``start`` to ``length``."""
+
+    file: BinaryIO
+    form: _Form
+    start: int
+    length: int
+
+    def container(self) -> Container:
+        """Find the sound, and compare its size with the file's; BadRecording where they differ."""
+        ds64: _Chunk | None = None
+        for data in self.chunks(self.start + self.form.first):
+            if data.name == b"data":
+                break
+            if data.name == b"ds64":
+                ds64 = data
+        else:
+            raise BadRecording("cannot be decoded as audio: the file ends before any sound; copy or record it again")
+        size = data.size
+        if ds64 is not None and size == 0xFFFFFFFF:  # too large for four bytes
+            (size,) = struct.unpack("<Q", _read(self.file, ds64.content + 8, 8).ljust(8, b"\0"))
+        available = self.length - data.content
+        if size > available:
+            if ENDLESS <= size <= 0xFFFFFFFF or size >= ENDLESS_64:
+                return self.endless(data, ds64, available)
+            raise BadRecording(
+                f"truncated: the header announces {size} bytes of sound, the file holds {available}; "
+                "copy or record it again"
+            )
+        if not self.only_chunks(self.end(data.content, size)):
+            if size == 0:
+                return self.endless(data, ds64, available)
+            raise BadRecording(
+                f"the header announces {size} bytes of sound, but {available - size} follow that are no chunk of a WAV "
+                "file; write the header anew, for example: sox --ignore-length OLD.wav NEW.wav"
+            )
+        return Container(self.start)
+
+    def chunks(self, place: int) -> Iterator[_Chunk]:
+        """Chunks from a place on, as long as their heads lie in the file."""
+        form = self.form
+        while place + form.head <= self.length:
+            head = _read(self.file, place, form.head)
+            (size,) = struct.unpack(form.size, head[-struct.calcsize(form.size) :])
+            chunk = _Chunk(head[:4], place, place + form.head, max(0, size - form.head * form.counts_head))
+            yield chunk
+            place = self.end(chunk.content, chunk.size)
+
+    def only_chunks(self, place: int) -> bool:
+        """Whether what follows is no sound: whole chunks of other names, or less than a head."""
+        for chunk in self.chunks(place):
+            printable = all(32 <= byte < 127 for byte in chunk.name)
+            if not printable or chunk.name == b"data" or chunk.content + chunk.size > self.length:
+                return False
+        return True
+
+    def end(self, content: int, size: int) -> int:
+        """Where the next chunk begins."""
+        end = content + size
+        if self.form.counts_head:
+            return self.start + (end - self.start + 7) // 8 * 8
+        # A byte of zero stands after odd sizes; some programs leave it out.
+        return end + 1 if size % 2 and _read(self.file, end, 1) in (b"\0", b"") else end
+
+    def endless(self, data: _Chunk, ds64: _Chunk | None, available: int) -> Container:
+        """The file with its true size in the header."""
+        number = struct.calcsize(self.form.size)
+        place = data.content - number - self.start
+        if ds64 is not None:
+            patches = {place: b"\xff" * 4, ds64.content + 8 - self.start: struct.pack("<Q", available)}
+        else:
+            size = min(available + self.form.head * self.form.counts_head, 256**number - 1)
+            patches = {place: struct.pack(self.form.size, size)}
+        return Container(self.start, patches, endless=True)
 
 
 def examine(file: BinaryIO) -> Container:
@@ -64,13 +151,13 @@ def examine(file: BinaryIO) -> Container:
     if length == 0:
         raise BadRecording("the file is empty (zero bytes): copy or record it again")
     start = _after_id3(_read(file, 0, 10))
-    head = _read(file, start, 40)
+    head = _read(file, start, 42)
     if head[:4] == b"fLaC":
-        return _flac(_read(file, start, 42), start)
+        return _flac(head, start)
     if head[:16] == WAVE64 and head[24:28] == b"wave":
-        return _Wave64(file, start, length).container()
+        return _Wav(file, _Form(24, 40, "<Q", True), start, length).container()
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
-        return _Riff(file, start, length, ">" if head[:4] == b"RIFX" else "<").container()
+        return _Wav(file, _Form(size=">I" if head[:4] == b"RIFX" else "<I"), start, length).container()
     raise BadRecording("cannot be decoded as audio: neither WAV nor FLAC, whatever its name says; convert or remove it")
 
 
@@ -92,108 +179,3 @@ def _flac(head: bytes, start: int) -> Container:
     total = int.from_bytes(head[_TOTAL : _TOTAL + 5], "big") & 0xFFFFFFFFF
     # With no number in its header, a file is read until its end; the two numbers are compared then.
     return Container(start, {_TOTAL: bytes([head[_TOTAL] & 0xF0, 0, 0, 0, 0])}, total or None, total == 0)
-
-
-class _Riff:
-    """A file of chunks: four letters, the content's size in four bytes, the content, a byte of zero after odd ones."""
-
-    head = 8  # bytes of a chunk's head
-    first = 12  # place of the first chunk
-
-    def __init__(self, file: BinaryIO, start: int, length: int, order: str = "<") -> None:
-        self.file = file
-        self.start = start
-        self.length = length
-        self.order = order
-
-    def container(self) -> Container:
-        """Find the sound, and compare its size with the file's.
-
-        Raises:
-            BadRecording: they differ, or there is none.
-        """
-        ds64: _Chunk | None = None
-        for data in self.chunks(self.start + self.first):
-            if data.name == b"data":
-                break
-            if data.name == b"ds64":
-                ds64 = data
-        else:
-            raise BadRecording("cannot be decoded as audio: the file ends before any sound; copy or record it again")
-        size = data.size
-        if ds64 is not None and size == 0xFFFFFFFF:  # too large for four bytes
-            (size,) = struct.unpack("<Q", _read(self.file, ds64.content + 8, 8).ljust(8, b"\0"))
-        available = self.length - data.content
-        if size > available and self.is_endless(size):
-            return self.endless(data, ds64, available)
-        if size > available:
-            raise BadRecording(
-                f"truncated: the header announces {size} bytes of sound, the file holds {available}; "
-                "copy or record it again"
-            )
-        if not self.only_chunks(self.end(_Chunk(b"data", data.place, data.content, size))):
-            if size == 0:
-                return self.endless(data, ds64, available)
-            raise BadRecording(
-                f"the header announces {size} bytes of sound, but {available - size} follow that are no chunk of a WAV "
-                "file; write the header anew, for example: sox --ignore-length OLD.wav NEW.wav"
-            )
-        return Container(self.start)
-
-    def chunks(self, place: int) -> Iterator[_Chunk]:
-        """Chunks from a place on, as long as their heads lie in the file."""
-        while place + self.head <= self.length:
-            chunk = self.chunk(place)
-            yield chunk
-            place = self.end(chunk)
-
-    def only_chunks(self, place: int) -> bool:
-        """Whether what follows is no sound: whole chunks of other names, or less than a head."""
-        for chunk in self.chunks(place):
-            printable = all(32 <= byte < 127 for byte in chunk.name)
-            if not printable or chunk.name == b"data" or chunk.content + chunk.size > self.length:
-                return False
-        return True
-
-    def chunk(self, place: int) -> _Chunk:
-        """The chunk whose head stands at a place."""
-        head = _read(self.file, place, self.head)
-        (size,) = struct.unpack(f"{self.order}I", head[4:])
-        return _Chunk(head[:4], place, place + self.head, size)
-
-    def end(self, chunk: _Chunk) -> int:
-        """Where the next chunk begins; some programs leave the byte after odd ones out."""
-        end = chunk.content + chunk.size
-        return end + 1 if chunk.size % 2 and _read(self.file, end, 1) in (b"\0", b"") else end
-
-    def is_endless(self, size: int) -> bool:
-        """Whether it is a size that stands for none."""
-        return ENDLESS <= size <= 0xFFFFFFFF or size >= ENDLESS_64
-
-    def endless(self, data: _Chunk, ds64: _Chunk | None, available: int) -> Container:
-        """The file with its true size in the header."""
-        patches = {data.place + 4 - self.start: struct.pack(f"{self.order}I", min(available, 0xFFFFFFFF))}
-        if ds64 is not None:
-            patches[data.place + 4 - self.start] = b"\xff" * 4
-            patches[ds64.content + 8 - self.start] = struct.pack("<Q", available)
-        return Container(self.start, patches, endless=True)
-
-
-class _Wave64(_Riff):
-    """Sony's form: names of 16 bytes, sizes of 8 that count the head as well, chunks at multiples of 8."""
-
-    head = 24
-    first = 40
-
-    def chunk(self, place: int) -> _Chunk:
-        head = _read(self.file, place, self.head)
-        (size,) = struct.unpack("<Q", head[16:])
-        return _Chunk(head[:4], place, place + self.head, max(0, size - self.head))
-
-    def end(self, chunk: _Chunk) -> int:
-        end = chunk.content + chunk.size - self.start
-        return self.start + (end + 7) // 8 * 8
-
-    def endless(self, data: _Chunk, ds64: _Chunk | None, available: int) -> Container:
-        size = struct.pack("<Q", available + self.head)
-        return Container(self.start, {data.place + 16 - self.start: size}, endless=True)
