@@ -56,7 +56,7 @@ def check(
 def _checked(catalog: "Catalog", kind: str, name: str, params: list[str], frontend: str | None) -> dict[str, Any]:
     """Checks of one component, as JSON has them."""
     from asdbench.harness.spec import read_spec
-    from asdbench.testing import CHECKS_OF, Check
+    from asdbench.testing import Check, checks_of
     from asdbench.testing.subjects import subject_of_name
 
     shortened: dict[str, Any] = {}
@@ -64,7 +64,7 @@ def _checked(catalog: "Catalog", kind: str, name: str, params: list[str], fronte
         origin = catalog.find(kind, name).origin
         subject = subject_of_name(catalog, kind, name, read_spec(None, {"params": params}).params, frontend)
         shortened = dict(subject.shortened)
-        checks = CHECKS_OF[kind](subject)
+        checks = checks_of(subject)
     else:
         origin = ""
         checks = [Check("card", "a card that can be read", catalog.broken[kind][name])]

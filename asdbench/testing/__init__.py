@@ -9,13 +9,16 @@ The clips are made in memory and tiny. On the command line: ``asdbench check NAM
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from asdbench.testing.checks import Check, CheckError, random_state
-from asdbench.testing.extractors import extractor_checks
-from asdbench.testing.frontends import augmentation_checks, frontend_checks
-from asdbench.testing.scorers import scorer_checks
+from asdbench.core.errors import UsageError
+from asdbench.registry import contracts
+from asdbench.testing.checks import Check, CheckError, Checks, Stop, random_state, require
+from asdbench.testing.extractors import check_embeddings
+from asdbench.testing.frontends import check_alterations, check_features
+from asdbench.testing.scorers import check_fit_and_scores
 from asdbench.testing.subjects import Subject, subject_of
 
 __all__ = [
@@ -27,15 +30,17 @@ __all__ = [
     "check_frontend",
     "check_scorer",
     "check_step",
+    "checks_of",
 ]
 
-CHECKS_OF: Mapping[str, Callable[[Subject], list[Check]]] = {
-    "extractors": extractor_checks,
-    "scorers": scorer_checks,
-    "steps": scorer_checks,
-    "augmentations": augmentation_checks,
-    "frontends": frontend_checks,
+CHECKS_OF: Mapping[str, Callable[[Checks, Subject, Any], None]] = {
+    "extractors": check_embeddings,
+    "scorers": check_fit_and_scores,
+    "steps": check_fit_and_scores,
+    "augmentations": check_alterations,
+    "frontends": check_features,
 }
+Folders = Sequence[str | Path]
 
 
 def check_extractor(
@@ -44,7 +49,7 @@ def check_extractor(
     frontend: str | None = None,
     augmentations: Sequence[str] | None = None,
     fit_on: Literal["dataset", "machine", "machine-among-others"] = "dataset",
-    plugin_path: Sequence[str | Path] = (),
+    plugin_path: Folders = (),
     **params: object,
 ) -> list[Check]:
     """Check an extractor. One that has ``epochs`` is trained for two, unless ``epochs`` is given.
@@ -65,10 +70,10 @@ def check_extractor(
         UsageError: no such name or parameter.
         RequirementError: something that it needs is not there, weights for instance.
     """
-    return _checked(subject_of("extractors", extractor, params, plugin_path, frontend, augmentations, fit_on))
+    return _require_all(subject_of("extractors", extractor, params, plugin_path, frontend, augmentations, fit_on))
 
 
-def check_scorer(scorer: Any, *, plugin_path: Sequence[str | Path] = (), **params: object) -> list[Check]:
+def check_scorer(scorer: Any, *, plugin_path: Folders = (), **params: object) -> list[Check]:
     """Check an anomaly scorer.
 
     Args:
@@ -88,27 +93,63 @@ def check_scorer(scorer: Any, *, plugin_path: Sequence[str | Path] = (), **param
         >>> {check.name for check in check_scorer("knn", n_neighbors=3)} >= {"seed", "blindness", "direction"}
         True
     """
-    return _checked(subject_of("scorers", scorer, params, plugin_path))
+    return _require_all(subject_of("scorers", scorer, params, plugin_path))
 
 
-def check_step(step: Any, *, plugin_path: Sequence[str | Path] = (), **params: object) -> list[Check]:
+def check_step(step: Any, *, plugin_path: Folders = (), **params: object) -> list[Check]:
     """Check a step, with the scorer knn behind it; arguments and errors as of ``check_scorer``."""
-    return _checked(subject_of("steps", step, params, plugin_path))
+    return _require_all(subject_of("steps", step, params, plugin_path))
 
 
-def check_augmentation(augmentation: Any, *, plugin_path: Sequence[str | Path] = (), **params: object) -> list[Check]:
+def check_augmentation(augmentation: Any, *, plugin_path: Folders = (), **params: object) -> list[Check]:
     """Check an augmentation; arguments and errors as of ``check_scorer``."""
-    return _checked(subject_of("augmentations", augmentation, params, plugin_path))
+    return _require_all(subject_of("augmentations", augmentation, params, plugin_path))
 
 
-def check_frontend(frontend: Any, *, plugin_path: Sequence[str | Path] = (), **params: object) -> list[Check]:
+def check_frontend(frontend: Any, *, plugin_path: Folders = (), **params: object) -> list[Check]:
     """Check a front end; arguments and errors as of ``check_scorer``."""
-    return _checked(subject_of("frontends", frontend, params, plugin_path))
+    return _require_all(subject_of("frontends", frontend, params, plugin_path))
 
 
-def _checked(subject: Subject) -> list[Check]:
-    with random_state(0):  # what a component does to the global generators ends here
-        checks = CHECKS_OF[subject.kind](subject)
+def _require_all(subject: Subject) -> list[Check]:
+    checks = checks_of(subject)
     if not all(check.passed for check in checks):
         raise CheckError(subject.kind, subject.name, checks)
     return checks
+
+
+def checks_of(subject: Subject) -> list[Check]:
+    """Do all checks of a component: card and constructor first, then those of its kind, as far as they can be done.
+
+    Raises:
+        RequirementError: something that it needs is not there.
+        UsageError: it refuses its parameters.
+    """
+    checks = Checks()
+    with random_state(0), suppress(Stop):  # what a component does to the global generators ends here
+        CHECKS_OF[subject.kind](checks, subject, _built(checks, subject))
+    return checks.done
+
+
+def _built(checks: Checks, subject: Subject) -> Any:
+    component = subject.component
+    if component is not None:
+        with checks.expect("card", "a card whose parameters are the arguments of the constructor", needed=True):
+            parts = getattr(component, "parts", ()) or (component,)
+            faults = [fault for part in parts for fault in contracts.misfits(part.load(), part.card.params)]
+            faults += filter(None, (contracts.abstract_methods(part.load()) for part in parts))
+            if subject.kind == "extractors":
+                names = [("frontends", subject.frontend), *(("augmentations", name) for name in subject.augmentations)]
+                for name in names:
+                    try:
+                        subject.component_of(*name)
+                    except UsageError as error:
+                        faults.append(str(error))
+            require(not faults, "; ".join(faults))
+        if component.home is None:
+            subject.build()  # one of asdbench's own that refuses its parameters was asked for in the wrong way
+    with checks.expect("build", "an object with the methods that are called", needed=True):
+        made = subject.build()
+        lack = contracts.missing("scorers" if subject.kind == "steps" else subject.kind, made)
+        require(not lack, lack)
+    return made

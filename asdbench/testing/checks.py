@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,58 +55,57 @@ class Mismatch(Exception):  # noqa: N818  # never leaves this package
     """What a check found in the place of what it expects."""
 
 
+class Stop(Exception):  # noqa: N818  # never leaves this package
+    """A check failed without which the others cannot be done."""
+
+
 class Checks:
-    """Does checks one after the other and notes how each ended; those that cannot be done any more are left out."""
+    """Does checks one after the other, and notes how each ended in ``done``."""
 
     def __init__(self) -> None:
         self.done: list[Check] = []
 
-    def holds(self, name: str, expected: str, function: Callable[[], Any]) -> Any:
-        """Do a check and return what ``function`` gives, True in place of nothing; None where it fails.
+    @contextmanager
+    def expect(self, name: str, expected: str, *, needed: bool = False) -> Iterator[None]:
+        """A check, which holds when what is done within ends without an exception.
 
         Raises:
+            Stop: it does not hold, and is ``needed`` for all that follow.
             RequirementError: something that the component needs is not there, which is no fault of its own.
         """
+        found = ""
         try:
-            result = function()
+            yield
         except RequirementError:
             raise
         except (Mismatch, AsdbenchError) as error:
-            self.done.append(Check(name, expected, str(error)))
-            return None
+            found = str(error)
         except (Exception, SystemExit) as error:  # plugins may raise anything
-            self.done.append(Check(name, expected, f"it raised {fault_of(error).reason}"))
-            return None
-        self.done.append(Check(name, expected))
-        return True if result is None else result
+            found = f"it raised {fault_of(error).reason}"
+        self.done.append(Check(name, expected, found))
+        if found and needed:
+            raise Stop
+
+    def expect_same(self, expected: str, first: Any, again: Callable[[], Any], what: str) -> None:
+        """Two checks: values computed anew equal the first ones, and no global generator was used for it."""
+        changed = ""
+        with self.expect("seed", expected):
+            with random_state(ELSEWHERE) as changes:
+                second = again()
+                changed = changes()
+            require_close(first, second, 0.0, what)
+        with self.expect("random state", "the global generators to be left as they are"):
+            require(not changed, changed)
 
 
 def require(condition: object, found: str) -> None:
-    """End the check under way, where the condition does not hold, by what was found.
-
-    Raises:
-        Mismatch: it does not hold.
-    """
+    """End the check under way, where the condition does not hold, by what was found."""
     if not condition:
         raise Mismatch(found)
 
 
-def require_all(found: Sequence[str]) -> None:
-    """End the check under way by the first of the texts that says something.
-
-    Raises:
-        Mismatch: one of them does.
-    """
-    for text in found:
-        require(not text, text)
-
-
 def require_array(values: Any, dtype: type, shape: tuple[int | None, ...], what: str) -> None:
-    """A finite array of that type and shape; None is any size.
-
-    Raises:
-        Mismatch: it is something else.
-    """
+    """A finite array of that type and shape; None is any size."""
     require(isinstance(values, np.ndarray), f"{what} are of the type {type(values).__name__}, not an array")
     fits = values.ndim == len(shape) and all(
         asked in (None, size) for asked, size in zip(shape, values.shape, strict=True)
@@ -117,11 +116,7 @@ def require_array(values: Any, dtype: type, shape: tuple[int | None, ...], what:
 
 
 def require_close(values: Any, others: Any, rtol: float, what: str) -> None:
-    """Two arrays that are equal but for rounding, which is relative to the largest number of all.
-
-    Raises:
-        Mismatch: they differ.
-    """
+    """Two arrays that are equal but for rounding, which is relative to the largest number of all."""
     require(np.shape(values) == np.shape(others), f"shapes differ: {np.shape(values)} and {np.shape(others)}")
     first, second = np.asarray(values, np.float64), np.asarray(others, np.float64)
     difference = np.abs(first - second).reshape(len(first), -1).max(axis=1, initial=0.0)
@@ -139,17 +134,17 @@ def random_state(seed: int) -> Iterator[Callable[[], str]]:
     before = _states()
     random.seed(seed)
     np.random.seed(seed)
-    if "torch" in sys.modules:
+    if "torch" in before:
         sys.modules["torch"].manual_seed(seed)
-    seeded = {name: _comparable(state) for name, state in _states().items()}
+    seeded = _states()
 
-    def changed() -> str:
-        now = {name: _comparable(state) for name, state in _states().items()}
-        names = [name for name, state in seeded.items() if now[name] != state]
+    def changes() -> str:
+        now = _states()
+        names = [name for name, state in seeded.items() if _bytes(now[name]) != _bytes(state)]
         return f"the global generator of {' and '.join(names)} was drawn from or seeded" if names else ""
 
     try:
-        yield changed
+        yield changes
     finally:
         random.setstate(before["random"])
         np.random.set_state(before["numpy.random"])
@@ -158,12 +153,11 @@ def random_state(seed: int) -> Iterator[Callable[[], str]]:
 
 
 def _states() -> dict[str, Any]:
-    found: dict[str, Any] = {"random": random.getstate(), "numpy.random": np.random.get_state()}
+    states: dict[str, Any] = {"random": random.getstate(), "numpy.random": np.random.get_state()}
     torch = sys.modules.get("torch")
-    return found | ({"torch": torch.get_rng_state()} if torch else {})
+    return states | ({"torch": torch.get_rng_state()} if torch else {})
 
 
-def _comparable(state: Any) -> Any:
-    if hasattr(state, "numpy"):
-        return state.numpy().tobytes()
-    return tuple(part.tobytes() if isinstance(part, np.ndarray) else part for part in state)
+def _bytes(state: Any) -> list[bytes]:
+    parts = state if isinstance(state, tuple) else (state,)
+    return [np.asarray(part).tobytes() for part in parts]

@@ -10,168 +10,77 @@ from numpy.typing import NDArray
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.clips import TrainingClip
 from asdbench.registry.cards import ScorerCard
-from asdbench.testing.checks import (
-    ELSEWHERE,
-    Check,
-    Checks,
-    random_state,
-    require,
-    require_all,
-    require_array,
-    require_close,
-)
-from asdbench.testing.common import built
+from asdbench.testing.checks import Checks, random_state, require, require_array, require_close
+from asdbench.testing.sounds import DIM, Array, make_embeddings
 from asdbench.testing.subjects import Subject
 
-SOURCE, TARGET, NORMAL, ANOMALOUS = 60, 12, 40, 6  # rows
-DIM = 8
 ROUNDING = 1e-6  # relative to the largest score
 SEED = 5
 
-Rows = NDArray[np.float32]
 
-
-def made_embeddings(dim: int = DIM) -> tuple[Rows, list[TrainingClip], Rows, Rows]:
-    """Training embeddings (n, dim) with their clips, normal ones, and anomalous ones.
-
-    Normal rows lie about a centre along a few directions; anomalous ones lie far off along one of these and at right
-    angles to all of them, and are larger in each column: distances, angles and columns all tell them apart.
-    """
-    rng = np.random.default_rng(0)
-    waves = np.cos(np.pi * np.outer(np.arange(1, 5), np.arange(DIM) + 0.5) / DIM)  # at right angles to each other
-
-    def rows(count: int, shift: float = 0.0, off: float = 0.0) -> Rows:
-        latent = rng.normal(size=(count, 3)) @ waves[1:]
-        made = 4.0 * waves[0] + latent + shift * waves[1] + off * (2.0 + waves[2]) + 0.2 * rng.normal(size=(count, DIM))
-        return np.ascontiguousarray(made if dim == DIM else made.mean(axis=1, keepdims=True), np.float32)
-
-    training = np.concatenate([rows(SOURCE), rows(TARGET, 0.5)])
-    domains = ["source"] * SOURCE + ["target"] * TARGET
-    clips = [
-        TrainingClip(f"{number:04d}", "fan", "00", domain, ())  # type: ignore[arg-type]
-        for number, domain in enumerate(domains)
-    ]
-    return training, clips, np.concatenate([rows(NORMAL - 8), rows(8, 0.5)]), rows(ANOMALOUS, off=8.0)
-
-
-def scorer_checks(subject: Subject) -> list[Check]:
-    """Do all checks of a scorer, or of a step with a scorer behind it.
-
-    Raises:
-        RequirementError: something that it needs is not installed.
-        UsageError: it refuses its parameters.
-    """
-    checks = Checks()
-    if built(checks, subject) is None:
-        return checks.done
-    training, clips, normal, anomalous = made_embeddings()
-    if not _takes(subject, training, clips):  # one that reads an extractor's own score
-        single = made_embeddings(1)
-        if _takes(subject, single[0], single[1]):
-            training, clips, normal, anomalous = single
+def check_fit_and_scores(checks: Checks, subject: Subject, _: Any) -> None:
+    """Do all checks of a scorer, or of a step with a scorer behind it."""
+    # One that reads an extractor's own score takes one column only.
+    dim = next((dim for dim in (DIM, 1) if _takes(subject, dim)), DIM)
+    training, clips, normal, anomalous = make_embeddings(dim)
     test = np.concatenate([normal, anomalous])
-    scorer = checks.holds(
-        "fit", "a fit to training embeddings float32 (n, dim)", lambda: _fitted(subject, training, clips)
+    with checks.expect("fit", "a fit to training embeddings float32 (n, dim)", needed=True):
+        scorer = _fitted(subject, training.copy(), clips)
+    with checks.expect("scores", f"finite scores float64 ({len(test)},)", needed=True):
+        scores = _scores(scorer, test)
+    with checks.expect("training scores", "no training scores, or finite ones float64 for each training clip"):
+        training_scores = scorer.training_scores()
+        if training_scores is not None:
+            require_array(training_scores, np.float64, (len(training),), "training scores")
+    checks.expect_same(
+        "the same scores for the same seed, whatever was drawn elsewhere",
+        scores,
+        lambda: _scores(_fitted(subject, training.copy(), clips), test),
+        "scores",
     )
-    if scorer is None:
-        return checks.done
-    scores = checks.holds("scores", f"finite scores float64 ({len(test)},)", lambda: _scores(scorer, test))
-    if scores is None:
-        return checks.done
-
-    _check_fit(checks, subject, training, clips, test, scorer, scores)
-    card = subject.component.card if subject.component else None
-    if not (isinstance(card, ScorerCard) and card.chance):
-        _check_scores(checks, scorer, test, scores, len(normal))
-    return checks.done
-
-
-def _check_fit(
-    checks: Checks,
-    subject: Subject,
-    training: Rows,
-    clips: Sequence[TrainingClip],
-    test: Rows,
-    scorer: Any,
-    scores: NDArray[np.float64],
-) -> None:
-    def training_scores() -> None:
-        found = scorer.training_scores()
-        if found is not None:
-            require_array(found, np.float64, (len(training),), "training scores")
-
-    changed: list[str] = []
-
-    def seed() -> None:
-        with random_state(ELSEWHERE) as found:
-            again = _scores(_fitted(subject, training, clips), test)
-            changed.append(found())
-        require_close(scores, again, 0.0, "scores")
-
-    def inputs() -> None:
-        fitted, (given, asked) = subject.build(), (training.copy(), test.copy())
-        fitted.seed = SEED
-        fitted.fit(given, list(clips))
-        fitted.score(asked)
+    with checks.expect("inputs", "the arrays that are given to be left as they are"):
+        given, asked = training.copy(), test.copy()
+        _fitted(subject, given, clips).score(asked)
         require(np.array_equal(given, training), "fit has altered the training embeddings")
         require(np.array_equal(asked, test), "score has altered the embeddings")
-
-    def domains() -> None:
-        unknown = [replace(clip, domain=None) for clip in clips]
-        _scores(_fitted(subject, training, unknown), test)
-
-    expected = "no training scores, or finite ones float64 for each training clip"
-    checks.holds("training scores", expected, training_scores)
-    checks.holds("seed", "the same scores for the same seed, whatever was drawn elsewhere", seed)
-    checks.holds("random state", "the global generators to be left as they are", lambda: require_all(changed))
-    checks.holds("inputs", "the arrays that are given to be left as they are", inputs)
-    checks.holds("domains", "a fit to clips whose domain is not known", domains)
-
-
-def _check_scores(checks: Checks, scorer: Any, test: Rows, scores: NDArray[np.float64], normal: int) -> None:
-    def by_itself() -> None:
-        for place in (0, normal - 1, len(test) - 1):
+    with checks.expect("domains", "a fit to clips whose domain is not known"):
+        _scores(_fitted(subject, training.copy(), [replace(clip, domain=None) for clip in clips]), test)
+    card = subject.component.card if subject.component else None
+    if isinstance(card, ScorerCard) and card.chance:
+        return
+    with checks.expect("blindness", "a clip's score not to depend on the other clips"):
+        for place in (0, len(normal) - 1, len(test) - 1):
             alone = _scores(scorer, test[place : place + 1])
-            require_close(scores[[place]], alone, _rounding(scores, place), "scores of a clip alone and among others")
-
-    def order() -> None:
-        require_close(scores, _scores(scorer, test[::-1].copy())[::-1], ROUNDING, "scores in another order")
-
-    def direction() -> None:
-        high, low = scores[normal:].min(), scores[:normal].max()
+            rounding = ROUNDING * float(np.abs(scores).max()) / max(float(np.abs(scores[place])), 1e-300)
+            require_close(scores[[place]], alone, rounding, "scores of a clip alone and among others")
+    with checks.expect("order", "a clip's score not to depend on the order of clips"):
+        require_close(scores, _scores(scorer, test[::-1])[::-1], ROUNDING, "scores in another order")
+    with checks.expect("direction", "a clear anomaly to score higher than every normal clip"):
+        high, low = scores[len(normal) :].min(), scores[: len(normal)].max()
         require(high > low, f"the lowest anomalous score is {high:.6g}, the highest normal one {low:.6g}")
 
-    checks.holds("blindness", "a clip's score not to depend on the other clips", by_itself)
-    checks.holds("order", "a clip's score not to depend on the order of clips", order)
-    checks.holds("direction", "a clear anomaly to score higher than every normal clip", direction)
 
-
-def _rounding(scores: NDArray[np.float64], place: int) -> float:
-    """ROUNDING of the largest score, relative to one of them."""
-    return ROUNDING * float(np.abs(scores).max()) / max(float(np.abs(scores[place])), 1e-300)
-
-
-def _takes(subject: Subject, rows: Rows, clips: Sequence[TrainingClip]) -> bool:
-    """Whether it can be fitted to these; refusing a number of columns is no fault."""
+def _takes(subject: Subject, dim: int) -> bool:
+    """Whether it can be fitted to so many columns; refusing a number of them is no fault."""
+    training, clips, *_ = make_embeddings(dim)
     try:
         with random_state(0):
-            _fitted(subject, rows, clips)
+            _fitted(subject, training, clips)
     except AsdbenchError:
         return False
-    except (Exception, SystemExit):  # told when it is fitted again
+    except (Exception, SystemExit):  # reported when it is fitted again
         return True
     return True
 
 
-def _fitted(subject: Subject, rows: Rows, clips: Sequence[TrainingClip]) -> Any:
+def _fitted(subject: Subject, rows: Array, clips: Sequence[TrainingClip]) -> Any:
     scorer = subject.build()
     scorer.seed = SEED
-    scorer.fit(rows.copy(), list(clips))
+    scorer.fit(rows, list(clips))
     return scorer
 
 
-def _scores(scorer: Any, rows: Rows) -> NDArray[np.float64]:
-    scores = scorer.score(rows.copy())
+def _scores(scorer: Any, rows: Array) -> NDArray[np.float64]:
+    scores: NDArray[np.float64] = scorer.score(rows.copy())
     require_array(scores, np.float64, (len(rows),), "scores")
-    found: NDArray[np.float64] = scores
-    return found
+    return scores

@@ -13,7 +13,7 @@ from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.cards import ExtractorCard
 from asdbench.registry.composites import Composite
 
-EPOCHS = 2  # of a training, where nobody says else
+EPOCHS = 2  # of a training, where nobody asks for others
 BEHIND_STEP = "knn"
 
 
@@ -24,26 +24,26 @@ class Subject:
     Attributes:
         kind: "extractors", "scorers", "steps", "augmentations" or "frontends".
         name: as asked for.
-        build: a new object of it.
+        build: makes a new object of it.
         component: card and parameters; None of an object.
+        component_of: the component of a kind and name that it works with.
         frontend: name of an extractor's.
         augmentations: names of an extractor's.
         fit_on: as the extractor's card says.
-        part: the component of that kind and name that it works with.
         shortened: parameters that were set so that a training is short.
-        build_whole: a new object with the card's own parameters in their place.
+        build_full: makes a new object with the card's own parameters in their place.
     """
 
     kind: str
     name: str
     build: Callable[[], Any]
     component: Component | None
-    part: Callable[[str, str], Component]
+    component_of: Callable[[str, str], Component]
     frontend: str = "log-mel"
     augmentations: tuple[str, ...] = ()
     fit_on: str = "dataset"
     shortened: Mapping[str, Any] = field(default_factory=dict)
-    build_whole: Callable[[], Any] | None = None
+    build_full: Callable[[], Any] = lambda: None
 
 
 def subject_of_name(
@@ -54,7 +54,7 @@ def subject_of_name(
     frontend: str | None = None,
     augmentations: Sequence[str] | None = None,
 ) -> Subject:
-    """What has that name.
+    """The component of that name.
 
     Args:
         catalog: where it is looked up.
@@ -68,40 +68,34 @@ def subject_of_name(
         UsageError: no such name or parameter, or a value that it does not take.
     """
     card = catalog.find(kind, name).card
-    own = isinstance(card, ExtractorCard)
-    extractor = name if own else "raw-mel"
-    feeds = frontend or (card.frontend if isinstance(card, ExtractorCard) else "log-mel")
-    altered = (
-        tuple(card.augmentations if isinstance(card, ExtractorCard) else ()) if augmentations is None else augmentations
-    )
+    extractor, feeds, names, fit_on = "raw-mel", "log-mel", augmentations, "dataset"
+    if isinstance(card, ExtractorCard):
+        extractor, feeds, fit_on = name, card.frontend, card.fit_on
+        names = card.augmentations if augmentations is None else augmentations
+    feeds = name if kind == "frontends" else frontend or feeds
+    altered = (name,) if kind == "augmentations" else tuple(names or ())
     scorer = {"scorers": name, "steps": f"{name}+{BEHIND_STEP}"}.get(kind, BEHIND_STEP)
-    if kind == "frontends":
-        feeds = name
-    if kind == "augmentations":
-        altered = (name,)
-    stages = Stages(None, extractor, feeds, tuple(altered), (scorer,))
+    stages = Stages(None, extractor, feeds, altered, (scorer,))
     scopes = Scopes(RunSpec(params=dict(params), tracking="none"), catalog, [stages], [])
 
-    def part(kind: str, name: str) -> Component:
+    def component_of(kind: str, name: str) -> Component:
         return scopes.component(kind, name, stages)
 
-    shortened: dict[str, Any] = {}
     if kind == "steps":
-        component = part("scorers", scorer)
-        assert isinstance(component, Composite)
-        step = next(one for one in component.settled() if one.name == name)
-        return Subject(kind, name, component.build, step, part)
-    component = whole = scopes.component(kind, name, stages, QUICK if own and QUICK in card.profiles else None)
-    if isinstance(component, Composite) and own:
+        chain = component_of("scorers", scorer)
+        assert isinstance(chain, Composite)
+        step = next(part for part in chain.settled() if part.name == name)
+        return Subject(kind, name, chain.build, step, component_of)
+    component = full = scopes.component(kind, name, stages, QUICK if kind == "extractors" else None)
+    if isinstance(component, Composite) and kind == "extractors":
         raise UsageError(f"'{name}' is an ensemble; check its members one by one: asdbench check NAME")
-    given = {param for _, place, param, _ in scopes.given if place == name}
-    if own and "epochs" in component.params and not given & {"epochs", "steps"}:
+    shortened: dict[str, Any] = {}
+    given = {param for _, owner, param, _ in scopes.given if owner == name}
+    if kind == "extractors" and "epochs" in component.params and not given & {"epochs", "steps"}:
         allowed = card.params["epochs"].range or (EPOCHS, EPOCHS)
         shortened = {"epochs": int(min(max(EPOCHS, allowed[0]), allowed[1]))}
         component = component.altered(shortened)
-    fit_on = card.fit_on if isinstance(card, ExtractorCard) else "dataset"
-    names = tuple(altered)
-    return Subject(kind, name, component.build, component, part, feeds, names, fit_on, shortened, whole.build)
+    return Subject(kind, name, component.build, component, component_of, feeds, altered, fit_on, shortened, full.build)
 
 
 def subject_of(
@@ -119,6 +113,8 @@ def subject_of(
         UsageError: no such name or parameter, or parameters for an object.
     """
     from asdbench.api.components import Named
+    from asdbench.extractors.instances import as_extractor
+    from asdbench.scorers.instances import as_scorer
 
     folders = [Path(folder).expanduser() for folder in plugin_path]
     if isinstance(thing, Named):
@@ -127,26 +123,21 @@ def subject_of(
         thing = thing.name
     catalog = load_catalog(folders)
     if isinstance(thing, str):
-        own = {f"{thing}.{key}": value for key, value in params.items()}
-        return subject_of_name(catalog, kind, thing, own, frontend, augmentations)
-    if params and not isinstance(thing, type):
-        raise UsageError(f"Parameters go with a name or a class, not with an object of {type(thing).__name__}.")
-    name = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+        by_name = {f"{thing}.{key}": value for key, value in params.items()}
+        return subject_of_name(catalog, kind, thing, by_name, frontend, augmentations)
+    is_class = isinstance(thing, type)
+    name = (thing if is_class else type(thing)).__name__
+    if params and not is_class:
+        raise UsageError(f"Parameters go with a name or a class, not with an object of {name}.")
+    adapt: Mapping[str, Callable[[Any], Any]] = {
+        "scorers": as_scorer,
+        "extractors": as_extractor,
+        "steps": lambda step: step.around(catalog.component("scorers", BEHIND_STEP).build),
+    }
 
     def build() -> Any:
-        made = thing(**params) if isinstance(thing, type) else copy.deepcopy(thing)
-        if kind == "scorers":
-            from asdbench.scorers.instances import as_scorer
+        made = thing(**params) if is_class else copy.deepcopy(thing)
+        return adapt.get(kind, lambda same: same)(made)
 
-            return as_scorer(made)
-        if kind == "extractors":
-            from asdbench.extractors.instances import as_extractor
-
-            return as_extractor(made)
-        if kind == "steps":
-            return made.around(catalog.component("scorers", BEHIND_STEP).build)
-        return made
-
-    return Subject(
-        kind, name, build, None, catalog.component, frontend or "log-mel", tuple(augmentations or ()), fit_on
-    )
+    names = tuple(augmentations or ())
+    return Subject(kind, name, build, None, catalog.component, frontend or "log-mel", names, fit_on)
