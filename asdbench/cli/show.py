@@ -112,7 +112,7 @@ def _component_facts(entry: "Entry") -> Facts:
     return [
         *((f"profile {name}", _assignments(values)) for name, values in card.profiles.items()),
         *((f"variant {name}", _assignments(values)) for name, values in card.variants.items()),
-        *(("tune", f"{name} over {param.tune.in_words()}") for name, param in params if param.tune),
+        *(("tune", f"{name} over {param.tune.as_text()}") for name, param in params if param.tune),
         ("code", f"{card.target}, version {card.version}"),
     ]
 

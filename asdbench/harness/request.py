@@ -167,9 +167,7 @@ class Scopes:
             scope, _, param = inner.rpartition(".")
             whole = inner.removeprefix(f"{composite.name}.").removeprefix(f"{kind}.")
             settings = [whole] if whole != inner and whole in composite.params else []
-            if scope == "frontend" and not settings:
-                settings = composite.settings_of_kind("frontends", param)
-            for setting in settings or composite.settings(scope, param):
+            for setting in settings or composite.keys_of(scope, param):
                 yield wanted.system if inner != key else None, composite.name, setting
 
     def _place_of(self, scope: str, param: str, option: str) -> tuple[str | None, str]:
@@ -225,7 +223,7 @@ class Scopes:
     def settings_of(self, name: str) -> list[tuple[str, str]]:
         """Component and parameter of everything that a part of a chain or ensemble has."""
         composites = {one.name: one for _, _, one in self._composites(self._stages)}
-        return [(whole, key) for whole, composite in composites.items() for key in composite.settings_of(name)]
+        return [(whole, key) for whole, composite in composites.items() for key in composite.keys_of(name)]
 
     def profile(self, stages: Stages, training_clips: int) -> str | None:
         """The extractor's profile: the one asked for; else "quick" for a small training set.

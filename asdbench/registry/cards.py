@@ -11,6 +11,14 @@ Value = Scalar | list[str] | None
 ParamType = Literal["bool", "int", "float", "str", "strings", "any"]
 
 _TYPE_OF = {bool: "bool", int: "int", float: "float", str: "str", list: "strings"}
+_ACCEPTED = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "strings": "a comma-separated list",
+    "any": "a value",
+}
 
 
 class Model(BaseModel):
@@ -38,12 +46,11 @@ class Tune(Model):
             raise ValueError("log goes with a range that begins above 0 and has no step")
         return self
 
-    def in_words(self) -> str:
-        """As ``asdbench tune --space`` takes it: ``0.02:0.5:log``, or ``64,128``; lists are parted by semicolons."""
+    def as_text(self) -> str:
+        """As ``asdbench tune --space`` takes it: ``0.02:0.5:log``, or ``64,128``; semicolons stand between lists."""
         if self.choices is not None:
-            return (";" if any("," in str(choice) for choice in self.choices) else ",").join(
-                f"{choice:g}" if type(choice) is float else str(choice) for choice in self.choices
-            )
+            texts = [f"{choice:g}" if type(choice) is float else str(choice) for choice in self.choices]
+            return (";" if any("," in text for text in texts) else ",").join(texts)
         more = ":log" if self.log else f":{self.step:g}" if self.step is not None else ""
         return f"{self.low:g}:{self.high:g}{more}"
 
@@ -94,28 +101,20 @@ class Param(Model):
     def tunable(self, value: Any) -> Value:
         """A value of the search space in the parameter's type: lists are tuned over as comma-separated texts."""
         if self.type == "strings" and isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
+            return [item.strip() for item in value.split(",") if item.strip()]
         if self.type == "int" and isinstance(value, float) and value.is_integer():
             return int(value)
         return value  # type: ignore[no-any-return]
 
     def accepts(self) -> str:
-        """What the parameter takes, in words: ``a number from 0.01 to 1``."""
+        """What the parameter takes, for people: ``a number from 0.01 to 1``."""
+        several = "a comma-separated list of " if self.type == "strings" else ""
         if self.choices is not None:
-            words = " | ".join(map(str, self.choices))
-            return f"a comma-separated list of {words}" if self.type == "strings" else f"one of {words}"
-        names = {
-            "bool": "true or false",
-            "int": "a whole number",
-            "float": "a number",
-            "str": "a text",
-            "strings": "a comma-separated list",
-            "any": "a value",
-        }
+            return (several or "one of ") + " | ".join(map(str, self.choices))
         if self.file:
-            return "a file" if self.type == "str" else "a comma-separated list of files"
+            return f"{several}files" if several else "a file"
         limits = f" from {self.range[0]:g} to {self.range[1]:g}" if self.range else ""
-        return names[self.type] + limits
+        return _ACCEPTED[self.type] + limits
 
     def check(self, value: Value) -> Value:
         """Return ``value`` in the parameter's type.
@@ -123,20 +122,17 @@ class Param(Model):
         Raises:
             ValueError: it has another type or lies outside range or choices.
         """
-        if not is_finite(value):  # TOML knows nan and inf
-            raise ValueError(f"takes {self.accepts()}, not {value!r}")
-        if self.type == "any":
-            return value
-        if self.type == "float" and isinstance(value, int) and not isinstance(value, bool):
+        if self.type == "float" and type(value) is int:
             value = float(value)
-        if _TYPE_OF.get(type(value)) != self.type:
+        items = value if isinstance(value, list) else [value]
+        allowed = (
+            is_finite(value)  # TOML knows nan and inf
+            and (self.type == "any" or _TYPE_OF.get(type(value)) == self.type)
+            and (self.range is None or self.type == "any" or self.range[0] <= float(value) <= self.range[1])  # type: ignore[arg-type]
+            and (self.choices is None or self.type == "any" or (items and all(item in self.choices for item in items)))
+        )
+        if not allowed:
             raise ValueError(f"takes {self.accepts()}, not {value!r}")
-        if self.range is not None and not self.range[0] <= float(value) <= self.range[1]:  # type: ignore[arg-type]
-            raise ValueError(f"takes {self.accepts()}, not {value!r}")
-        if self.choices is not None:
-            wanted = value if isinstance(value, list) else [value]
-            if not wanted or any(item not in self.choices for item in wanted):
-                raise ValueError(f"takes {self.accepts()}, not {value!r}")
         return value
 
 
@@ -194,13 +190,13 @@ class Card(AnyCard):
 
 
 class DatasetCard(Card):
-    """A data set that asdbench can make or find by name."""
+    """A data set that asdbench can make by name."""
 
 
 class FrontendCard(Card):
     """A time-frequency front end.
 
-    ``by_name`` says that it looks features up by the recordings' names: what it gives is kept by name.
+    ``by_name`` says that it looks features up by the recordings' names: what it gives is cached by name.
     """
 
     by_name: bool = False
@@ -264,7 +260,7 @@ class SystemVariant(Model):
 
 
 class SystemCard(AnyCard):
-    """A published system: the parts that it is made of, and their parameters as its paper states them.
+    """A published system: its components, and their parameters as its paper states them.
 
     Attributes:
         params: values by component and parameter; what is not named here is the component card's default.
@@ -286,20 +282,21 @@ class SystemCard(AnyCard):
         """The system that a variant's name stands for; None is the card itself."""
         if name is None:
             return self
-        own = self.variants[name]
-        scorer = own.scorer or self.scorer
-        kept = {part: values for part, values in self.params.items() if part != self.scorer or part == scorer}
-        params = {part: {**kept.get(part, {}), **own.params.get(part, {})} for part in kept | own.params}
+        variant = self.variants[name]
+        scorer = variant.scorer or self.scorer
+        replaced = {self.scorer} - {scorer}  # whose parameters and reasons go with it
+        inherited = {part: values for part, values in self.params.items() if part not in replaced}
+        reasons = {
+            key: why for key, why in (self.open | variant.open).items() if key.rpartition(".")[0] not in replaced
+        }
         changed = {
-            "summary": own.summary,
-            "description": own.description or self.description,
+            "summary": variant.summary,
+            "description": variant.description or self.description,
             "scorer": scorer,
-            "params": params,
-            "open": {
-                key: why
-                for key, why in {**self.open, **own.open}.items()
-                if scorer == self.scorer or key.rpartition(".")[0] != self.scorer
+            "params": {
+                part: inherited.get(part, {}) | variant.params.get(part, {}) for part in inherited | variant.params
             },
-            "published": own.published,
+            "open": {key: why for key, why in reasons.items() if key.rpartition(".")[0] not in replaced},
+            "published": variant.published,
         }
         return self.model_copy(update=changed)

@@ -1,17 +1,16 @@
 """All cards, by kind and name."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from importlib import import_module
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import UsageError, did_you_mean
-from asdbench.registry.chains import MARK, Chain, chained_card, parts_of
 from asdbench.registry.components import Component
-from asdbench.registry.composites import Composite
+from asdbench.registry.composites import PLUS, Chain, Composite, chained_card, names_in_chain
 from asdbench.registry.ensembles import AND, Ensemble, ensemble_card, pairs_of
 from asdbench.registry.instances import card_of_instance, of_instance
 from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
@@ -23,12 +22,10 @@ if TYPE_CHECKING:
 
 KINDS = ("systems", "extractors", "scorers", "steps", "augmentations", "frontends", "datasets")
 
-# Names with a prefix need no card: a function makes one from the library's own signature.
-PREFIXES: Mapping[str, Mapping[str, str]] = {
-    "scorers": {
-        "pyod": "asdbench.scorers.pyod_detector:card_of",
-        "sklearn": "asdbench.scorers.sklearn_detector:card_of",
-    }
+# Names of scorers with a prefix need no card: a function makes one from the library's own signature.
+PREFIXES = {
+    "pyod": "asdbench.scorers.pyod_detector:card_of",
+    "sklearn": "asdbench.scorers.sklearn_detector:card_of",
 }
 
 
@@ -36,8 +33,8 @@ PREFIXES: Mapping[str, Mapping[str, str]] = {
 class Entry:
     """A name in the catalog: where its card is, and the variant of it that the name stands for.
 
-    The card is read and validated when it is first needed, so that names are listed without pydantic. ``instance`` is
-    an object of the user's own that the name stands for.
+    The card is read and validated when it is first needed, so that names are listed without pydantic. ``made`` is a
+    card without a file, ``instance`` an object of the user's own that the name stands for.
     """
 
     kind: str
@@ -73,14 +70,12 @@ class Entry:
 
         card = self.content
         assert isinstance(card, Card), f"the card of '{self.name}' names no target"
-        own = card.variants.get(self.variant or "")
-        if not own:
-            return card
+        variant = card.variants.get(self.variant or "", {})
         profiles = {
-            name: {key: value for key, value in values.items() if key not in own}
+            name: {key: value for key, value in values.items() if key not in variant}
             for name, values in card.profiles.items()
         }
-        return card.model_copy(update={"profiles": profiles})
+        return card.model_copy(update={"profiles": profiles}) if variant else card
 
     @property
     def system(self) -> "SystemCard":
@@ -99,10 +94,10 @@ class Entry:
 
     def defaults(self, profile: str | None = None) -> dict[str, object]:
         """Parameters as the card gives them, with the variant's and then the profile's values laid over."""
-        values: dict[str, object] = {name: param.default for name, param in self.card.params.items()}
-        variant = self.card.variants.get(self.variant or "", {})
-        values |= {name: value for name, value in variant.items() if name != "summary"}
-        return values | self.card.profiles.get(profile or "", {})
+        card = self.card
+        values: dict[str, object] = {name: param.default for name, param in card.params.items()}
+        variant = {name: value for name, value in card.variants.get(self.variant or "", {}).items() if name in values}
+        return values | variant | card.profiles.get(profile or "", {})
 
 
 @dataclass
@@ -134,9 +129,9 @@ class Catalog:
         if _is_composed(kind, name):
             card = self._composed(kind, name).card
             return Entry(kind, name, card.summary, OWN, made=card)
-        prefix, colon, rest = name.partition(":")
-        if colon and prefix in PREFIXES.get(kind, {}):
-            module, _, function = PREFIXES[kind][prefix].partition(":")
+        prefix, _, rest = name.partition(":")
+        if kind == "scorers" and _is_prefixed(name):
+            module, _, function = PREFIXES[prefix].partition(":")
             card = getattr(import_module(module), function)(rest)
             return Entry(kind, name, card.summary, prefix, made=card)
         if kind == "extractors" and prefix in self.entries[kind] and rest:
@@ -157,12 +152,12 @@ class Catalog:
         Raises:
             UsageError: there is none.
         """
-        kinds = [kind for kind in KINDS if name in self.entries[kind]]
-        if not kinds:
-            kinds = [kind for kind in ("extractors", "scorers") if _is_composed(kind, name)]
-        if not kinds and name.partition(":")[0] in PREFIXES["scorers"] and ":" in name:
-            kinds = ["scorers"]
-        kinds = kinds or [kind for kind in KINDS if name in self.broken[kind]]
+        kinds = (
+            [kind for kind in KINDS if name in self.entries[kind]]
+            or [kind for kind in KINDS if _is_composed(kind, name)]
+            or [kind for kind in ("scorers",) if _is_prefixed(name)]
+            or [kind for kind in KINDS if name in self.broken[kind]]
+        )
         if not kinds:
             hint = did_you_mean(name, (known for kind in KINDS for known in self.entries[kind]))
             raise UsageError(f"Nothing is named '{name}'.{hint} See: asdbench list")
@@ -174,27 +169,32 @@ class Catalog:
         Raises:
             UsageError: a part of it does not exist, or the name is none.
         """
-        if kind == "scorers":
-            *steps, scorer = parts_of(name)
-            if scorer not in self.entries["scorers"] and scorer in self.entries["steps"]:
-                order = sorted([*steps, scorer], key=lambda part: part not in self.entries["steps"])
-                last = [] if order[-1] in self.entries["scorers"] else ["knn"]
-                raise UsageError(f"'{name}' ends in a step; the scorer comes last: {MARK.join([*order, *last])}")
-            parts = [*(self.component("steps", step) for step in steps), self.component("scorers", scorer)]
-            return Chain.of(kind, name, chained_card(parts), tuple(parts))
-        layout, found = [], {}
+        return self._chain(name) if kind == "scorers" else self._ensemble(name)
+
+    def _chain(self, name: str) -> Composite:
+        *steps, scorer = names_in_chain(name)
+        if scorer not in self.entries["scorers"] and scorer in self.entries["steps"]:
+            order = sorted([*steps, scorer], key=lambda part: part not in self.entries["steps"])
+            last = [] if order[-1] in self.entries["scorers"] else ["knn"]
+            raise UsageError(f"'{name}' ends in a step; the scorer comes last: {PLUS.join([*order, *last])}")
+        parts = [*(self.component("steps", step) for step in steps), self.component("scorers", scorer)]
+        return Chain.of("scorers", name, chained_card(parts), parts)
+
+    def _ensemble(self, name: str) -> Composite:
+        layout, parts = [], {}
         for extractor, scorer in pairs_of(name):
             card = self.find("extractors", extractor).card
-            names = (card.frontend, tuple(card.augmentations))  # type: ignore[attr-defined]
-            layout.append((extractor, *names, scorer))
-            wanted = [("extractors", extractor), ("frontends", names[0]), ("scorers", scorer)]
-            for one in [*wanted, *(("augmentations", augmentation) for augmentation in names[1])]:
-                found[one] = self.component(*one)
-        shared = [part for kind, part in found if sum(part == other for _, other in found) > 1]
+            frontend, augmentations = card.frontend, tuple(card.augmentations)  # type: ignore[attr-defined]
+            layout.append((extractor, frontend, augmentations, scorer))
+            member = [("extractors", extractor), ("frontends", frontend), ("scorers", scorer)]
+            for part in [*member, *(("augmentations", augmentation) for augmentation in augmentations)]:
+                parts[part] = self.component(*part)
+        names = [part for _, part in parts]
+        shared = [part for part in names if names.count(part) > 1]
         if shared:
             raise UsageError(f"--extractor {name}: '{shared[0]}' names parts of two kinds, so -p could not tell them.")
-        whole = Ensemble.of(kind, name, ensemble_card(name, list(found.values())), tuple(found.values()))
-        return replace(whole, layout=tuple(layout))  # type: ignore[call-arg]
+        components = list(parts.values())
+        return Ensemble.of("extractors", name, ensemble_card(name, components), components, layout=tuple(layout))
 
     def component(
         self, kind: str, name: str, values: Mapping[str, object] | None = None, profile: str | None = None
@@ -204,15 +204,15 @@ class Catalog:
         Raises:
             UsageError: no such name or parameter, or a value that the parameter does not take.
         """
+        if name not in self.entries[kind] and _is_composed(kind, name):
+            composed = self._composed(kind, name)
+            return composed.altered(composed.card.profiles.get(profile or "", {})).altered(values or {})
         entry = self.find(kind, name)
         if entry.challenge is not None:
             raise UsageError(
                 f"'{name}' is the data set of a challenge: it is downloaded, not made, and takes no parameters.\n"
                 f"See: asdbench data download --help, or asdbench show {name}"
             )
-        if _is_composed(kind, name):
-            composed = self._composed(kind, name)
-            return composed.altered(composed.card.profiles.get(profile or "", {})).altered(values or {})
         if entry.instance is not None:
             return of_instance(kind, name, entry.card, entry.instance)
         home = entry.path.parents[2] if entry.path is not None and entry.origin != OWN else None
@@ -221,67 +221,70 @@ class Catalog:
     def add_instance(self, kind: str, instance: object) -> str:
         """Give an object of the user's own a name, that of its class, and return the name."""
         base = type(instance).__name__
-        known = self.entries[kind]
         numbered = (f"{base}-{number}" for number in count(2))
-        name = next(name for name in chain([base], numbered) if name not in known)
-        summary = f"An object of the class {type(instance).__module__}.{type(instance).__qualname__}."
-        known[name] = Entry(kind, name, summary, "object", made=card_of_instance(kind, summary), instance=instance)
+        name = next(name for name in chain([base], numbered) if name not in self.entries[kind])
+        card = card_of_instance(kind, instance)
+        self.entries[kind][name] = Entry(kind, name, card.summary, "object", made=card, instance=instance)
         return name
 
     def add(self, source: Source) -> None:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""
-        for kind, path in _card_files(source.folder):
-            entries = []
-            try:
-                entries = _entries(kind, path, source.origin)
-                if source.origin != OWN:
-                    _ = entries[0].content  # a third party's card is validated at once: its author is to hear of it
-            except CardError as error:
+        for kind in KINDS:
+            for path in sorted((source.folder / kind).glob("*.toml")):
                 if source.origin == OWN:
-                    raise
-                self.warnings.append(f"{source.origin}: {error}")
-                names = [path.stem, *(entry.name for entry in entries)]
-                self.broken[kind] |= dict.fromkeys(
-                    names, f"The card of '{path.stem}' cannot be used. {source.origin}: {error}"
-                )
-                continue
-            for entry in entries:
-                self._add_entry(entry)
+                    state = path.stat()
+                    entries = _own_entries(kind, path, state.st_mtime_ns, state.st_size)
+                else:
+                    entries = self._third_party_entries(kind, path, source.origin)
+                for entry in entries:
+                    known = self.entries[kind].setdefault(entry.name, entry)
+                    if known is not entry:
+                        self.warnings.append(
+                            f"Two {kind} are named '{entry.name}': that of {known.origin} ({known.path}) is used, "
+                            f"that of {entry.origin} ({entry.path}) is not. Rename one."
+                        )
 
-    def _add_entry(self, entry: Entry) -> None:
-        known = self.entries[entry.kind].setdefault(entry.name, entry)
-        if known is not entry:
-            self.warnings.append(
-                f"Two {entry.kind} are named '{entry.name}': that of {known.origin} ({known.path}) is used, "
-                f"that of {entry.origin} ({entry.path}) is not. Rename one."
-            )
+    def _third_party_entries(self, kind: str, path: Path, origin: str) -> tuple[Entry, ...]:
+        entries: tuple[Entry, ...] = ()
+        try:
+            entries = _entries(kind, path, origin)
+            _ = entries[0].content  # validated at once: the author is to hear of mistakes
+        except CardError as error:
+            self.warnings.append(f"{origin}: {error}")
+            reason = f"The card of '{path.stem}' cannot be used. {origin}: {error}"
+            self.broken[kind] |= dict.fromkeys([path.stem, *(entry.name for entry in entries)], reason)
+            return ()
+        return entries
 
 
 def _is_composed(kind: str, name: str) -> bool:
-    return {"scorers": MARK, "extractors": AND}.get(kind, "\0") in name
+    return {"scorers": PLUS, "extractors": AND}.get(kind, "\0") in name
 
 
-def _entries(kind: str, path: Path, origin: str) -> list[Entry]:
+def _is_prefixed(name: str) -> bool:
+    return ":" in name and name.partition(":")[0] in PREFIXES
+
+
+def _entries(kind: str, path: Path, origin: str) -> tuple[Entry, ...]:
     """The entry of a card file and those of its variants."""
     content = read_toml(path)
     summary, variants = str(content.get("summary", "")), content.get("variants", {})
     entries = [Entry(kind, path.stem, summary, origin, path)]
     for variant, values in variants.items() if isinstance(variants, dict) else ():
-        own = values.get("summary", summary) if isinstance(values, dict) else summary
-        entries.append(Entry(kind, variant, str(own), origin, path, variant))
-    return entries
+        text = values.get("summary", summary) if isinstance(values, dict) else summary
+        entries.append(Entry(kind, variant, str(text), origin, path, variant))
+    return tuple(entries)
 
 
-def _card_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for kind in KINDS:
-        for path in sorted((folder / kind).glob("*.toml")):
-            yield kind, path
+@cache
+def _own_entries(kind: str, path: Path, *_state: int) -> tuple[Entry, ...]:
+    """Those of a card of asdbench, read again when its size or time of change differs."""
+    return _entries(kind, path, OWN)
 
 
 def load_catalog(plugin_paths: Sequence[Path] = ()) -> Catalog:
     """Read the cards of asdbench, of installed plugins and of the given plugin folders."""
     catalog = Catalog()
-    catalog.add(own_source())
-    for source in third_party_sources(plugin_paths, catalog.warnings.append):
+    for source in (own_source(), *third_party_sources(plugin_paths, catalog.warnings.append)):
         catalog.add(source)
     return catalog

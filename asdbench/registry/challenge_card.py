@@ -27,7 +27,7 @@ class ClipCounts(Model):
 
 
 class ChallengeMachine(Model):
-    """What one machine type has for itself; the rest is its split's."""
+    """What differs for one machine type; the rest is its split's."""
 
     sections: tuple[str, ...] | None = None
     zips: tuple[Address, ...] | None = None
@@ -40,7 +40,7 @@ class ChallengeSplit(Model):
 
     Attributes:
         sections: section numbers, machine ids in 2020.
-        labelled: whether the names of the test clips tell their label.
+        labelled: whether the names of the test clips hold their label.
         zips: addresses; ``{machine}`` stands for the machine type.
         counts: clips of each section.
         supplemental: supplemental clips of each machine type.
@@ -63,13 +63,13 @@ class ChallengeSplit(Model):
 
     def zips_of(self, machine: str) -> tuple[str, ...]:
         """Addresses of a machine type's zips."""
-        own = self.machines[machine].zips or self.zips
-        return tuple(address.replace("{machine}", machine) for address in own)
+        zips = self.machines[machine].zips or self.zips
+        return tuple(address.replace("{machine}", machine) for address in zips)
 
     def counts_of(self, machine: str, section: str) -> ClipCounts:
         """How many clips a section should have."""
-        own = self.machines[machine].counts.get(section, ClipCounts())
-        return ClipCounts(train=own.train or self.counts.train, test=own.test or self.counts.test)
+        counts = self.machines[machine].counts.get(section, ClipCounts())
+        return ClipCounts(train=counts.train or self.counts.train, test=counts.test or self.counts.test)
 
 
 class ChallengeCard(AnyCard):
@@ -78,7 +78,7 @@ class ChallengeCard(AnyCard):
     Attributes:
         protocol: whose official score its test clips call for.
         layout: year whose names and folders it has, as ``Dataset.layout``.
-        licence: of the recordings, in words.
+        licence: of the recordings.
         problems: what is known to be wrong, by a short name.
     """
 
@@ -94,8 +94,8 @@ class ChallengeCard(AnyCard):
     @model_validator(mode="after")
     def _counts_name_sections(self) -> "ChallengeCard":
         for split, content in self.splits.items():
-            for machine, own in content.machines.items():
-                stray = set(own.counts) - set(content.sections_of(machine))
+            for machine, facts in content.machines.items():
+                stray = set(facts.counts) - set(content.sections_of(machine))
                 if stray:
                     raise ValueError(
                         f"splits.{split}.machines.{machine}.counts names section {min(stray)}, which it does not have"

@@ -2,8 +2,9 @@
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,8 @@ from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.faults import fault_of, reported_as
 from asdbench.core.numbers import is_finite, parse_float, parse_int
-from asdbench.registry import contracts, file_params
+from asdbench.core.paths import expand_user
+from asdbench.registry import contracts
 from asdbench.registry.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Component:
 
     @property
     def target(self) -> str:
-        """The Python object that implements it, as records tell."""
+        """The Python object that implements it, as records state it."""
         return self.card.target
 
     def altered(self, values: Mapping[str, object]) -> "Component":
@@ -49,7 +51,7 @@ class Component:
             try:
                 params[key] = param.check(parse(param, value) if isinstance(value, str) else value)  # type: ignore[arg-type]
                 if param.file:
-                    params[key] = file_params.found(params[key])
+                    params[key] = _of_files(_existing, params[key])
             except ValueError as error:
                 raise UsageError(f"{self.name}.{key} {error}. See: asdbench show {self.name}") from error
         for key, param in self.card.params.items():
@@ -70,22 +72,22 @@ class Component:
             RequirementError: weights cannot be downloaded.
         """
         counted = {
-            name: file_params.contents(value) if self.card.params[name].file else value
+            name: _of_files(_content, value) if self.card.params[name].file else value
             for name, value in self.params.items()
             if (stage == "embed" or self.card.params[name].affects == "fit")
             and not self.card.params[name].is_neutral(value)
         }
-        known: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": counted}
+        identity: dict[str, Any] = {"target": self.card.target, "version": self.card.version, "params": counted}
         if self.home is not None:
-            known["code"] = file_digest(self._module_file())
+            identity["code"] = file_digest(self._module_file())
         if self.card.libraries:
-            known["libraries"] = self.libraries
+            identity["libraries"] = self.libraries
         if self.card.weights:
-            with reported_as(f"The weights of '{self.name}' cannot be told"):
-                weights = self._named(self.card.weights)(self.params)
+            with reported_as(f"The weights of '{self.name}' cannot be identified"):
+                weights = self._imported(self.card.weights)(self.params)
             if weights:
-                known["weights"] = weights
-        return known
+                identity["weights"] = weights
+        return identity
 
     @property
     def libraries(self) -> dict[str, str]:
@@ -100,7 +102,7 @@ class Component:
             UsageError: one of them cannot be read.
         """
         named = {name: self.params[name] for name, param in self.card.params.items() if param.file}
-        return {name: file_params.contents(value) for name, value in named.items() if value}
+        return {name: _of_files(_content, value) for name, value in named.items() if value}
 
     def build(self) -> Any:
         """Import the target and call it with the parameters.
@@ -126,9 +128,9 @@ class Component:
         Raises:
             AsdbenchError: it cannot be imported.
         """
-        return self._named(self.card.target)
+        return self._imported(self.card.target)
 
-    def _named(self, target: str) -> Any:
+    def _imported(self, target: str) -> Any:
         module, _, attribute = target.partition(":")
         try:
             if self.home is not None:
@@ -174,6 +176,34 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def _of_files(function: Callable[[str], str], value: Any) -> Any:
+    """What the function gives of the path, or of each of several, that a parameter names; an empty text names none."""
+    if isinstance(value, list):
+        return [_of_files(function, path) for path in value]
+    return function(value) if value else value
+
+
+def _existing(path: str) -> str:
+    found = expand_user(path)
+    if not found.is_file():
+        raise ValueError(f"takes a file, and there is none at {found.absolute()}")
+    return str(found)
+
+
+def _content(path: str) -> str:
+    try:
+        state = Path(path).stat()
+        return _digest(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}. A parameter names it.") from error
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str, *_state: int) -> str:
+    """Digest of a file's bytes, computed again when its size, inode or times differ."""
+    return file_digest(Path(path))
+
+
 def parse(param: "Param", text: str) -> "Value":
     """Read a command-line text as the parameter's type.
 
@@ -185,7 +215,7 @@ def parse(param: "Param", text: str) -> "Value":
             case "str":
                 return text
             case "strings":
-                return [part.strip() for part in text.split(",") if part.strip()]
+                return [item.strip() for item in text.split(",") if item.strip()]
             case "bool":
                 return {"true": True, "false": False}[text.casefold()]
             case "int":

@@ -7,6 +7,7 @@ from typing import Any
 from asdbench.core.errors import did_you_mean
 from asdbench.core.faults import source_location
 
+# What is called of each kind, what is read, and where an author finds it.
 METHODS = {
     "extractors": ("fit", "embed", "save", "load"),
     "scorers": ("fit", "score", "training_scores"),
@@ -38,19 +39,19 @@ def misfits(target: Any, params: Collection[str]) -> list[str]:
         arguments = inspect.signature(target).parameters
     except (TypeError, ValueError):  # of a C extension
         return []
-    by_name = {name: one for name, one in arguments.items() if one.kind not in VARIADIC}
-    takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in arguments.values())
-    found = [
+    by_name = {name: argument for name, argument in arguments.items() if argument.kind not in VARIADIC}
+    takes_any = any(argument.kind is inspect.Parameter.VAR_KEYWORD for argument in arguments.values())
+    faults = [
         f"the card's parameter '{name}' is no argument of {_called(target)}.{did_you_mean(name, by_name)}".rstrip(".")
         for name in params
         if name not in by_name and not takes_any
     ]
     for name, argument in by_name.items():
         if argument.kind is inspect.Parameter.POSITIONAL_ONLY:
-            found.append(f"the argument '{name}' of {_called(target)} cannot be given by name")
+            faults.append(f"the argument '{name}' of {_called(target)} cannot be given by name")
         elif argument.default is inspect.Parameter.empty and name not in params:
-            found.append(f"{_called(target)} asks for '{name}', which is no parameter of the card")
-    return found
+            faults.append(f"{_called(target)} asks for '{name}', which is no parameter of the card")
+    return faults
 
 
 def abstract_methods(target: Any) -> str:

@@ -1,6 +1,6 @@
 """Several extractors, each with a scorer, under one name: ``twfr:mahalanobis-ml,raw-mel:gmm``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,8 +27,8 @@ def pairs_of(name: str) -> list[tuple[str, str]]:
     """
     pairs = []
     for member in name.split(AND):
-        extractor, colon, scorer = member.strip().partition(WITH)
-        if not colon or not extractor or not scorer:
+        extractor, _, scorer = member.strip().partition(WITH)
+        if not extractor or not scorer:
             raise UsageError(
                 f"--extractor {name}: members of an ensemble are EXTRACTOR:SCORER with a comma between them, for "
                 f"example raw-mel:knn,raw-mel:gmm; '{member}' is none."
@@ -54,7 +54,7 @@ class Ensemble(Composite):
     """An extractor whose embeddings are the anomaly scores of its members, one column for each.
 
     Two members that share a part share its parameters. ``layout`` names extractor, front end, augmentations and scorer
-    of each member by their kind and name.
+    of each member.
     """
 
     layout: tuple[tuple[str, str, tuple[str, ...], str], ...] = ()
@@ -62,24 +62,24 @@ class Ensemble(Composite):
     @property
     def members(self) -> list[Member]:
         """The members with their parameters."""
-        found: dict[tuple[str, str], Component] = {(part.kind, part.name): part for part in self.settled()}
+        parts: dict[tuple[str, str], Component] = {(part.kind, part.name): part for part in self.settled()}
         return [
             Member(
-                found["extractors", extractor],
-                found["frontends", frontend],
-                tuple(found["augmentations", one] for one in augmentations),
-                found["scorers", scorer],
+                parts["extractors", extractor],
+                parts["frontends", frontend],
+                tuple(parts["augmentations", augmentation] for augmentation in augmentations),
+                parts["scorers", scorer],
             )
             for extractor, frontend, augmentations, scorer in self.layout
         ]
 
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """Names and identities of all members, in their order."""
-        known = [
+        members = [
             [[part.name, part.identity()] for part in (one.extractor, one.frontend, *one.augmentations, one.scorer)]
             for one in self.members
         ]
-        return {"ensemble": known}
+        return {"ensemble": members}
 
     def build(self) -> None:
         """Build every part, so that one that refuses its parameters does so; the harness scores the members.
@@ -95,26 +95,23 @@ def ensemble_card(name: str, parts: Sequence[Component]) -> "ExtractorCard":
     """One card for the members' parts."""
     from asdbench.registry.cards import ExtractorCard
 
-    def keyed(part: Component, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {f"{part.name}.{key}": value for key, value in values.items()}
-
-    extractors: list[Any] = [part.card for part in parts if part.kind == "extractors"]
+    extractors: list[tuple[str, Any]] = [(part.name, part.card) for part in parts if part.kind == "extractors"]
     params: dict[str, Any] = {}
-    profiles: dict[str, dict[str, Any]] = {}
     for part in parts:
         for key, param in part.card.params.items():
             replaces = f"{part.name}.{param.replaces}" if param.replaces else None
             params[f"{part.name}.{key}"] = param.model_copy(update={"replaces": replaces})
-        for profile, values in part.card.profiles.items() if part.kind == "extractors" else ():
-            profiles.setdefault(profile, {}).update(keyed(part, values))
-    alone = all(card.fit_on == "machine" for card in extractors)
+    profiles: dict[str, dict[str, Any]] = {}
+    for extractor, card in extractors:
+        for profile, values in card.profiles.items():
+            profiles.setdefault(profile, {}).update({f"{extractor}.{key}": value for key, value in values.items()})
     return ExtractorCard(
         summary=f"Anomaly scores of {name.replace(AND, ' and ')}, one column for each.",
         target="asdbench.registry.ensembles:Ensemble",
         version=sum(part.card.version for part in parts),
         params=params,
         profiles=profiles,
-        fit_on="machine" if alone else "dataset",
+        fit_on="machine" if all(card.fit_on == "machine" for _, card in extractors) else "dataset",
         frontend=next(part.name for part in parts if part.kind == "frontends"),
         cite=tuple(dict.fromkeys(cite for part in parts for cite in part.card.cite)),
     )

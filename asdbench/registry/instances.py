@@ -12,11 +12,6 @@ from asdbench.registry.components import Component
 if TYPE_CHECKING:
     from asdbench.registry.cards import Card
 
-ADAPTERS = {
-    "scorers": "asdbench.scorers.instances:as_scorer",
-    "extractors": "asdbench.extractors.instances:as_extractor",
-}
-
 
 @dataclass(frozen=True)
 class InstanceComponent(Component):
@@ -49,18 +44,20 @@ class InstanceComponent(Component):
 
 
 def of_instance(kind: str, name: str, card: "Card", instance: object) -> InstanceComponent:
-    """The component of an object; what it tells of its parameters (as scikit-learn's do) is recorded."""
-    told = instance.get_params(deep=False) if hasattr(instance, "get_params") else {}
-    return InstanceComponent(kind, name, card, {key: _plain(value) for key, value in told.items()}, None, instance)
+    """The component of an object; its parameters, where it states them as scikit-learn's do, are recorded."""
+    params = instance.get_params(deep=False) if hasattr(instance, "get_params") else {}
+    return InstanceComponent(kind, name, card, {key: _plain(value) for key, value in params.items()}, None, instance)
 
 
-def card_of_instance(kind: str, summary: str) -> "Card":
+def card_of_instance(kind: str, instance: object) -> "Card":
     """A card without parameters."""
     from asdbench.registry.cards import ExtractorCard, ScorerCard
 
+    summary = f"An object of the class {type(instance).__module__}.{type(instance).__qualname__}."
     if kind == "scorers":
-        return ScorerCard(summary=summary, target=ADAPTERS[kind], version=1)
-    return ExtractorCard(summary=summary, target=ADAPTERS[kind], version=1, fit_on="dataset")
+        return ScorerCard(summary=summary, target="asdbench.scorers.instances:as_scorer", version=1)
+    target = "asdbench.extractors.instances:as_extractor"
+    return ExtractorCard(summary=summary, target=target, version=1, fit_on="dataset")
 
 
 def _plain(value: Any) -> Any:

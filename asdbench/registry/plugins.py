@@ -1,4 +1,4 @@
-"""Places where cards come from: asdbench itself, installed packages, and folders that the user names."""
+"""Where cards come from: asdbench itself, installed packages, and folders that the user names."""
 
 import importlib.util
 import os
@@ -30,35 +30,8 @@ def own_source() -> Source:
     """The cards of asdbench: the checkout's ``registry/`` wins over the wheel's copy."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent / "registry"
-    if (package.parent / "pyproject.toml").is_file() and checkout.is_dir():
-        return Source(checkout, OWN)
-    return Source(package / "_registry", OWN)
-
-
-def _entry_points() -> "list[EntryPoint]":
-    """Entry points of the group, sorted by name.
-
-    importlib.metadata takes 0.1 s to go through a usual environment, a quarter of what ``asdbench list`` may take;
-    so it is asked only where a text search says that there is something to find.
-    """
-    declared = (
-        file
-        for place in sys.path
-        for file in Path(place or ".").glob("*-info/entry_points.txt")
-        if ENTRY_POINT_GROUP in _text(file)
-    )
-    if next(declared, None) is None:
-        return []
-    from importlib.metadata import entry_points
-
-    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # of a package that somebody else has installed for themselves
-        return ""
+    is_checkout = (package.parent / "pyproject.toml").is_file() and checkout.is_dir()
+    return Source(checkout if is_checkout else package / "_registry", OWN)
 
 
 def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> Iterator[Source]:
@@ -74,14 +47,14 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
         except (Exception, SystemExit) as error:  # the package that it lies in is imported, and may raise anything
             warn(f"{origin} was left out: {error}")
             continue
-        places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
-        folder = next((place / "registry" for place in places if (place / "registry").is_dir()), None)
-        if folder is None:
+        packages = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
+        cards = next((package / "registry" for package in packages if (package / "registry").is_dir()), None)
+        if cards is None:
             warn(f"{origin} was left out: the package '{entry.value}' holds no folder registry/")
-            continue
-        yield Source(folder, origin)
+        else:
+            yield Source(cards, origin)
 
-    listed = [part for part in os.environ.get(PATH_VARIABLE, "").split(os.pathsep) if part]
+    listed = [folder for folder in os.environ.get(PATH_VARIABLE, "").split(os.pathsep) if folder]
     for asked in dict.fromkeys([*map(str, paths), *listed]):
         origin = f"plugin folder {asked}"
         try:
@@ -95,3 +68,24 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
         if str(path.resolve()) not in sys.path:
             sys.path.append(str(path.resolve()))
         yield Source(path / "registry", origin)
+
+
+def _entry_points() -> "list[EntryPoint]":
+    """Entry points of the group, sorted by name.
+
+    importlib.metadata takes 0.1 s to go through a usual environment, a quarter of what ``asdbench list`` may take;
+    so it is asked only where a text search says that there is something to find.
+    """
+    files = (file for folder in sys.path for file in Path(folder or ".").glob("*-info/entry_points.txt"))
+    if not any(ENTRY_POINT_GROUP in _text(file) for file in files):
+        return []
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # of a package that somebody else has installed for themselves
+        return ""

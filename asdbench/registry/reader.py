@@ -6,32 +6,19 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from asdbench.core.errors import did_you_mean
-from asdbench.registry.cards import (
-    AnyCard,
-    AugmentationCard,
-    Citation,
-    DatasetCard,
-    ExtractorCard,
-    FrontendCard,
-    Param,
-    Published,
-    ScorerCard,
-    StepCard,
-    SystemCard,
-    SystemVariant,
-    Tune,
-)
+from asdbench.registry import cards
+from asdbench.registry.cards import AnyCard
 from asdbench.registry.challenge_card import ChallengeCard, ChallengeMachine, ChallengeSplit
 from asdbench.registry.toml import CardError, read_toml
 
 MODELS: dict[str, type[AnyCard]] = {
-    "datasets": DatasetCard,
-    "frontends": FrontendCard,
-    "augmentations": AugmentationCard,
-    "extractors": ExtractorCard,
-    "scorers": ScorerCard,
-    "steps": StepCard,
-    "systems": SystemCard,
+    "datasets": cards.DatasetCard,
+    "frontends": cards.FrontendCard,
+    "augmentations": cards.AugmentationCard,
+    "extractors": cards.ExtractorCard,
+    "scorers": cards.ScorerCard,
+    "steps": cards.StepCard,
+    "systems": cards.SystemCard,
 }
 
 
@@ -52,8 +39,8 @@ def read_card(path: Path, kind: str) -> AnyCard:
 
 def _explain(error: ValidationError, model: type[AnyCard]) -> str:
     # A misspelt key is also a missing one; naming the misspelling helps more.
-    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
         known = _model_at(first["loc"], model).model_fields
         hint = did_you_mean(str(first["loc"][-1]), known)
@@ -67,9 +54,13 @@ def _explain(error: ValidationError, model: type[AnyCard]) -> str:
 def _model_at(location: tuple[Any, ...], model: type[AnyCard]) -> type[BaseModel]:
     """The model that would hold the last key of a pydantic error location."""
     if location[0] == "params":
-        return Tune if "tune" in location[2:-1] else Param
+        return cards.Tune if "tune" in location[2:-1] else cards.Param
     if location[0] == "splits":
         return ChallengeMachine if "machines" in location[2:-1] else ChallengeSplit
-    inner: dict[Any, type[BaseModel]] = {"cite": Citation, "published": Published, "variants": SystemVariant}
-    within = [inner[part] for part in location[:-1] if part in inner]
-    return within[-1] if within and (model is SystemCard or location[0] == "cite") else model
+    inner: dict[Any, type[BaseModel]] = {
+        "cite": cards.Citation,
+        "published": cards.Published,
+        "variants": cards.SystemVariant,
+    }
+    within = [inner[key] for key in location[:-1] if key in inner]
+    return within[-1] if within and (model is cards.SystemCard or location[0] == "cite") else model
