@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asdbench.leaderboard.entry import Entry
 from asdbench.leaderboard.references import Reference
-from asdbench.leaderboard.systems import BoardError, System, require_own_seed, systems_of
+from asdbench.leaderboard.systems import BoardError, System, require_new_seed, systems_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,14 @@ class Board:
 
 @dataclass
 class _Members:
+    """What stands on one board, by path."""
+
     entries: dict[Path, Entry] = field(default_factory=dict)
     references: dict[Path, Reference] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Path:
+        return next(iter([*self.entries, *self.references]))
 
 
 def slug_of(name: str) -> str:
@@ -50,16 +56,16 @@ def make_boards(
     entries: Mapping[Path, Entry], references: Mapping[Path, Reference]
 ) -> tuple[dict[str, Board], dict[str, str]]:
     """The boards by name, and for those that cannot be made the reason."""
-    members = _by_board(entries, references)
+    by_board = _by_board(entries, references)
     boards: dict[str, Board] = {}
     problems: dict[str, str] = {}
-    slugs: dict[str, str] = {}
-    for name, own in sorted(members.items()):
+    names: dict[str, str] = {}  # by page
+    for name, members in sorted(by_board.items()):
         try:
-            other = slugs.setdefault(slug_of(name).casefold(), name)
+            other = names.setdefault(slug_of(name).casefold(), name)
             if other != name:
-                raise _same_page(other, members[other], name, own)
-            boards[name] = _board(name, own)
+                raise _same_page(other, by_board[other].first, name, members.first)
+            boards[name] = _board(name, members)
         except BoardError as error:
             problems[name] = f"{name} is not rendered: {error} Remove one of them."
     return boards, problems
@@ -75,24 +81,24 @@ def require_fit(path: Path, entry: Entry, entries: Mapping[Path, Entry], referen
         references: published results that are there, of all boards.
 
     Raises:
-        BoardError: it cannot stand beside another; where the board was broken before, beside any of its entries.
+        BoardError: it does not fit; on a board that was broken before, not with every other one alone.
     """
-    members = _by_board(entries, references)
+    by_board = _by_board(entries, references)
     name = entry.record.dataset.name
-    own = members.pop(name, _Members())
-    for other, theirs in members.items():
+    members = by_board.pop(name, _Members())
+    for other, others in by_board.items():
         if slug_of(other).casefold() == slug_of(name).casefold():
-            raise _same_page(other, theirs, name, _Members({path: entry}))
+            raise _same_page(other, others.first, name, path)
     try:
-        _require_comparable(_Members({**own.entries, path: entry}, own.references))
+        _require_comparable(_Members({**members.entries, path: entry}, members.references))
     except BoardError as error:
         if path in error.paths:
             raise
-        for there, one in own.entries.items():
-            _require_comparable(_Members({there: one, path: entry}))
-        for there, reference in own.references.items():
-            _require_comparable(_Members({path: entry}, {there: reference}))
-    require_own_seed(path, entry, own.entries)
+        pairs = [_Members({other: one, path: entry}) for other, one in members.entries.items()]
+        pairs += [_Members({path: entry}, {other: reference}) for other, reference in members.references.items()]
+        for pair in pairs:
+            _require_comparable(pair)
+    require_new_seed(path, entry, members.entries)
 
 
 def _by_board(entries: Mapping[Path, Entry], references: Mapping[Path, Reference]) -> dict[str, _Members]:
@@ -104,65 +110,54 @@ def _by_board(entries: Mapping[Path, Entry], references: Mapping[Path, Reference
     return members
 
 
-def _same_page(other: str, theirs: _Members, name: str, own: _Members) -> BoardError:
-    paths = [next(iter([*one.entries, *one.references])) for one in (theirs, own)]
+def _same_page(name: str, path: Path, other: str, other_path: Path) -> BoardError:
     return BoardError(
-        f"The data sets '{other}' ({paths[0]}) and '{name}' ({paths[1]}) would share the page {slug_of(name)}.html.",
-        *paths,
+        f"The data sets '{name}' ({path}) and '{other}' ({other_path}) would share the page {slug_of(other)}.html.",
+        path,
+        other_path,
     )
 
 
-def _require_comparable(own: _Members) -> str:
-    """The protocol of entries and published results that may stand side by side."""
-    protocol = _one_protocol(own)
-    _require_same_data(own.entries)
-    return protocol
+def _board(name: str, members: _Members) -> Board:
+    protocol = _require_comparable(members)
+    machines = {machine for entry in members.entries.values() for machine in entry.record.dataset.test_clips}
+    machines |= {machine for reference in members.references.values() for machine in reference.machines}
+    return Board(name, protocol, tuple(sorted(machines)), tuple(systems_of(members.entries)), members.references)
 
 
-def _board(name: str, own: _Members) -> Board:
-    protocol = _require_comparable(own)
-    machines = {machine for entry in own.entries.values() for machine in _machines_of(entry)}
-    machines |= {machine for reference in own.references.values() for machine in reference.machines}
-    return Board(name, protocol, tuple(sorted(machines)), tuple(systems_of(own.entries)), own.references)
-
-
-def _machines_of(entry: Entry) -> list[str]:
-    return list(entry.record.dataset.test_clips)
-
-
-def _one_protocol(own: _Members) -> str:
-    protocols = {path: entry.record.dataset.protocol for path, entry in own.entries.items()}
-    protocols |= {path: reference.protocol for path, reference in own.references.items()}
-    first_path, first = next(iter(protocols.items()))
-    for path, protocol in protocols.items():
-        if protocol != first:
-            raise BoardError(
-                f"{first_path} follows the protocol {first}, {path} {protocol}. Scores of differing protocols are not "
-                "put side by side.",
-                first_path,
-                path,
-            )
-    return first
-
-
-def _require_same_data(entries: Mapping[Path, Entry]) -> None:
-    """Every machine type's recordings and labels are the same in all entries that have it; partial data aside.
+def _require_comparable(members: _Members) -> str:
+    """The protocol of entries and published results that may stand side by side.
 
     Raises:
-        BoardError: they are not.
+        BoardError: they follow several protocols, or are of differing recordings, clips or labels.
     """
-    whole = {path: entry for path, entry in entries.items() if not entry.record.dataset.lacks}
-    _require_same_recordings(whole)
-    seen: dict[tuple[str, str, str], tuple[Path, tuple[str, str, str]]] = {}
+    protocols = {path: entry.record.dataset.protocol for path, entry in members.entries.items()}
+    protocols |= {path: reference.protocol for path, reference in members.references.items()}
+    for path, protocol in protocols.items():
+        if protocol != protocols[members.first]:
+            raise BoardError(
+                f"{members.first} follows the protocol {protocols[members.first]}, {path} {protocol}. Scores of "
+                "differing protocols are not put side by side.",
+                members.first,
+                path,
+            )
+    _require_same_recordings({path: one for path, one in members.entries.items() if not one.record.dataset.lacks})
+    _require_same_clips(members.entries)
+    return protocols[members.first]
+
+
+def _require_same_clips(entries: Mapping[Path, Entry]) -> None:
+    """Clips and labels of a section are the same in all entries that have it, of partial data in those alike."""
+    seen: dict[tuple[str, str, str, str], tuple[Path, str]] = {}
     for path, entry in entries.items():
         data = entry.record.dataset
         group = data.fingerprint if data.lacks else ""
-        for machine, parts in entry.scores.items():
-            for section, rows in parts.items():
-                told = (rows.clips, rows.labels, rows.domains)
-                other, first = seen.setdefault((group, machine, section), (path, told))
-                for what, one, two in zip(("clips", "labels", "domains"), first, told, strict=True):
-                    if one != two:
+        for machine, sections in entry.scores.items():
+            for section, rows in sections.items():
+                for what in ("clips", "labels", "domains"):
+                    value = getattr(rows, what)
+                    other, first = seen.setdefault((group, machine, section, what), (path, value))
+                    if value != first:
                         raise BoardError(
                             f"{other} and {path} differ in the test {what} of {machine}, section {section}. "
                             "Only results on the same clips are put side by side.",
@@ -172,41 +167,34 @@ def _require_same_data(entries: Mapping[Path, Entry]) -> None:
 
 
 def _require_same_recordings(entries: Mapping[Path, Entry]) -> None:
-    """Machine by machine where the records tell that, else the data set as a whole."""
-    by_machine: dict[str, tuple[Path, str]] = {}
-    wholes: dict[tuple[str, ...], tuple[Path, str]] = {}
+    """Machine by machine where the records have a version of each, else the data set as a whole."""
+    seen: dict[str | frozenset[str], tuple[Path, str]] = {}  # by machine type, or all of them
     for path, entry in entries.items():
         data = entry.record.dataset
-        for machine, version in data.fingerprints.items():
-            one, first = by_machine.setdefault(machine, (path, version))
+        versions: list[tuple[str | frozenset[str], str]] = [*data.fingerprints.items()]
+        for of, version in [*versions, (frozenset(data.test_clips), data.fingerprint)]:
+            other, first = seen.setdefault(of, (path, version))
             if first != version:
-                raise _differ(one, first, path, version, f" of {machine}")
-        key = tuple(sorted(data.test_clips))
-        one, first = wholes.setdefault(key, (path, data.fingerprint))
-        if first != data.fingerprint:
-            raise _differ(one, first, path, data.fingerprint, "")
-    told = {tuple(sorted(entry.record.dataset.test_clips)) for entry in entries.values() if _tells(entry)}
+                what = f"the data of {of}" if isinstance(of, str) else "the data"
+                raise BoardError(
+                    f"{other} and {path} are of differing versions of {what}: {first[:12]} and {version[:12]}. "
+                    "Results on differing data are not put side by side.",
+                    other,
+                    path,
+                )
+    with_versions = {frozenset(one.record.dataset.test_clips) for one in entries.values() if _has_versions(one)}
     for path, entry in entries.items():
-        key = tuple(sorted(entry.record.dataset.test_clips))
-        other = next((other for others, (other, _) in wholes.items() if others != key), None)
-        if not _tells(entry) and key not in told and other is not None:
+        machines = frozenset(entry.record.dataset.test_clips)
+        others = [other for of, (other, _) in seen.items() if not isinstance(of, str) and of != machines]
+        if others and not _has_versions(entry) and machines not in with_versions:
             raise BoardError(
-                f"{other} and {path} are of differing machine types, and the latter, from an older asdbench, does not "
-                "tell the version of each type's data; run it again.",
-                other,
+                f"{others[0]} and {path} are of differing machine types, and the latter, from an older asdbench, does "
+                "not say the version of each type's data; run it again.",
+                others[0],
                 path,
             )
 
 
-def _tells(entry: Entry) -> bool:
-    """Whether the record tells the version of each machine type's data."""
+def _has_versions(entry: Entry) -> bool:
+    """Whether the record has the version of each machine type's data."""
     return bool(entry.record.dataset.fingerprints)
-
-
-def _differ(one: Path, first: str, other: Path, second: str, of: str) -> BoardError:
-    return BoardError(
-        f"{one} and {other} are of differing versions of the data{of}: {first[:12]} and {second[:12]}. "
-        "Results on differing data are not put side by side.",
-        one,
-        other,
-    )

@@ -41,21 +41,22 @@ def chance_of(protocol: str, sections: Sections) -> Chance:
     """
     definition = DEFINITIONS[protocol]
     metrics = {"auc": drawn_auc, "pauc": drawn_pauc}
-    values: dict[str, list[Array]] = {}
+    by_machine: dict[str, list[Array]] = {}
     by_term: dict[str, list[Array]] = {}
     for (machine, section), rows in sorted(sections.items()):
         rng = np.random.default_rng(derive_seed(0, "chance", machine, section))
         scores = rng.random((DRAWINGS, len(rows.labels)))
         for term in definition.terms(rows):
-            drawn = metrics[term.metric](rows.labels[term.mask], scores[:, term.mask])
-            values.setdefault(machine, []).append(drawn)
-            by_term.setdefault(term.name if protocol != "dcase2021" else _of_2021(term.name), []).append(drawn)
-    total = np.asarray(definition.of_dataset(values))
+            values = metrics[term.metric](rows.labels[term.mask], scores[:, term.mask])
+            name = "pauc" if term.name.startswith("pauc_") else term.name  # 2021 has one for each domain
+            by_machine.setdefault(machine, []).append(values)
+            by_term.setdefault(name, []).append(values)
+    total = np.asarray(definition.of_dataset(by_machine))
     return Chance(
         total=float(total.mean()),
         range95=interval(total),
-        terms={name: float(np.mean(definition.mean(own))) for name, own in by_term.items()},
-        machines={machine: float(np.mean(definition.of_machine(own))) for machine, own in values.items()},
+        terms={name: float(np.mean(definition.mean(values))) for name, values in by_term.items()},
+        machines={name: float(np.mean(definition.of_machine(values))) for name, values in by_machine.items()},
     )
 
 
@@ -78,7 +79,3 @@ def drawn_pauc(labels: Labels, scores: Array) -> Array:
     area = np.sum(height * width, axis=1)
     lowest = MAX_FPR**2 / 2
     return np.asarray(0.5 * (1 + (area - lowest) / (MAX_FPR - lowest)))
-
-
-def _of_2021(name: str) -> str:
-    return "pauc" if name.startswith("pauc_") else name

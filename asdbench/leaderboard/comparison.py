@@ -10,6 +10,7 @@ from asdbench.core.progress import Progress
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.run_groups import Run, RunGroup, require_same_data
 from asdbench.protocols import Difference, evaluate
+from asdbench.protocols.average_ranks import AverageRanks, average_ranks
 from asdbench.protocols.ranking import shared_ranks
 from asdbench.protocols.resampling import (
     Resampled,
@@ -22,14 +23,12 @@ from asdbench.protocols.resampling import (
 from asdbench.protocols.results import Interval
 
 if TYPE_CHECKING:
-    from asdbench.datasets.ground_truth import GroundTruth
-    from asdbench.protocols.average_ranks import AverageRanks
     from asdbench.protocols.resampling import Sections
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A group on one data set.
+    """One side of a comparison on one data set.
 
     Attributes:
         runs: one for each seed.
@@ -56,7 +55,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All groups on one data set, by label."""
+    """All sides on one data set, by label."""
 
     dataset: str
     protocol: str
@@ -74,63 +73,53 @@ class Comparison:
         return shared_ranks(order, lambda better, worse: self.difference(better, worse).significant)
 
 
-def labels_of(groups: Sequence[RunGroup]) -> list[str]:
-    """The systems' names; what was asked where a name would stand twice."""
-    systems = [one.system for one in groups]
-    labels: list[str] = []
-    for one in groups:
-        label = one.asked if systems.count(one.system) > 1 else one.system
-        labels.append(f"{label} (again)" if label in labels else label)
-    return labels
-
-
 def shared_datasets(groups: Sequence[RunGroup]) -> list[str]:
-    """Data sets that all groups were run on.
+    """Data sets that all were run on.
 
     Raises:
         UsageError: there is none.
     """
-    shared = [name for name in groups[0].runs if all(name in one.runs for one in groups)]
-    if not shared:
-        for one in groups[1:]:
-            if not set(one.runs) & set(groups[0].runs):
-                of = " and ".join(", ".join(side.runs) for side in (groups[0], one))
-                raise UsageError(f"{groups[0].asked} and {one.asked} are not of the same data: {of}.")
-        lines = "".join(f"\n  {one.asked}: {', '.join(one.runs)}" for one in groups)
-        raise UsageError(f"No data set was run by all of them:{lines}")
-    return shared
+    first = groups[0]
+    shared = [name for name in first.runs if all(name in group.runs for group in groups)]
+    if shared:
+        return shared
+    for group in groups[1:]:
+        if not set(group.runs) & set(first.runs):
+            names = " and ".join(", ".join(side.runs) for side in (first, group))
+            raise UsageError(f"{first.asked} and {group.asked} are not of the same data: {names}.")
+    lines = "".join(f"\n  {group.asked}: {', '.join(group.runs)}" for group in groups)
+    raise UsageError(f"No data set was run by all of them:{lines}")
 
 
 def compare_on(
-    dataset: str,
-    groups: Sequence[RunGroup],
-    ground_truth: Path | None,
-    replicates: int,
-    progress: Progress,
+    dataset: str, groups: Sequence[RunGroup], ground_truth: Path | None, replicates: int, progress: Progress
 ) -> Comparison:
-    """Score all groups on the same resampled test sets of a data set.
+    """Score all on the same resampled test sets of a data set.
 
     Args:
         dataset: one that all have runs on.
-        groups: whose labels (``labels_of``) differ.
-        ground_truth: labels, where the clips' names do not tell them.
+        groups: what is compared.
+        ground_truth: labels, where the clips' names do not say them.
         replicates: resampled test sets.
-        progress: told of each run.
+        progress: advances with each run.
 
     Raises:
         UsageError: they are not of the same protocol, recordings or clips.
         RequirementError: score files are missing or without labels.
     """
-    for one in groups[1:]:
-        require_same_data(groups[0], one, dataset)
+    from asdbench.datasets.ground_truth import read_ground_truth
+
+    for group in groups[1:]:
+        require_same_data(groups[0], group, dataset)
     protocol = groups[0].runs[dataset][0].record.dataset.protocol
-    truth = _truth(ground_truth, protocol)
+    year = int(protocol.removeprefix("dcase"))
+    truth = read_ground_truth(ground_truth.expanduser(), year) if ground_truth else None
     scored: dict[str, Scored] = {}
     reference: tuple[str, Sections] | None = None
-    with progress.stage(f"compare on {dataset}", sum(len(one.runs[dataset]) for one in groups)) as stage:
-        for label, one in zip(labels_of(groups), groups, strict=True):
+    with progress.stage(f"compare on {dataset}", sum(len(group.runs[dataset]) for group in groups)) as stage:
+        for label, group in zip(_labels_of(groups), groups, strict=True):
             results, resampled = [], {}
-            for run in one.runs[dataset]:
+            for run in group.runs[dataset]:
                 sections = sections_of(run.folder, run.record, truth)
                 reference = reference or (run.folder.name, sections)
                 require_same_clips(reference[1], sections, (reference[0], run.folder.name))
@@ -138,7 +127,7 @@ def compare_on(
                 resampled[run.record.asked.seed] = resampled_scores(protocol, sections, replicates)
                 stage.advance(1, label)
             scored[label] = Scored(
-                runs=one.runs[dataset],
+                runs=group.runs[dataset],
                 score=_mean([result.official_score for result in results]),
                 machines={
                     machine: _mean([result.machines[machine].official_score for result in results])
@@ -149,27 +138,23 @@ def compare_on(
     return Comparison(dataset, protocol, scored)
 
 
-def ranks_over_machines(comparisons: Sequence[Comparison], alpha: float) -> "AverageRanks":
+def ranks_over_machines(comparisons: Sequence[Comparison], alpha: float) -> AverageRanks:
     """Average ranks over the machine types of all data sets; a block's scores are means over seeds."""
-    from asdbench.protocols.average_ranks import average_ranks
-
-    return average_ranks(
-        {
-            label: {
-                (one.dataset, machine): score
-                for one in comparisons
-                for machine, score in one.scored[label].machines.items()
-            }
-            for label in comparisons[0].scored
-        },
-        alpha,
-    )
+    scores: dict[str, dict[tuple[str, str], float]] = {label: {} for label in comparisons[0].scored}
+    for comparison in comparisons:
+        for label, scored in comparison.scored.items():
+            scores[label] |= {(comparison.dataset, machine): score for machine, score in scored.machines.items()}
+    return average_ranks(scores, alpha)
 
 
-def _truth(place: Path | None, protocol: str) -> "GroundTruth | None":
-    from asdbench.datasets.ground_truth import read_ground_truth
-
-    return read_ground_truth(place.expanduser(), int(protocol.removeprefix("dcase"))) if place else None
+def _labels_of(groups: Sequence[RunGroup]) -> list[str]:
+    """The systems' names; what was asked where a name would stand twice."""
+    systems = [group.system for group in groups]
+    labels: list[str] = []
+    for group in groups:
+        label = group.asked if systems.count(group.system) > 1 else group.system
+        labels.append(f"{label} (again)" if label in labels else label)
+    return labels
 
 
 def _mean(values: Sequence[float]) -> float:

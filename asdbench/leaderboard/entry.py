@@ -1,26 +1,33 @@
-"""What a leaderboard keeps of a run: its record and the scores of its test clips, in one file.
+"""What a leaderboard stores of a run: its record and the scores of its test clips, in one file.
 
 ``leaderboards/results/<run-id>.json`` holds all that a board needs: results can be recomputed from it, and a paired
-bootstrap can be drawn. It names no recording and no place on a disk.
+bootstrap can be drawn. It names no recording and no path on a disk.
 """
 
 import json
+import math
+import re
+from collections.abc import Callable
+from operator import eq
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import SCHEMA as RECORD_SCHEMA
 from asdbench.harness.record import RunRecord, migrated
-from asdbench.protocols import SectionScores
+from asdbench.protocols import DEFINITIONS, SectionScores, evaluate
+from asdbench.protocols.requirements import undefined_terms
 from asdbench.protocols.resampling import Sections, in_order_of_names
 
 SCHEMA = 2
-_DOMAINS = {"source": "s", "target": "t", "": "-"}
-_DOMAIN_OF = {letter: name for name, letter in _DOMAINS.items()}
+TOLERANCE = 1e-9  # sums differ by less between processors
+_LETTERS = {"source": "s", "target": "t", "": "-"}
+_DOMAINS = {letter: domain for domain, letter in _LETTERS.items()}
+_AGAIN = "Add the run again: asdbench leaderboard add RUN --replace"
 
 
 class EntryError(AsdbenchError):
@@ -39,7 +46,7 @@ class SectionEntry(BaseModel):
     decisions: str | None = Field(pattern="^[01]+$", description="1 where called anomalous; None where nobody decided.")
 
     @model_validator(mode="after")
-    def _one_of_each_a_clip(self) -> "SectionEntry":
+    def _equal_counts(self) -> "SectionEntry":
         counts = {len(self.labels), len(self.domains), len(self.scores), len(self.decisions or self.labels)}
         if len(counts) > 1:
             raise ValueError(f"not one label, domain, score and decision a clip: {sorted(counts)}")
@@ -52,18 +59,18 @@ class SectionEntry(BaseModel):
         return cls(
             clips=digest(list(rows.names)),
             labels="".join(str(int(label)) for label in rows.labels),
-            domains="".join(_DOMAINS[str(domain)] for domain in rows.domains),
+            domains="".join(_LETTERS[str(domain)] for domain in rows.domains),
             scores=[float(score) for score in rows.scores],
-            decisions=None if rows.decisions is None else "".join(str(int(one)) for one in rows.decisions),
+            decisions=None if rows.decisions is None else "".join(str(int(decision)) for decision in rows.decisions),
         )
 
     def rows(self) -> SectionScores:
         """For a protocol; without names, in the order of names."""
         return SectionScores(
-            labels=_digits(self.labels),
-            domains=np.array([_DOMAIN_OF[letter] for letter in self.domains]),
+            labels=np.array([int(label) for label in self.labels]),
+            domains=np.array([_DOMAINS[letter] for letter in self.domains]),
             scores=np.array(self.scores, np.float64),
-            decisions=None if self.decisions is None else _digits(self.decisions),
+            decisions=None if self.decisions is None else np.array([int(decision) for decision in self.decisions]),
         )
 
 
@@ -75,84 +82,105 @@ class Entry(BaseModel):
     schema_version: Literal[2] = Field(default=2, description="Raised when this schema changes.")
     record: RunRecord
     scores: dict[str, dict[str, SectionEntry]] = Field(description="By machine type and section, of what was scored.")
-    _intact: bool = PrivateAttr(default=True)
-
-    @property
-    def intact(self) -> bool:
-        """Whether record and scores are those that were written, by the digest in the file; old files have none."""
-        return self._intact
 
     def sections(self) -> Sections:
         """The rows behind the results, by machine type and section."""
         return {
-            (machine, section): own.rows() for machine, parts in self.scores.items() for section, own in parts.items()
+            (machine, number): section.rows()
+            for machine, sections in self.scores.items()
+            for number, section in sections.items()
         }
 
     def text(self) -> str:
-        """As it is written: the record for people to read, one line for each list of scores."""
-        content = json.loads(self.record.model_dump_json())
-        record = json.dumps(content, indent=1)
-        machines = []
-        for machine, parts in self.scores.items():
-            sections = []
-            for section, own in parts.items():
-                fields = [f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in own.model_dump().items()]
-                sections.append(f"   {json.dumps(section)}: {{\n" + ",\n".join(fields) + "\n   }")
-            machines.append(f"  {json.dumps(machine)}: {{\n" + ",\n".join(sections) + "\n  }")
-        scores = "{\n" + ",\n".join(machines) + "\n }" if machines else "{}"
-        record = record.replace("\n", "\n ")
-        known = _digest_of(content, self.model_dump()["scores"])
-        head = f' "schema_version": {self.schema_version},\n "digest": "{known}"'
-        return f'{{\n{head},\n "record": {record},\n "scores": {scores}\n}}\n'
+        """As it is written: indented for people, each list of scores in one line, with a digest of all."""
+        content = json.loads(self.model_dump_json())
+        record, scores = content["record"], content["scores"]
+        known = {"schema_version": SCHEMA, "digest": _digest_of(record, scores), "record": record, "scores": scores}
+        text = json.dumps(known, indent=1)
+        return re.sub(r'(?<="scores": \[)[^]]*(?=\])', lambda scores: " ".join(scores[0].split()), text) + "\n"
 
 
 def load_entry(path: Path) -> Entry:
-    """The entry in a file.
+    """The entry in a file, once its results are those of its scores.
 
     Raises:
-        EntryError: there is none, it is damaged, a newer asdbench wrote it, or its name is another run's.
+        EntryError: there is none, it is damaged or altered, a newer asdbench wrote it, or its name is another run's.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise EntryError(f"{path} is damaged: it holds no JSON object.{_AGAIN}")
-        _require_known(path, "schema", content.get("schema_version"), SCHEMA)
-        content, known = _without_digest(path, content)
-        record, scores = content.get("record"), content.get("scores")
+            raise ValueError("it holds no JSON object")
+        record, stored_digest = content.get("record"), content.pop("digest", None)
+        _require_readable(path, "schema", content, SCHEMA)
+        _require_readable(path, "a record of schema", record, RECORD_SCHEMA)
+        if content.get("schema_version") == 1 and stored_digest is None:  # the first schema had none
+            content["schema_version"] = SCHEMA
+        elif not isinstance(stored_digest, str):
+            raise ValueError("it has no digest")
         if isinstance(record, dict):
-            _require_known(path, "a record of schema", record.get("schema_version"), RECORD_SCHEMA)
-            content = {**content, "record": migrated(record)}
+            content["record"] = migrated(record)
         entry = Entry.model_validate(content)
-        entry._intact = known in (None, _digest_of(record, scores))
+        intact = stored_digest in (None, _digest_of(record, content.get("scores")))
     except OSError as error:
         raise EntryError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValidationError as error:
-        raise EntryError(f"{path} is damaged: {first_error(error)}.{_AGAIN}") from error
-    except RecursionError as error:
-        raise EntryError(f"{path} is damaged: it is nested without end.{_AGAIN}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise EntryError(f"{path} is damaged: {str(error).splitlines()[0]}.{_AGAIN}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = first_error(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        raise EntryError(f"{path} is damaged: {reason}.\n{_AGAIN}") from error
+    verify(entry, str(path))
+    if not intact:
+        reason = "its record or scores are not those that were added, by the digest in the file"
+        raise EntryError(f"{path} is altered: {reason}.\n{_AGAIN}")
     if path.stem != entry.record.run_id:
         raise EntryError(f"{path} holds the run {entry.record.run_id}; its name has to be {entry.record.run_id}.json.")
     return entry
 
 
-def _without_digest(path: Path, content: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """The content of a file in today's schema, and its digest; version 1 had none."""
-    known = content.get("digest")
-    if content.get("schema_version") == 1 and known is None:
-        return {**content, "schema_version": SCHEMA}, None
-    if not isinstance(known, str):
-        raise EntryError(f"{path} is damaged: it has no digest.{_AGAIN}")
-    return {key: value for key, value in content.items() if key != "digest"}, known
+def verify(entry: Entry, name: str) -> None:
+    """Recompute every number of an entry's results from its scores.
+
+    Args:
+        entry: to be verified.
+        name: of its file or folder, for the message.
+
+    Raises:
+        EntryError: the results were altered, or are not of the scores that stand beside them.
+    """
+    record, sections = entry.record, entry.sections()
+    protocol = record.dataset.protocol
+    if protocol not in DEFINITIONS:
+        raise EntryError(f"{name}: no protocol '{protocol}'. Accepted: {', '.join(DEFINITIONS)}.")
+    if record.status == "done" and record.results is None:
+        raise EntryError(
+            f"{name} has no results.\nIts labels are needed: asdbench leaderboard add RUN --ground-truth DIR"
+        )
+    machines = record.results.machines if record.results is not None else record.salvaged
+    if set(machines) != set(entry.scores):
+        unmatched = ", ".join(sorted(set(machines) ^ set(entry.scores)))
+        raise EntryError(f"{name} is altered: results and scores are not of the same machine types: {unmatched}.")
+    for (machine, section), rows in sections.items():
+        for reason in undefined_terms(protocol, rows):
+            raise EntryError(f"{name} is altered: {machine}, section {section}: {reason}.")
+    if not sections:
+        return
+    recorded: dict[str, Any] = {"machines": {machine: result.model_dump() for machine, result in machines.items()}}
+    computed = evaluate(protocol, sections).model_dump(include=None if record.results is not None else {"machines"})
+    if record.results is not None:
+        recorded |= record.results.model_dump(exclude={"machines"})
+    unknown = tuple(place + "." for place, value in _flat(recorded).items() if place.endswith("means") and not value)
+    for place, before, now in differences(recorded, computed, _is_close):
+        if not place.startswith(unknown):  # means that an old record does not have
+            raise EntryError(
+                f"{name} is altered: results.{place.removeprefix('machines.')} is recorded as {before}, but its scores "
+                f"give {now}.\n{_AGAIN}"
+            )
 
 
-def _digest_of(record: Any, scores: Any) -> str:
-    """Of record and scores as they stand in the file."""
-    return digest([record, scores], 32)
-
-
-_AGAIN = " asdbench leaderboard add RUN --replace makes it again."
+def differences(
+    first: dict[str, Any], second: dict[str, Any], equal: Callable[[Any, Any], bool] = eq
+) -> list[tuple[str, Any, Any]]:
+    """Where two nested JSON-like values differ ("record.asked.seed"), and both values there."""
+    one, two = _flat(first), _flat(second)
+    return [(key, one.get(key), two.get(key)) for key in one | two if not equal(one.get(key), two.get(key))]
 
 
 def first_error(error: ValidationError) -> str:
@@ -163,12 +191,27 @@ def first_error(error: ValidationError) -> str:
     return f"{place}: {message}" if place else message
 
 
-def _require_known(path: Path, what: str, version: Any, known: int) -> None:
-    if isinstance(version, int) and version > known:
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _is_close(first: Any, second: Any) -> bool:
+    if isinstance(first, float) and isinstance(second, float):
+        return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(first == second)
+
+
+def _require_readable(path: Path, what: str, content: Any, newest: int) -> None:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > newest:
         raise EntryError(
-            f"{path} has {what} {version}; this asdbench knows {known} and older ones. A newer asdbench reads it."
+            f"{path} has {what} {version}; this asdbench knows {newest} and older ones. A newer asdbench reads it."
         )
 
 
-def _digits(text: str) -> Any:
-    return np.frombuffer(text.encode(), np.uint8).astype(np.int64) - ord("0")
+def _digest_of(record: Any, scores: Any) -> str:
+    """Of record and scores as they stand in the file."""
+    return digest([record, scores], 32)

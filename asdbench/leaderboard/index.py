@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from asdbench.leaderboard.board_page import MARKER, TEMPLATES, aligned
 from asdbench.leaderboard.boards import Board
-from asdbench.leaderboard.markdown import MARKER, aligned
-from asdbench.leaderboard.measured import measured_row
-from asdbench.leaderboard.published import published_row
-from asdbench.leaderboard.rows import Row
-from asdbench.leaderboard.words import NONE, percent, title_of
+from asdbench.leaderboard.rows import Row, measured_row, published_row
+from asdbench.leaderboard.text import NONE, percent, title_of
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import escaped
 
-TEMPLATES = Path(__file__).parent / "templates"
-_NONE_YET = "No board yet: `asdbench leaderboard add RUN` puts a run on one."
+INTRODUCTION = """\
+Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also
+an HTML page to sort and to filter, with intervals drawn: [index.html](index.html)."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,6 @@ def index_line(board: Board) -> Line:
     )
 
 
-def _best(rows: Sequence[Row]) -> Best | None:
-    scored = [(row.score.value, row) for row in rows if row.score.value is not None]
-    if not scored:
-        return None
-    value, row = min(scored, key=lambda pair: (-pair[0], pair[1].label))
-    return Best(row.label, percent(value), "; ".join(filter(None, [row.score.reason, row.mark])))
-
-
 def index_markdown(lines: Sequence[Line]) -> str:
     """The index for GitHub and terminals."""
     header = ["Board", "Best measured here", "Score, %", "Best published", "Score, %", "Systems", "Protocol"]
@@ -72,24 +62,19 @@ def index_markdown(lines: Sequence[Line]) -> str:
             mark = f" ({escaped(best.mark)})" if best and best.mark else ""
             cells += [escaped(best.name) + mark, best.score] if best else [NONE, NONE]
         rows.append([*cells, str(line.systems), escaped(line.protocol)])
-    text = [
-        f"<!-- {MARKER} -->",
-        "",
-        "# Leaderboards",
-        "",
-        "Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also",
-        "an HTML page to sort and to filter, with intervals drawn: [index.html](index.html).",
-        "",
-        *(
-            aligned(header, rows, left=2)
-            if rows
-            else ["No board yet: `asdbench leaderboard add RUN` puts a run on one."]
-        ),
-    ]
-    return "\n".join(text) + "\n"
+    table = aligned(header, rows) if rows else "No board yet: `asdbench leaderboard add RUN` puts a run on one."
+    return f"<!-- {MARKER} -->\n\n# Leaderboards\n\n{INTRODUCTION}\n\n{table}\n"
 
 
 def index_html(lines: Sequence[Line]) -> str:
     """The index as a page."""
     body = template("index.html", TEMPLATES).render(boards=lines)
     return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)
+
+
+def _best(rows: Sequence[Row]) -> Best | None:
+    scored = [(row.score.value, row) for row in rows if row.score.value is not None]
+    if not scored:
+        return None
+    value, row = min(scored, key=lambda pair: (-pair[0], pair[1].label))
+    return Best(row.label, percent(value), "; ".join(filter(None, [row.score.reason, row.mark])))

@@ -1,7 +1,7 @@
-"""No place on anybody's disk goes into an entry that is published: of a path its last part is kept."""
+"""No path of anybody's disk goes into an entry that is published: of a path its last part stays."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -25,66 +25,54 @@ def last_part(path: str) -> str:
     return kind(path).name or path
 
 
-def shortened(text: str, roots: Sequence[str] = ()) -> str:
-    """A text in which every path that begins at a root is its last part.
+def shortened(text: str, roots: Iterable[str] = ()) -> str:
+    """A text in which every path that begins at a root is its last part; addresses of the web stay.
 
-    Args:
-        text: any; addresses of the web stay.
-        roots: folders that are known to be somebody's own, whatever stands around them (``own_places``).
+    ``roots`` are folders that belong to somebody, whatever stands around them (``private_folders``).
     """
     for root in roots:
         text = re.sub(rf"(?<!\w){re.escape(root)}(?![\w-])", "~", text)
     if _WHOLE.match(text) and " " not in text:
         return last_part(text)
-    return _WITHIN.sub(lambda found: found[0] if found[0].startswith("http") else "", _QUOTED.sub("", text))
+    return _WITHIN.sub(lambda match: match[0] if match[0].startswith("http") else "", _QUOTED.sub("", text))
 
 
-def own_places() -> list[str]:
+def private_folders() -> list[str]:
     """Folders of whoever runs this: home, the working folder, the cache, the data; the longest first."""
     from asdbench.core.paths import cache_root
     from asdbench.harness.data import data_root
 
-    places = [*_homes(), Path.cwd(), cache_root().absolute(), data_root().absolute()]
-    named = {str(one) for place in places for one in (place, place.resolve()) if len(one.parts) > 1}
-    return sorted(named | {name.replace("\\", "/") for name in named}, key=lambda name: (-len(name), name))
+    folders = _with_resolved([*_homes(), Path.cwd(), cache_root().absolute(), data_root().absolute()])
+    names = {*folders, *(name.replace("\\", "/") for name in folders)}
+    return sorted(names, key=lambda name: (-len(name), name))
 
 
-def without_places(value: Any, at: str = "", roots: Sequence[str] = ()) -> tuple[Any, list[str]]:
-    """A JSON-like value with its paths shortened, and where they stood ("asked.dataset")."""
+def without_paths(value: Any, roots: Sequence[str], place: str = "") -> tuple[Any, list[str]]:
+    """A JSON-like value with its paths shortened, and where they stood ("asked.dataset"), each place once."""
     if isinstance(value, str):
         short = shortened(value, roots)
-        return short, [at] if short != value else []
-    if isinstance(value, dict):
-        parts = {key: without_places(one, f"{at}.{key}" if at else str(key), roots) for key, one in value.items()}
-        return {key: one for key, (one, _) in parts.items()}, [place for _, found in parts.values() for place in found]
-    if isinstance(value, list):
-        items = [without_places(one, at, roots) for one in value]
-        return [one for one, _ in items], list(dict.fromkeys(place for _, found in items for place in found))
-    return value, []
+        return short, [place] if short != value else []
+    if not isinstance(value, dict | list):
+        return value, []
+    items = value.items() if isinstance(value, dict) else [("", item) for item in value]
+    results = [without_paths(item, roots, ".".join(filter(None, [place, str(name)]))) for name, item in items]
+    changed = [item for item, _ in results]
+    places = list(dict.fromkeys(place for _, places in results for place in places))
+    return (dict(zip(value, changed, strict=True)) if isinstance(value, dict) else changed), places
 
 
-def homes_in(value: Any, at: str = "") -> Iterator[str]:
-    """Where a JSON-like value still holds the path of the home folder, in names too."""
-    homes = [str(home) for home in _homes() if len(home.parts) > 1]
+def names_home(text: str) -> bool:
+    """Whether a text holds the path of the home folder."""
+    return any(re.search(rf"{re.escape(home)}(?![\w-])", text) for home in _with_resolved(_homes()))
 
-    def walk(value: Any, at: str) -> Iterator[str]:
-        if isinstance(value, str):
-            if any(re.search(rf"{re.escape(home)}(?![\w-])", value) for home in homes):
-                yield at
-        elif isinstance(value, dict):
-            for key, one in value.items():
-                yield from walk(str(key), at or "the record")
-                yield from walk(one, f"{at}.{key}" if at else str(key))
-        elif isinstance(value, list):
-            for one in value:
-                yield from walk(one, at)
 
-    return walk(value, at)
+def _with_resolved(folders: Iterable[Path]) -> set[str]:
+    """The folders as they are named and as they are; no root of a disk."""
+    return {str(path) for folder in folders for path in (folder, folder.resolve()) if len(path.parts) > 1}
 
 
 def _homes() -> list[Path]:
     try:
-        home = Path.home()
+        return [Path.home()]
     except RuntimeError:  # a user without one
         return []
-    return list(dict.fromkeys([home, home.resolve()]))

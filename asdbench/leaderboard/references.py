@@ -22,17 +22,6 @@ class PublishedError(EntryError):
     """A published result that cannot be read."""
 
 
-class PublishedTerms(BaseModel):
-    """One machine type, in percent; 2020 has ``auc``, later years ``auc_source`` and ``auc_target``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    auc_source: Percent | None = None
-    auc_target: Percent | None = None
-    auc: Percent | None = None
-    pauc: Percent | None = None
-
-
 class Reference(BaseModel):
     """One published system on one split of one data set."""
 
@@ -48,8 +37,10 @@ class Reference(BaseModel):
     url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="Of the source.")
     official_score: Percent | None = Field(default=None, description="In percent, where one was published.")
     official_score_source: str | None = Field(default=None, description="Where that one stands.")
-    machines: dict[str, PublishedTerms] = Field(
-        default_factory=dict, description="By machine type; empty where a total alone was published."
+    machines: dict[str, dict[str, Percent]] = Field(
+        default_factory=dict,
+        description="Terms by machine type, in percent: auc (2020) or auc_source and auc_target, and pauc. Empty where "
+        "a total alone was published.",
     )
 
     @field_validator("protocol")
@@ -68,11 +59,13 @@ class Reference(BaseModel):
     def _terms_of_its_year(self) -> "Reference":
         if not self.machines and self.official_score is None:
             raise ValueError("neither machines nor official_score: nothing was published")
-        wanted = terms_of(self.protocol)
+        accepted = terms_of(self.protocol)
         for machine, terms in self.machines.items():
-            told = {name for name, value in terms.model_dump().items() if value is not None}
-            if not told <= set(wanted):
-                raise ValueError(f"machines.{machine}: {self.protocol} has {', '.join(wanted)}, not {', '.join(told)}")
+            for name in terms:
+                if name not in accepted:
+                    hint = did_you_mean(name, accepted)
+                    of_year = f"{self.protocol} has {', '.join(accepted)}"
+                    raise ValueError(f"unknown key 'machines.{machine}.{name}'.{hint} {of_year}")
         return self
 
     @property
@@ -82,31 +75,30 @@ class Reference(BaseModel):
 
     def terms(self, machine: str) -> dict[str, float] | None:
         """One machine type's terms as fractions; None unless all of them were published."""
-        own = self.machines.get(machine)
-        values = {name: getattr(own, name) for name in terms_of(self.protocol)} if own else {}
-        if not values or any(value is None for value in values.values()):
-            return None
-        return {name: value / 100 for name, value in values.items()}
+        published = self.machines.get(machine, {})
+        names = terms_of(self.protocol)
+        return {name: published[name] / 100 for name in names} if set(names) == set(published) else None
 
     def score_of(self, machine: str) -> float | None:
         """One machine type's score, from the published terms."""
-        terms = self._weighed(machine)
+        terms = self._counted_terms(machine)
         return None if terms is None else float(DEFINITIONS[self.protocol].of_machine(terms))
 
-    def _weighed(self, machine: str) -> list[float] | None:
+    @cached_property
+    def computed_score(self) -> float | None:
+        """The total from the published terms; None where some are missing."""
+        by_machine = {machine: self._counted_terms(machine) for machine in self.machines}
+        complete = {machine: terms for machine, terms in by_machine.items() if terms is not None}
+        if not complete or len(complete) < len(by_machine):
+            return None
+        return float(DEFINITIONS[self.protocol].of_dataset(complete))
+
+    def _counted_terms(self, machine: str) -> list[float] | None:
         """The terms as the official score counts them; the pAUC of 2021 stands for two, one of each domain."""
         terms = self.terms(machine)
         if terms is None:
             return None
         return [*terms.values(), *([terms["pauc"]] if self.protocol == "dcase2021" else [])]
-
-    @cached_property
-    def computed_score(self) -> float | None:
-        """The total from the published terms; None where some are missing."""
-        parts = {machine: self._weighed(machine) for machine in self.machines}
-        whole = {machine: terms for machine, terms in parts.items() if terms is not None}
-        complete = whole.keys() == parts.keys() and len(whole) > 0
-        return float(DEFINITIONS[self.protocol].of_dataset(whole)) if complete else None
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ def load_references(path: Path) -> dict[Path, Reference]:
     """The published results in a file: one, or, of a table ``totals`` (system = percent), one for each system.
 
     Raises:
-        PublishedError: it cannot be read, a key is unknown or missing, or a total is not that of its parts.
+        PublishedError: it cannot be read, a key is unknown or missing, or a total is not that of its machine types.
     """
     try:
         content: dict[str, Any] = read_toml(path)
@@ -143,24 +135,11 @@ def load_references(path: Path) -> dict[Path, Reference]:
     }
 
 
-def _reference(path: Path, content: dict[str, Any]) -> Reference:
-    try:
-        reference = Reference.model_validate(content)
-    except ValidationError as error:
-        raise PublishedError(f"{path}: {_explained(error)}") from error
-    told, computed = reference.official_score, reference.computed_score
-    if told is not None and computed is not None and abs(100 * computed - told) > 0.02:
-        raise PublishedError(f"{path}: official_score is {told}, but its parts give {100 * computed:.2f}.")
-    return reference
-
-
 def read_references(board_dir: Path) -> References:
     """Every published result below ``board_dir``; one that is wrong does not hide the others."""
     references: dict[Path, Reference] = {}
     problems = []
-    for path in sorted((board_dir / REFERENCES).glob("*.toml")):
-        if path.name.startswith("."):
-            continue
+    for path in sorted((board_dir / REFERENCES).glob("[!.]*.toml")):
         try:
             references |= load_references(path)
         except PublishedError as error:
@@ -168,12 +147,20 @@ def read_references(board_dir: Path) -> References:
     return References(references, problems)
 
 
+def _reference(path: Path, content: dict[str, Any]) -> Reference:
+    try:
+        reference = Reference.model_validate(content)
+    except ValidationError as error:
+        raise PublishedError(f"{path}: {_explained(error)}") from error
+    published, computed = reference.official_score, reference.computed_score
+    if published is not None and computed is not None and abs(100 * computed - published) > 0.02:
+        raise PublishedError(f"{path}: official_score is {published}, but its machine types give {100 * computed:.2f}.")
+    return reference
+
+
 def _explained(error: ValidationError) -> str:
-    for found in error.errors(include_url=False):
-        if found["type"] == "extra_forbidden":
-            key = ".".join(str(part) for part in found["loc"])
-            model = PublishedTerms if len(found["loc"]) > 1 else Reference
-            known = model.model_fields
-            hint = did_you_mean(str(found["loc"][-1]), known)
-            return f"unknown key '{key}'.{hint} Accepted here: {', '.join(known)}."
+    for problem in error.errors(include_url=False):
+        if problem["type"] == "extra_forbidden":
+            key, accepted = str(problem["loc"][-1]), Reference.model_fields
+            return f"unknown key '{key}'.{did_you_mean(key, accepted)} Accepted here: {', '.join(accepted)}."
     return f"{first_error(error)}."

@@ -1,4 +1,4 @@
-"""All pages of a board folder: made from its records, written, or held to what is written."""
+"""All pages of a board folder: made from its records, written, or compared with what is written."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -6,10 +6,9 @@ from pathlib import Path
 
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.files import write_text
-from asdbench.leaderboard.boards import Board, make_boards, slug_of
-from asdbench.leaderboard.html import html_page
+from asdbench.leaderboard.board_page import MARKER, board_html, board_markdown
+from asdbench.leaderboard.boards import make_boards, slug_of
 from asdbench.leaderboard.index import index_html, index_line, index_markdown
-from asdbench.leaderboard.markdown import MARKER, markdown_page
 from asdbench.leaderboard.references import read_references
 from asdbench.leaderboard.store import clear_board_errors, read_entries
 from asdbench.leaderboard.table import make_table
@@ -22,12 +21,12 @@ class Pages:
 
     Attributes:
         texts: by file name; of the boards that were asked for, and the index.
-        kept: names of pages of boards that were not asked for, or that cannot be rendered; they are not stale.
+        untouched: names of pages of boards that were not asked for, or that cannot be rendered; they are not stale.
         problems: a line for each entry, published result or board that cannot be used.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
-    kept: set[str] = field(default_factory=set)
+    untouched: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
 
@@ -62,25 +61,27 @@ def make_pages(
     entries = read_entries(board_dir)
     references = read_references(board_dir)
     boards, broken = make_boards(entries.entries, references.references)
-    if only is not None and only not in {*boards, *broken}:
-        hint = did_you_mean(only, [*boards, *broken])
-        named = ", ".join(sorted([*boards, *broken])) or "none"
-        raise UsageError(f"No board '{only}' in {board_dir}.{hint} There are: {named}.")
+    names = sorted([*boards, *broken])
+    if only is not None and only not in names:
+        hint = did_you_mean(only, names)
+        raise UsageError(f"No board '{only}' in {board_dir}.{hint} There are: {', '.join(names) or 'none'}.")
     pages = Pages(problems=[*entries.problems, *references.problems])
     lines = []
     for name, board in boards.items():
+        markdown, html = _page_names(name)
         try:
             line = index_line(board)
             if only in (None, name):
                 on_board(name)
-                pages.texts |= _texts(board, replicates)
+                table = make_table(board, replicates)
+                pages.texts |= {markdown: board_markdown(table), html: board_html(table)}
             else:
-                pages.kept |= set(_names(name))
+                pages.untouched |= {markdown, html}
             lines.append(line)
         except AsdbenchError as error:
             broken[name] = f"{name} is not rendered: {error}"
     for name, problem in broken.items():
-        pages.kept |= set(_names(name))
+        pages.untouched |= {*_page_names(name)}
         if only in (None, name):
             pages.problems.append(problem)
     pages.texts |= {"index.md": index_markdown(lines), "index.html": index_html(lines)}
@@ -103,7 +104,9 @@ def render(board_dir: Path, pages: Pages) -> Rendered:
             continue
         try:
             with clear_board_errors(board_dir):
-                _write(path, text)
+                if path.is_dir():
+                    raise UsageError(f"Cannot write {path}: it is a folder.")
+                write_text(path, text)
             done.written.append(name)
         except UsageError as error:
             failed.append(error)
@@ -121,33 +124,25 @@ def render(board_dir: Path, pages: Pages) -> Rendered:
 
 def check(board_dir: Path, pages: Pages) -> list[str]:
     """A line for each page that is missing, stale, or not what the records give, and for all that cannot be used."""
-    found = list(pages.problems)
+    problems = list(pages.problems)
     for name, text in sorted(pages.texts.items()):
         path = board_dir / name
         if not path.exists():
-            found.append(f"{path} is missing.")
+            problems.append(f"{path} is missing.")
         elif _content(path) != text:
-            found.append(f"{path} does not match its records.")
-    found += [f"{path} is of no board any more." for path in _stale(board_dir, pages)]
-    return found
+            problems.append(f"{path} does not match its records.")
+    return problems + [f"{path} is of no board any more." for path in _stale(board_dir, pages)]
 
 
-def _texts(board: Board, replicates: int) -> dict[str, str]:
-    table = make_table(board, replicates)
-    markdown, html = _names(board.name)
-    return {markdown: markdown_page(table), html: html_page(table)}
-
-
-def _names(board: str) -> tuple[str, str]:
+def _page_names(board: str) -> tuple[str, str]:
     return f"{slug_of(board)}.md", f"{slug_of(board)}.html"
 
 
 def _stale(board_dir: Path, pages: Pages) -> Iterator[Path]:
     """Pages of ours, by their marker, that no board has; nobody else's file is touched."""
     for path in sorted([*board_dir.glob("*.md"), *board_dir.glob("*.html")]):
-        if path.name in pages.texts or path.name in pages.kept or not path.is_file():
-            continue
-        if MARKER in (_content(path) or "")[:400]:
+        known = path.name in pages.texts or path.name in pages.untouched
+        if not known and path.is_file() and MARKER in (_content(path) or "")[:400]:
             yield path
 
 
@@ -156,9 +151,3 @@ def _content(path: Path) -> str | None:
         return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    if path.is_dir():
-        raise UsageError(f"Cannot write {path}: it is a folder.")
-    write_text(path, text)

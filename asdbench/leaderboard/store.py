@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,10 @@ from asdbench.core.paths import cache_root
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.boards import require_fit
-from asdbench.leaderboard.entry import Entry, EntryError, SectionEntry, load_entry
-from asdbench.leaderboard.paths import homes_in, last_part, own_places, without_places
+from asdbench.leaderboard.entry import Entry, EntryError, SectionEntry, differences, load_entry, verify
+from asdbench.leaderboard.paths import last_part, names_home, private_folders, without_paths
 from asdbench.leaderboard.references import read_references
 from asdbench.leaderboard.systems import BoardError
-from asdbench.leaderboard.verify import verify
 from asdbench.protocols import evaluate
 
 if TYPE_CHECKING:
@@ -29,7 +28,10 @@ if TYPE_CHECKING:
 
 RESULTS = "results"
 TIMES = ("seconds", "finished_at")
-Outcome = Literal["added", "unchanged", "replaced"]
+
+
+class BoardDirError(UsageError):
+    """A board folder that cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class Added:
     Attributes:
         path: its entry.
         outcome: "unchanged" where the same entry was there, times aside.
-        shortened: parts of the record in which paths were shortened to their last part.
+        shortened: fields of the record in which paths were shortened to their last part.
     """
 
     path: Path
-    outcome: Outcome
+    outcome: Literal["added", "unchanged", "replaced"]
     shortened: tuple[str, ...]
 
 
@@ -70,7 +72,7 @@ def add_run(
     Args:
         folder: of the run.
         board_dir: holds results/ and references/; made where it is not there.
-        ground_truth: labels, where the clips' names do not tell them.
+        ground_truth: labels, where the clips' names do not say them.
         replace: take the place of an entry that differs.
         others: the entries that are there, by path, read once for several runs; the new one joins them. Read now when
             left out.
@@ -83,33 +85,38 @@ def add_run(
         BoardDirError: nothing can be written there.
     """
     entry, shortened = entry_of(folder, ground_truth)
-    path = board_dir / RESULTS / f"{entry.record.run_id}.json"
     verify(entry, str(folder))
+    path = board_dir / RESULTS / f"{entry.record.run_id}.json"
     if others is None:
         others = read_entries(board_dir).entries if board_dir.is_dir() else {}
-
-    def fits() -> None:
+    with exclusive(cache_root() / "locks" / f"entry-{digest(str(path.resolve()), 16)}.lock"):  # boards are published
+        with clear_board_errors(board_dir), clear_write_errors(path):
+            sweep(path)
+        there = path.exists()
+        if there and _equals_stored(entry, path, replace):
+            others[path] = entry
+            return Added(path, "unchanged", tuple(shortened))
         _require_fit(folder, entry, {other: one for other, one in others.items() if other != path}, board_dir)
-
-    outcome = _put(path, entry, replace, fits)
+        with clear_board_errors(board_dir):
+            write_text(path, entry.text())
     others[path] = entry
-    return Added(path, outcome, tuple(shortened))
+    return Added(path, "replaced" if there else "added", tuple(shortened))
 
 
 def entry_of(folder: Path, ground_truth: "Path | GroundTruth | None" = None) -> tuple[Entry, list[str]]:
-    """What a leaderboard keeps of the run in ``folder``, and where paths were shortened in it."""
+    """What a leaderboard stores of the run in ``folder``, and where paths were shortened in it."""
     record = load_record(folder)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", record.run_id):
         raise EntryError(f"{folder}: the run id {record.run_id!r} cannot be the name of a file.")
-    sections = _scored(folder, record, ground_truth)
+    sections = _sections(folder, record, ground_truth)
     if sections and record.results is None and not record.salvaged:
-        found = evaluate(record.dataset.protocol, sections)
-        known = {"salvaged": found.machines} if record.status == "failed" else {"results": found}
-        record = record.model_copy(update=known)
+        results = evaluate(record.dataset.protocol, sections)
+        update = {"salvaged": results.machines} if record.status == "failed" else {"results": results}
+        record = record.model_copy(update=update)
     scores: dict[str, dict[str, SectionEntry]] = {}
     for (machine, section), rows in sorted(sections.items()):
         scores.setdefault(machine, {})[section] = SectionEntry.of(rows)
-    record, shortened = _without_places(record, str(folder))
+    record, shortened = _without_paths(record, str(folder))
     return Entry(record=record, scores=scores), shortened
 
 
@@ -125,33 +132,12 @@ def read_entries(board_dir: Path) -> Entries:
         )
     entries: dict[Path, Entry] = {}
     problems = []
-    for path in sorted((board_dir / RESULTS).glob("*.json")):
-        if path.name.startswith("."):  # under way, or left by a kill
-            continue
+    for path in sorted((board_dir / RESULTS).glob("[!.]*.json")):  # a dot: being written, or left by a kill
         try:
-            entry = load_entry(path)
-            verify(entry, str(path))
-            entries[path] = entry
+            entries[path] = load_entry(path)
         except EntryError as error:
             problems.append(str(error))
     return Entries(entries, problems)
-
-
-def _require_fit(folder: Path, entry: Entry, others: Mapping[Path, Entry], board_dir: Path) -> None:
-    """Refuse what would leave its board one that cannot be rendered."""
-    references = read_references(board_dir).references
-    try:
-        require_fit(folder, entry, others, references)
-    except BoardError as error:
-        there = next((path for path in error.paths if path != folder), board_dir)
-        raise EntryError(
-            f"{folder} is not added; the board {entry.record.dataset.name} could not be rendered any more: {error}\n"
-            f"Remove {there}, or put this run on boards of its own: --board-dir DIR ({board_dir} now)."
-        ) from error
-
-
-class BoardDirError(UsageError):
-    """A board folder that cannot be written."""
 
 
 @contextmanager
@@ -164,13 +150,26 @@ def clear_board_errors(board_dir: Path) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        first = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise BoardDirError(
-            f"{first}\nGive a folder that you may write to: --board-dir DIR ({board_dir} now)."
+            f"{reason}\nGive a folder that you may write to: --board-dir DIR ({board_dir} now)."
         ) from error
 
 
-def _scored(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth | None") -> "Sections":
+def _require_fit(folder: Path, entry: Entry, others: Mapping[Path, Entry], board_dir: Path) -> None:
+    """Refuse what would leave its board one that cannot be rendered."""
+    references = read_references(board_dir).references
+    try:
+        require_fit(folder, entry, others, references)
+    except BoardError as error:
+        there = next((path for path in error.paths if path != folder), board_dir)
+        raise EntryError(
+            f"{folder} is not added; the board {entry.record.dataset.name} could not be rendered any more: {error}\n"
+            f"Remove {there}, or put this run into another folder of boards: --board-dir DIR ({board_dir} now)."
+        ) from error
+
+
+def _sections(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth | None") -> "Sections":
     if record.status == "failed" and not any((folder / "scores").glob("anomaly_score_*")):
         return {}
     try:
@@ -181,91 +180,54 @@ def _scored(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth |
         raise
 
 
-def _without_places(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]:
-    """The record without tracebacks and without places on the disk of whoever ran it."""
+def _without_paths(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]:
+    """The record without tracebacks and without paths of the disk of whoever ran it."""
     content = json.loads(record.model_dump_json())
     dataset = content["asked"]["dataset"]
     for failure in content["failures"]:
         failure["detail"] = ""
-    content, places = without_places(content, roots=own_places())
+    content, places = without_paths(content, private_folders())
     if re.search(r"[/\\]", dataset):
         content["asked"]["dataset"] = last_part(dataset)
         places = list(dict.fromkeys([*places, "asked.dataset"]))
-    for place in homes_in(content):
-        raise EntryError(
-            f"{name} names your home folder in {place}, and no way was found to leave it out; it is not published.\n"
-            "Run it again with paths that do not lie there, relative ones for instance."
-        )
+    for place, value, _ in differences(content, {}, lambda *_: False):
+        if names_home(f"{place} {value}"):
+            raise EntryError(
+                f"{name} names your home folder in {place}, and no way was found to leave it out; not published.\n"
+                "Run it again with paths that do not lie there, relative ones for instance."
+            )
     return RunRecord.model_validate(content), places
 
 
-def _put(path: Path, entry: Entry, replace: bool, require_fit: Callable[[], None]) -> Outcome:
-    """Write the entry unless one that equals it is there; one process at a time."""
-    with exclusive(_lock_path(path)):
-        with clear_board_errors(path.parent.parent), clear_write_errors(path):
-            sweep(path)
-        there = path.exists()
-        if there:
-            known = _readable(path) if replace else _intact(path)
-            differing = None if known is None else _differing(known, entry)
-            if differing == []:
-                return "unchanged"
-            if differing and not replace:
-                more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-                raise EntryError(
-                    f"{path} is there already and differs: {'; '.join(differing[:3])}{more}.\n"
-                    "Take this one instead: --replace"
-                )
-        require_fit()
-        with clear_board_errors(path.parent.parent), clear_write_errors(path):
-            write_text(path, entry.text())
-    return "replaced" if there else "added"
+def _equals_stored(entry: Entry, path: Path, replace: bool) -> bool:
+    """Whether the entry that is there equals a new one, times aside.
 
-
-def _lock_path(path: Path) -> Path:
-    """Not in the board folder, which is published."""
-    return cache_root() / "locks" / f"entry-{digest(str(path.resolve()), 16)}.lock"
-
-
-def _intact(path: Path) -> Entry:
-    entry = load_entry(path)
-    verify(entry, str(path))
-    return entry
-
-
-def _readable(path: Path) -> Entry | None:
+    Raises:
+        EntryError: it differs, or cannot be used, and may not be replaced.
+    """
     try:
-        return _intact(path)
+        stored = load_entry(path)
     except AsdbenchError:
-        return None
-
-
-def _differing(one: Entry, other: Entry) -> list[str]:
-    """How two entries of the same run differ, times aside."""
-    first, second = (_comparable(entry) for entry in (one, other))
-    return list(_walk(first, second, ""))
+        if replace:
+            return False
+        raise
+    differing = [_described(*one) for one in differences(_comparable(stored), _comparable(entry))]
+    if differing and not replace:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise EntryError(
+            f"{path} is there already and differs: {'; '.join(differing[:3])}{more}.\nTake this one instead: --replace"
+        )
+    return not differing
 
 
 def _comparable(entry: Entry) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(entry.model_dump_json())
-    for key in TIMES:
-        content["record"].pop(key)
-    return content
+    content = json.loads(entry.model_dump_json())
+    record = {key: value for key, value in content["record"].items() if key not in TIMES}
+    return {**record, "scores": content["scores"]}
 
 
-def _walk(first: Any, second: Any, at: str) -> Iterator[str]:
-    if isinstance(first, dict) and isinstance(second, dict):
-        for key in [*first, *(key for key in second if key not in first)]:
-            place = f"{at}.{key}" if at else str(key)
-            yield from _walk(first.get(key), second.get(key), place.removeprefix("record."))
-    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        changed = sum(a != b for a, b in zip(first, second, strict=True))
-        if changed:
-            yield f"{at} ({changed} of {len(first)})"
-    elif first != second:
-        yield f"{at} ({_short(first)} there, {_short(second)} here)"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+def _described(place: str, stored: Any, new: Any) -> str:
+    if isinstance(stored, list) and isinstance(new, list) and len(stored) == len(new):
+        return f"{place} ({sum(a != b for a, b in zip(stored, new, strict=True))} of {len(new)})"
+    stored, new = (text if len(text) <= 40 else f"{text[:37]}..." for text in (json.dumps(stored), json.dumps(new)))
+    return f"{place} ({stored} there, {new} here)"

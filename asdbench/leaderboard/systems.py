@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.core.digests import digest
-from asdbench.harness.record import RunRecord, UsedComponent
+from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError
 
 Settings = dict[str, Any]
@@ -33,14 +33,12 @@ class System:
         name: how people call it.
         variant: settings in which it differs from others of its name on the same board, and where these read alike the
             beginning of the key; empty where it is the only one.
-        settings: all of them, "component.parameter" -> value.
         key: digest of name and settings; it stays when other rows come or go.
         runs: entries by path, in the order of the seeds.
     """
 
     name: str
     variant: str
-    settings: Settings
     key: str
     runs: Mapping[Path, Entry]
 
@@ -66,86 +64,79 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     Raises:
         BoardError: two entries are of the same system and seed.
     """
-    groups = _groups(entries)
+    groups: dict[str, dict[Path, Entry]] = {}
+    for path, entry in entries.items():
+        groups.setdefault(_key(entry.record), {})[path] = entry
+    same_name: dict[str, list[Settings]] = {}
     for group in groups.values():
-        _require_own_seeds(group)
-    found = [_first(group) for group in groups.values()]
+        _require_different_seeds(group)
+        record = _first_record(group)
+        same_name.setdefault(record.name, []).append(_settings(record))
     systems = []
-    for (key, group), record in zip(groups.items(), found, strict=True):
-        alike = [_settings(other) for other in found if other.name == record.name]
-        own = _settings(record)
+    for key, group in groups.items():
+        record = _first_record(group)
+        name = record.name
         runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
-        systems.append(System(record.name, _variant(own, alike), own, key, runs))
-    return sorted(_told_apart(systems), key=lambda one: one.label)
-
-
-def _told_apart(systems: Sequence[System]) -> list[System]:
-    """Labels that collide all the same, of 1 and "1" for instance, end in the beginning of the key."""
+        systems.append(System(name, _variant(_settings(record), same_name[name]), key, runs))
     times = Counter(system.label for system in systems)
-    return [
+    systems = [
+        # Variants of 1 and "1", for instance, read alike.
         replace(system, variant=", ".join(filter(None, [system.variant, system.key[:8]])))
         if times[system.label] > 1
         else system
         for system in systems
     ]
+    return sorted(systems, key=lambda system: system.label)
 
 
-def require_own_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> None:
+def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> None:
     """No other entry is of the same system and seed.
 
     Raises:
         BoardError: there is one.
     """
-    name, seed = entry.record.name, entry.record.asked.seed
-    alike = {other: one for other, one in others.items() if one.record.asked.seed == seed and one.record.name == name}
-    for group in _groups({**alike, path: entry}).values():
-        if path in group:
-            _require_own_seeds(group)
+    key, seed = _key(entry.record), entry.record.asked.seed
+    for other, one in others.items():
+        if one.record.asked.seed == seed and _key(one.record) == key:
+            _require_different_seeds({other: one, path: entry})
 
 
-def _groups(entries: Mapping[Path, Entry]) -> dict[str, dict[Path, Entry]]:
-    groups: dict[str, dict[Path, Entry]] = {}
-    for path, entry in entries.items():
-        groups.setdefault(digest(_identity(entry.record), 32), {})[path] = entry
-    return groups
+def setting(value: Any) -> str:
+    """The value of a parameter as text."""
+    if isinstance(value, list):
+        return "+".join(map(setting, value)) or "none"
+    return str(value)  # of a float every digit, so that no two look alike
 
 
-def _first(group: Mapping[Path, Entry]) -> RunRecord:
+def _first_record(group: Mapping[Path, Entry]) -> RunRecord:
     return next(iter(group.values())).record
 
 
-def _require_own_seeds(group: Mapping[Path, Entry]) -> None:
-    seeds: dict[int, Path] = {}
+def _require_different_seeds(group: Mapping[Path, Entry]) -> None:
+    paths: dict[int, Path] = {}
     for path, entry in group.items():
         seed = entry.record.asked.seed
-        if seed in seeds:
+        first = paths.setdefault(seed, path)
+        if first != path:
             raise BoardError(
-                f"{seeds[seed]} and {path} are the same system with the same seed {seed}; it would count twice.",
-                seeds[seed],
-                path,
+                f"{first} and {path} are the same system with the same seed {seed}; it would count twice.", first, path
             )
-        seeds[seed] = path
 
 
-def _identity(record: RunRecord) -> list[Any]:
-    """All that seeds of one system share."""
-    return [record.name, _settings(record)]
+def _key(record: RunRecord) -> str:
+    return digest([record.name, _settings(record)], 32)
 
 
 def _settings(record: RunRecord) -> Settings:
-    """Parameters, versions, device, threads and data of a run, "component.parameter" -> value."""
+    """All that seeds of one system share: parameters, versions, device, threads and data, by "component.parameter"."""
+    components = {"extractor": record.extractor, "scorer": record.scorer, "frontend": record.frontend}
+    components |= {f"augmentation {number}": used for number, used in enumerate(record.augmentations, 1)}
     settings: Settings = {}
-    parts: Sequence[tuple[str, UsedComponent]] = [
-        ("extractor", record.extractor),
-        ("scorer", record.scorer),
-        ("frontend", record.frontend),
-        *[(f"augmentation {number}", part) for number, part in enumerate(record.augmentations, 1)],
-    ]
-    for role, part in parts:
-        settings[role] = part.name
-        settings[f"{part.name} version"] = part.version
+    for role, used in components.items():
+        settings[role] = used.name
+        settings[f"{used.name} version"] = used.version
         # A file counts by its content, wherever it lies.
-        settings.update({f"{part.name}.{name}": part.files.get(name, value) for name, value in part.params.items()})
+        settings |= {f"{used.name}.{name}": used.files.get(name, value) for name, value in used.params.items()}
     settings["device"] = record.environment.device
     settings["threads"] = record.environment.threads  # the sums of a training depend on it
     settings["trained on"] = sorted(record.dataset.train_clips)
@@ -154,20 +145,12 @@ def _settings(record: RunRecord) -> Settings:
     return settings
 
 
-def _variant(own: Settings, alike: Sequence[Settings]) -> str:
+def _variant(settings: Settings, same_name: Sequence[Settings]) -> str:
     """The settings in which systems of one name differ, as text; machine types only where others have more."""
-    differing = [key for key in own if any(other.get(key) != own[key] for other in alike)]
-    if set(own["trained on"]) == {machine for other in alike for machine in other["trained on"]}:
+    differing = [key for key, value in settings.items() if any(other.get(key) != value for other in same_name)]
+    if set(settings["trained on"]) == {machine for other in same_name for machine in other["trained on"]}:
         differing = [key for key in differing if key != "trained on"]
-    return ", ".join(f"{key} {_told(key, own[key])}" for key in differing)
-
-
-def _told(key: str, value: Any) -> str:
-    return "as many as cores" if key == "threads" and value is None else setting(value)
-
-
-def setting(value: Any) -> str:
-    """The value of a parameter as text."""
-    if isinstance(value, list):
-        return "+".join(map(setting, value)) or "none"
-    return str(value)  # of a float every digit, so that no two look alike
+    texts = {key: setting(settings[key]) for key in differing}
+    if settings["threads"] is None and "threads" in texts:
+        texts["threads"] = "as many as cores"
+    return ", ".join(f"{key} {text}" for key, text in texts.items())

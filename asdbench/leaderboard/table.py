@@ -1,77 +1,125 @@
 """A board with all its numbers: scores, intervals, ranks and chance."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from asdbench.core.digests import digest
 from asdbench.leaderboard.boards import Board
+from asdbench.leaderboard.chance import Chance, chance_of
 from asdbench.leaderboard.entry import Entry
-from asdbench.leaderboard.measured import is_complete, mean_score, measured_row
-from asdbench.leaderboard.published import board_chance, chance_row, published_row
-from asdbench.leaderboard.rows import Row, Table
+from asdbench.leaderboard.references import terms_of
+from asdbench.leaderboard.rows import Row, chance_row, is_complete, measured_row, official_scores, published_row
 from asdbench.leaderboard.systems import System
 from asdbench.protocols.ranking import shared_ranks
-from asdbench.protocols.resampling import REPLICATES, Resampled, difference, interval, over_seeds, resampled_scores
+from asdbench.protocols.resampling import (
+    REPLICATES,
+    Resampled,
+    Sections,
+    difference,
+    interval,
+    over_seeds,
+    resampled_scores,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A board with all its numbers.
+
+    Attributes:
+        board: what it was made from.
+        rows: best first; those without a score last.
+        chance: None where no test clips are known.
+        partial: what the data of all measured rows lack; empty where any row is of whole data.
+        replicates: resampled test sets behind intervals and ranks.
+        resampled: of the ranked rows, by their systems' keys.
+    """
+
+    board: Board
+    rows: tuple[Row, ...]
+    chance: Chance | None
+    partial: tuple[str, ...]
+    replicates: int
+    resampled: Mapping[str, Resampled]
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Columns between total and machine types."""
+        return terms_of(self.board.protocol)
+
+    def of(self, *kinds: str) -> list[Row]:
+        """The rows that are "measured", "published" or "chance"."""
+        return [row for row in self.rows if row.kind in kinds]
 
 
 def make_table(board: Board, replicates: int = REPLICATES) -> Table:
     """Compute every number of a board; the same records give the same numbers."""
-    resampler = _Resampler(board.protocol, replicates)
-    cohort, partial = _cohort(board)
-    resampled = {system.key: resampler.of(system) for system in cohort}
-    scores = {system.key: mean_score(system) for system in cohort}
-    ranks = _ranks(scores, resampled, {system.key: system.label for system in cohort})
+    cache: dict[str, Resampled] = {}
+    ranked, partial = _ranked(board)
+    resampled = {system.key: _resampled(board, system, replicates, cache) for system in ranked}
+    ranks = _ranks(ranked, resampled)
     rows = []
     for system in board.systems:
         row = measured_row(board, system)
-        if system.key in resampled:
-            own = interval(resampled[system.key].total)
-            row = replace(row, rank=ranks[system.key], interval=own)
-        elif row.score.value is not None:
-            row = replace(row, interval=interval(resampler.of(system).total))
+        if row.score.value is not None:
+            own = resampled.get(system.key) or _resampled(board, system, replicates, cache)
+            row = replace(row, rank=ranks.get(system.key), interval=interval(own.total))
         rows.append(row)
     rows += [published_row(board, reference) for reference in board.references.values()]
-    chance = board_chance(board, cohort)
+    sections = _sections(board, ranked)
+    chance = chance_of(board.protocol, sections) if sections else None
     rows.append(chance_row(board, chance))
     return Table(board, tuple(sorted(rows, key=_order)), chance, partial, replicates, resampled)
 
 
-def _ranks(
-    scores: Mapping[str, float], resampled: Mapping[str, Resampled], labels: Mapping[str, str]
-) -> dict[str, int]:
-    """Ranks shared by systems whose paired difference is not significant; all by the systems' keys."""
-
-    def better(first: str, second: str) -> bool:
-        return difference(scores[first] - scores[second], resampled[first], resampled[second]).significant
-
-    return shared_ranks(sorted(scores, key=lambda one: (-scores[one], labels[one], one)), better)
-
-
-class _Resampler:
-    """Resampled scores of systems; runs with the same scores are resampled once."""
-
-    def __init__(self, protocol: str, replicates: int) -> None:
-        self.protocol, self.replicates = protocol, replicates
-        self.known: dict[str, Resampled] = {}
-
-    def of(self, system: System) -> Resampled:
-        return over_seeds({entry.record.asked.seed: self._of_run(entry) for entry in system.runs.values()})
-
-    def _of_run(self, entry: Entry) -> Resampled:
-        key = digest({name: {no: own.scores for no, own in parts.items()} for name, parts in entry.scores.items()}, 32)
-        if key not in self.known:
-            self.known[key] = resampled_scores(self.protocol, entry.sections(), self.replicates)
-        return self.known[key]
-
-
-def _cohort(board: Board) -> tuple[list[System], tuple[str, ...]]:
+def _ranked(board: Board) -> tuple[list[System], tuple[str, ...]]:
     """The systems that are ranked, all on the same data: whole ones, or, where all are partial, those alike."""
     complete = [system for system in board.systems if is_complete(board, system)]
     whole = [system for system in complete if not system.lacks]
     if whole or not complete:
         return whole, ()
     data = {record.dataset.fingerprint for system in complete for record in system.records}
-    return (complete, complete[0].lacks) if len(data) == 1 else ([], complete[0].lacks)
+    return (complete if len(data) == 1 else []), complete[0].lacks
+
+
+def _resampled(board: Board, system: System, replicates: int, cache: dict[str, Resampled]) -> Resampled:
+    """Resampled scores of a system; runs with the same scores are resampled once."""
+    by_seed = {}
+    for entry in system.runs.values():
+        scores = {name: {no: rows.scores for no, rows in sections.items()} for name, sections in entry.scores.items()}
+        key = digest(scores, 32)
+        if key not in cache:
+            cache[key] = resampled_scores(board.protocol, entry.sections(), replicates)
+        by_seed[entry.record.asked.seed] = cache[key]
+    return over_seeds(by_seed)
+
+
+def _ranks(systems: Sequence[System], resampled: Mapping[str, Resampled]) -> dict[str, int]:
+    """Ranks shared by systems whose paired difference is not significant; all by the systems' keys."""
+    scores = {system.key: fmean(official_scores(system)) for system in systems}
+
+    def better(first: str, second: str) -> bool:
+        return difference(scores[first] - scores[second], resampled[first], resampled[second]).significant
+
+    ordered = sorted(systems, key=lambda system: (-scores[system.key], system.label, system.key))
+    return shared_ranks([system.key for system in ordered], better)
+
+
+def _sections(board: Board, ranked: Sequence[System]) -> Sections | None:
+    """Labels and domains of the clips of all machine types; None where not all are known."""
+    whole = [system for system in board.systems if not system.lacks]
+    entries: dict[str, Entry] = {}  # the first that has the machine type
+    for system in (*ranked, *whole):
+        for entry in system.runs.values():
+            entries = dict.fromkeys(entry.scores, entry) | entries
+    if set(entries) != set(board.machines):
+        return None
+    return {
+        (machine, section): rows.rows()
+        for machine, entry in entries.items()
+        for section, rows in entry.scores[machine].items()
+    }
 
 
 def _order(row: Row) -> tuple[bool, float, int, str]:

@@ -51,12 +51,12 @@ def template(name: str, folder: Path | None = None) -> Any:
 
 @cache
 def _environment(folder: Path | None) -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     places = [*([folder] if folder else []), TEMPLATES]
     return Environment(
         loader=FileSystemLoader(places),
-        autoescape=True,
+        autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,22 +1,25 @@
-"""All that a report tells about a run and that the run's own folder holds: its record and its score files."""
+"""All that a report says about a run and that the run's own folder holds: its record and its score files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.datasets.clips import Domain
 from asdbench.datasets.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
 from asdbench.harness.store import verify_score_files
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
-from asdbench.report.missing import AGAIN, missing_files
 from asdbench.score_files.evaluation import evaluate_folder
-from asdbench.score_files.files import Problem, ScoreFile, list_score_files, read_rows
+from asdbench.score_files.files import Problem, ScoreFile, file_name, list_score_files, read_rows
 
 ROUNDING = 1e-9  # between the scores of the record and of the files, fractions
+AGAIN = "The run's command with --fresh makes them again."
+NAMED = 3  # files of one machine type, or problems of one kind, that are written out
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class SectionView:
         names: file names of the clips.
         scores: higher is more anomalous.
         domains: "source", "target" or, where it is not known, an empty text.
-        labels: 1 for anomalies; None where nobody tells.
-        threshold: above which a clip was called anomalous; None where the record does not tell.
+        labels: 1 for anomalies; None where they are not known.
+        threshold: above which a clip was called anomalous; None where the record has none.
     """
 
     machine: str
@@ -61,7 +64,7 @@ class Contents:
         results: by machine type, of ``evaluation`` or, of a failed run, what was scored all the same.
         sections: of the machine types that are shown.
         machines: machine types that are shown, also those without a score.
-        missing: names of score files that the record tells of and that are not there, by machine type.
+        missing: names of score files that the record has and that are not there, by machine type.
         problems: what else is missing or wrong, a line each.
         partial: whether the score is of less than the whole data set.
         labelled_by: where labels are from, when they were given with the command.
@@ -71,7 +74,7 @@ class Contents:
     record: RunRecord
     evaluation: Evaluation | None
     intervals: Intervals | None
-    results: dict[str, MachineResult]
+    results: Mapping[str, MachineResult]
     sections: list[SectionView]
     machines: list[str]
     missing: dict[str, list[str]]
@@ -83,13 +86,20 @@ class Contents:
         """Sections of one machine type."""
         return [view for view in self.sections if view.machine == machine]
 
+    def missing_text(self, machine: str) -> str:
+        """What is missing of a machine type, without a full stop."""
+        names = self.missing[machine]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        files = f"score file of {machine} is" if len(names) == 1 else f"score files of {machine} are"
+        return f"the {files} missing ({', '.join(names[:NAMED])}{more})"
+
 
 def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequence[str] = ()) -> Contents:
     """Read a run's record and score files.
 
     Args:
         folder: of the run.
-        ground_truth: labels and domains, where the clips' names do not tell them.
+        ground_truth: labels and domains, where the clips' names do not say them.
         machines: machine types to show; empty is all.
 
     Raises:
@@ -98,58 +108,82 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         DataError: the ground truth cannot be used.
     """
     record = load_record(folder, files=False)  # the page marks what became of the score files
-    known = sorted({*record.dataset.test_clips, *record.dataset.train_clips})
-    for machine in machines:
-        if machine not in known:
-            hint = did_you_mean(machine, known)
-            raise UsageError(f"--machine {machine}: the run has none of it.{hint} It has {', '.join(known)}.")
+    shown = _machines(record, machines)
     protocol = record.dataset.protocol
     truth = None
     if ground_truth is not None:
         truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
-    found: Mapping[Key, SectionScores] = {}
-    evaluation, intervals, problems = record.results, record.intervals, []
-    partial = bool(record.dataset.lacks)
+    labelled: Mapping[Key, SectionScores] = {}
+    evaluation, intervals, partial = record.results, record.intervals, bool(record.dataset.lacks)
     scores = folder / "scores"
-    edited = [str(problem) for problem in verify_score_files(folder, record) if problem.kind != "absent"]
+    files = list_score_files(scores)[0] if scores.is_dir() else []
+    missing = _missing_files(record, files)
+    problems = [str(problem) for problem in verify_score_files(folder, record) if problem.kind != "absent"]
     try:
         if not scores.is_dir():
             raise RequirementError(f"The run's folder has no score files ({scores.name}/).")
         read = evaluate_folder(scores, protocol, truth, partial=True, interval="bootstrap" if truth else "none")
-        found = read.sections
-        told = [problem for problem in read.problems if truth is not None or problem.kind != "unlabelled"]
-        problems = _told(told if evaluation is None else read.problems)  # that labels are missing is the headline
+        labelled = read.sections
+        # That labels are missing is the headline where there is no score.
+        expected = truth is None and evaluation is None
+        problems += _lines([problem for problem in read.problems if not (expected and problem.kind == "unlabelled")])
         if truth is not None and read.evaluation is not None:
             evaluation, intervals, partial = read.evaluation, read.intervals, partial or read.partial
         elif evaluation is not None and read.evaluation is not None:
             problems += _differences(evaluation, read.evaluation)
-        files = list_score_files(scores)[0]
-        missing = missing_files(record, files)
     except RequirementError as error:  # of a run that failed before anything was scored, for instance
-        files = list_score_files(scores)[0] if scores.is_dir() else []
-        missing = missing_files(record, files)
         problems.append(f"{error} {AGAIN}" if missing else str(error))
-    problems = [*edited, *problems]
-    shown = [machine for machine in known if not machines or machine in machines]
     views = [
-        view
+        _view(record, key, labelled.get(key), files, truth)
         for key in sorted({(file.machine, file.section) for file in files})
-        if key[0] in shown and (view := _view(record, key, found.get(key), files, truth)) is not None
+        if key[0] in shown
     ]
-    results = evaluation.machines if evaluation is not None else record.salvaged
     return Contents(
         folder=folder,
         record=record,
         evaluation=evaluation,
         intervals=intervals,
-        results=dict(results),
-        sections=views,
+        results=evaluation.machines if evaluation is not None else record.salvaged,
+        sections=[view for view in views if view is not None],
         machines=shown,
         missing={machine: names for machine, names in missing.items() if machine in shown},
         problems=problems,
         partial=partial,
-        labelled_by=ground_truth if truth else None,
+        labelled_by=ground_truth,
     )
+
+
+def _machines(record: RunRecord, asked: Sequence[str]) -> list[str]:
+    known = sorted({*record.dataset.test_clips, *record.dataset.train_clips})
+    for machine in asked:
+        if machine not in known:
+            hint = did_you_mean(machine, known)
+            raise UsageError(f"--machine {machine}: the run has none of it.{hint} It has {', '.join(known)}.")
+    return [machine for machine in known if not asked or machine in asked]
+
+
+def _missing_files(record: RunRecord, files: Sequence[ScoreFile]) -> dict[str, list[str]]:
+    """Names of the score files that are not there, by machine type.
+
+    Expected is a file for each section with a threshold or a result in the record (in 2021 for each of its domains),
+    so that machine types that failed before they were scored miss nothing.
+    """
+    there = {(file.machine, file.section, file.domain) for file in files if file.kind == "anomaly_score"}
+    results = record.results.machines if record.results is not None else record.salvaged
+    layout = record.dataset.layout
+    missing: dict[str, list[str]] = {}
+    for machine in sorted({*record.thresholds, *results}):
+        scored = results[machine].sections if machine in results else {}
+        for section in sorted({*record.thresholds.get(machine, {}), *scored}):
+            domains: Sequence[Domain | None] = (None,)
+            if layout == "dcase2021":
+                known = scored[section].domains if section in scored else get_args(Domain)
+                domains = [domain for domain in get_args(Domain) if domain in known]
+            for domain in domains:
+                if (machine, section, domain) not in there:
+                    name = file_name("anomaly_score", layout, machine, section, domain)
+                    missing.setdefault(machine, []).append(name)
+    return missing
 
 
 def _view(
@@ -158,36 +192,35 @@ def _view(
     threshold = record.thresholds.get(key[0], {}).get(key[1])
     if rows is not None:
         return SectionView(*key, rows.names, rows.scores, rows.domains, rows.labels, threshold)
-    values: dict[str, tuple[float, str]] = {}
+    clips: dict[str, tuple[float, str]] = {}
     for file in files:
         if file.kind == "anomaly_score" and (file.machine, file.section) == key:
-            for row in read_rows(file, lambda problem: None):  # they are told already
-                told = (truth.sections.get(key, {}).get(row.clip) if truth else None) or truth_of_name(row.clip)
+            for row in read_rows(file, lambda problem: None):  # these are among the problems already
+                known = (truth.sections.get(key, {}).get(row.clip) if truth else None) or truth_of_name(row.clip)
                 if row.value is not None:
-                    values[row.clip] = (row.value, told.domain or file.domain or "")
-    if not values:
+                    clips[row.clip] = (row.value, known.domain or file.domain or "")
+    if not clips:
         return None
-    names = tuple(sorted(values))
-    scores = np.array([values[name][0] for name in names])
-    domains = np.array([values[name][1] for name in names])
+    names = tuple(sorted(clips))
+    scores = np.array([clips[name][0] for name in names])
+    domains = np.array([clips[name][1] for name in names])
     return SectionView(*key, names, scores, domains, None, threshold)
 
 
-def _told(problems: Sequence[Problem], shown: int = 3) -> list[str]:
+def _lines(problems: Sequence[Problem]) -> list[str]:
     """A line for each problem; of many of one kind the first ones."""
     by_kind: dict[tuple[str, str | None], list[str]] = {}
     for problem in problems:
         by_kind.setdefault((problem.kind, problem.machine), []).append(str(problem))
     lines = []
-    for (kind, _), own in by_kind.items():
-        lines += own[:shown]
-        if len(own) > shown:
-            lines.append(f"... and {len(own) - shown} more that are {kind}")
+    for (kind, _), texts in by_kind.items():
+        more = [f"... and {len(texts) - NAMED} more that are {kind}"] if len(texts) > NAMED else []
+        lines += [*texts[:NAMED], *more]
     return lines
 
 
 def _differences(recorded: Evaluation, read: Evaluation) -> list[str]:
-    """Whether the score files are still those that the record tells of."""
+    """Whether the score files are still those of the record."""
     lines = []
     for machine, result in recorded.machines.items():
         other = read.machines.get(machine)

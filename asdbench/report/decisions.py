@@ -3,10 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from asdbench.report.contents import SectionView
+
+
+@dataclass(frozen=True)
+class ScoredClip:
+    """A test clip with its score; label and threshold are None where they are not known, the domain is then empty."""
+
+    section: str
+    name: str
+    domain: str
+    label: int | None
+    score: float
+    threshold: float | None
+
+    @property
+    def above(self) -> float:
+        """How far it scores above the threshold."""
+        return self.score - (self.threshold or 0.0)
 
 
 @dataclass(frozen=True)
@@ -20,89 +34,56 @@ class Counts:
         misses: those of them that do not.
     """
 
-    normal: int = 0
-    false_alarms: int = 0
-    anomaly: int = 0
-    misses: int = 0
+    normal: int
+    false_alarms: int
+    anomaly: int
+    misses: int
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.normal + other.normal,
-            self.false_alarms + other.false_alarms,
-            self.anomaly + other.anomaly,
-            self.misses + other.misses,
+
+def clips_of(views: Sequence[SectionView]) -> list[ScoredClip]:
+    """All clips of some sections."""
+    return [
+        ScoredClip(
+            section=view.section,
+            name=name,
+            domain=str(view.domains[row]),
+            label=None if view.labels is None else int(view.labels[row]),
+            score=float(view.scores[row]),
+            threshold=None if view.threshold is None else view.threshold.value,
         )
+        for view in views
+        for row, name in enumerate(view.names)
+    ]
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A clip on the wrong side of its threshold."""
-
-    view: SectionView
-    row: int
-
-    @property
-    def name(self) -> str:
-        """File name of the clip."""
-        return self.view.names[self.row]
-
-    @property
-    def score(self) -> float:
-        """Anomaly score of the clip."""
-        return float(self.view.scores[self.row])
-
-    @property
-    def domain(self) -> str:
-        """Domain of the clip; an empty text where there is none."""
-        return str(self.view.domains[self.row])
-
-
-def called_anomalous(view: SectionView) -> NDArray[np.bool_] | None:
-    """Whether each clip scores above the threshold; None where the record tells none."""
-    return None if view.threshold is None else view.scores > view.threshold.value
-
-
-def count(view: SectionView, domain: str | None = None) -> Counts | None:
-    """Decisions on a section's clips, or on those of one domain; None without labels or a threshold."""
-    called = called_anomalous(view)
-    if called is None or view.labels is None:
+def count(clips: Sequence[ScoredClip]) -> Counts | None:
+    """Decisions on clips; None where none has a label and a threshold."""
+    decided = [clip for clip in clips if clip.label is not None and clip.threshold is not None]
+    if not decided:
         return None
-    own = np.ones(len(called), bool) if domain is None else view.domains == domain
-    normal, anomaly = own & (view.labels == 0), own & (view.labels == 1)
-    return Counts(int(normal.sum()), int((normal & called).sum()), int(anomaly.sum()), int((anomaly & ~called).sum()))
+    normal = [clip for clip in decided if clip.label == 0]
+    anomaly = [clip for clip in decided if clip.label == 1]
+    false_alarms, misses = sum(clip.above > 0 for clip in normal), sum(clip.above <= 0 for clip in anomaly)
+    return Counts(len(normal), false_alarms, len(anomaly), misses)
 
 
-def worst_mistakes(views: Sequence[SectionView], number: int) -> tuple[list[Mistake], list[Mistake]]:
+def worst_mistakes(views: Sequence[SectionView], number: int) -> tuple[list[ScoredClip], list[ScoredClip]]:
     """The worst false alarms and misses of a machine type, worst first.
 
     The normal clips farthest above their section's threshold and the anomalies farthest below it; clips with equal
     distances in the order of section and name. Sections without labels or a threshold have none.
     """
-    false_alarms: list[tuple[float, str, str, Mistake]] = []
-    misses: list[tuple[float, str, str, Mistake]] = []
-    for view in views:
-        called = called_anomalous(view)
-        if called is None or view.labels is None or view.threshold is None:
-            continue
-        for row, label in enumerate(view.labels):
-            above = float(view.scores[row]) - view.threshold.value
-            if label == 0 and called[row]:
-                false_alarms.append((-above, view.section, view.names[row], Mistake(view, row)))
-            elif label == 1 and not called[row]:
-                misses.append((above, view.section, view.names[row], Mistake(view, row)))
-    return _first(false_alarms, number), _first(misses, number)
+    clips = [clip for clip in clips_of(views) if clip.threshold is not None]
+    false_alarms = [clip for clip in clips if clip.label == 0 and clip.above > 0]
+    misses = [clip for clip in clips if clip.label == 1 and clip.above <= 0]
+    return (
+        sorted(false_alarms, key=lambda clip: (-clip.above, clip.section, clip.name))[:number],
+        sorted(misses, key=lambda clip: (clip.above, clip.section, clip.name))[:number],
+    )
 
 
-def _first(found: list[tuple[float, str, str, Mistake]], number: int) -> list[Mistake]:
-    return [mistake for *_, mistake in sorted(found, key=lambda own: own[:3])[:number]]
-
-
-def typical_normal(views: Sequence[SectionView], domain: str) -> Mistake | None:
+def typical_normal(views: Sequence[SectionView], domain: str) -> ScoredClip | None:
     """The normal clip of a domain whose score is the median, to compare mistakes with; None without labels."""
-    rows = [
-        (float(view.scores[row]), view.section, view.names[row], Mistake(view, row))
-        for view in views
-        if view.labels is not None
-        for row in np.flatnonzero((view.labels == 0) & (view.domains == domain)).tolist()
-    ]
-    return sorted(rows, key=lambda own: own[:3])[(len(rows) - 1) // 2][-1] if rows else None
+    normal = [clip for clip in clips_of(views) if clip.label == 0 and clip.domain == domain]
+    normal.sort(key=lambda clip: (clip.score, clip.section, clip.name))
+    return normal[(len(normal) - 1) // 2] if normal else None

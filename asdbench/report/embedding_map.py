@@ -1,17 +1,17 @@
 """A map of what the extractor made of the clips: where training and test clips lie, by domain and label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError
-from asdbench.datasets.clips import BlindClip, Dataset
+from asdbench.datasets.clips import BlindClip, Clip, Dataset
 from asdbench.pages.figures import MUTED, drawing_style, new_figure
 from asdbench.report.contents import SectionView
-from asdbench.report.groups import DOMAIN_COLOURS, Group, draw_groups
+from asdbench.report.scores import DOMAIN_COLOURS, Group, draw_groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +21,7 @@ FEW = 10  # clips that UMAP makes nothing of
 DRAWN = 1500  # dots of a map; of more, every second, third ... is drawn
 SEED = 0
 MARKERS = {"train": ".", "normal": "o", "anomaly": "D", "unlabelled": "x"}
+KINDS = {0: "normal", 1: "anomaly", None: "unlabelled"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Placed:
         domains: "source", "target" or an empty text, of each clip.
         sections: of each clip.
         axes: what the axes are.
-        method: how the places were found, in words.
+        method: how the places were computed, a sentence.
     """
 
     places: NDArray[np.float64]
@@ -42,6 +43,15 @@ class Placed:
     sections: NDArray[np.str_]
     axes: tuple[str, ...]
     method: str
+
+    def groups(self, section: str) -> Iterator[tuple[str, str, str, NDArray[np.float64]]]:
+        """Kind, domain, name and places of the section's clips."""
+        for kind in MARKERS:
+            for domain in DOMAIN_COLOURS:
+                chosen = (self.sections == section) & (self.kinds == kind) & (self.domains == domain)
+                name = ", ".join(filter(None, ["training" if kind == "train" else kind, domain]))
+                if chosen.any():
+                    yield kind, domain, name, self.places[chosen]
 
 
 def settled(method: Method) -> Literal["pca", "umap", "none"]:
@@ -65,8 +75,8 @@ def settled(method: Method) -> Literal["pca", "umap", "none"]:
 
 def place(
     clips: Sequence[BlindClip],
-    rows: NDArray[np.float32],
-    table: Dataset,
+    embeddings: NDArray[np.float32],
+    dataset: Dataset,
     views: Sequence[SectionView],
     method: Literal["pca", "umap"],
     members: Sequence[str] = (),
@@ -75,32 +85,28 @@ def place(
 
     Args:
         clips: of the machine type.
-        rows: their embeddings, (n, dim).
-        table: the data set, which tells split, domain and label of each clip.
+        embeddings: of the clips, (n, dim).
+        dataset: which knows split, domain and label of each clip.
         views: the machine type's test clips as the report shows them; their labels and domains come first.
         method: "pca", of the embeddings as they are (centred, not scaled), or "umap".
         members: of an ensemble, whose scores the embeddings are; each is divided by its deviation.
     """
-    by_place: dict[tuple[str, str], Any] = {}
-    for clip in table:
-        by_place.setdefault((clip.key, clip.section), clip)  # training clips stand before test clips
-    told: Mapping[tuple[str, str], tuple[int | None, str]] = {
-        (view.section, name): (None if view.labels is None else int(view.labels[row]), str(view.domains[row]))
-        for view in views
-        for row, name in enumerate(view.names)
-    }
+    known: dict[tuple[str, str], Clip] = {}
+    for clip in dataset:
+        known.setdefault((clip.key, clip.section), clip)  # training clips stand before test clips
+    shown = {(view.section, name): (view, row) for view in views for row, name in enumerate(view.names)}
     kinds, domains = [], []
     for blind in clips:
-        clip = by_place[blind.key, blind.section]
-        label, domain = clip.label, clip.domain or ""
-        if clip.split == "test":
-            stem = clip.path.name
-            known = told.get((clip.section, stem)) or told.get((clip.section, clip.path.stem)) or (None, "")
-            label = label if known[0] is None else known[0]
-            domain = known[1] or domain
-        kinds.append("train" if clip.split == "train" else {0: "normal", 1: "anomaly", None: "unlabelled"}[label])
+        clip = known[blind.key, blind.section]
+        label, domain = clip.label, str(clip.domain or "")
+        row_shown = shown.get((clip.section, clip.path.name)) or shown.get((clip.section, clip.path.stem))
+        if clip.split == "test" and row_shown:
+            view, row = row_shown
+            label = label if view.labels is None else int(view.labels[row])
+            domain = str(view.domains[row]) or domain
+        kinds.append("train" if clip.split == "train" else KINDS[label])
         domains.append(domain)
-    values = np.asarray(rows, np.float64)
+    values = np.asarray(embeddings, np.float64)
     what = f"{values.shape[1]} dimensions"
     if members:
         deviations = values.std(axis=0)
@@ -113,9 +119,7 @@ def place(
         places, axes, text = _umap(values), ("UMAP 1", "UMAP 2"), "UMAP; only nearness means something, not the axes."
     else:
         places, shares = principal_components(values)
-        axes = tuple(
-            f"component {number} ({100 * share:.0f} % of the variance)" for number, share in enumerate(shares, 1)
-        )
+        axes = tuple(f"component {one} ({100 * share:.0f} % of the variance)" for one, share in enumerate(shares, 1))
         text = (
             f"The two principal components of {what}; they hold {100 * sum(shares):.1f} % of the "
             "variance of training and test clips together."
@@ -153,53 +157,41 @@ def draw_map(placed: Placed, section: str) -> "Figure":
 
     All sections of a machine type are drawn on the same axes.
     """
-    own = placed.sections == section
     if placed.places.shape[1] == 1:
-        return draw_groups(_rows_of(placed, own), None, placed.axes[0])
-    step = -(-int(own.sum()) // DRAWN)
+        anomalous = {"anomaly": True, "unlabelled": None}
+        groups = [
+            Group(name, domain, anomalous.get(kind, False), places[:, 0])
+            for kind, domain, name, places in placed.groups(section)
+        ]
+        return draw_groups(groups, None, placed.axes[0])
     with drawing_style():
         figure = new_figure(360, 392)
         axes = figure.add_subplot()
-        others = placed.places[~own][:: -(-int((~own).sum()) // 400) or 1]
-        axes.plot(*others.T, ".", color=MUTED, alpha=0.15, markersize=3)
-        for kind, marker in MARKERS.items():
-            for domain, colour in DOMAIN_COLOURS.items():
-                chosen = placed.places[own & (placed.kinds == kind) & (placed.domains == domain)][::step]
-                if not len(chosen):
-                    continue
-                name = ", ".join(part for part in ({"train": "training"}.get(kind, kind), domain) if part)
-                axes.plot(
-                    *chosen.T,
-                    linestyle="none",
-                    marker=marker,
-                    color=colour,
-                    alpha=0.4 if kind == "train" else 0.9,
-                    markersize={"train": 6, "anomaly": 4.6}.get(kind, 5),
-                    markerfacecolor=colour if kind in ("train", "anomaly") else "none",
-                    markeredgewidth=0 if kind == "train" else 1.1,
-                    label=name,
-                )
+        others = placed.places[placed.sections != section]
+        axes.plot(*others[:: _step(len(others), 400)].T, ".", color=MUTED, alpha=0.15, markersize=3)
+        for kind, domain, name, places in placed.groups(section):
+            colour = DOMAIN_COLOURS[domain]
+            axes.plot(
+                *places[:: thinned(placed, section)].T,
+                linestyle="none",
+                marker=MARKERS[kind],
+                color=colour,
+                alpha=0.4 if kind == "train" else 0.9,
+                markersize={"train": 6, "anomaly": 4.6}.get(kind, 5),
+                markerfacecolor=colour if kind in ("train", "anomaly") else "none",
+                markeredgewidth=0 if kind == "train" else 1.1,
+                label=name,
+            )
         axes.margins(0.05)
-        axes.set_xlabel(placed.axes[0])
-        axes.set_ylabel(placed.axes[1])
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_ticks([])
+        axes.set(xlabel=placed.axes[0], ylabel=placed.axes[1], xticks=[], yticks=[])
         figure.legend(loc="outside lower left", ncols=2, handletextpad=0.2, columnspacing=1.2)
     return figure
 
 
 def thinned(placed: Placed, section: str) -> int:
     """Which share of the section's clips is drawn: 1 is all, 3 every third."""
-    return max(1, -(-int((placed.sections == section).sum()) // DRAWN)) if placed.places.shape[1] > 1 else 1
+    return _step(int((placed.sections == section).sum()), DRAWN) if placed.places.shape[1] > 1 else 1
 
 
-def _rows_of(placed: Placed, own: NDArray[np.bool_]) -> list[Group]:
-    groups = []
-    for kind in MARKERS:
-        for domain in DOMAIN_COLOURS:
-            chosen = own & (placed.kinds == kind) & (placed.domains == domain)
-            if chosen.any():
-                name = ", ".join(part for part in ({"train": "training"}.get(kind, kind), domain) if part)
-                anomalous = {"anomaly": True, "unlabelled": None}.get(kind, False)
-                groups.append(Group(name, domain, anomalous, placed.places[chosen, 0]))
-    return groups
+def _step(count: int, most: int) -> int:
+    return max(1, -(-count // most))

@@ -7,12 +7,11 @@ from asdbench.harness.learned import learned, mark_of
 from asdbench.harness.record import Failure
 from asdbench.protocols import DEFINITIONS, MachineResult
 from asdbench.protocols.results import Interval
-from asdbench.report.contents import Contents
-from asdbench.report.decisions import Counts, count
-from asdbench.report.missing import AGAIN, told
+from asdbench.report.contents import AGAIN, Contents
+from asdbench.report.decisions import Counts, clips_of, count
 
 CHANCE = 0.5  # of AUC and pAUC, on average over random scores
-SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a word
+SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a sentence
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ def failure_notes(failures: Sequence[Failure]) -> list[FailureNote]:
 
 def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     """Each reason once, with the machine types that it concerns; empty reasons are left out."""
-    found: dict[str, list[str]] = {}
+    machines: dict[str, list[str]] = {}
     for machine, reason in reasons.items():
         if reason:
-            found.setdefault(reason, []).append(machine)
-    return found
+            machines.setdefault(reason, []).append(machine)
+    return machines
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ def machine_rows(contents: Contents) -> list[MachineRow]:
     record = contents.record
     rows = []
     for machine in contents.machines:
-        found = [own for view in contents.sections_of(machine) if (own := count(view)) is not None]
         intervals = contents.intervals.machines.get(machine, {}) if contents.intervals else {}
         result = contents.results.get(machine)
         rows.append(
@@ -86,52 +84,48 @@ def machine_rows(contents: Contents) -> list[MachineRow]:
                 machine=machine,
                 result=result,
                 interval=intervals.get("official_score"),
-                counts=sum(found, Counts()) if found else None,
+                counts=count(clips_of(contents.sections_of(machine))),
                 train=record.dataset.train_clips.get(machine, 0),
                 test=record.dataset.test_clips.get(machine, 0),
-                reason="" if result is not None else reason_of_nothing(contents, machine),
-                gap=gap_of(contents, machine),
+                reason="" if result is not None else _reason_of_nothing(contents, machine),
+                gap=_gap_of(contents, machine),
                 mark=mark_of(record, machine=machine),
             )
         )
     return rows
 
 
-def reason_of_nothing(contents: Contents, machine: str) -> str:
+def _reason_of_nothing(contents: Contents, machine: str) -> str:
     """Why a machine type has no scores."""
-    failed = [failure for failure in contents.record.failures if failure.machine in (machine, None)]
-    if failed:
-        return f"{failed[0].stage} failed"  # why stands at the top, once for all machine types
+    for failure in contents.record.failures:
+        if failure.machine in (machine, None):
+            return f"{failure.stage} failed"  # why stands at the top, once for all machine types
     views = contents.sections_of(machine)
     if not views:
         return "no score files"
     return "no labels" if any(view.labels is None for view in views) else "not in the record"
 
 
-def gap_of(contents: Contents, machine: str) -> str:
+def _gap_of(contents: Contents, machine: str) -> str:
     """Why no clip of a machine type can be shown; empty where some can."""
     if contents.sections_of(machine):
         return ""
-    names = contents.missing.get(machine)
-    if names:
-        return f"{told(machine, names)}. {AGAIN}"
-    reason = reason_of_nothing(contents, machine)
+    if machine in contents.missing:
+        return f"{contents.missing_text(machine)}. {AGAIN}"
+    reason = _reason_of_nothing(contents, machine)
     return f"{reason}, for the reason at the top." if reason.endswith(" failed") else f"{reason}."
 
 
 def columns(contents: Contents) -> dict[str, str]:
     """Columns of the table that have a value: attribute of ``MachineResult`` and heading."""
-    everything = {
-        "auc_source": "AUC source",
-        "auc_target": "AUC target",
-        "auc": "AUC, all clips",
-        "pauc": "pAUC",
-        "f1": "F1",
-    }
-    if "all" not in DEFINITIONS[contents.record.dataset.protocol].domains:
-        del everything["auc"]
+    headings = {"auc_source": "AUC source", "auc_target": "AUC target"}
+    if "all" in DEFINITIONS[contents.record.dataset.protocol].domains:
+        headings["auc"] = "AUC, all clips"
+    headings |= {"pauc": "pAUC", "f1": "F1"}
     results = contents.results.values()
-    return {key: name for key, name in everything.items() if any(getattr(one, key) is not None for one in results)}
+    return {
+        key: heading for key, heading in headings.items() if any(getattr(result, key) is not None for result in results)
+    }
 
 
 def totals(contents: Contents) -> dict[str, float]:
@@ -139,24 +133,29 @@ def totals(contents: Contents) -> dict[str, float]:
     evaluation = contents.evaluation
     if evaluation is None or evaluation.means is None:
         return {}
-    arithmetic = evaluation.protocol == "dcase2020"
-    return dict(evaluation.means.arithmetic if arithmetic else evaluation.means.harmonic)
+    return dict(evaluation.means.arithmetic if evaluation.protocol == "dcase2020" else evaluation.means.harmonic)
 
 
 def findings(contents: Contents, rows: Sequence[MachineRow]) -> list[str]:
     """The run in a few plain sentences."""
-    lines = [_against_chance(contents)] if contents.evaluation is not None else []
-    lines.append(_learned(contents))
-    scored = {row.machine: row.result.official_score for row in rows if row.result is not None}
-    if len(scored) > 1:
-        best, worst = max(scored, key=lambda name: scored[name]), min(scored, key=lambda name: scored[name])
-        lines.append(f"Best on {best} ({_percent(scored[best])}), worst on {worst} ({_percent(scored[worst])}).")
+    sentences = [_against_chance(contents)] if contents.evaluation is not None else []
+    training = learned(contents.record)
+    if training is not None:
+        sentences.append(f"{_capitalised(training.text)}.")
+    scores = {row.machine: row.result.official_score for row in rows if row.result is not None}
+    if len(scores) > 1:
+        best, worst = max(scores, key=lambda name: scores[name]), min(scores, key=lambda name: scores[name])
+        sentences.append(f"Best on {best} ({_percent(scores[best])}), worst on {worst} ({_percent(scores[worst])}).")
     means = totals(contents)
     if {"auc_source", "auc_target"} <= set(means):
-        lines.append(_domain_gap(means))
-    lines += _decisions([row.counts for row in rows if row.counts is not None], list(contents.missing))
-    lines += _missing(contents)
-    return [line for line in lines if line]
+        sentences.append(_domain_gap(means))
+    if rows:
+        sentences.append(_decisions(contents))
+    if contents.missing:
+        missing = "; ".join(contents.missing_text(machine) for machine in contents.missing)
+        from_record = " Scores are from the record." if contents.evaluation is contents.record.results else ""
+        sentences.append(f"{_capitalised(missing)}.{from_record} {AGAIN}")
+    return [sentence for sentence in sentences if sentence]
 
 
 def _against_chance(contents: Contents) -> str:
@@ -172,14 +171,7 @@ def _against_chance(contents: Contents) -> str:
     lower = "; their harmonic mean, the official score, comes out lower, most of all on few clips" if harmonic else ""
     if high < CHANCE:
         return f"The whole 95 % interval lies below 50 %, {random}{lower}."
-    return f"Not told apart from 50 %, {random}: the 95 % interval holds it."
-
-
-def _learned(contents: Contents) -> str:
-    found = learned(contents.record)
-    if found is None:
-        return ""
-    return f"{found.text[0].upper()}{found.text[1:]}."
+    return f"Not distinguished from 50 %, {random}: the 95 % interval holds it."
 
 
 def _domain_gap(means: Mapping[str, float]) -> str:
@@ -193,25 +185,22 @@ def _domain_gap(means: Mapping[str, float]) -> str:
     )
 
 
-def _missing(contents: Contents) -> list[str]:
-    """What of the record has no score files any more, and how to get them back."""
-    if not contents.missing:
-        return []
-    parts = "; ".join(told(machine, names) for machine, names in contents.missing.items())
-    from_record = " Scores are from the record." if contents.evaluation is contents.record.results else ""
-    return [f"{parts[0].upper()}{parts[1:]}.{from_record} {AGAIN}"]
-
-
-def _decisions(counts: Sequence[Counts], missing: Sequence[str]) -> list[str]:
-    total = sum(counts, Counts())
-    if not total.normal or not total.anomaly:
-        return []
-    return [
+def _decisions(contents: Contents) -> str:
+    total = count(clips_of(contents.sections))
+    if total is None or not total.normal or not total.anomaly:
+        return ""
+    missing = "."
+    if contents.missing:
+        missing = f"; clips whose score files are missing ({', '.join(contents.missing)}) are not counted."
+    return (
         f"At the thresholds that it was run with, {total.false_alarms} of {total.normal} normal clips raise a false "
         f"alarm ({_percent(total.false_alarms / total.normal)}) and {total.misses} of {total.anomaly} anomalies are "
-        f"missed ({_percent(total.misses / total.anomaly)})"
-        + (f"; clips whose score files are missing ({', '.join(missing)}) are not counted." if missing else ".")
-    ]
+        f"missed ({_percent(total.misses / total.anomaly)}){missing}"
+    )
+
+
+def _capitalised(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _percent(value: float) -> str:

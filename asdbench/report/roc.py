@@ -47,22 +47,21 @@ def section_curves(protocol: str, rows: SectionScores) -> list[Curve]:
     from sklearn.metrics import roc_curve
 
     definition = DEFINITIONS[protocol]
-    everything = np.ones(len(rows.labels), bool)
     masks: dict[str, NDArray[np.bool_]] = {}
     counted: dict[str, set[str]] = {}
     for term in definition.terms(rows):
         name = "all" if term.mask.all() and "_" not in term.name else term.name.partition("_")[2]
         masks.setdefault(name, term.mask)
         counted.setdefault(name, set()).add(term.metric)
-    masks.setdefault("all", everything)
+    masks.setdefault("all", np.ones(len(rows.labels), bool))
     curves = []
-    for name, mask in sorted(masks.items(), key=lambda own: list(COLOURS).index(own[0])):
+    for name, mask in sorted(masks.items(), key=lambda item: list(COLOURS).index(item[0])):
         labels, scores = rows.labels[mask], rows.scores[mask]
         if np.ptp(labels) == 0:  # a curve that the score does not count and that these clips do not define
             continue
         fpr, tpr, _ = roc_curve(labels, scores)
-        own = frozenset(counted.get(name, ()))
-        curves.append(Curve(name, fpr, tpr, auc(labels, scores), pauc(labels, scores), own))
+        metrics = frozenset(counted.get(name, ()))
+        curves.append(Curve(name, fpr, tpr, auc(labels, scores), pauc(labels, scores), metrics))
     return curves
 
 
@@ -93,15 +92,10 @@ def draw_roc(curves: list[Curve]) -> "Figure":
                 text += f", pAUC {100 * curve.pauc:.1f} %"
             line = {"linewidth": 1.3, "linestyle": (0, (1.2, 1.2))} if thin and len(curves) > 1 else {"linewidth": 2.0}
             axes.plot(curve.fpr, curve.tpr, color=colour, label=text, clip_on=False, **line)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
-        axes.set_aspect("equal")
-        axes.set_xticks([0, MAX_FPR, 0.5, 1])
-        axes.set_yticks([0, 0.5, 1])
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xticks=[0, MAX_FPR, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.set(xlabel="false alarms among normal clips", ylabel="anomalies found")
         axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
-        axes.set_xlabel("false alarms among normal clips")
-        axes.set_ylabel("anomalies found")
         handles, texts = axes.get_legend_handles_labels()
         figure.legend([*handles[1:], handles[0]], [*texts[1:], texts[0]], loc="outside lower left")
     return figure

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +43,8 @@ class MelScale:
 
     def bin_of(self, frequency_hz: float) -> float:
         """Bin whose centre lies at a frequency, counted from 0, with its fraction."""
-        low, high, own = (self._mel(value) for value in (self.f_min_hz, self.f_max_hz, frequency_hz))
-        return float((own - low) / (high - low) * (self.n_mels + 1) - 1)
+        low, high, mel = (self._mel(value) for value in (self.f_min_hz, self.f_max_hz, frequency_hz))
+        return float((mel - low) / (high - low) * (self.n_mels + 1) - 1)
 
     def _mel(self, frequency_hz: float) -> float:
         if self.htk:
@@ -58,19 +57,19 @@ class LogMelPictures:
     """Makes log-mels as the run's front end does; where that is another one, log-mels of the card's defaults.
 
     Args:
-        frontend: of the run; its sample rate and channel are kept in any case.
+        frontend: of the run; its sample rate and channel hold in any case.
     """
 
     def __init__(self, frontend: UsedComponent) -> None:
         from asdbench.registry import load_catalog
 
-        kept: dict[str, Any] = {
-            key: frontend.params[key] for key in ("sample_rate_hz", "channel") if key in frontend.params
-        }
+        settings: dict[str, Any] = frontend.params
         self.as_seen = frontend.name == "log-mel"
-        if not self.as_seen and "sample_rate_hz" in kept:
-            kept["f_max_hz"] = kept["sample_rate_hz"] / 2
-        component = load_catalog().component("frontends", "log-mel", frontend.params if self.as_seen else kept)
+        if not self.as_seen:
+            settings = {key: settings[key] for key in ("sample_rate_hz", "channel") if key in settings}
+            if "sample_rate_hz" in settings:
+                settings["f_max_hz"] = settings["sample_rate_hz"] / 2
+        component = load_catalog().component("frontends", "log-mel", settings)
         params: dict[str, Any] = component.params
         self.rate_hz: int = params["sample_rate_hz"]
         self.channel: str = params["channel"]
@@ -160,11 +159,8 @@ def averaged(levels_db: NDArray[np.float32], frames: int) -> NDArray[np.float32]
 
 def wav_address(samples: NDArray[np.float32], rate_hz: int) -> str:
     """The first ten seconds as the data address of a 16-bit WAV file."""
-    kept = np.clip(samples[: int(LONGEST_S * rate_hz)], -1.0, 1.0)
-    written = io.BytesIO()
-    with wave.open(written, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(np.round(kept * 32767.0).astype("<i2").tobytes())
-    return "data:audio/wav;base64," + base64.b64encode(written.getvalue()).decode()
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(samples[: int(LONGEST_S * rate_hz)], -1.0, 1.0), rate_hz, "PCM_16", format="WAV")
+    return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from asdbench.harness.record import TrainedNetwork
 from asdbench.pages.figures import BLUE, LINE, ORANGE, drawing_style, new_figure
-from asdbench.report.groups import tidy_numbers
+from asdbench.report.scores import tidy_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.core.errors import UsageError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.files import write_text
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
@@ -13,11 +13,10 @@ from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import by_reason, columns, failure_notes, findings, machine_rows, totals
-from asdbench.report.parts import close_look, map_pictures, section_part, training_pictures
-from asdbench.report.replay import Replay, reopened
+from asdbench.report.pictures import close_look, map_pictures, section_pictures, training_pictures
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from asdbench.harness.replay import Replay
 
 FILE = "report.html"
 MARKER = "asdbench report"  # by which a report is known as one, and may be written anew
@@ -42,7 +41,7 @@ def write_report(
     Args:
         folder: of the run.
         to: file to write; None is ``report.html`` in the run's folder.
-        ground_truth: labels and domains, where the clips' names do not tell them.
+        ground_truth: labels and domains, where the clips' names do not say them.
         machines: machine types to show; empty is all.
         worst: false alarms and misses of each machine type that are looked at closely.
         embedding_map: "pca", "umap", "none", or "auto" for UMAP where it is installed and PCA elsewhere.
@@ -55,20 +54,27 @@ def write_report(
         UsageError: no such machine type, or a file in the way that is no report.
         RequirementError: UMAP is not installed; the ground truth cannot be used.
     """
+    from asdbench.harness.replay import reopen
+
     method = settled(embedding_map)
     path = folder / FILE if to is None else to.expanduser()
     _refuse_in_the_way(path)
     contents = read_contents(folder, ground_truth, machines)
     needed = bool(contents.sections) and (worst > 0 or method != "none")
-    replay = reopened(contents.record, folder, data_root, plugin_path) if needed else "No test clip was scored."
+    replay: Replay | str = "No test clip was scored."
+    if needed:
+        try:
+            replay = reopen(contents.record, data_root=data_root, plugin_path=plugin_path)
+        except (AsdbenchError, OSError) as error:
+            replay = f"{error}\nOnce they are there: asdbench report {folder.name}"
     write_text(path, render_report(contents, replay, worst, method, audio))
     return path
 
 
 def render_report(
-    contents: Contents, replay: Replay | str, worst: int, method: "Literal['pca', 'umap', 'none']", audio: bool
+    contents: Contents, replay: "Replay | str", worst: int, method: Literal["pca", "umap", "none"], audio: bool
 ) -> str:
-    """The report as one HTML document."""
+    """The report as one HTML document; where recordings and embeddings are not to be had, ``replay`` says why."""
     record = contents.record
     rows = machine_rows(contents)
     maps = {
@@ -91,9 +97,9 @@ def render_report(
         findings=findings(contents, rows),
         mark=mark_of(record),
         failures=failure_notes(record.failures),
-        sections={m: [section_part(contents, view) for view in contents.sections_of(m)] for m in contents.machines},
+        sections={m: [section_pictures(contents, view) for view in contents.sections_of(m)] for m in contents.machines},
         maps=maps,
-        map_gaps=by_reason({machine: words for machine, (pictures, words) in maps.items() if not pictures}),
+        map_gaps=by_reason({machine: reason for machine, (pictures, reason) in maps.items() if not pictures}),
         looks=looks,
         look_gaps=by_reason({look.machine: look.missing for look in looks}),
         pictures=of_what(record),
@@ -125,10 +131,10 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def used_components(record: RunRecord) -> list[tuple[str, UsedComponent, dict[str, Any]]]:
-    """Every part of the system: what it is for, which it is, its parameters as text."""
-    parts = [("front end", record.frontend), *[("augmentation", own) for own in record.augmentations]]
-    parts += [("extractor", record.extractor), ("scorer", record.scorer)]
-    return [(role, part, {key: _plain(value) for key, value in part.params.items()}) for role, part in parts]
+    """Every component of the system: what it is for, which it is, its parameters as text."""
+    components = [("front end", record.frontend), *[("augmentation", used) for used in record.augmentations]]
+    components += [("extractor", record.extractor), ("scorer", record.scorer)]
+    return [(role, used, {key: _plain(value) for key, value in used.params.items()}) for role, used in components]
 
 
 def _plain(value: object) -> str:

@@ -1,21 +1,64 @@
-"""The meta file of a submission, ``<label>.meta.yaml``, as the challenges from 2022 on ask for it."""
+"""Labels of submissions, ``<Name>_<Org>_task2_<1..4>``, and the meta file that the challenges ask for since 2022."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from asdbench.core.errors import UsageError
+
+PATTERN = "<Name>_<Org>_task2_<1..4>"
 Text = str | None
 
 
-class Part(BaseModel):
-    """Base of all parts; keys that we do not know are kept, as they differ between years."""
+@dataclass(frozen=True)
+class Label:
+    """The fields of a label."""
+
+    name: str
+    organisation: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.team}_task2_{self.number}"
+
+    @property
+    def team(self) -> str:
+        """Folder that holds a team's systems."""
+        return f"{self.name}_{self.organisation}"
+
+
+def parse_label(text: str) -> Label | None:
+    """The label that a text is; None when it is none."""
+    match = re.fullmatch(r"([A-Za-z0-9-]+)_([A-Za-z0-9-]+)_task2_([1-4])", text)
+    return None if match is None else Label(match[1], match[2], int(match[3]))
+
+
+def require_label(text: str) -> Label:
+    """The label that a text is.
+
+    Raises:
+        UsageError: it is none.
+    """
+    label = parse_label(text)
+    if label is None:
+        raise UsageError(
+            f"--label {text}: expected {PATTERN}, the corresponding author's last name, a short name of the "
+            "organisation, and the system's number; for example --label Sato_NTU_task2_1"
+        )
+    return label
+
+
+class Extensible(BaseModel):
+    """Keys that we do not know stay, as they differ between years."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class Affiliation(Part):
+class Affiliation(Extensible):
     """Where an author works."""
 
     institution: Text = None
@@ -23,7 +66,7 @@ class Affiliation(Part):
     location: Text = None
 
 
-class Author(Part):
+class Author(Extensible):
     """One author."""
 
     firstname: Text = None
@@ -33,7 +76,7 @@ class Author(Part):
     affiliation: Affiliation = Affiliation()
 
 
-class Submission(Part):
+class Submission(Extensible):
     """Who submits what."""
 
     label: str
@@ -42,8 +85,8 @@ class Submission(Part):
     authors: list[Author] = Field(default_factory=list)
 
 
-class Description(Part):
-    """The system in the organisers' words; None where it does not apply."""
+class Description(Extensible):
+    """The system as the organisers describe it; None where it does not apply."""
 
     input_sampling_rate: Any = None
     data_augmentation: Any = None
@@ -61,14 +104,14 @@ class Description(Part):
     development_data_usage: Any = None
 
 
-class Complexity(Part):
+class Complexity(Extensible):
     """How large the system is."""
 
     total_parameters: int | float | None = None
     MACS: Any = None
 
 
-class System(Part):
+class System(Extensible):
     """The system."""
 
     description: Description
@@ -77,32 +120,31 @@ class System(Part):
     source_code: Any = None
 
 
-class Results(Part):
+class Results(Extensible):
     """Results on the development data, in percent, by machine type."""
 
     development_dataset: dict[str, dict[str, float | None] | None]
 
 
-class Meta(Part):
+class Meta(Extensible):
     """A whole meta file."""
 
     submission: Submission
     system: System
     results: Results
 
+    def yaml(self) -> str:
+        """The text of the file; what is not known is ``null``."""
+        import yaml
 
-def write_meta(meta: Meta) -> str:
-    """The YAML text of a meta file; what is not known is ``null``."""
-    import yaml
-
-    return yaml.safe_dump(meta.model_dump(), sort_keys=False, allow_unicode=True, width=100)
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True, width=100)
 
 
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file.
 
     Raises:
-        ValueError: it is no YAML; the message tells the line.
+        ValueError: it is no YAML; the message names the line.
     """
     import yaml
 

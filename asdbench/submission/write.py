@@ -12,9 +12,8 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
 from asdbench.harness.record import FILE, RunRecord, load_record, read_record
 from asdbench.harness.store import require_score_files, sections_of
-from asdbench.submission.describe import describe
-from asdbench.submission.label import Label
-from asdbench.submission.meta import Meta, merged, write_meta
+from asdbench.protocols import MachineResult
+from asdbench.submission.meta import Label, Meta, merged
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Written:
 
 
 def write_submission(
-    run: Path, label: Label, out: Path, development: Path | None = None, own: Mapping[str, Any] | None = None
+    run: Path, label: Label, out: Path, development: Path | None = None, given: Mapping[str, Any] | None = None
 ) -> Written:
     """Write a submission from a run.
 
@@ -43,11 +42,11 @@ def write_submission(
         out: where the team's folder goes.
         development: run of the same system on the development data. None takes ``run`` itself when its clips have
             labels, else looks for one beside it.
-        own: values of the meta file that the author gives; they win.
+        given: values of the meta file that the author gives; they win.
 
     Raises:
         RequirementError: a run is not there or not finished.
-        UsageError: the development run is of another system, ``own`` does not fit a meta file, or the folder is
+        UsageError: the development run is of another system, ``given`` does not fit a meta file, or the folder is
             there already.
     """
     record = _finished(run)
@@ -59,10 +58,10 @@ def write_submission(
             f"{run} is a run on development data; the challenge wants scores of the evaluation data.\n"
             f"Run it there: asdbench run --dataset {record.asked.dataset} --split eval ..."
         )
-    place = run if record.results is not None else development or _development_beside(run, record)
-    results = _finished(place) if place is not None else None
-    if development is not None:
-        place, results = development, _finished(development)
+    own = run if record.results is not None else None
+    source = development or own or _development_run_beside(run, record)
+    results = _finished(source) if source is not None else None
+    if development is not None and results is not None:
         if _system(results) != _system(record):
             raise UsageError(
                 f"--development {development}: it is a run of {results.extractor.name} + {results.scorer.name} with "
@@ -71,7 +70,7 @@ def write_submission(
         if results.results is None:
             raise UsageError(f"--development {development}: its test clips carry no labels, so it has no results.")
     try:
-        meta = Meta.model_validate(merged(describe(label, record, results).model_dump(), own or {}))
+        meta = Meta.model_validate(merged(describe(label, record, results), given or {}))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UsageError(f"--meta: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
@@ -83,8 +82,69 @@ def write_submission(
     with whole_folder(folder) as new:
         for path in sorted((run / "scores").glob("*.csv")):
             shutil.copyfile(path, new / path.name)
-        (new / f"{label}.meta.yaml").write_text(write_meta(meta), encoding="utf-8")
-    return Written(folder, place, tuple(results.dataset.lacks) if results is not None else ())
+        (new / f"{label}.meta.yaml").write_text(meta.yaml(), encoding="utf-8")
+    return Written(folder, source, tuple(results.dataset.lacks) if results is not None else ())
+
+
+def describe(label: Label, record: RunRecord, development: RunRecord | None) -> dict[str, Any]:
+    """The content of the meta file of a run, with the results of ``development`` filled in.
+
+    What a record does not say (authors, use of external data) is left ``null`` for its author.
+    """
+    name = record.name
+    rate_hz = record.frontend.params.get("sample_rate_hz")
+    methods = {used.method for sections in record.thresholds.values() for used in sections.values()}
+    content = {
+        "submission": {
+            "label": str(label),
+            "name": name,
+            "abbreviation": name.replace(" ", "")[:10],
+            "authors": [
+                {"lastname": label.name, "corresponding": True, "affiliation": {"institution": label.organisation}}
+            ],
+        },
+        "system": {
+            "description": {
+                "input_sampling_rate": f"{rate_hz / 1000:g} kHz" if isinstance(rate_hz, int | float) else None,
+                "data_augmentation": ", ".join(used.name for used in record.augmentations) or None,
+                "front_end": record.frontend.name,
+                "acoustic_features": record.frontend.name,
+                "machine_learning_method": f"{record.extractor.name}, {record.scorer.name}",
+                "decision_making": f"threshold on training scores: {', '.join(sorted(methods))}" if methods else None,
+            },
+            "complexity": {
+                "total_parameters": _largest([network.parameters for network in record.training]),
+                "MACS": _largest([network.macs for network in record.training]),
+            },
+        },
+        "results": {"development_dataset": _results(development)},
+    }
+    return Meta.model_validate(content).model_dump()
+
+
+def _largest(counts: list[int | None]) -> int | None:
+    """Of the largest network, as one network scores a clip; 0 where nothing is learned, None where one is uncounted."""
+    return None if None in counts else max((count for count in counts if count is not None), default=0)
+
+
+def _results(development: RunRecord | None) -> dict[str, dict[str, float]]:
+    if development is None or development.results is None:
+        return {}
+    protocol, machines = development.results.protocol, development.results.machines
+    return {
+        machine: {key: 100 * value for key, value in _columns(protocol, result).items()}
+        for machine, result in machines.items()
+    }
+
+
+def _columns(protocol: str, result: MachineResult) -> Mapping[str, float]:
+    means = result.means
+    assert means is not None, "an evaluation has the means of its machine types"
+    if protocol == "dcase2020":
+        return {"averaged_auc": means.arithmetic["auc"], "averaged_pauc": means.arithmetic["pauc"]}
+    if protocol == "dcase2021":
+        return {"harmonic_mean_auc": means.harmonic["auc"], "harmonic_mean_pauc": means.harmonic["pauc"]}
+    return {key: means.harmonic[key] for key in ("auc_source", "auc_target", "pauc")}
 
 
 def _finished(run: Path) -> RunRecord:
@@ -98,19 +158,19 @@ def _finished(run: Path) -> RunRecord:
     return record
 
 
-def _development_beside(run: Path, record: RunRecord) -> Path | None:
+def _development_run_beside(run: Path, record: RunRecord) -> Path | None:
     """The run of the same system on the development data of the same year: a whole one first, then the newest."""
-    wanted = record.dataset.name.replace("-eval", "-dev")
-    if wanted == record.dataset.name:
+    dataset = record.dataset.name.replace("-eval", "-dev")
+    if dataset == record.dataset.name:
         return None
-    found = []
+    candidates = []
     for path in run.parent.glob(f"*/{FILE}"):
         other = read_record(path.parent)
-        if other is None or other.status != "done" or other.results is None or other.dataset.name != wanted:
+        if other is None or other.status != "done" or other.results is None or other.dataset.name != dataset:
             continue
         if _system(other) == _system(record) and other.asked.seed == record.asked.seed:
-            found.append((not other.dataset.lacks, len(other.results.machines), other.finished_at, path.parent))
-    return max(found)[-1] if found else None
+            candidates.append((not other.dataset.lacks, len(other.results.machines), other.finished_at, path.parent))
+    return max(candidates)[-1] if candidates else None
 
 
 def _system(record: RunRecord) -> list[Any]:

@@ -203,7 +203,7 @@ def test_a_run_that_would_make_its_board_impossible_is_refused(add, cli, tmp_pat
     assert f"{other} is not added" in outcome.err
     assert said in outcome.err
     there = tmp_path / "boards" / "results" / f"{first.name}.json"
-    assert f"Remove {there}, or put this run on boards of its own: --board-dir DIR" in outcome.err
+    assert f"Remove {there}, or put this run into another folder of boards: --board-dir DIR" in outcome.err
     assert entries(tmp_path) == sorted([first.name, sound.name])
     assert cli("leaderboard", "render", "--board-dir", tmp_path / "boards").code == 0
     assert add(first, "--replace").code == 0, "what is there is no conflict with itself"

@@ -74,7 +74,7 @@ def test_the_partial_auc_of_2021_stands_for_both_domains(reference):
         ("pauc = 60.0 }\nvalve", "puac = 60.0 }\nvalve", "unknown key 'machines.fan.puac'. Did you mean 'pauc'?"),
         ('source = "A paper"\n', "", "source: Field required"),
         ("protocol = \"dcase2023\"", "protocol = \"dcase2032\"", "no protocol 'dcase2032'; accepted are dcase2020"),
-        ("official_score = 60.0", "official_score = 61.0", "official_score is 61.0, but its parts give 60.00"),
+        ("official_score = 60.0", "official_score = 61.0", "official_score is 61.0, but its machine types give 60.00"),
         ("auc_target = 48.0", "auc_target = 480.0", "machines.valve.auc_target"),
         ('url = "https://example.org/paper"', 'url = "javascript:alert(1)"', "url: String should match"),
         ("official_score =", "card = 'a`<script>alert(1)</script>'\nofficial_score =", "card: String should match"),

@@ -15,9 +15,9 @@ from markdown_it import MarkdownIt
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.leaderboard import add_run
-from asdbench.leaderboard.markdown import MARKER
+from asdbench.leaderboard.board_page import MARKER
 from asdbench.leaderboard.table import make_table
-from asdbench.leaderboard.words import count, seconds
+from asdbench.leaderboard.text import count, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 

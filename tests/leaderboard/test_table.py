@@ -10,7 +10,7 @@ from made_runs import MACHINES, made_run
 from asdbench.core.files import write_text
 from asdbench.harness.record import load_record
 from asdbench.leaderboard.boards import make_boards
-from asdbench.leaderboard.diagram import ranks_of
+from asdbench.leaderboard.critical_difference import ranks_of
 from asdbench.leaderboard.references import read_references
 from asdbench.leaderboard.store import entry_of, read_entries
 from asdbench.leaderboard.table import make_table
@@ -305,7 +305,7 @@ CONFLICTS = {
     "untold parts": (
         {"fingerprints": False},
         {"machines": ("fan",)},
-        ["does not tell the version of each type's data"],
+        ["does not say the version of each type's data"],
     ),
     "labels": ({}, {"clips": 9, "data": ""}, ["differ in the test clips of fan, section 00"]),
 }

@@ -15,7 +15,7 @@ from asdbench.report.overview import findings
     ("interval", "expected"),
     [
         ((0.51, 0.6), "Better than random scores"),
-        ((0.4, 0.6), "Not told apart from 50 %"),
+        ((0.4, 0.6), "Not distinguished from 50 %"),
         ((0.3, 0.45), "The whole 95 % interval lies below 50 %"),
     ],
 )

@@ -275,7 +275,7 @@ def test_labels_may_come_with_the_command(make_run, clips_of, tmp_path):
     page = Page(written(folder))
     assert "The test clips carry no labels." in page.text
     assert f"asdbench report {folder.name} --ground-truth DIR" in page.text
-    assert "nobody tells which clips are anomalies" in page.text
+    assert "it is not known which clips are anomalies" in page.text
     assert "above the threshold" in page.text
     page = Page(written(folder, ground_truth=truth))
     expected = load_record(labelled).results.official_score

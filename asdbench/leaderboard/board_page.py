@@ -1,0 +1,230 @@
+"""The page of one board: as Markdown for GitHub and terminals, and as HTML, sortable and with intervals drawn."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asdbench.harness.learned import learned
+from asdbench.leaderboard import text
+from asdbench.leaderboard.critical_difference import diagram_of
+from asdbench.leaderboard.rows import Cell, Row
+from asdbench.leaderboard.systems import System, setting
+from asdbench.leaderboard.table import Table
+from asdbench.leaderboard.text import NONE, percent
+from asdbench.pages import asset, render_page, template
+from asdbench.pages.markdown import code, escaped
+
+MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def board_markdown(table: Table) -> str:
+    """The page as Markdown."""
+    page = template("board.md", TEMPLATES).render(
+        **_content(table),
+        marker=MARKER,
+        escaped=escaped,
+        code=code,
+        main_table=_main_table(table),
+        machine_table=_machine_table(table),
+        sources=_sources(table.of("published")),
+    )
+    return str(page)
+
+
+def board_html(table: Table) -> str:
+    """The page as one HTML document that is whole in itself."""
+    measured = bool(table.of("measured"))
+    starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
+    helpers: list[Callable[..., Any]] = [learned, settings_of, environment_of, text.percent, text.span, text.count]
+    helpers += [text.seconds, text.provenance, text.score_text, text.learned_text, text.mean_and_spread]
+    body = template("board.html", TEMPLATES).render(
+        **_content(table),
+        **{helper.__name__: helper for helper in helpers},
+        terms=table.terms,
+        term_names=text.TERM_NAMES,
+        measured=measured,
+        published=bool(table.of("published")),
+        columns=5 + len(table.terms) + len(table.board.machines) + (7 if measured else 0),
+        scale=Scale.of(table),
+        best=text.best_of(table),
+        formula=text.FORMULAS.get(table.board.protocol, text.FORMULA),
+        starred="; ".join(starred),
+        diagram=diagram_of(table),
+    )
+    return render_page(
+        f"{text.title_of(table.board)}: asdbench leaderboard",
+        body,
+        styles=[asset(TEMPLATES, "board.css")],
+        scripts=[asset(TEMPLATES, "board.js")],
+        marker=MARKER,
+    )
+
+
+def _content(table: Table) -> dict[str, Any]:
+    """What both kinds of page show."""
+    return {
+        "board": table.board,
+        "rows": table.rows,
+        "title": text.title_of(table.board),
+        "summary": text.summary(table),
+        "version": text.data_version(table.board),
+        "partial_note": text.partial_note(table),
+        "missing": text.missing_of(table),
+        "partial_rows": [row for row in table.rows if row.partial],
+        "trained": text.trained_of(table),
+        "notes": text.column_notes(table),
+    }
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where scores stand in the column of intervals, in percent of its width."""
+
+    low: float
+    high: float
+    chance_value: float
+
+    @classmethod
+    def of(cls, table: Table) -> "Scale":
+        """From below the lowest number to above the highest, chance included, in steps of 5 points."""
+        chance = next(row.score.value for row in table.rows if row.kind == "chance") or 0.5
+        values = [chance]
+        for row in table.rows:
+            values += [*(row.interval or ()), *([row.score.value] if row.score.value is not None else [])]
+        low, high = (math.floor(20 * min(values)) / 20, math.ceil(20 * max(values)) / 20)
+        return cls(max(low, 0.0), min(max(high, low + 0.1), 1.0), chance)
+
+    def at(self, value: float) -> str:
+        """From the left."""
+        return f"{100 * (value - self.low) / (self.high - self.low):.2f}"
+
+    def from_right(self, value: float) -> str:
+        """From the right."""
+        return f"{100 * (self.high - value) / (self.high - self.low):.2f}"
+
+    @property
+    def ticks(self) -> dict[str, str]:
+        """Place and label of lines at multiples of 10 points, or of 5 on a short scale."""
+        step = 5 if self.high - self.low <= 0.25 else 10 if self.high - self.low <= 0.6 else 20
+        first = math.ceil(round(100 * self.low, 6) / step) * step
+        return {self.at(value / 100): str(value) for value in range(first, round(100 * self.high) + 1, step)}
+
+
+def settings_of(system: System) -> list[tuple[str, str]]:
+    """Each component of a system with its version and parameters, a line each."""
+    record = system.records[0]
+    components = [("extractor", record.extractor), ("scorer", record.scorer), ("front end", record.frontend)]
+    components += [("augmentation", used) for used in record.augmentations]
+    lines = []
+    for role, used in components:
+        params = ", ".join(f"{name} {setting(value)}" for name, value in used.params.items())
+        lines.append((role, f"{used.name}, version {used.version}" + (f": {params}" if params else "")))
+    if record.asked.profile:
+        lines.append(("profile", record.asked.profile))
+    return lines
+
+
+def environment_of(system: System) -> list[tuple[str, str]]:
+    """What the runs were made with, each thing once."""
+    records = system.records
+    environments = [record.environment for record in records]
+    texts = {
+        "device": [one.device + (f", threads {one.threads}" if one.threads else "") for one in environments],
+        "platform": [f"{one.platform}, Python {one.python}" for one in environments],
+        "versions": [", ".join(f"{name} {version}" for name, version in one.packages.items()) for one in environments],
+        "data": [record.dataset.fingerprint for record in records],
+        "notes": [note for record in records for note in record.notes],
+    }
+    lines = [(name, "; ".join(dict.fromkeys(values))) for name, values in texts.items()]
+    return [(name, line) for name, line in lines if line]
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> str:
+    """A Markdown table whose columns stand in line in a terminal too; the first ``left`` columns are left-aligned."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    dashes = ["-" * (width - 1) for width in widths]
+    rule = [f":{dash}" if column < left else f"{dash}:" for column, dash in enumerate(dashes)]
+    return "\n".join([line(header), line(rule), *map(line, rows)])
+
+
+def _main_table(table: Table) -> str:
+    best = text.best_of(table)
+    header = ["Rank", "System", "Score", "Learned", "95 % interval", "Seeds", "Mean ± SD"]
+    header += [text.TERM_NAMES[term] for term in table.terms]
+    header += ["Parameters", "Training, s", "Scoring, s", "Date", "Provenance"]
+    rows = [
+        [
+            str(row.rank or NONE),
+            _name(row),
+            _bold(text.score_text(row).replace("*", "\\*"), row.score, best.get("score")),
+            text.learned_text(row),
+            text.span(row.interval),
+            str(row.seeds or NONE),
+            text.mean_and_spread(row),
+            *(_number(row, cell, best.get(term)) for term, cell in row.terms.items()),
+            text.count(row.parameters),
+            text.seconds(row.train_s),
+            text.seconds(row.score_s),
+            escaped(row.date) or NONE,
+            escaped(text.provenance(row)),
+        ]
+        for row in table.rows
+    ]
+    if not table.of("measured"):  # published rows alone have neither ranks nor intervals, seeds, cost
+        filled = [i for i in range(len(header)) if any(cells[i] != NONE for cells in rows)]
+        header, rows = [header[i] for i in filled], [[cells[i] for i in filled] for cells in rows]
+    return aligned(header, rows, left=header.index("System") + 1)
+
+
+def _machine_table(table: Table) -> str:
+    best = text.best_of(table)
+    rows = [
+        [_name(row), *(_number(row, cell, best.get(f"machine:{name}")) for name, cell in row.machines.items())]
+        for row in table.rows
+        if not row.total_alone
+    ]
+    return aligned(["System", *map(escaped, table.board.machines)], rows, left=1)
+
+
+def _name(row: Row) -> str:
+    tags = ["partial"] if row.partial else ["published"] if row.kind == "published" else []
+    tags += [row.mark] if row.mark else []
+    return escaped(row.label) + (f" ({escaped('; '.join(tags))})" if tags else "")
+
+
+def _number(row: Row, cell: Cell, best: float | None) -> str:
+    if cell.value is None:
+        return NONE if row.total_alone else "missing"
+    return percent(cell.value) if row.kind == "chance" else _bold(percent(cell.value), cell, best)
+
+
+def _bold(number: str, cell: Cell, best: float | None) -> str:
+    return f"**{number}**" if best is not None and cell.value == best else number
+
+
+def _sources(rows: Sequence[Row]) -> dict[str, str]:
+    """Each source, and the systems that share it."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        reference = row.reference
+        assert reference is not None
+        source = f"{escaped(reference.source).rstrip('.')}."
+        if reference.url:
+            source += f" <{reference.url}>"
+        if reference.official_score is not None and reference.official_score_source:
+            source += f" Total: {escaped(reference.official_score_source)}."
+        if reference.card:
+            source += f" Run it here: {code(f'asdbench run --system {reference.card}')}."
+        names.setdefault(source, []).append(escaped(row.label))
+    return {source: "; ".join(systems) for source, systems in names.items()}
