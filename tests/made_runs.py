@@ -4,6 +4,7 @@ Scores are drawn: normal clips from N(0, 1), anomalies from N(quality, 1), less 
 """
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from asdbench.harness.record import (
     TrainedNetwork,
     UsedComponent,
     UsedDataset,
+    sealed,
     write_record,
 )
 from asdbench.protocols import SectionScores, evaluate
@@ -175,3 +177,11 @@ def made_run(
                 csv.writer(file).writerows(zip(rows.names, values.tolist(), strict=True))
     write_record(folder, record)
     return folder
+
+
+def edit_record(folder, change):
+    """Change a run's record as its command would have written it."""
+    path = folder / "run.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(sealed(content))

@@ -85,8 +85,7 @@ def draw_critical_difference(result: AverageRanks) -> "Figure":
         top = AXIS_TOP + BAR_STEP * (1 + max(rows, default=0)) + 1.2 * ROW_STEP  # of the first label
         width = right + 2 * GAP + max(_width(labels[name]) for name in right_names) + EDGE
         height = top + ROW_STEP * (half - 1) + 2 * EDGE
-        figure = new_figure(width, height)
-        figure.set_layout_engine("none")
+        figure = new_figure(width, height, arranged=False)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.set(xlim=(0.0, width), ylim=(height, 0.0))
         axes.set_axis_off()
@@ -165,8 +164,8 @@ def _sentence(ranks: AverageRanks) -> str:
     text = (
         f"Each machine type ranks the systems; 1 is best. Friedman test: {p}, so {differ} at the level "
         f"{ranks.alpha:g}. Average ranks that lie {ranks.critical_difference:.2f} or more apart (CD, Nemenyi test) "
-        "differ significantly; "
-        "a bar joins systems that do not. The test sees ranks alone, so it tells fewer systems apart than the paired "
-        "bootstrap behind the table's ranks, and it speaks of machine types in general, not of these test clips."
+        "differ significantly; a bar joins systems that do not. The test sees ranks alone, so it distinguishes fewer "
+        "systems than the paired bootstrap behind the table's ranks, and it is about machine types in general, not "
+        "about these test clips."
     )
     return f"{text} {ranks.caution}" if ranks.caution else text

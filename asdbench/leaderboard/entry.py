@@ -186,7 +186,7 @@ def differences(
 def first_error(error: ValidationError) -> str:
     """The first thing that is wrong, and where, in one line."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 

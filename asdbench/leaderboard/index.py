@@ -16,40 +16,21 @@ an HTML page to sort and to filter, with intervals drawn: [index.html](index.htm
 
 
 @dataclass(frozen=True)
-class Best:
-    """The row with the highest score. ``mark`` says what is not plain about it."""
-
-    name: str
-    score: str
-    mark: str
-
-
-@dataclass(frozen=True)
 class Line:
-    """One board on the index."""
+    """One board on the index, with its best rows."""
 
-    slug: str
-    title: str
-    protocol: str
-    machines: int
+    board: Board
     systems: int
-    measured: Best | None
-    published: Best | None
+    measured: Row | None
+    published: Row | None
 
 
 def index_line(board: Board) -> Line:
     """What the index says of a board; needs no resampling."""
     measured = [measured_row(board, system) for system in board.systems]
     published = [published_row(board, reference) for reference in board.references.values()]
-    return Line(
-        slug=board.slug,
-        title=title_of(board),
-        protocol=board.protocol,
-        machines=len(board.machines),
-        systems=len(measured) + len(published),
-        measured=_best([row for row in measured if not row.partial]) or _best(measured),
-        published=_best(published),
-    )
+    best = _best([row for row in measured if not row.partial]) or _best(measured)
+    return Line(board, len(measured) + len(published), best, _best(published))
 
 
 def index_markdown(lines: Sequence[Line]) -> str:
@@ -57,24 +38,26 @@ def index_markdown(lines: Sequence[Line]) -> str:
     header = ["Board", "Best measured here", "Score, %", "Best published", "Score, %", "Systems", "Protocol"]
     rows = []
     for line in lines:
-        cells = [f"[{escaped(line.title)}]({line.slug}.md)"]
-        for best in (line.measured, line.published):
-            mark = f" ({escaped(best.mark)})" if best and best.mark else ""
-            cells += [escaped(best.name) + mark, best.score] if best else [NONE, NONE]
-        rows.append([*cells, str(line.systems), escaped(line.protocol)])
+        cells = [f"[{escaped(title_of(line.board))}]({line.board.slug}.md)"]
+        for row in (line.measured, line.published):
+            mark = f" ({escaped(remark(row))})" if row and remark(row) else ""
+            cells += [escaped(row.label) + mark, percent(row.score.value)] if row else [NONE, NONE]
+        rows.append([*cells, str(line.systems), escaped(line.board.protocol)])
     table = aligned(header, rows) if rows else "No board yet: `asdbench leaderboard add RUN` puts a run on one."
     return f"<!-- {MARKER} -->\n\n# Leaderboards\n\n{INTRODUCTION}\n\n{table}\n"
 
 
 def index_html(lines: Sequence[Line]) -> str:
     """The index as a page."""
-    body = template("index.html", TEMPLATES).render(boards=lines)
+    body = template("index.html", TEMPLATES).render(lines=lines, title_of=title_of, remark=remark, percent=percent)
     return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)
 
 
-def _best(rows: Sequence[Row]) -> Best | None:
-    scored = [(row.score.value, row) for row in rows if row.score.value is not None]
-    if not scored:
-        return None
-    value, row = min(scored, key=lambda pair: (-pair[0], pair[1].label))
-    return Best(row.label, percent(value), "; ".join(filter(None, [row.score.reason, row.mark])))
+def remark(row: Row) -> str:
+    """What is not plain about a row's score."""
+    return "; ".join(filter(None, [row.score.reason, row.mark]))
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    scored = [(-row.score.value, row.label, row) for row in rows if row.score.value is not None]
+    return min(scored, key=lambda one: one[:2])[-1] if scored else None

@@ -135,7 +135,7 @@ def published_row(board: Board, reference: Reference) -> Row:
     if reference.official_score is not None:
         score = Cell(reference.official_score / 100)
     elif complete and reference.computed_score is not None:
-        score = Cell(reference.computed_score, "computed from the published parts")
+        score = Cell(reference.computed_score, "computed from the published terms")
     terms = dict.fromkeys(terms_of(board.protocol), missing)
     if complete:
         by_machine = [reference.terms(machine) or {} for machine in board.machines]

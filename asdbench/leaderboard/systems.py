@@ -1,4 +1,4 @@
-"""The seeds of one system, brought together; and what tells two systems of one name apart."""
+"""The seeds of one system, brought together; and the settings in which systems of one name differ."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -63,8 +63,8 @@ def make_table(board: Board, replicates: int = REPLICATES) -> Table:
     for system in board.systems:
         row = measured_row(board, system)
         if row.score.value is not None:
-            own = resampled.get(system.key) or _resampled(board, system, replicates, cache)
-            row = replace(row, rank=ranks.get(system.key), interval=interval(own.total))
+            of_system = resampled.get(system.key) or _resampled(board, system, replicates, cache)
+            row = replace(row, rank=ranks.get(system.key), interval=interval(of_system.total))
         rows.append(row)
     rows += [published_row(board, reference) for reference in board.references.values()]
     sections = _sections(board, ranked)

@@ -45,8 +45,8 @@ _COST = (
 )
 _PUBLISHED = (
     "Numbers of others, with their source. They carry no interval and no rank, because their scores are not at "
-    "hand; they stand where their score belongs. A total with * is computed from the published parts; – beside a "
-    "total: its parts were not published."
+    "hand; they stand where their score belongs. A total with * is computed from the published terms; – beside a "
+    "total: its terms were not published."
 )
 _PARTIAL = "Data that lack something of the challenge's; such rows are not ranked with whole ones."
 _MISSING = "A row in which a machine type is missing gets no total and no rank; the reasons are listed."

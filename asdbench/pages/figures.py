@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-# The page's series in its light form; in the dark they are brighter. BLUE and ORANGE stay apart for every kind of
-# colour vision; where more are drawn, markers or line styles differ as well.
+# The page's series in its light form; in the dark they are brighter. BLUE and ORANGE differ for every kind of colour
+# vision; where more are drawn, markers or line styles differ as well.
 BLUE, ORANGE, GREEN, PURPLE, YELLOW, PINK = "#0f647f", "#c2571a", "#3d8c5c", "#8352a8", "#b08a00", "#b23a6b"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, PINK)
-# These stand for the page's own; nothing else is drawn in them.
+# These stand for the page's ink, paper and so on; nothing else is drawn in them.
 INK, MUTED, LINE, PAPER, BAD = "#000000", "#5d6670", "#e2e3de", "#fdfdfb", "#b3402b"
 
 _OF_PAGE = {
@@ -84,7 +84,7 @@ def drawing_style() -> Iterator[None]:
 
 
 def new_figure(width_px: float, height_px: float, *, arranged: bool = True) -> "Figure":
-    """An empty figure of a size in pixels of the page; its parts find their places by themselves if ``arranged``."""
+    """An empty figure of a size in pixels of the page; matplotlib lays its axes and legends out if ``arranged``."""
     from matplotlib.figure import Figure
 
     size = (width_px / _PER_INCH, height_px / _PER_INCH)
@@ -118,9 +118,9 @@ def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Mark
     inner = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", written.getvalue(), flags=re.DOTALL)
     inner = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", inner, flags=re.DOTALL)
     inner = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>\s*", "", inner, flags=re.DOTALL)  # would style the page
-    inner = re.sub(r'(?<="data:image/png;base64,)[^"]+', lambda found: _of_few_colours(found[0]), inner)
-    inner = _with_own_ids(_in_colours_of_page(inner), digest([title, inner], 8))
-    inner = re.sub(r'(?<= [dxy])="[^"]*"', lambda found: _rounded(found[0]), inner)
+    inner = re.sub(r'(?<="data:image/png;base64,)[^"]+', lambda png: _of_few_colours(png[0]), inner)
+    inner = _with_unique_ids(_in_colours_of_page(inner), digest([title, inner], 8))
+    inner = re.sub(r'(?<= [dxy])="[^"]*"', lambda numbers: _rounded(numbers[0]), inner)
     inner = re.sub(r"\n\s*", "\n", inner).strip()
     width, height = (round(float(inches) * _PER_INCH) for inches in figure.get_size_inches())
     return Markup(
@@ -144,7 +144,7 @@ def _in_colours_of_page(svg: str) -> str:
 
 def _rounded(numbers: str) -> str:
     """Places to a hundredth of a pixel, which is finer than any screen."""
-    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), numbers)
+    return re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), numbers)
 
 
 def _of_few_colours(encoded: str) -> str:
@@ -163,11 +163,11 @@ def _of_few_colours(encoded: str) -> str:
     return base64.b64encode(written.getvalue()).decode()
 
 
-def _with_own_ids(svg: str, prefix: str) -> str:
-    """Ids that are used get a prefix of the figure's own, the others go."""
+def _with_unique_ids(svg: str, prefix: str) -> str:
+    """Ids that are used get the figure's prefix, the others go."""
     svg = svg.replace("xlink:href=", "href=")
     used = set(re.findall(r'url\(#([^)]+)\)|(?<= href)="#([^"]+)"', svg))
     names = {name for pair in used for name in pair if name}
-    svg = re.sub(r' id="([^"]*)"', lambda found: f' id="f{prefix}-{found[1]}"' if found[1] in names else "", svg)
+    svg = re.sub(r' id="([^"]*)"', lambda match: f' id="f{prefix}-{match[1]}"' if match[1] in names else "", svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#f{prefix}-\1)", svg)
     return re.sub(r' href="#([^"]+)"', rf' href="#f{prefix}-\1"', svg)

@@ -32,8 +32,10 @@ def render_page(
     Returns:
         The document, which ends in a line break; equal arguments give equal text.
     """
+    from markupsafe import Markup
+
     page = template("page.html")
-    return str(page.render(title=title, body=_safe(body), scripts=scripts, styles=styles, marker=marker)) + "\n"
+    return f"{page.render(title=title, body=Markup(body), scripts=scripts, styles=styles, marker=marker)}\n"
 
 
 def asset(folder: Path, name: str) -> str:
@@ -53,17 +55,10 @@ def template(name: str, folder: Path | None = None) -> Any:
 def _environment(folder: Path | None) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-    places = [*([folder] if folder else []), TEMPLATES]
     return Environment(
-        loader=FileSystemLoader(places),
+        loader=FileSystemLoader([*([folder] if folder else []), TEMPLATES]),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _safe(text: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(text)  # the caller's HTML, escaped where it holds names

@@ -40,7 +40,7 @@ class Counts:
     misses: int
 
 
-def clips_of(views: Sequence[SectionView]) -> list[ScoredClip]:
+def scored_clips(views: Sequence[SectionView]) -> list[ScoredClip]:
     """All clips of some sections."""
     return [
         ScoredClip(
@@ -73,7 +73,7 @@ def worst_mistakes(views: Sequence[SectionView], number: int) -> tuple[list[Scor
     The normal clips farthest above their section's threshold and the anomalies farthest below it; clips with equal
     distances in the order of section and name. Sections without labels or a threshold have none.
     """
-    clips = [clip for clip in clips_of(views) if clip.threshold is not None]
+    clips = [clip for clip in scored_clips(views) if clip.threshold is not None]
     false_alarms = [clip for clip in clips if clip.label == 0 and clip.above > 0]
     misses = [clip for clip in clips if clip.label == 1 and clip.above <= 0]
     return (
@@ -84,6 +84,6 @@ def worst_mistakes(views: Sequence[SectionView], number: int) -> tuple[list[Scor
 
 def typical_normal(views: Sequence[SectionView], domain: str) -> ScoredClip | None:
     """The normal clip of a domain whose score is the median, to compare mistakes with; None without labels."""
-    normal = [clip for clip in clips_of(views) if clip.label == 0 and clip.domain == domain]
+    normal = [clip for clip in scored_clips(views) if clip.label == 0 and clip.domain == domain]
     normal.sort(key=lambda clip: (clip.score, clip.section, clip.name))
     return normal[(len(normal) - 1) // 2] if normal else None

@@ -8,7 +8,7 @@ from asdbench.harness.record import Failure
 from asdbench.protocols import DEFINITIONS, MachineResult
 from asdbench.protocols.results import Interval
 from asdbench.report.contents import AGAIN, Contents
-from asdbench.report.decisions import Counts, clips_of, count
+from asdbench.report.decisions import Counts, count, scored_clips
 
 CHANCE = 0.5  # of AUC and pAUC, on average over random scores
 SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a sentence
@@ -84,7 +84,7 @@ def machine_rows(contents: Contents) -> list[MachineRow]:
                 machine=machine,
                 result=result,
                 interval=intervals.get("official_score"),
-                counts=count(clips_of(contents.sections_of(machine))),
+                counts=count(scored_clips(contents.sections_of(machine))),
                 train=record.dataset.train_clips.get(machine, 0),
                 test=record.dataset.test_clips.get(machine, 0),
                 reason="" if result is not None else _reason_of_nothing(contents, machine),
@@ -186,7 +186,7 @@ def _domain_gap(means: Mapping[str, float]) -> str:
 
 
 def _decisions(contents: Contents) -> str:
-    total = count(clips_of(contents.sections))
+    total = count(scored_clips(contents.sections))
     if total is None or not total.normal or not total.anomaly:
         return ""
     missing = "."

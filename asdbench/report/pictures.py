@@ -8,6 +8,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip
 from asdbench.harness.learned import network_text
+from asdbench.harness.replay import Replay
 from asdbench.pages.figures import figure_svg
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, SectionView
@@ -20,8 +21,6 @@ from asdbench.report.training import draw_curves
 
 if TYPE_CHECKING:
     from markupsafe import Markup
-
-    from asdbench.harness.replay import Replay
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _score_caption(view: SectionView) -> str:
 
 
 def map_pictures(
-    contents: Contents, machine: str, replay: "Replay | str", method: Literal["pca", "umap"]
+    contents: Contents, machine: str, replay: Replay | str, method: Literal["pca", "umap"]
 ) -> tuple[dict[str, Picture], str]:
     """A map for each section of a machine type, and how it was made, or why there is none."""
     if isinstance(replay, str):
@@ -124,7 +123,7 @@ def map_pictures(
     return pictures, placed.method
 
 
-def close_look(contents: Contents, machine: str, replay: "Replay | str", number: int, audio: bool) -> CloseLook:
+def close_look(contents: Contents, machine: str, replay: Replay | str, number: int, audio: bool) -> CloseLook:
     """The worst false alarms and misses of a machine type, with typical normal clips of their domains."""
     views = contents.sections_of(machine)
     false_alarms, misses = worst_mistakes(views, number)

@@ -13,7 +13,7 @@ from asdbench.report.scores import tidy_numbers
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEW = 40  # epochs that are still told apart as dots
+FEW = 40  # epochs up to which each is a dot
 VALIDATION = "validation_"
 _LOOKS: Mapping[bool, dict[str, Any]] = {
     False: {"color": BLUE, "label": "training"},

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.files import write_text
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
+from asdbench.harness.replay import Replay, reopen
 from asdbench.pages import asset, render_page, template
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import by_reason, columns, failure_notes, findings, machine_rows, totals
 from asdbench.report.pictures import close_look, map_pictures, section_pictures, training_pictures
-
-if TYPE_CHECKING:
-    from asdbench.harness.replay import Replay
 
 FILE = "report.html"
 MARKER = "asdbench report"  # by which a report is known as one, and may be written anew
@@ -54,8 +52,6 @@ def write_report(
         UsageError: no such machine type, or a file in the way that is no report.
         RequirementError: UMAP is not installed; the ground truth cannot be used.
     """
-    from asdbench.harness.replay import reopen
-
     method = settled(embedding_map)
     path = folder / FILE if to is None else to.expanduser()
     _refuse_in_the_way(path)
@@ -72,7 +68,7 @@ def write_report(
 
 
 def render_report(
-    contents: Contents, replay: "Replay | str", worst: int, method: Literal["pca", "umap", "none"], audio: bool
+    contents: Contents, replay: Replay | str, worst: int, method: Literal["pca", "umap", "none"], audio: bool
 ) -> str:
     """The report as one HTML document; where recordings and embeddings are not to be had, ``replay`` says why."""
     record = contents.record
@@ -107,8 +103,6 @@ def render_report(
         used=used_components(record),
         anchors={machine: f"machine-{number}" for number, machine in enumerate(contents.machines, 1)},
         opened=len(contents.machines) <= OPENED,
-        worst=worst,
-        unlabelled=[view for view in contents.sections if view.labels is None],
         percent=percent,
     )
     title = f"{record.name} on {record.dataset.name}, seed {record.asked.seed}"

@@ -58,8 +58,8 @@ def write_submission(
             f"{run} is a run on development data; the challenge wants scores of the evaluation data.\n"
             f"Run it there: asdbench run --dataset {record.asked.dataset} --split eval ..."
         )
-    own = run if record.results is not None else None
-    source = development or own or _development_run_beside(run, record)
+    labelled = run if record.results is not None else None
+    source = development or labelled or _development_run_beside(run, record)
     results = _finished(source) if source is not None else None
     if development is not None and results is not None:
         if _system(results) != _system(record):

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+from asdbench.submission.label import require_label
 
 from asdbench.core.errors import RequirementError
 from asdbench.harness.record import RunRecord, load_record, write_record
 from asdbench.protocols import SectionScores, evaluate
 from asdbench.report.contents import read_contents
-from asdbench.submission.label import require_label
 from asdbench.submission.write import write_submission
 
 MACHINES = ("bearing", "fan", "gearbox", "slider", "valve")

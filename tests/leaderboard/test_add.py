@@ -1,34 +1,16 @@
-"""Adding runs: nothing lost, nothing silently replaced, whoever adds at the same time."""
+"""Adding runs: nothing is replaced silently, and nothing is added that does not fit."""
 
-import json
-import multiprocessing
-import os
 import shutil
 
 import pytest
-from made_runs import MACHINES, made_run
+from made_runs import MACHINES, edit_record, made_run
 
-from asdbench.harness.record import load_record, sealed
-from asdbench.leaderboard import add_run, load_entry, read_entries
-
-
-@pytest.fixture
-def add(cli, tmp_path):
-    def call(*words):
-        return cli("leaderboard", "add", *words, "--out", tmp_path / "runs", "--board-dir", tmp_path / "boards")
-
-    return call
+from asdbench.harness.record import load_record
+from asdbench.leaderboard import add_run, load_entry
 
 
 def entries(tmp_path):
     return sorted(path.stem for path in (tmp_path / "boards" / "results").iterdir())
-
-
-def edit_record(folder, change):
-    path = folder / "run.json"
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(sealed(content))
 
 
 def test_runs_are_added_by_the_beginning_of_their_id_and_all_at_once(add, tmp_path):
@@ -242,96 +224,3 @@ def test_the_same_error_is_not_told_once_for_every_run(cli, tmp_path):
     assert outcome.code == 2
     assert outcome.err.count("Cannot write") == 1
     assert "Give a folder that you may write to: --board-dir DIR" in outcome.err
-
-
-def _killed_while_writing(folder, board_dir):
-    def die(_):
-        os._exit(9)
-
-    os.fsync = die
-    add_run(folder, board_dir)
-
-
-def test_what_a_kill_left_is_cleared_when_the_run_is_added_again(add, tmp_path):
-    folder, other = made_run(tmp_path / "runs"), made_run(tmp_path / "runs", seed=1)
-    process = multiprocessing.get_context("fork").Process(
-        target=_killed_while_writing, args=(folder, tmp_path / "boards")
-    )
-    process.start()
-    process.join()
-    assert process.exitcode == 9
-    (left,) = (tmp_path / "boards" / "results").iterdir()
-    assert left.suffix == ".partial"
-    assert not read_entries(tmp_path / "boards").entries
-    assert add(folder, other).code == 0
-    assert entries(tmp_path) == sorted([folder.name, other.name])
-    assert {path.name for path in (tmp_path / "boards").iterdir()} == {"results"}, "locks lie elsewhere"
-
-
-def test_the_name_of_an_entry_lasts_through_a_loss_of_power(add, tmp_path, monkeypatch):
-    synced, sync = [], os.fsync
-    monkeypatch.setattr("os.fsync", lambda handle: (synced.append(os.fstat(handle).st_ino), sync(handle)))
-    assert add(made_run(tmp_path / "runs")).code == 0
-    assert synced[-1] == (tmp_path / "boards" / "results").stat().st_ino
-
-
-def _add_all(folders, board_dir, barrier, outcomes):
-    barrier.wait()
-    for folder in folders:
-        outcomes.put(add_run(folder, board_dir).outcome)
-
-
-def test_processes_that_add_at_once_lose_nothing(tmp_path):
-    shared = made_run(tmp_path / "runs", scorer="shared")
-    own = [[made_run(tmp_path / "runs", scorer=f"s{one}", seed=seed) for seed in range(2)] for one in range(4)]
-    context = multiprocessing.get_context("fork")
-    barrier, outcomes = context.Barrier(4), context.SimpleQueue()
-    board_dir = tmp_path / "boards"  # made by whoever is first
-    processes = [
-        context.Process(target=_add_all, args=([shared, *folders, shared], board_dir, barrier, outcomes))
-        for folders in own
-    ]
-    for process in processes:
-        process.start()
-    told = [outcomes.get() for _ in range(4 * 4)]
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-    assert told.count("added") == 4 * 2 + 1, "of those who added the same run one was first"
-    assert told.count("unchanged") == 7
-    expected = sorted([shared.name, *(folder.name for folders in own for folder in folders)])
-    assert entries(tmp_path) == expected, "and nothing half-written is left"
-    found = read_entries(board_dir)
-    assert not found.problems
-    assert {entry.record.run_id for entry in found.entries.values()} == set(expected)
-
-
-def _add_differing(folder, board_dir, barrier, outcomes):
-    from asdbench.leaderboard import EntryError
-
-    barrier.wait()
-    try:
-        outcomes.put((folder, add_run(folder, board_dir).outcome))
-    except EntryError:
-        outcomes.put((folder, "refused"))
-
-
-def test_of_eight_differing_results_under_one_id_the_first_stays(tmp_path):
-    folders = [made_run(tmp_path / f"runs{one}") for one in range(8)]
-    for one, folder in enumerate(folders):
-        edit_record(folder, lambda content, one=one: content["environment"].update(git_commit=f"{one}" * 40))
-    context = multiprocessing.get_context("fork")
-    barrier, outcomes = context.Barrier(8), context.SimpleQueue()
-    processes = [
-        context.Process(target=_add_differing, args=(folder, tmp_path / "boards", barrier, outcomes))
-        for folder in folders
-    ]
-    for process in processes:
-        process.start()
-    told = dict(outcomes.get() for _ in range(8))
-    for process in processes:
-        process.join()
-    assert sorted(told.values()) == ["added"] + 7 * ["refused"]
-    (winner,) = (folder for folder, outcome in told.items() if outcome == "added")
-    (entry,) = read_entries(tmp_path / "boards").entries.values()
-    assert entry.record == load_record(winner)

@@ -29,9 +29,8 @@ def browser():
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
     root = tmp_path_factory.mktemp("board")
-    for scorer, quality in (("knn", 1.2), ("gmm", 0.6), ("lof", 0.9)):
-        for seed in (0, 1):
-            add_run(made_run(root / "runs", scorer=scorer, quality=quality, seed=seed), root / "boards")
+    for scorer, quality, seed in (("knn", 1.2, 0), ("knn", 1.2, 1), ("gmm", 0.6, 0), ("lof", 0.9, 0)):
+        add_run(made_run(root / "runs", scorer=scorer, quality=quality, seed=seed), root / "boards")
     add_run(made_run(root / "runs", scorer="broken", failed=["valve"]), root / "boards")
     references = root / "boards" / "references"
     references.mkdir()
@@ -255,7 +254,8 @@ def _abroad(url):
 
 
 def test_pages_of_the_project_open_without_a_fault(browser):
-    for path in sorted((ROOT / "leaderboards").glob("*.html")):
+    for name in ("index.html", "synthetic.html", "dcase2025-dev.html"):
+        path = ROOT / "leaderboards" / name
         page = browser.new_page(viewport={"width": 375, "height": 800})
         faults = []
         page.on("console", lambda message, faults=faults: faults.append(message.text))

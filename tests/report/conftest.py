@@ -1,6 +1,7 @@
 """Runs to report on: a real one on small recordings, and ones written by hand for what no small run shows."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,17 @@ Rows = Mapping[tuple[str, str], list[tuple[str, float]]]
 
 
 @pytest.fixture
-def make_run(tmp_path) -> Callable[..., Path]:
+def make_run(make_run_in, tmp_path) -> Callable[..., Path]:
     """Writes a run's folder: ``make_run({("fan", "00"): [(clip, score), ...]}, protocol="dcase2023")``."""
+    return partial(make_run_in, tmp_path)
 
-    def make(rows: Rows, protocol: str = "dcase2023", threshold: float | None = 0.5, **changed) -> Path:
-        folder = tmp_path / "runs" / f"a-run-{protocol}"
+
+@pytest.fixture(scope="session")
+def make_run_in() -> Callable[..., Path]:
+    """The same in a given folder."""
+
+    def make(root: Path, rows: Rows, protocol: str = "dcase2023", threshold: float | None = 0.5, **changed) -> Path:
+        folder = root / "runs" / f"a-run-{protocol}"
         (folder / "scores").mkdir(parents=True, exist_ok=True)
         for (machine, section), clips in rows.items():
             for name, lines in _files(protocol, machine, section, clips).items():
@@ -103,7 +110,7 @@ def _files(protocol: str, machine: str, section: str, clips: list[tuple[str, flo
     return {f"anomaly_score_{machine}_section_{section}_test.csv": clips}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clips_of() -> Callable[..., list[tuple[str, float]]]:
     """Test clips of a section with scores: anomalies score higher on the whole."""
 

@@ -20,7 +20,7 @@ def words_of(folder):
 @pytest.mark.parametrize("protocol", ["dcase2020", "dcase2021", "dcase2023"])
 def test_every_file_that_is_deleted_is_named_in_its_place_and_in_the_findings(make_run, clips_of, protocol):
     rows = {
-        (machine, number): clips_of(number, 8, 1, protocol) for machine in ("fan", "pump") for number in ("00", "01")
+        (machine, number): clips_of(number, 4, 1, protocol) for machine in ("fan", "pump") for number in ("00", "01")
     }
     folder = make_run(rows, protocol)
     assert read_contents(folder).missing == {}

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from asdbench.report.contents import read_contents
-from asdbench.report.decisions import Counts, clips_of, count, typical_normal, worst_mistakes
+from asdbench.report.decisions import Counts, count, scored_clips, typical_normal, worst_mistakes
 from asdbench.report.scores import draw_scores, score_groups
 
 
@@ -49,13 +49,13 @@ def test_counts_are_those_of_the_rows(contents):
                 sum("anomaly" in clip for clip, _ in own),
                 sum("anomaly" in clip and score <= 0.5 for clip, score in own),
             )
-            assert count([clip for clip in clips_of([view]) if clip.domain == domain]) == expected
+            assert count([clip for clip in scored_clips([view]) if clip.domain == domain]) == expected
 
 
 def test_nothing_is_wrong_without_a_threshold(make_run, clips_of):
     found = read_contents(make_run({("fan", "00"): clips_of()}, threshold=None))
     assert worst_mistakes(found.sections, 3) == ([], [])
-    assert count(clips_of(found.sections)) is None
+    assert count(scored_clips(found.sections)) is None
     draw_scores(found.sections[0])
 
 
@@ -85,8 +85,7 @@ def test_every_clip_is_in_the_picture_once(make_run, clips_of, each):
     assert any(line.get_xdata()[0] == 0.5 for line in axes.lines if len(line.get_xdata()) == 2)
 
 
-@pytest.mark.parametrize("each", [8, 40, 200])
-@pytest.mark.parametrize("threshold", [-0.3, 0.1, 0.5, 1.2])
+@pytest.mark.parametrize(("each", "threshold"), [(8, -0.3), (8, 0.5), (40, 0.1), (200, 0.5), (200, 1.2)])
 def test_captions_have_a_place_of_their_own(make_run, clips_of, each, threshold):
     view = read_contents(make_run({("fan", "00"): clips_of(each=each)}, threshold=threshold)).sections[0]
     figure = draw_scores(view)
