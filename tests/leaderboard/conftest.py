@@ -39,8 +39,9 @@ def one_board(tmp_path_factory):
     folders = [made_run(root / "runs", seed=seed, quality=1.5) for seed in (0, 1)]
     folders.append(made_run(root / "runs", scorer="gmm", quality=0.4, parameters=1234567))
     folders.append(made_run(root / "runs", scorer="a|b<i>", failed=["valve"], reason="it is <b>singular</b> | so"))
+    others = {}
     for folder in folders:
-        add_run(folder, root / "boards")
+        add_run(folder, root / "boards", others=others)
     return root / "boards"
 
 

@@ -166,8 +166,7 @@ CONFLICTS = {
 }
 
 
-@pytest.mark.parametrize("conflict", CONFLICTS)
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(("conflict", "together"), [*((conflict, False) for conflict in CONFLICTS), ("data", True)])
 def test_a_run_that_would_make_its_board_impossible_is_refused(add, cli, tmp_path, conflict, together):
     options, said = CONFLICTS[conflict]
     first = made_run(tmp_path / "runs")

@@ -107,8 +107,9 @@ def trained_board(root):
     folders.append(made_run(root / "runs", "simclr", parameters=9, quality=2.0, learning=pair_accuracy(0.5)))
     folders.append(made_run(root / "runs", "mae", parameters=9, learning=pair_accuracy(0.9)))
     folders += [made_run(root / "runs", "raw-mel"), made_run(root / "runs", "old", parameters=9)]
+    others = {}
     for folder in folders:
-        add_run(folder, root / "boards")
+        add_run(folder, root / "boards", others=others)
     return root / "boards"
 
 

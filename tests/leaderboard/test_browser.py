@@ -29,9 +29,11 @@ def browser():
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
     root = tmp_path_factory.mktemp("board")
+    others = {}
     for scorer, quality, seed in (("knn", 1.2, 0), ("knn", 1.2, 1), ("gmm", 0.6, 0), ("lof", 0.9, 0)):
-        add_run(made_run(root / "runs", scorer=scorer, quality=quality, seed=seed), root / "boards")
-    add_run(made_run(root / "runs", scorer="broken", failed=["valve"]), root / "boards")
+        folder = made_run(root / "runs", scorer=scorer, quality=quality, seed=seed)
+        add_run(folder, root / "boards", others=others)
+    add_run(made_run(root / "runs", scorer="broken", failed=["valve"]), root / "boards", others=others)
     references = root / "boards" / "references"
     references.mkdir()
     text = (ROOT / "leaderboards" / "references" / "dcase2023-dev-dcase2023-baseline-mse.toml").read_text()

@@ -228,7 +228,7 @@ def test_from_runs_to_a_board(cli, small_dataset, tmp_path):
     board_dir = tmp_path / "boards"
     added = cli("leaderboard", "add", "--all", "--out", tmp_path / "runs", "--board-dir", board_dir)
     assert added.code == 0, added.err
-    assert "of paths only the last part was kept: asked.dataset" in added.err
+    assert "of paths only the last part was stored: asked.dataset" in added.err
     assert cli("leaderboard", "render", "--board-dir", board_dir).code == 0
     text = (board_dir / "small.md").read_text()
     scores = [run["official_score"] for run in ran.json["runs"]]
