@@ -2,18 +2,33 @@
 
 import json
 import os
+import shutil
 import time
 
 import pytest
+from typer.testing import CliRunner
+
+WORDS = ("run", "--extractor", "raw-mel", "--scorer", "knn", "--json")
+
+
+@pytest.fixture(scope="module")
+def filled(small_dataset, tmp_path_factory):
+    """A cache filled by one run, and what the run printed."""
+    from asdbench.cli.app import app
+
+    root = tmp_path_factory.mktemp("filled")
+    words = [*WORDS, "--dataset", str(small_dataset), "--out", str(root / "runs")]
+    outcome = CliRunner().invoke(app, words, env={"ASDBENCH_CACHE": str(root / "cache")})
+    return root / "cache", json.loads(outcome.stdout)
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch, small_dataset, cli):
-    """A cache of its own, filled by one run."""
+def cache(tmp_path, monkeypatch, small_dataset, cli, filled):
+    """A copy of that cache, the run's JSON, and the same run into another folder."""
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
-    words = ("run", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--json")
-    first = cli(*words, "--out", tmp_path / "first").json
-    return tmp_path / "cache", first, lambda out: cli(*words, "--out", tmp_path / out).json
+    shutil.copytree(filled[0], tmp_path / "cache")
+    again = (*WORDS, "--dataset", small_dataset)
+    return tmp_path / "cache", filled[1], lambda out: cli(*again, "--out", tmp_path / out).json
 
 
 def contents(root):

@@ -1,12 +1,11 @@
 """``asdbench data download`` as a person and a script meet it."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import until
 from zip_server import Served, md5, recordings, serving, sha256, write_card, zip_of
 
 from asdbench.datasets.download import transfer
@@ -128,28 +127,26 @@ def test_failures_end_in_a_message_and_a_code(download, cli, server, tmp_path):
     assert cli(*options, "--accept-new").code == 0
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_or_killed(server, tmp_path, ending):
+def test_interrupted_and_killed(server, tmp_path):
     """While the server makes the command wait; the next one goes on from there."""
     served = server.files["/files/dev_fan.zip"]
     folder = write_card(tmp_path / "plugin", server.base)
     options = ["data", "download", NAME, "--machine", "fan", "--plugin-path", folder, "--data-root", tmp_path / "data"]
     command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, options)]
     part = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip.part"
-    served.cuts, served.stall_s = [1 << 16], 30.0
-    process = subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(ending)
-    out, err = process.communicate(timeout=30)
-    if ending == signal.SIGINT:
-        assert (process.returncode, out) == (130, ""), err
-        assert "are here: the same command goes on" in err
-        assert "Traceback" not in err
-    transferred = part.stat().st_size
-    assert transferred > 0
+    transferred = 0
+    for ending in (signal.SIGINT, signal.SIGKILL):
+        served.cuts, served.stall_s = [1 << 16], 30.0
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until(lambda: part.exists() and part.stat().st_size > transferred)  # noqa: B023
+        process.send_signal(ending)
+        out, err = process.communicate(timeout=30)
+        if ending == signal.SIGINT:
+            assert (process.returncode, out) == (130, ""), err
+            assert "are here: the same command goes on" in err
+            assert "Traceback" not in err
+        transferred = part.stat().st_size
     served.cuts, served.stall_s = [], 0.0
-    process = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True)
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
     assert server.gets()[-1].range == f"bytes={transferred}-"
     assert "fan: 22 files" in process.stdout

@@ -1,4 +1,4 @@
-"""Runs are found, shown, exported and compared; a damaged record hides nothing."""
+"""Runs are found, shown and exported; a damaged record hides nothing."""
 
 import json
 
@@ -159,36 +159,3 @@ def test_mistakes(cli, out, tmp_path, words, code, message):
     assert outcome.code == code
     assert message.format(tmp=tmp_path) in outcome.err
     assert not list(tmp_path.iterdir())
-
-
-def test_two_runs_are_compared_on_the_same_clips(cli, out):
-    better, worse = ids(out, "mahalanobis-lw")[0], ids(out, "random")[0]
-    scores = [json.loads((out / name / "run.json").read_text())["results"] for name in (better, worse)]
-    found = cli("compare", better, worse, "--out", out, "--json").json
-    gap = scores[0]["official_score"] - scores[1]["official_score"]
-    assert found["official_score"]["difference"] == pytest.approx(gap, abs=1e-12)
-    for name in ("fan", "valve"):
-        own = scores[0]["machines"][name]["official_score"] - scores[1]["machines"][name]["official_score"]
-        assert found["machines"][name]["difference"] == pytest.approx(own, abs=1e-12)
-    back = cli("compare", worse, better, "--out", out, "--json").json
-    assert back["official_score"]["difference"] == pytest.approx(-gap, abs=1e-12)
-    shown = cli("compare", better, worse, "--out", out).out
-    assert f"{100 * gap:+.2f}" in shown
-
-
-def test_a_drop_fails_the_gate(cli, out):
-    better, worse = ids(out, "mahalanobis-lw")[0], ids(out, "random")[0]
-    words = ("--out", out, "--replicates", "100", "--max-drop")
-    assert cli("compare", better, worse, *words, "1").code == 1, "B is worse"
-    assert cli("compare", better, worse, *words, "100").code == 0
-    assert cli("compare", worse, better, *words, "0").code == 0
-    assert cli("compare", better, better, *words, "0").code == 0
-
-
-def test_runs_on_other_data_are_not_compared(cli, out, make_folder, dcase2023_names, tmp_path):
-    folder = make_folder({"pump": dcase2023_names()})
-    cli("run", "--dataset", folder, "--extractor", "raw-mel", "--scorer", "random", "--out", tmp_path / "other")
-    (other,) = (tmp_path / "other").iterdir()
-    outcome = cli("compare", ids(out, "random")[0], other, "--out", out)
-    assert outcome.code == 2
-    assert "are not of the same data" in outcome.err
