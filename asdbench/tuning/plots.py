@@ -1,9 +1,8 @@
-"""Optuna's plots of a study, on asdbench's page."""
+"""Optuna's plots of a study, as pictures for its page."""
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asdbench.pages.figures import drawing_style, figure_svg
@@ -19,10 +18,10 @@ MOST = 6  # parameters that are drawn, the most important first
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot, or in words why there is none.
+    """One plot, or why there is none.
 
     Attributes:
-        name: a word for its place on the page.
+        name: identifies it on the page.
         title: heading.
         svgs: one picture or several.
         caption: how to read it, or why it is left out.
@@ -34,8 +33,8 @@ class Plot:
     caption: str
 
 
-def ended_trials(study: "Study", numbers: Collection[int]) -> "Study":
-    """A study in memory that holds the trials of these numbers, in their order."""
+def settled_study(study: "Study", numbers: Collection[int]) -> "Study":
+    """A study in memory with the trials of these numbers, in their order."""
     import optuna
 
     copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
@@ -51,42 +50,44 @@ def draw_plots(study: "Study", record: StudyRecord) -> list[Plot]:
     from optuna.trial import TrialState
     from optuna.visualization import matplotlib as draw
 
-    varied, of_some = _varied(study, record), _varied(study, record, everywhere=False)
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    on_the_way = len(record.objectives) == 1 and any(len(trial.intermediate_values) > 1 for trial in done)
-    target: dict[str, Any] = {}
-    if len(record.objectives) > 1:  # of one objective Optuna knows the direction
-        target = {"target": lambda trial: trial.values[0], "target_name": NAMES["score"]}
+    values = {name: [repr(trial.params[name]) for trial in done if name in trial.params] for name in record.space}
+    ranked = sorted(values, key=lambda name: (-record.importances.get(name, 0.0), name))
+    varied = [name for name in ranked if len(set(values[name])) > 1]
+    everywhere = [name for name in varied if len(values[name]) == len(done)][:MOST]
+    several = len(record.objectives) > 1
+    target: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": NAMES["score"]} if several else {}
+    has_steps = not several and any(len(trial.intermediate_values) > 1 for trial in done)
+
+    def each(wanted: bool, plot: Callable[..., Any], **options: Any) -> list[Callable[[], Any]]:
+        return [lambda: plot(study, **options)] if wanted and len(done) > 1 else []
+
+    pair = len(everywhere) > 1
     names = [NAMES[objective] for objective in record.objectives]
-    pareto = len(record.objectives) in (2, 3)
-    wanted: list[tuple[str, str, str, list[Callable[[], Any]]]] = [
+    plots = [
         ("history", "How the score rose", "Each point is a done trial; the line is the best until then.",
-         [lambda: draw.plot_optimization_history(study, **target)]),
+         each(True, draw.plot_optimization_history, **target)),
         ("pareto", "Pareto front", "No trial beats those on the front in all objectives at once.",
-         [lambda: draw.plot_pareto_front(study, target_names=names)] if pareto else []),
+         each(True, draw.plot_pareto_front, target_names=names)),
         ("slice", "One parameter at a time", "Score of each done trial against the value that it tried.",
-         [partial(draw.plot_slice, study, params=[name], **target) for name in of_some]),
+         [drawer for name in varied[:MOST] for drawer in each(True, draw.plot_slice, params=[name], **target)]),
         ("contour", "The two that matter most", "Between the trials, which are the dots, the surface is a guess.",
-         [lambda: draw.plot_contour(study, params=varied[:2], **target)] if len(varied) > 1 else []),
+         each(pair, draw.plot_contour, params=everywhere[:2], **target)),
         ("parallel", "All parameters together", "A line is a trial, from its score through its parameters.",
-         [lambda: draw.plot_parallel_coordinate(study, params=varied, **target)] if len(varied) > 1 else []),
+         each(pair, draw.plot_parallel_coordinate, params=everywhere, **target)),
         ("intermediate", "On the way, and pruning", "Score over what a trial had done; 1000 is one machine type.",
-         [lambda: draw.plot_intermediate_values(study)] if on_the_way else []),
+         each(has_steps, draw.plot_intermediate_values)),
         ("edf", "How scores are spread", "The part of the done trials that score so much or less.",
-         [lambda: draw.plot_edf(study, **target)]),
+         each(True, draw.plot_edf, **target)),
         ("timeline", "When trials ran", "Bars that overlap were done at the same time.",
-         [lambda: draw.plot_timeline(study)]),
+         each(True, draw.plot_timeline)),
     ]  # fmt: skip
-    return [_plot(study, *one) for one in wanted if one[0] != "pareto" or pareto]
+    return [_plot(study.study_name, *plot) for plot in plots if plot[0] != "pareto" or len(names) in (2, 3)]
 
 
-def _plot(study: "Study", name: str, title: str, caption: str, drawers: list[Callable[[], Any]]) -> Plot:
+def _plot(study: str, name: str, title: str, caption: str, drawers: list[Callable[[], Any]]) -> Plot:
     import matplotlib.pyplot as plt
-    from optuna.trial import TrialState
 
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(done) < 2 or not drawers:
-        return Plot(name, title, (), "The done trials are too few or too alike for it.")
     svgs = []
     try:
         with drawing_style(), warnings.catch_warnings():
@@ -95,24 +96,8 @@ def _plot(study: "Study", name: str, title: str, caption: str, drawers: list[Cal
                 axes = draw()
                 figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
                 figure.set_size_inches(7, 4)
-                svgs.append(figure_svg(figure, f"{title} ({study.study_name})"))
+                svgs.append(figure_svg(figure, f"{title} ({study})"))
                 plt.close(figure)
     except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:  # of the libraries, not of the study
         return Plot(name, title, (), f"It could not be drawn: {type(error).__name__}: {error}")
-    return Plot(name, title, tuple(svgs), caption)
-
-
-def _varied(study: "Study", record: StudyRecord, *, everywhere: bool = True) -> list[str]:
-    """The parameters that took several values, by importance, then by name; the first ``MOST``.
-
-    ``everywhere`` leaves out those that some done trials do not have.
-    """
-    from optuna.trial import TrialState
-
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    names = {name for trial in done for name in trial.params}
-    values = {name: [repr(trial.params[name]) for trial in done if name in trial.params] for name in names}
-    varied = [
-        name for name in names if len(set(values[name])) > 1 and (len(values[name]) == len(done) or not everywhere)
-    ]
-    return sorted(varied, key=lambda name: (-record.importances.get(name, 0.0), name))[:MOST]
+    return Plot(name, title, tuple(svgs), caption if svgs else "The done trials are too few or too alike for it.")

@@ -1,7 +1,7 @@
-"""The page of a study: what it found, what that is worth, and Optuna's plots; one file that needs no network."""
+"""The page of a study: its results, what they are worth, and Optuna's plots; one file that needs no network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,38 +9,15 @@ from asdbench.core.files import write_text
 from asdbench.harness.learned import Learned, learned
 from asdbench.harness.record import read_record
 from asdbench.pages import asset, render_page, template
-from asdbench.tuning.plots import draw_plots, ended_trials
+from asdbench.tuning.plots import draw_plots, settled_study
 from asdbench.tuning.record import REPORT_FILE, RUNS, StudyRecord, TrialRecord
-from asdbench.tuning.selection import is_blind, optimism
+from asdbench.tuning.selection import is_blind, optimism, score_of_machine
 
 if TYPE_CHECKING:
     from optuna import Study
 
 MARKER = "asdbench study report"
 TEMPLATES = Path(__file__).parent / "templates"
-_ORDER = ("done", "pruned", "failed")
-
-
-@dataclass(frozen=True)
-class ParameterRow:
-    """One parameter: what it was tuned over, its best value beside the one without tuning."""
-
-    name: str
-    best: str
-    default: str
-    space: str
-    importance: float | None
-
-
-@dataclass(frozen=True)
-class MachineRow:
-    """One machine type: its score by the default, the best trial, and the trial that the others chose for it."""
-
-    machine: str
-    default: float | None
-    best: float | None
-    left_out: float | None
-    chosen: int | None
 
 
 def write_study_report(study: "Study", record: StudyRecord, trials: Sequence[TrialRecord], folder: Path) -> Path:
@@ -64,68 +41,30 @@ def render_study_report(
     study: "Study", record: StudyRecord, trials: Sequence[TrialRecord], best_learned: Learned | None = None
 ) -> str:
     """The page as one HTML document."""
-    ended = sorted(trials, key=lambda trial: trial.number)
-    by_number = {trial.number: trial for trial in ended}
-    best = None if record.best is None else by_number[record.best.trial]
+    by_number = {trial.number: trial for trial in sorted(trials, key=lambda trial: trial.number)}
     body = template("study.html", TEMPLATES).render(
         record=record,
-        best=best,
+        best=by_number[record.best.trial] if record.best else None,
         best_learned=best_learned,
         blind=is_blind(record.sampler, record.pruner),
         gap=optimism(record.best, record.leave_one_out),
-        parameters=parameter_rows(record, best),
-        machines=machine_rows(record, by_number),
-        trials=ranked(ended, record),
-        names=[name for name in record.space if any(name in trial.params for trial in ended)],
-        plots=draw_plots(ended_trials(study, by_number), record),
+        parameters=sorted(record.space, key=lambda name: -record.importances.get(name, 0.0)),
+        machine_score=partial(_machine_score, by_number),
+        trials=ranked(list(by_number.values()), record),
+        names=[name for name in record.space if any(name in trial.params for trial in trials)],
+        plots=draw_plots(settled_study(study, by_number), record),
         percent=percent,
         value=value_text,
+        space=space_text,
         seconds=seconds_text,
         objective=objective_text,
-        share=lambda part: f"{100 * part:.0f}",
     )
     styles = [asset(TEMPLATES, "study.css")]
     return render_page(f"Study {record.name}", body, styles=styles, marker=MARKER)
 
 
-def parameter_rows(record: StudyRecord, best: TrialRecord | None) -> list[ParameterRow]:
-    """All parameters of the space, the most important first."""
-    names = sorted(record.space, key=lambda name: -record.importances.get(name, 0.0))
-    chosen = {} if best is None else best.params
-    return [
-        ParameterRow(
-            name,
-            value_text(chosen[name]) if name in chosen else "",
-            value_text(record.defaults[name]) if name in record.defaults else "",
-            space_text(record.space[name]),
-            record.importances.get(name),
-        )
-        for name in names
-    ]
-
-
-def machine_rows(record: StudyRecord, trials: dict[int, TrialRecord]) -> list[MachineRow]:
-    """One row for each machine type."""
-    chosen = {} if record.leave_one_out is None else record.leave_one_out.chosen
-
-    def score(number: int | None, machine: str) -> float | None:
-        if number is None or number not in trials:
-            return None
-        found = [parts[machine].official_score for parts in trials[number].parts.values() if machine in parts]
-        return sum(found) / len(found) if found else None
-
-    default = None if record.default is None else record.default.trial
-    best = None if record.best is None else record.best.trial
-    return [
-        MachineRow(
-            machine,
-            score(default, machine),
-            score(best, machine),
-            score(chosen.get(machine), machine),
-            chosen.get(machine),
-        )
-        for machine in record.machines
-    ]
+def _machine_score(trials: dict[int, TrialRecord], number: int | None, machine: str) -> float | None:
+    return score_of_machine(trials[number], machine) if number in trials else None
 
 
 def ranked(trials: Sequence[TrialRecord], record: StudyRecord) -> list[TrialRecord]:
@@ -133,7 +72,8 @@ def ranked(trials: Sequence[TrialRecord], record: StudyRecord) -> list[TrialReco
     upward = 1 if record.objectives[0] == "score" else -1
 
     def place(trial: TrialRecord) -> tuple[int, float, int]:
-        return _ORDER.index(trial.state), -upward * trial.values[0] if trial.values else 0.0, trial.number
+        state = ("done", "pruned", "failed").index(trial.state)
+        return state, -upward * trial.values[0] if trial.values else 0.0, trial.number
 
     return sorted(trials, key=place)
 
@@ -169,8 +109,7 @@ def objective_text(trial: TrialRecord, record: StudyRecord, place: int) -> str:
             return percent(value)
         case "seconds":
             return seconds_text(value)
-        case _:
-            return f"{value:,.0f}".replace(",", " ")
+    return f"{value:,.0f}".replace(",", " ")
 
 
 def seconds_text(seconds: float) -> str:
