@@ -31,25 +31,20 @@ def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, n
     if spec.tracking == "none":
         yield
         return
-    from asdbench.tracking.background import Task, start
+    from asdbench.tracking.background import start
     from asdbench.tracking.marks import files_of, is_sent
     from asdbench.tracking.store import store_of
 
     store = store_of(spec.out)
-    task = Task(
-        str(spec.out.absolute()),
-        [str(folder.absolute()) for folder in folders],
-        None if spec.data_root is None else str(spec.data_root.absolute()),
-        [str(path.absolute()) for path in spec.plugin_path],
-    )
+    task = (spec.out, folders, spec.data_root, spec.plugin_path)
     sender, failure = None, ""
     if new or not all(is_sent(folder, store) for folder in folders):
-        sender, failure = start(task)
+        sender, failure = start(*task)
     try:
         yield
         unsent = [folder for folder in folders if files_of(folder) and not is_sent(folder, store)]
         if unsent and sender is None and not failure:  # something that was added to a run that was sent before
-            sender, failure = start(task)
+            sender, failure = start(*task)
     finally:
         if sender is not None:
             sender.close()

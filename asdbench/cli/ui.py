@@ -46,11 +46,11 @@ def ui(
         raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")
     echo(f"{store.shown} ...", dim=True, err=True)
     try:
-        with served(store, port) as page:
-            echo(page.address)
+        with served(store, port) as (address, wait):
+            echo(address)
             echo("Ctrl-C ends it.", dim=True, err=True)
             if browser:
-                typer.launch(page.address)
-            page.wait()
+                typer.launch(address)
+            wait()
     except KeyboardInterrupt:
         return

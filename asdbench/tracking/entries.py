@@ -1,31 +1,26 @@
-"""What MLflow holds of a run and its machine types, and of a study and its trials."""
+"""What MLflow stores of a run and its machine types."""
 
 import getpass
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from statistics import fmean
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 
-from asdbench.core.digests import digest
 from asdbench.harness.learned import learned, learning_columns
-from asdbench.harness.record import RunRecord, TrainedNetwork
+from asdbench.harness.record import RunRecord
 from asdbench.harness.store import result_rows
 from asdbench.pages.markdown import escaped
 from asdbench.protocols.results import MachineResult
-from asdbench.tuning.record import StudyRecord, TrialRecord
 
 MAX_PARAM, MAX_TAG, MAX_NAME = 6000, 8000, 250  # characters, MLflow's limits
 TERMS = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
-TRIAL_TERMS = ("official_score", "auc_source", "auc_target", "pauc")
-TRIAL_STATUS = {"done": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-OBJECTIVES = {"score": "official_score", "seconds": "seconds", "parameters": "parameters"}
 COLUMNS = ("machine", "section", "domain", "label", "file")
+Values = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -40,10 +35,10 @@ class Entry:
         start_ms: milliseconds since 1970.
         end_ms: milliseconds since 1970.
         params: what was chosen.
-        metrics: what came out.
+        metrics: results.
         tags: everything else.
         inputs: the recordings.
-        complete: value of the tag that is set last; it changes with what the entry holds.
+        complete: value of the tag that is set last; it changes with the content of the entry.
         children: machine types of a run, trials of a study.
     """
 
@@ -56,43 +51,43 @@ class Entry:
     params: dict[str, str]
     metrics: list[Metric]
     tags: dict[str, str]
-    inputs: list[DatasetInput] = field(default_factory=list)
+    inputs: Sequence[DatasetInput] = ()
     complete: str = "true"
     children: list["Entry"] = field(default_factory=list)
 
 
 def run_entry(record: RunRecord, identity: str) -> Entry:
     """The run, with a child for each machine type. ``identity``: digest of the record's file."""
-    end_ms = _milliseconds(record.finished_at)
+    end_ms = milliseconds(record.finished_at)
     start_ms = end_ms - round(1000 * sum(record.seconds.values()))
-    fit_s = record.seconds.get("fit", 0.0)
     params, tags = _run_params(record), _run_tags(record)
     machines = list(record.dataset.test_clips)
-    done = record.status == "done"
+    results = record.results.machines if record.results else record.salvaged
 
-    def entry(machine: str | None, name: str, values: Mapping[str, float | None], ok: bool, note: str) -> Entry:
+    def entry(machine: str | None, values: Values, ok: bool) -> Entry:
         chosen = machines if machine is None else [machine]
-        more = {"machine": machine, "asdbench.failures": _failures(record, machine), "mlflow.note.content": note}
+        name = f"{record.name}, seed {record.asked.seed}"
+        of_entry = {"machine": machine, "asdbench.failures": _failures(record, machine)}
+        note = {"mlflow.note.content": _note(record) if machine is None else ""}
         return Entry(
             record=identity,
             key=machine or "run",
-            name=name,
+            name=name if machine is None else f"{machine}: {name}",
             status="FINISHED" if ok else "FAILED",
             start_ms=start_ms,
             end_ms=end_ms,
             params=as_params({**params, "machine": machine}),
-            metrics=[*as_metrics(values, end_ms), *_curves(record.training, chosen, start_ms, fit_s)],
-            tags=as_tags({**tags, **more}),
+            metrics=[*as_metrics(values, end_ms), *_curves(record, chosen, start_ms)],
+            tags=as_tags({**tags, **of_entry, **note}),
             inputs=_inputs(record, chosen),
         )
 
-    name = f"{record.name}, seed {record.asked.seed}"
-    parent = entry(None, name, _totals(record), done, _note(record))
+    done = record.status == "done"
+    parent = entry(None, _totals(record, results), done)
     for machine in machines:
-        result = _result(record, machine)
-        scored = result is not None and not _failures(record, machine)
-        values = _of_machine(record, machine, result)
-        parent.children.append(entry(machine, f"{machine}: {name}", values, done or scored, ""))
+        scored = machine in results and not _failures(record, machine)
+        values = _values_of_machine(record, machine, results[machine]) if machine in results else {}
+        parent.children.append(entry(machine, values, done or scored))
     return parent
 
 
@@ -113,9 +108,9 @@ def _run_params(record: RunRecord) -> dict[str, Any]:
         "device": environment.device,
         "threads": environment.threads,
     }
-    components = [("extractor", record.extractor), ("frontend", record.frontend), ("scorer", record.scorer)]
-    components += [(f"augmentation.{component.name}", component) for component in record.augmentations]
-    for role, component in components:
+    components = {"extractor": record.extractor, "frontend": record.frontend, "scorer": record.scorer}
+    components |= {f"augmentation.{component.name}": component for component in record.augmentations}
+    for role, component in components.items():
         params |= {f"{role}.{name}": value for name, value in component.params.items()}
     return params
 
@@ -124,7 +119,7 @@ def _run_tags(record: RunRecord) -> dict[str, Any]:
     environment, learning = record.environment, learned(record)
     components = (record.extractor, record.frontend, *record.augmentations, record.scorer)
     return {
-        **_source_tags("asdbench run", environment.git_commit),
+        **source_tags("asdbench run", environment.git_commit),
         "asdbench.git_dirty": environment.git_dirty,
         "asdbench.run_id": record.run_id,
         "asdbench.status": record.status,
@@ -141,13 +136,13 @@ def _run_tags(record: RunRecord) -> dict[str, Any]:
 
 def _note(record: RunRecord) -> str:
     """What the UI shows above a run: what went wrong, and what to know."""
-    lines = [
+    failures = [
         f"- **{escaped(failure.machine or 'all')}**, {escaped(failure.stage)}: {escaped(failure.reason)}"
         for failure in record.failures
     ]
     learning = learned(record)
-    more = [f"partial: {line}" for line in record.dataset.lacks] + ([learning.text] if learning else []) + record.notes
-    return "\n".join([*lines, *(f"- {escaped(line)}" for line in more)])
+    notes = [f"partial: {line}" for line in record.dataset.lacks] + ([learning.text] if learning else []) + record.notes
+    return "\n".join([*failures, *(f"- {escaped(line)}" for line in notes)])
 
 
 def _failures(record: RunRecord, machine: str | None) -> str:
@@ -159,60 +154,51 @@ def _failures(record: RunRecord, machine: str | None) -> str:
     )
 
 
-def _result(record: RunRecord, machine: str) -> MachineResult | None:
-    return (record.results.machines if record.results else record.salvaged).get(machine)
-
-
-def _totals(record: RunRecord) -> dict[str, float | None]:
+def _totals(record: RunRecord, results: Mapping[str, MachineResult]) -> Values:
     """The whole under plain names, machine types behind a slash: the UI makes a group of each term."""
     row = list(result_rows(record))[-1]
-    values: dict[str, float | None] = {term: row[term] for term in TERMS}
-    if record.ci95:
-        values["official_score_ci_low"], values["official_score_ci_high"] = record.ci95
-    for machine in record.dataset.test_clips:
-        result = _result(record, machine)
-        if result is not None:
-            values |= {f"{term}/{machine}": getattr(result, term) for term in TERMS}
+    values: Values = {term: row[term] for term in TERMS} | _interval(record.ci95)
+    for machine, result in results.items():
+        values |= {f"{term}/{machine}": getattr(result, term) for term in TERMS}
     values |= {f"seconds/{stage}": seconds for stage, seconds in record.seconds.items()}
-    values |= _learning(record, None)
-    for name in ("parameters", "macs"):
-        values[name] = max((getattr(network, name) or 0 for network in record.training), default=0) or None
-    return values
+    return values | _learning(record, None) | {name: row[name] or None for name in ("parameters", "macs")}
 
 
-def _of_machine(record: RunRecord, machine: str, result: MachineResult | None) -> dict[str, float | None]:
-    if result is None:
-        return {}
-    values: dict[str, float | None] = {term: getattr(result, term) for term in TERMS} | _learning(record, machine)
-    interval = record.intervals.machines.get(machine, {}).get("official_score") if record.intervals else None
-    if interval:
-        values["official_score_ci_low"], values["official_score_ci_high"] = interval
-    return values
+def _values_of_machine(record: RunRecord, machine: str, result: MachineResult) -> Values:
+    intervals = record.intervals.machines.get(machine, {}) if record.intervals else {}
+    values: Values = {term: getattr(result, term) for term in TERMS}
+    return values | _interval(intervals.get("official_score")) | _learning(record, machine)
 
 
-def _learning(record: RunRecord, machine: str | None) -> dict[str, float | None]:
+def _interval(interval: tuple[float, float] | None) -> Values:
+    low, high = interval or (None, None)
+    return {"official_score_ci_low": low, "official_score_ci_high": high}
+
+
+def _learning(record: RunRecord, machine: str | None) -> Values:
     columns = learning_columns(learned(record, machine=machine))
     return {name: columns[name] for name in ("learning_value", "learning_chance", "learning_untrained")}
 
 
-def _curves(training: list[TrainedNetwork], machines: list[str], start_ms: int, fit_s: float) -> Iterator[Metric]:
+def _curves(record: RunRecord, machines: Sequence[str], start_ms: int) -> Iterator[Metric]:
     """What a training measured by epoch: ``loss`` of the one network, ``loss/fan`` where there are several."""
-    networks = [network for network in training if set(network.machines) & set(machines)]
+    fit_ms = 1000 * record.seconds.get("fit", 0.0)
+    networks = [network for network in record.training if set(network.machines) & set(machines)]
     for network in networks:
         suffix = f"/{'+'.join(network.machines)}" if len(networks) > 1 else ""
         for name, values in network.curves.items():
             for epoch, value in enumerate(values, 1):
-                at_ms = start_ms + round(1000 * fit_s * epoch / len(values))
+                at_ms = start_ms + round(fit_ms * epoch / len(values))
                 yield from as_metrics({f"{name}{suffix}": value}, at_ms, epoch)
 
 
-def _inputs(record: RunRecord, machines: list[str]) -> list[DatasetInput]:
+def _inputs(record: RunRecord, machines: Sequence[str]) -> list[DatasetInput]:
     """Training and test clips of the machine types."""
     data = record.dataset
-    whole = len(machines) == len(data.test_clips)
+    is_whole = len(machines) == len(data.test_clips)
     source = {"dataset": record.asked.dataset, "split": record.asked.split, "machines": machines}
-    fingerprint = data.fingerprint if whole else data.fingerprints.get(machines[0], data.fingerprint)
-    name = data.name if whole else f"{data.name}, {machines[0]}"
+    fingerprint = data.fingerprint if is_whole else data.fingerprints.get(machines[0], data.fingerprint)
+    name = data.name if is_whole else f"{data.name}, {machines[0]}"
     schema = {"mlflow_colspec": [{"type": "string", "name": column, "required": True} for column in COLUMNS]}
     inputs = []
     for context, split, counts in (("training", "train", data.train_clips), ("evaluation", "test", data.test_clips)):
@@ -229,93 +215,8 @@ def _inputs(record: RunRecord, machines: list[str]) -> list[DatasetInput]:
     return inputs
 
 
-def study_entry(study: StudyRecord, trials: Mapping[str, TrialRecord], complete: str) -> Entry:
-    """The study as it stands; its metrics get a point each time that it is sent, at the number of its trials.
-
-    Args:
-        study: its record.
-        trials: by the digests of their files.
-        complete: digest of what its folder holds.
-    """
-    end_ms = _milliseconds(study.updated_at)
-    scores = {
-        "official_score": study.best.score if study.best else None,
-        "default_score": study.default.score if study.default else None,
-        "leave_one_out_score": study.leave_one_out.score if study.leave_one_out else None,
-        **{f"trials/{state}": float(count) for state, count in study.counts.items()},
-        **{f"importance/{name}": value for name, value in study.importances.items()},
-    }
-    asked = {name: _flat(value) for name, value in study.asked.items() if not isinstance(value, dict)}
-    seeds = ", ".join(map(str, study.seeds))
-    tags = {
-        **_source_tags("asdbench tune", study.git_commit),
-        "asdbench.study": study.name,
-        "asdbench.fingerprint": study.fingerprint,
-        "asdbench.admissible": study.admissible,
-        "asdbench.objectives": ", ".join(study.objectives),
-        "asdbench.sampler": study.sampler,
-        "asdbench.pruner": study.pruner,
-        "asdbench.storage": study.storage,
-        "asdbench.space": study.space,
-        "asdbench.defaults": study.defaults,
-        # Here and not on the trials, which are sent once, while the best one changes.
-        "asdbench.best_trial": study.best.trial if study.best else None,
-        "asdbench.default_trial": study.default.trial if study.default else None,
-        "asdbench.pareto": study.pareto or None,
-    }
-    return Entry(
-        record=digest([study.name, study.fingerprint, study.id], 32),  # its file changes with every trial
-        key="study",
-        name=f"study {study.name}",
-        status="FINISHED",
-        start_ms=min([end_ms, *(_milliseconds(trial.started_at) for trial in trials.values())]),
-        end_ms=end_ms,
-        params=as_params({**asked, "dataset": study.dataset, "protocol": study.protocol, "seeds": seeds}),
-        metrics=[*as_metrics(scores, end_ms, sum(study.counts.values()))],
-        tags=as_tags(tags),
-        complete=complete,
-        children=[_trial_entry(study, trial, record) for record, trial in trials.items()],
-    )
-
-
-def _trial_entry(study: StudyRecord, trial: TrialRecord, record: str) -> Entry:
-    """One trial: tuned parameters, values of the objectives, and of each machine type the mean over seeds."""
-    start_ms = _milliseconds(trial.started_at)
-    end_ms = start_ms + round(1000 * trial.seconds)
-    values: dict[str, float | None] = {
-        OBJECTIVES[objective]: value for objective, value in zip(study.objectives, trial.values, strict=False)
-    }
-    for machine in study.machines:
-        for term in TRIAL_TERMS:
-            terms = [getattr(parts[machine], term) for parts in trial.parts.values() if machine in parts]
-            values[f"{term}/{machine}"] = fmean(terms) if terms and None not in terms else None
-    values.setdefault("seconds", trial.seconds)
-    tags = {
-        **_source_tags("asdbench tune", study.git_commit),
-        "mlflow.note.content": escaped(trial.reason),
-        "asdbench.study": study.name,
-        "asdbench.trial": trial.number,
-        "asdbench.state": trial.state,
-        "asdbench.reason": trial.reason,
-        "asdbench.worker": trial.worker,
-        "asdbench.retry_of": trial.retry_of,
-        "asdbench.runs": ", ".join(trial.runs),
-    }
-    return Entry(
-        record=record,
-        key=f"trial {trial.number}",
-        name=f"trial {trial.number}",
-        status=TRIAL_STATUS[trial.state],
-        start_ms=start_ms,
-        end_ms=end_ms,
-        params=as_params({"dataset": study.dataset, **trial.params}),
-        metrics=[*as_metrics(values, end_ms)],
-        tags=as_tags(tags),
-        complete=record,
-    )
-
-
-def _source_tags(command: str, git_commit: str | None) -> dict[str, Any]:
+def source_tags(command: str, git_commit: str | None) -> dict[str, Any]:
+    """Who did it, by which command and version."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a process whose user has no name
@@ -340,14 +241,15 @@ def as_tags(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def as_metrics(values: Mapping[str, float | None], at_ms: int, step: int = 0) -> Iterator[Metric]:
-    """One value each; what is missing or not finite is left out, as databases keep no NaN."""
+    """One value each; what is missing or not finite is left out, as databases store no NaN."""
     for name, value in values.items():
         if value is not None and math.isfinite(value):
             yield Metric(_name(name), float(value), at_ms, step)
 
 
-def _milliseconds(moment: str) -> int:
-    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+def milliseconds(time: str) -> int:
+    """Of an ISO 8601 time, since 1970."""
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
 def _name(name: str) -> str:
@@ -359,8 +261,3 @@ def _text(value: Any, longest: int) -> str:
     """A value as a run file writes it; cut where MLflow would refuse it."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _flat(value: Any) -> Any:
-    """A list as text; an empty one is left out."""
-    return (", ".join(map(str, value)) or None) if isinstance(value, list) else value

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -14,9 +15,10 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.locks import exclusive
 from asdbench.harness.record import FILE as RUN_FILE
 from asdbench.harness.record import RunRecord, load_record
-from asdbench.tracking.entries import Entry, run_entry, study_entry
-from asdbench.tracking.marks import Mark, Sent, content_of, is_sent, is_study, now, read_mark, write_mark
+from asdbench.tracking.entries import Entry, run_entry
+from asdbench.tracking.marks import Mark, Sent, content_of, is_sent, is_study, read_mark, write_mark
 from asdbench.tracking.store import Store
+from asdbench.tracking.study_entries import study_entry
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, StudyRecord, TrialRecord
 
 RECORD_TAG = "asdbench.record"  # identifies a parent, whatever its folder says
@@ -25,12 +27,12 @@ COMPLETE_TAG = "asdbench.complete"  # set last
 FILES_TAG = "asdbench.files"  # digests of the files that may be added later
 PARENT = "mlflow.parentRunId"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's page would open on prompts and traces
-
+MOST_CHILDREN = 50_000  # the most that MLflow gives at a time
 
 Artifacts = list[tuple[Path, str | None]]  # files and folders, and the artifact folder that each goes to
 
 
-def log(
+def log_run(
     client: MlflowClient,
     store: Store,
     folder: Path,
@@ -38,13 +40,13 @@ def log(
     data_root: Path | None = None,
     plugin_path: Sequence[Path] = (),
 ) -> Sent:
-    """Log the run or the study in a folder; call it as often as you like.
+    """Log the run or the study in a folder. Called again, it writes only what is missing.
 
     Args:
         client: of the store.
         store: where to.
         folder: of a run or a study.
-        data_root: of challenges' recordings, which tell where a trained extractor lies in the cache.
+        data_root: of challenges' recordings, which are needed to locate a trained extractor in the cache.
         plugin_path: folders of components that the run was done with.
 
     Raises:
@@ -64,6 +66,7 @@ def log(
         else:
             record = load_record(folder)
             dataset, entry = record.dataset.name, run_entry(record, file_digest(folder / RUN_FILE))
+            later = [REPORT_FILE]
 
             def once() -> Artifacts:
                 nonlocal reason
@@ -71,12 +74,23 @@ def log(
                 scores: Artifacts = [(folder / "scores", "scores")] if (folder / "scores").is_dir() else []
                 return [(folder / RUN_FILE, None), *scores, *fits]
 
-            later = [REPORT_FILE]
         experiment, name = _experiment(client, store, dataset)
-        files = {file: folder / file for file in later if (folder / file).is_file()}
-        run_id, changed = _log_entry(client, experiment, entry, once, files)
-        write_mark(folder, store, Mark(mlflow_run=run_id, experiment=name, content=content, sent_at=now()))
-        return Sent(folder, "sent" if changed else "there", run_id, reason)
+        files = [path for file in later if (path := folder / file).is_file()]
+        run_id, has_changed = _log_entry(client, experiment, entry, once, files)
+        sent_at = datetime.now(UTC).isoformat(timespec="seconds")
+        write_mark(folder, store, Mark(mlflow_run=run_id, experiment=name, content=content, sent_at=sent_at))
+        return Sent(folder, "sent" if has_changed else "there", run_id, reason)
+
+
+def is_known(client: MlflowClient, run_id: str) -> bool:
+    """Whether the store has this run, deleted or not."""
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
 
 
 def _read_study(folder: Path, content: str) -> tuple[str, Entry]:
@@ -90,48 +104,6 @@ def _read_study(folder: Path, content: str) -> tuple[str, Entry]:
     except ValueError as error:
         raise AsdbenchError(f"{folder} is damaged: {str(error).splitlines()[0]}.") from error
     return study.dataset, study_entry(study, trials, content)
-
-
-def _log_entry(
-    client: MlflowClient, experiment: str, entry: Entry, once: Callable[[], Artifacts], later: Mapping[str, Path]
-) -> tuple[str, bool]:
-    """Write what is missing of an entry and its children.
-
-    Args:
-        client: of the store.
-        experiment: its id.
-        entry: of a run or a study.
-        once: gives what is uploaded with the entry.
-        later: files that may be added or replaced at any time, by name.
-
-    Returns:
-        Id of the MLflow run, and whether anything was written.
-    """
-    run = _find(client, experiment, entry) or _create(client, experiment, entry)
-    run_id, tags = run.info.run_id, run.data.tags
-    if run.info.lifecycle_stage == "deleted":  # by a person, on MLflow's page: it stays so
-        return run_id, False
-    digests = {name: file_digest(path) for name, path in later.items()}
-    known_digests = json.loads(tags.get(FILES_TAG, "{}"))
-    whole = tags.get(COMPLETE_TAG) == entry.complete
-    if not whole:
-        _fill(client, run, entry)
-        known = {child.data.tags.get(KEY_TAG): child for child in _children(client, experiment, run_id)}
-        for one in entry.children:
-            child = known.get(one.key) or _create(client, experiment, one, run_id)
-            if child.data.tags.get(COMPLETE_TAG) != one.complete and child.info.lifecycle_stage != "deleted":
-                _fill(client, child, one)
-                _complete(client, child, one)
-        for path, target in once():
-            (client.log_artifacts if path.is_dir() else client.log_artifact)(run_id, str(path), target)
-    if digests != known_digests:
-        for name, path in later.items():
-            if known_digests.get(name) != digests[name]:
-                client.log_artifact(run_id, str(path))
-        client.set_tag(run_id, FILES_TAG, json.dumps(digests))
-    if not whole:
-        _complete(client, run, entry)
-    return run_id, not whole or digests != known_digests
 
 
 def _experiment(client: MlflowClient, store: Store, dataset: str) -> tuple[str, str]:
@@ -152,32 +124,50 @@ def _experiment(client: MlflowClient, store: Store, dataset: str) -> tuple[str, 
     return experiment.experiment_id, name
 
 
-def is_known(client: MlflowClient, run_id: str) -> bool:
-    """Whether the store has this run, deleted or not."""
-    try:
-        client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return False
-        raise
-    return True
+def _log_entry(
+    client: MlflowClient, experiment: str, entry: Entry, once: Callable[[], Artifacts], later: Sequence[Path]
+) -> tuple[str, bool]:
+    """Write what is missing of an entry and its children.
 
+    Args:
+        client: of the store.
+        experiment: its id.
+        entry: of a run or a study.
+        once: gives what is uploaded with the entry.
+        later: files that may be added or replaced at any time.
 
-def _find(client: MlflowClient, experiment: str, entry: Entry) -> Run | None:
-    """The run of a parent, deleted or not."""
-    condition = f"tags.`{RECORD_TAG}` = '{entry.record}' and tags.`{KEY_TAG}` = '{entry.key}'"
-    runs = client.search_runs([experiment], condition, ViewType.ALL, max_results=1, order_by=["created ASC"])
-    return runs[0] if runs else None
-
-
-def _children(client: MlflowClient, experiment: str, parent: str) -> list[Run]:
-    condition = f"tags.`{PARENT}` = '{parent}'"
-    page = client.search_runs([experiment], condition, ViewType.ALL)
-    runs = [*page]
-    while page.token:
-        page = client.search_runs([experiment], condition, ViewType.ALL, page_token=page.token)
-        runs += page
-    return runs
+    Returns:
+        Id of the MLflow run, and whether anything was written.
+    """
+    identity = f"tags.`{RECORD_TAG}` = '{entry.record}' and tags.`{KEY_TAG}` = '{entry.key}'"
+    runs = client.search_runs([experiment], identity, ViewType.ALL, max_results=1, order_by=["created ASC"])
+    run = runs[0] if runs else _create(client, experiment, entry)
+    run_id, tags = run.info.run_id, run.data.tags
+    if run.info.lifecycle_stage == "deleted":  # by a person, on MLflow's page: it stays so
+        return run_id, False
+    digests = {path.name: file_digest(path) for path in later}
+    known_digests = json.loads(tags.get(FILES_TAG, "{}"))
+    is_complete = tags.get(COMPLETE_TAG) == entry.complete
+    if not is_complete:
+        _fill(client, run, entry)
+        of_parent = f"tags.`{PARENT}` = '{run_id}'"
+        children = client.search_runs([experiment], of_parent, ViewType.ALL, max_results=MOST_CHILDREN)
+        known = {child.data.tags.get(KEY_TAG): child for child in children}
+        for one in entry.children:
+            child = known.get(one.key) or _create(client, experiment, one, run_id)
+            if child.data.tags.get(COMPLETE_TAG) != one.complete and child.info.lifecycle_stage != "deleted":
+                _fill(client, child, one)
+                _complete(client, child, one)
+        for path, target in once():
+            (client.log_artifacts if path.is_dir() else client.log_artifact)(run_id, str(path), target)
+    if digests != known_digests:
+        for path in later:
+            if known_digests.get(path.name) != digests[path.name]:
+                client.log_artifact(run_id, str(path))
+        client.set_tag(run_id, FILES_TAG, json.dumps(digests))
+    if not is_complete:
+        _complete(client, run, entry)
+    return run_id, not is_complete or digests != known_digests
 
 
 def _create(client: MlflowClient, experiment: str, entry: Entry, parent: str | None = None) -> Run:
@@ -191,7 +181,7 @@ def _fill(client: MlflowClient, run: Run, entry: Entry) -> None:
     tags = [RunTag(name, value) for name, value in entry.tags.items()]
     client.log_batch(run.info.run_id, entry.metrics, params, tags)
     if entry.inputs:
-        client.log_inputs(run.info.run_id, entry.inputs)
+        client.log_inputs(run.info.run_id, [*entry.inputs])
 
 
 def _complete(client: MlflowClient, run: Run, entry: Entry) -> None:

@@ -1,17 +1,18 @@
 """What each store has of a run or study: ``tracking.json`` in its folder, so that no store need be asked."""
 
 import json
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.digests import digest, file_digest
 from asdbench.core.files import write_text
 from asdbench.harness.record import FILE as RUN_FILE
-from asdbench.tracking.store import Store, holds
+from asdbench.tracking.store import Store
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS
 
 FILE = "tracking.json"
@@ -53,10 +54,9 @@ def is_study(folder: Path) -> bool:
 
 def files_of(folder: Path) -> list[Path]:
     """What decides whether a folder has something new: the record, and what may be added later."""
-    if is_study(folder):
-        trials = sorted((folder / TRIALS).glob("[!.]*.json"))
-        return [path for name in (STUDY_FILE, BEST_FILE, REPORT_FILE) if (path := folder / name).is_file()] + trials
-    return [path for name in (RUN_FILE, REPORT_FILE) if (path := folder / name).is_file()]
+    names = (STUDY_FILE, BEST_FILE, REPORT_FILE) if is_study(folder) else (RUN_FILE, REPORT_FILE)
+    trials = sorted((folder / TRIALS).glob("[!.]*.json")) if is_study(folder) else []
+    return [path for name in names if (path := folder / name).is_file()] + trials
 
 
 def content_of(folder: Path) -> str:
@@ -66,11 +66,10 @@ def content_of(folder: Path) -> str:
 
 def read_marks(folder: Path) -> dict[str, Mark]:
     """The mark of each store, by its address without credentials; none where the file cannot be read."""
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         stores = json.loads((folder / FILE).read_text(encoding="utf-8"))["stores"]
         return {store: Mark.model_validate(mark) for store, mark in stores.items()}
-    except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError):
-        return {}
+    return {}
 
 
 def read_mark(folder: Path, store: Store) -> Mark:
@@ -86,20 +85,13 @@ def write_mark(folder: Path, store: Store, mark: Mark) -> None:
         write_text(folder / FILE, json.dumps({"schema_version": 1, "stores": content}, indent=2) + "\n")
 
 
-def write_reason(folder: Path, store: Store, reason: str) -> None:
-    """Write why an attempt failed, without forgetting what was sent before."""
-    mark = read_mark(folder, store)
-    if mark.reason != reason:
-        write_mark(folder, store, mark.model_copy(update={"reason": reason}))
-
-
 def is_sent(folder: Path, store: Store) -> bool:
-    """Whether the store has the run or study with all that lies in its folder now, as far as its mark tells.
+    """Whether the store has the run or study with all files that are in its folder now, as far as its mark says.
 
     A SQLite file may have been replaced, and is asked.
     """
     mark = read_mark(folder, store)
-    if mark.mlflow_run is None or mark.content is None or not holds(store, mark.mlflow_run):
+    if mark.mlflow_run is None or mark.content is None or not contains(store, mark.mlflow_run):
         return False
     try:
         return mark.content == content_of(folder)
@@ -107,6 +99,17 @@ def is_sent(folder: Path, store: Store) -> bool:
         return False
 
 
-def now() -> str:
-    """The time, UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def contains(store: Store, run_id: str) -> bool:
+    """Whether a SQLite store has the run, deleted or not: in a millisecond and without MLflow. Others are believed.
+
+    A database that another process writes to for long is believed too.
+    """
+    if store.file is None:
+        return True
+    if not store.file.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{store.file.as_uri()}?mode=ro", uri=True, timeout=0.5)) as database:
+            return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
+    except sqlite3.DatabaseError as error:
+        return "locked" in str(error) or "busy" in str(error)

@@ -97,10 +97,10 @@ def log_model(
         system = Path(temporary) / "system"
         save_system(record, system, data_root=data_root, plugin_path=plugin_path, progress=progress)
         arguments = _arguments(system, plugin_path)
-        from asdbench.tracking.log import log
+        from asdbench.tracking.log import log_run
 
         try:
-            sent = log(connect(store), store, run, data_root=data_root, plugin_path=plugin_path)
+            sent = log_run(connect(store), store, run, data_root=data_root, plugin_path=plugin_path)
             return _log_into(record, store, sent.mlflow_run or "", register, arguments)
         except AsdbenchError:
             raise
@@ -158,12 +158,11 @@ def _arguments(folder: Path, plugin_path: Sequence[Path]) -> dict[str, Any]:
 
 
 def _example(system: TrainedSystem) -> Any:
-    """One short sound as a DataFrame, as long as the system needs it at least."""
+    """One sound as a DataFrame, about as short as the system takes it."""
     import pandas as pd
 
     machine, sections = next(iter(system.machines.items()))
-    rate_hz = system.sample_rate_hz
-    count = 2 ** int(np.ceil(np.log2(system.min_samples)))
+    rate_hz, count = system.sample_rate_hz, system.min_samples
     noise = 0.1 * np.random.default_rng(0).standard_normal(max(count, round(LONGEST_EXAMPLE_S * rate_hz)))
     samples = noise.round(3).astype(np.float32)
     while count < len(samples):
@@ -171,7 +170,7 @@ def _example(system: TrainedSystem) -> Any:
             system.score([Sound(samples[:count], rate_hz)], machine, sections[0])
             break
         except DataError:  # too short for the extractor
-            count = min(2 * count, len(samples))
+            count *= 2
     waveform = [round(float(value), 3) for value in samples[:count]]
     return pd.DataFrame(
         {"waveform": [waveform], "sample_rate_hz": [rate_hz], "machine": [machine], "section": [sections[0]]}

@@ -3,11 +3,8 @@
 import logging
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +36,8 @@ SETTINGS = {  # MLflow as a library: no messages, and no statistics sent to its 
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "PGCONNECT_TIMEOUT": "5"}
 ANSWERS_WITHIN_S = 2.0
 LONGEST_REASON = 300
+SCHEMA = "out-of-date database schema"  # of MLflow's message
 _SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?):///(?P<file>(?!file:|:memory:)[^?]+)(?P<query>\?.*)?")
-_SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+)")
 
 
 @dataclass(frozen=True)
@@ -84,13 +81,6 @@ class Store:
         return scrubbed(text, self.uri)
 
 
-def _place(asked: str) -> Path:
-    try:
-        return user_path(asked)
-    except ValueError as error:
-        raise UsageError(f"{URI}, {ARTIFACTS}: a home folder that is not known. Give the whole path.") from error
-
-
 def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     """The store for the runs in ``out``: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in that folder.
 
@@ -107,13 +97,17 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
         raise UsageError(
             f"{URI}={without_credentials(uri)}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server."
         )
-    if match is not None:
-        file = _place(match["file"]).absolute()
-        uri, root = f"{match['scheme']}:///{file}{match['query'] or ''}", file.parent
     artifacts = None
-    if uri.startswith(("sqlite", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
-        named = environ.get(ARTIFACTS, "")
-        artifacts = (str(_place(named)) if named.startswith("~") else named) or (root / ARTIFACT_FOLDER).as_uri()
+    try:
+        if match is not None:
+            file = user_path(match["file"]).absolute()
+            uri, root = f"{match['scheme']}:///{file}{match['query'] or ''}", file.parent
+        if uri.startswith(("sqlite", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
+            named = environ.get(ARTIFACTS, "")
+            artifacts = str(user_path(named)) if named.startswith("~") else named
+            artifacts = artifacts or (root / ARTIFACT_FOLDER).as_uri()
+    except ValueError as error:
+        raise UsageError(f"{URI}, {ARTIFACTS}: a home folder that is not known. Give the whole path.") from error
     return Store(
         uri,
         root / ".locks" / f"mlflow-{digest([without_credentials(uri)])}.lock",
@@ -181,40 +175,15 @@ def why_lost(store: Store, error: BaseException) -> str | None:
 def reason_of(error: BaseException, store: Store) -> str:
     """The first sentence of an error's message, without credentials; for tables of another MLflow the next command."""
     message = str(error).strip()
-    schema = _SCHEMA.search(message)
-    if schema is not None:
-        if schema[1] == "None" or _is_known(schema[1]):
-            return (
-                f"{store.shown} has tables of an older MLflow. Save a copy of it, then: mlflow db upgrade {store.shown}"
-            )
-        return f"{store.shown} has tables of a newer MLflow than the one that is installed here: update that"
+    if SCHEMA in message:
+        return (
+            f"{store.shown} has tables of another MLflow. If it is a newer one, update MLflow here; if it is an older "
+            f"one, save a copy of the database, then: mlflow db upgrade {store.shown}"
+        )
     line = (message.splitlines() or [type(error).__name__])[0]
     # A full stop and a capital letter: neither "e.g., x" nor "3.17" ends a sentence.
     sentence = re.split(r"(?<=[^.\s][.!?])\s+(?=[A-Z])", line, maxsplit=1)[0]
     return store.scrubbed(sentence.rstrip("."))[:LONGEST_REASON]
-
-
-def holds(store: Store, run_id: str) -> bool:
-    """Whether a SQLite store has the run, deleted or not: in a millisecond and without MLflow. Others are believed.
-
-    A database that cannot be read now, because another process writes to it for long, is believed too.
-    """
-    if store.file is None:
-        return True
-    if not store.file.is_file():
-        return False
-    try:
-        with closing(sqlite3.connect(f"{store.file.as_uri()}?mode=ro", uri=True, timeout=0.5)) as database:
-            return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
-    except sqlite3.DatabaseError as error:
-        return "locked" in str(error) or "busy" in str(error)
-
-
-def _is_known(revision: str) -> bool:
-    """Whether the MLflow installed here knows these tables; it has a file for each change of them."""
-    spec = find_spec("mlflow")
-    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
-    return any(folder.glob(f"store/db_migrations/versions/{revision}_*.py"))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""Send runs and studies to a store: now, when it is asked for, or later, what was missed."""
+"""Send runs and studies to a store: beside a command, and later what was missing (``track sync``)."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import FILE
-from asdbench.tracking.marks import Sent, is_sent, read_mark, write_reason
+from asdbench.tracking.marks import Sent, is_sent, read_mark, write_mark
 from asdbench.tracking.store import Store, connect, reason_of, why_away, why_lost
 from asdbench.tuning.record import STUDY_FILE
 
@@ -23,7 +23,7 @@ class Sender:
 
     Args:
         store: where to.
-        data_root: of challenges' recordings, which tell where a trained extractor lies in the cache.
+        data_root: of challenges' recordings, which are needed to locate a trained extractor in the cache.
         plugin_path: folders of components that runs were done with.
     """
 
@@ -32,7 +32,7 @@ class Sender:
         self._data_root = data_root
         self._plugin_path = plugin_path
         self._client: MlflowClient | None = None
-        self._away: str | None = None
+        self._away = ""
         self._away_until = 0.0
 
     def connect(self) -> "MlflowClient | None":
@@ -41,7 +41,7 @@ class Sender:
         Raises:
             Exception: of MLflow and its drivers, where the store refuses.
         """
-        if self._client is None and self._is_away(why_away(self.store)) is None:
+        if self._client is None and not self._set_away(why_away(self.store)):
             self._client = connect(self.store)
         return self._client
 
@@ -51,24 +51,27 @@ class Sender:
             try:
                 client = self.connect()
                 if client is not None:
-                    from asdbench.tracking.log import log
+                    from asdbench.tracking.log import log_run
 
-                    return log(client, self.store, folder, data_root=self._data_root, plugin_path=self._plugin_path)
+                    return log_run(client, self.store, folder, data_root=self._data_root, plugin_path=self._plugin_path)
             except Exception as error:  # of MLflow and its drivers, of the disk, of a damaged record
-                if self._is_away(why_lost(self.store, error)) is None:
+                if not self._set_away(why_lost(self.store, error)):
                     return self._unsent(folder, "failed", reason_of(error, self.store))
-        return self._unsent(folder, "away", self._away or "")
+        return self._unsent(folder, "away", self._away)
 
     def _unsent(self, folder: Path, state: Literal["failed", "away"], reason: str) -> Sent:
+        """Write down why, unless all of it was sent before."""
         with suppress(Exception):  # it is only a note
-            if not is_sent(folder, self.store):
-                write_reason(folder, self.store, reason)
+            mark = read_mark(folder, self.store)
+            if mark.reason != reason and not is_sent(folder, self.store):
+                write_mark(folder, self.store, mark.model_copy(update={"reason": reason}))
         return Sent(folder, state, None, reason)
 
-    def _is_away(self, reason: str | None) -> str | None:
-        self._away = reason
+    def _set_away(self, reason: str | None) -> bool:
+        """Remember whether the store is away, and why."""
+        self._away = reason or ""
         self._away_until = time.monotonic() + TRY_AGAIN_S if reason else 0.0
-        return reason
+        return bool(reason)
 
 
 def folders_of(out: Path) -> list[Path]:
@@ -102,9 +105,8 @@ def missing_in(store: Store, folders: Sequence[Path]) -> tuple[list[Path], str |
             client = connect(store)
             from asdbench.tracking.log import is_known
 
-            for folder in [folder for folder in folders if folder not in missing]:
-                if not is_known(client, read_mark(folder, store).mlflow_run or ""):
-                    missing.add(folder)
+            marked = {folder: read_mark(folder, store).mlflow_run or "" for folder in folders if folder not in missing}
+            missing |= {folder for folder, run_id in marked.items() if not is_known(client, run_id)}
         except Exception as error:  # of MLflow and its drivers
             away = why_lost(store, error) or f"{store.shown}: {reason_of(error, store)}"
     return [folder for folder in folders if folder in missing], away

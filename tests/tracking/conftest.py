@@ -47,9 +47,9 @@ def mlflow_server(tmp_path_factory, empty_database) -> Iterator[str]:
     here = Path.cwd()
     os.chdir(place)  # where it puts files
     try:
-        with served(store, free_port()) as page:
+        with served(store, free_port()) as (address, _):
             os.chdir(here)
-            yield page.address
+            yield address
     finally:
         os.chdir(here)
 

@@ -17,7 +17,7 @@ from waiting import until
 from asdbench.core.files import write_text
 from asdbench.core.progress import Silent
 from asdbench.harness.spec import RunSpec
-from asdbench.tracking.background import Background, Task
+from asdbench.tracking.background import Background
 from asdbench.tracking.marks import is_sent, read_mark
 from asdbench.tracking.store import store_of
 from asdbench.tracking.sync import Sender, sync
@@ -79,8 +79,8 @@ def test_runs_are_sent_while_and_after_a_command_and_one_that_cannot_be_is_told(
     started = []
 
     class Noted:
-        def __init__(self, task):
-            started.append(task.folders)
+        def __init__(self, out, folders, *more):
+            started.append(folders)
 
         def close(self, wait_s=0.0):
             return True
@@ -92,7 +92,7 @@ def test_runs_are_sent_while_and_after_a_command_and_one_that_cannot_be_is_told(
     assert command(folders[:2]) == []
     assert started == []  # what is there already costs nothing
     command(folders[:1], lambda: write_text(folders[0] / "report.html", "<html> of another version"))
-    assert started == [[str(folders[0])]]  # what is added to a run that is there is sent as well
+    assert started == [folders[:1]]  # what is added to a run that is there is sent as well
 
 
 @pytest.mark.parametrize("kind", ["refused", "silent"])
@@ -208,14 +208,15 @@ def test_of_two_commands_at_once_of_which_one_is_killed_each_run_is_sent_once(tm
     folders = [made_run(tmp_path, seed=seed) for seed in range(3)]
     program = (
         "import os, sys, time\n"
-        "from asdbench.tracking.background import Background, Task\n"
-        "background = Background(Task(sys.argv[1], sys.argv[2:]))\n"
+        "from pathlib import Path\n"
+        "from asdbench.tracking.background import Background\n"
+        "background = Background(Path(sys.argv[1]), [*map(Path, sys.argv[2:])])\n"
         "if os.fork() == 0: time.sleep(60)\n"  # a worker that outlives the command holds its pipes open
         "else: os.kill(os.getpid(), 9)\n"
     )
     words = [sys.executable, "-c", program, str(tmp_path), *map(str, folders[:2])]
     killed = subprocess.Popen(words, start_new_session=True)
-    other = Background(Task(str(tmp_path), [*map(str, folders[1:])]))
+    other = Background(tmp_path, folders[1:])
     assert killed.wait(60) == -9
     assert other.close(120.0)
     assert other.last_line() == ""

@@ -7,7 +7,7 @@ from made_runs import COMMIT, made_run, pair_accuracy
 from asdbench.harness.record import load_record
 from asdbench.protocols.metrics import harmonic_mean
 from asdbench.tracking.entries import as_metrics, as_params, as_tags, run_entry
-from asdbench.tracking.marks import Mark, read_mark, read_marks, write_mark, write_reason
+from asdbench.tracking.marks import Mark, read_mark, read_marks, write_mark
 from asdbench.tracking.store import store_of
 
 
@@ -102,8 +102,7 @@ def test_a_mark_that_cannot_be_read_is_none_and_one_of_an_older_version_is(tmp_p
         assert read_marks(tmp_path) == {}
     old = {"mlflow_run": "abc", "record": "d", "files": {}, "trials": {}, "sent_at": "now"}
     (tmp_path / "tracking.json").write_text(json.dumps({"schema_version": 1, "stores": {store.shown: old}}))
-    write_reason(tmp_path, store, "away")
-    assert read_mark(tmp_path, store) == Mark(mlflow_run="abc", sent_at="now", reason="away")
+    assert read_mark(tmp_path, store) == Mark(mlflow_run="abc", sent_at="now")
     write_mark(tmp_path / "gone", store, Mark())
     assert not (tmp_path / "gone").exists()
 

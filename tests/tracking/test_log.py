@@ -15,7 +15,7 @@ from postgres import free_port, postgres
 
 from asdbench.core.files import write_text
 from asdbench.harness.record import load_record, write_record
-from asdbench.tracking.log import log
+from asdbench.tracking.log import log_run
 from asdbench.tracking.marks import Mark, content_of, is_sent, read_mark, write_mark
 from asdbench.tracking.store import connect
 from asdbench.tracking.sync import Sender, sync
@@ -157,7 +157,7 @@ def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_p
 
     def work():
         assert not is_sent(folder, store)
-        log(client, store, folder)
+        log_run(client, store, folder)
 
     assert _cut_at_every_step(monkeypatch, steps, work) > 3
     _assert_whole(store, folder, tmp_path)
@@ -320,9 +320,9 @@ def test_a_study_deleted_on_mlflows_page_stays_deleted_when_trials_are_added(tmp
 def test_a_study_whose_sending_is_cut_anywhere_is_completed(tmp_path, store, monkeypatch):
     folder, client = tmp_path / "studies" / "simclr-knn", connect(store)
     _write(folder, FIRST[:2])
-    log(client, store, folder)
+    log_run(client, store, folder)
     _write(folder, FIRST)
-    assert _cut_at_every_step(monkeypatch, STEPS, lambda: log(client, store, folder)) > 3
+    assert _cut_at_every_step(monkeypatch, STEPS, lambda: log_run(client, store, folder)) > 3
     _, parent, children = _study_of(store)
     assert sorted(children) == [0, 1, 2, 3]
     assert parent.data.metrics["trials/done"] == 2
@@ -333,8 +333,8 @@ def test_a_study_whose_sending_is_cut_anywhere_is_completed(tmp_path, store, mon
 def test_runs_are_kept_in_postgresql_and_its_password_nowhere(tmp_path, send):
     with postgres() as uri:
         store = at(uri, tmp_path)
-        with served(store, free_port()) as page:  # a server on it, then the database itself
-            over_server, folder = at(page.address, tmp_path), _made(tmp_path)
+        with served(store, free_port()) as (address, _):  # a server on it, then the database itself
+            over_server, folder = at(address, tmp_path), _made(tmp_path)
             assert send(over_server, folder).state == "sent"
             _assert_whole(over_server, folder, tmp_path)
         assert send(store, folder).state == "there"
