@@ -12,14 +12,15 @@ from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.spec import RunSpec
+from asdbench.tuning.asked import TuneSpec
 from asdbench.tuning.files import trial_records
 from asdbench.tuning.methods import read_objectives
 from asdbench.tuning.opening import open_study
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, StudyRecord, TrialRecord
 from asdbench.tuning.selection import score_of_machine
 from asdbench.tuning.storage import DEFAULT
-from asdbench.tuning.study import TuneSpec, Tuning
-from asdbench.tuning.trials import tune as do_trials
+from asdbench.tuning.study import Tuning
+from asdbench.tuning.tune import tune as do_trials
 
 if TYPE_CHECKING:
     import optuna

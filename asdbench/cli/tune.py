@@ -36,7 +36,8 @@ from asdbench.cli.output import print_json
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.tuning.study import TuneSpec, Tuning
+    from asdbench.tuning.asked import TuneSpec
+    from asdbench.tuning.study import Tuning
 
 
 def tune(
@@ -129,9 +130,9 @@ def tune(
     from asdbench.core.errors import UsageError
     from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
+    from asdbench.tuning.asked import TuneSpec
     from asdbench.tuning.methods import read_objectives
-    from asdbench.tuning.study import TuneSpec
-    from asdbench.tuning.trials import tune as do_trials
+    from asdbench.tuning.tune import tune as do_trials
 
     if grid and sampler not in (None, "grid"):
         raise UsageError(f"--grid and --sampler {sampler}: a grid draws nothing. Leave one out.")

@@ -11,38 +11,17 @@ from asdbench.harness.machine import environment
 from asdbench.tuning import selection
 from asdbench.tuning.best import write_best
 from asdbench.tuning.opening import id_in, id_of, require_same
-from asdbench.tuning.queue import RECORD, WORKER, history, settled, trials_of
+from asdbench.tuning.queue import RECORD, has_ended, trials_of
 from asdbench.tuning.record import STUDY_FILE, TRIALS, State, StudyRecord, TrialRecord
 from asdbench.tuning.study import Tuning
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import FrozenTrial
 
 
 def trial_records(study: "Study") -> list[TrialRecord]:
-    """The records of all trials that are settled, by number, whatever process on whatever machine did them."""
-    return [_trial_record(study.study_name, one) for one in settled(trials_of(study))]
-
-
-def _trial_record(study: str, trial: "FrozenTrial") -> TrialRecord:
-    if RECORD in trial.user_attrs:
-        return TrialRecord.model_validate(trial.user_attrs[RECORD])
-    retries, start, end = history(trial), trial.datetime_start, trial.datetime_complete
-    return TrialRecord(
-        study=study,
-        number=trial.number,
-        state="failed",
-        params=trial.params,
-        values=[],
-        parts={},
-        runs=[],
-        reason=f"its process was lost, as in the {len(retries)} tries before; most likely for want of memory",
-        retry_of=retries[0] if retries else None,
-        worker=trial.user_attrs.get(WORKER, "unknown"),
-        started_at="" if start is None else start.astimezone(UTC).isoformat(timespec="seconds"),
-        seconds=(end - start).total_seconds() if start and end else 0.0,
-    )
+    """The records of all trials that have ended, by number, whatever process on whatever machine did them."""
+    return [TrialRecord.model_validate(one.user_attrs[RECORD]) for one in trials_of(study) if has_ended(one)]
 
 
 def write_study(tuning: Tuning, study: "Study", importances: Mapping[str, float] | None = None) -> StudyRecord:

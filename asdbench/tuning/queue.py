@@ -28,7 +28,7 @@ WORKER = "worker"
 LOCK = "worker_lock"
 RETRY_OF = "retry_of"
 INTERRUPTED = "given_back"
-RETRIES = 2  # of a trial whose command was lost; a third loss is the trial's fault
+RETRIES = 2  # of a trial whose command or process was lost; a third loss is the trial's fault
 
 
 @contextmanager
@@ -86,23 +86,10 @@ def has_ended(trial: "FrozenTrial") -> bool:
     return trial.state != TrialState.FAIL or trial.user_attrs[RECORD].get("state") == "failed"
 
 
-def lost(trials: Sequence["FrozenTrial"]) -> "list[FrozenTrial]":
-    """Trials that were lost or interrupted, and that no other repeats."""
-    repeated = {number for one in trials for number in history(one)}
-    return [one for one in trials if one.state.is_finished() and not has_ended(one) and one.number not in repeated]
-
-
-def is_given_up(trial: "FrozenTrial", trials: Sequence["FrozenTrial"]) -> bool:
-    """Whether it was lost once too often to be tried again; interruptions do not count."""
-    tries = {*history(trial), trial.number}
-    losses = sum(one.number in tries and not one.user_attrs.get(INTERRUPTED) for one in trials)
-    return losses > RETRIES and not trial.user_attrs.get(INTERRUPTED)
-
-
-def settled(trials: Sequence["FrozenTrial"]) -> "list[FrozenTrial]":
-    """Trials that nobody has to do any more: those that have ended, and those that were given up."""
-    given_up = [one for one in lost(trials) if is_given_up(one, trials)]
-    return [one for one in trials if has_ended(one) or one in given_up]
+def losses(trial: "FrozenTrial", trials: Sequence["FrozenTrial"]) -> int:
+    """How often it was lost before; interruptions do not count."""
+    before = history(trial)
+    return sum(one.number in before and not one.user_attrs.get(INTERRUPTED) for one in trials)
 
 
 def recover(study: "Study", space: Space) -> None:
@@ -120,8 +107,9 @@ def recover(study: "Study", space: Space) -> None:
             with suppress(RuntimeError):  # it has ended by itself
                 study.tell(one.number, state=TrialState.FAIL, skip_if_finished=True)
     trials = trials_of(study)
-    for one in lost(trials):
-        if not is_given_up(one, trials):
+    repeated = {number for one in trials for number in history(one)}
+    for one in trials:
+        if one.state.is_finished() and not has_ended(one) and one.number not in repeated:
             params = params_of(one)
             again = {RETRY_OF: [*history(one), one.number]}
             study.enqueue_trial(params if space.is_complete(params) else {}, user_attrs=again)
@@ -143,9 +131,9 @@ def missing(tuning: Tuning, trials: Sequence["FrozenTrial"]) -> list[dict[str, A
 
 
 def is_complete(tuning: Tuning, study: "Study") -> bool:
-    """Whether all trials that the study is to have are settled, and nobody is at one."""
+    """Whether all trials that the study is to have have ended, and nobody is at one."""
     trials = trials_of(study)
-    if not all(one.state.is_finished() for one in trials) or len(settled(trials)) < tuning.trials:
+    if not all(one.state.is_finished() for one in trials) or sum(map(has_ended, trials)) < tuning.trials:
         return False
     return not (tuning.is_grid and missing(tuning, trials))
 

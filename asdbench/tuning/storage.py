@@ -2,9 +2,10 @@
 
 import json
 import re
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,33 @@ def one_at_a_time(uri: str, storage: "BaseStorage") -> Iterator[None]:
     with storage.engine.begin() as connection:  # Optuna writes this row once, when it makes the tables
         connection.execute(text("SELECT version_info_id FROM version_info FOR UPDATE"))
         yield
+
+
+@contextmanager
+def heartbeat(storage: "BaseStorage", study: str, numbers: Collection[int]) -> Iterator[None]:
+    """Say now and then that the trials of these numbers, which may change, are alive; journals have no heartbeat."""
+    from optuna.storages import RDBStorage
+
+    if not isinstance(storage, RDBStorage):
+        yield
+        return
+    study_id = storage.get_study_id_from_name(study)
+    end = threading.Event()
+
+    def say() -> None:
+        while not end.wait(HEARTBEAT_S):
+            for number in list(numbers):
+                with suppress(Exception):  # the next one may get through
+                    storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(study_id, number))
+        storage.remove_session()
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join(HEARTBEAT_S)
 
 
 def _database(uri: str, options: dict[str, Any]) -> "BaseStorage":

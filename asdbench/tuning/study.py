@@ -1,9 +1,7 @@
 """A study as a command sees it: its open recordings, its space, its name and terms, and how parameters become runs."""
 
 import json
-import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,50 +17,16 @@ from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import DEFINITIONS
 from asdbench.registry import load_catalog
-from asdbench.tuning.methods import PRUNERS, SAMPLERS, require_method
-from asdbench.tuning.record import RUNS, Objective
+from asdbench.tuning.asked import TuneSpec, name_of_machine, plain_name, require_consistent, require_name
+from asdbench.tuning.record import RUNS
 from asdbench.tuning.space import KINDS, Space
 from asdbench.tuning.space_options import make_space
-from asdbench.tuning.storage import DEFAULT
 
 STUDIES = "studies"
 TRIALS_UNLESS_ASKED = 50
 UNIT = 1000  # Optuna's steps for one machine type with one seed
-LONGEST_MACHINE = 100  # characters in the name of a study
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a folder's too
 # Options that are no part of what is tuned.
 OF_ONE_COMMAND = ("engine", "jobs", "gpus_per_task", "artifacts", "fresh", "retry_failed", "out", "tracking", "params")
-
-
-@dataclass(frozen=True)
-class TuneSpec:
-    """What ``asdbench tune`` was asked, besides what ``run`` is asked too.
-
-    Attributes:
-        run: the command; ``machine`` holds one name where ``per_machine``.
-        spaces: texts of ``--space``.
-        only: of ``--only``.
-        trials: that the study is to have; None is 50, or all of a grid.
-        objectives: the official score first.
-        sampler: of ``SAMPLERS``; "grid" covers every combination of the finite spaces.
-        pruner: of ``PRUNERS``; None is what suits the rest.
-        sampler_seed: of what the sampler draws.
-        storage: address.
-        study: name; None is made of what is asked.
-        per_machine: the study is of one machine type alone.
-    """
-
-    run: RunSpec
-    spaces: Sequence[str] = ()
-    only: Sequence[str] = ()
-    trials: int | None = None
-    objectives: tuple[Objective, ...] = ("score",)
-    sampler: str = "tpe"
-    pruner: str | None = None
-    sampler_seed: int = 0
-    storage: str = DEFAULT
-    study: str | None = None
-    per_machine: bool = False
 
 
 class Tuning:
@@ -90,14 +54,12 @@ class Tuning:
     """
 
     def __init__(self, asked: TuneSpec, progress: Progress) -> None:
-        if asked.study is not None:
-            require_name(asked.study)
         self.asked = asked
         self.progress = progress
         self.is_grid = asked.sampler == "grid"
         # Of a grid every combination is wanted, and a trial that is bad in one objective may be good in another.
         self.pruner = asked.pruner or ("none" if self.is_grid or len(asked.objectives) > 1 else "median")
-        _require_methods(asked, self.pruner)
+        require_consistent(asked, self.pruner)
         self.spec = asked.run.model_copy(update={"seed": list(dict.fromkeys(asked.run.seed))})
         self._catalog = load_catalog(self.spec.plugin_path)
         self.plan: Plan = make_plan(self.spec, progress)
@@ -227,7 +189,7 @@ class Tuning:
         if self.asked.study is not None:
             return "-".join([self.asked.study, *map(name_of_machine, machines)])
         names = [*self.spec.system, "+".join(self.spec.extractor), "+".join(self.spec.scorer), self.dataset.name]
-        readable = _plain("-".join(filter(None, [*names, *machines]))).lstrip("._+-")[:80]
+        readable = plain_name("-".join(filter(None, [*names, *machines]))).lstrip("._+-")[:80]
         return f"{readable}-{digest(self.terms, 8)}"
 
     @property
@@ -274,46 +236,3 @@ class Tuning:
         assert self.dataset.source is not None, "a plan's data sets say how they were opened"
         split = require_split(self._dataset_name, entry.challenge, self.dataset.source.split, ())
         return entry.challenge.splits[split].machines  # type: ignore[index]
-
-
-def require_name(name: str) -> None:
-    """Check the name of a study, which is the name of a folder as well.
-
-    Raises:
-        UsageError: it cannot be.
-    """
-    if not NAME.fullmatch(name):
-        shown = name if len(name) <= 40 else f"{name[:40]}... ({len(name)} letters)"
-        raise UsageError(
-            f"--study {shown!r} is no name of a study. Accepted: up to 100 letters, digits and . _ + - that begin "
-            "with a letter or a digit."
-        )
-
-
-def name_of_machine(machine: str) -> str:
-    """A machine type in the name of a folder; where that cannot hold its name, a digest tells it from others."""
-    plain = _plain(machine)
-    return plain if plain == machine and len(plain) <= LONGEST_MACHINE else f"{plain[:40]}.{digest(machine, 8)}"
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._+-]+", ".", name)
-
-
-def _require_methods(asked: TuneSpec, pruner: str) -> None:
-    """Refuse what can be refused before recordings are opened."""
-    require_method("--sampler", asked.sampler, SAMPLERS)
-    require_method("--pruner", pruner, PRUNERS)
-    if len(asked.objectives) > 1 and pruner != "none":
-        raise UsageError(
-            f"--pruner {pruner} goes with one objective: a trial that is bad in one may be good in the other."
-        )
-    if len(asked.objectives) > 1 and asked.sampler == "cmaes":
-        raise UsageError("--sampler cmaes goes with one objective. Accepted here: tpe, nsga2, nsga3, random, qmc, gp.")
-    if len(asked.run.dataset) > 1:
-        raise UsageError(
-            f"tune takes one --dataset, not {len(asked.run.dataset)}: {', '.join(asked.run.dataset)}.\n"
-            "The best configuration runs on others: asdbench run --config best.toml --dataset OTHER"
-        )
-    if asked.run.system and (asked.run.extractor or asked.run.scorer):
-        raise UsageError("tune takes --system, or --extractor and --scorer; not both in one study.")

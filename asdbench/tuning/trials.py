@@ -1,8 +1,7 @@
-"""Do what a study lacks of its trials: ask Optuna, hand machine types and runs to the executor, tell the results."""
+"""The trials of a study: ask Optuna, hand machine types and runs to the executor, report the results to Optuna."""
 
 import os
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import UsageError
-from asdbench.core.files import require_writable
-from asdbench.core.progress import Progress
-from asdbench.harness.executors import Executor, Outcome, executor_for
+from asdbench.harness.executors import Executor, Outcome
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
-from asdbench.tuning.files import trial_records, write_study
-from asdbench.tuning.importance import importances
+from asdbench.tuning.files import write_study
 from asdbench.tuning.methods import make_sampler
-from asdbench.tuning.opening import open_study
 from asdbench.tuning.queue import (
     INTERRUPTED,
     LOCK,
@@ -29,15 +24,14 @@ from asdbench.tuning.queue import (
     WORKER,
     history,
     is_complete,
-    locked,
+    losses,
     next_params,
     ordinal_of,
     recover,
     trials_of,
 )
 from asdbench.tuning.record import MachineScore, State, StudyRecord, TrialRecord
-from asdbench.tuning.report import write_study_report
-from asdbench.tuning.storage import HEARTBEAT_S, JOURNAL, clear_storage_errors, one_at_a_time, quiet_optuna
+from asdbench.tuning.storage import JOURNAL, heartbeat, one_at_a_time
 from asdbench.tuning.study import UNIT, Tuning
 from asdbench.tuning.tasks import run_seed, score_machine, scores_of, value_of
 
@@ -51,41 +45,6 @@ LOOK_S = 0.5  # how often is looked at what other commands do on the same study
 Report = Callable[[TrialRecord | None, StudyRecord], None]
 
 
-def tune(tuning: Tuning, report: Report, progress: Progress, *, timeout: float | None = None) -> StudyRecord:
-    """Do what the study lacks of its trials, and leave its files.
-
-    Args:
-        tuning: the study.
-        report: called at the beginning and after each trial of this command.
-        progress: where the work of trials is reported.
-        timeout: seconds after which no trial is begun.
-
-    Returns:
-        The study with importances; best.toml and report.html are written.
-
-    Raises:
-        StorageError: the storage cannot be reached.
-        AsdbenchError: what would fail every trial.
-    """
-    deadline = float("inf") if timeout is None else time.time() + timeout
-    require_writable(tuning.folder, "--out DIR")
-    with quiet_optuna(), clear_storage_errors(tuning.asked.storage):
-        study, storage = open_study(tuning)
-        report(None, write_study(tuning, study))
-        try:
-            if not is_complete(tuning, study):
-                tuning.require_buildable()
-                with executor_for(tuning.plan, tuning.trials, progress) as executor, locked(tuning.folder) as lock:
-                    Trials(tuning, study, storage, executor, report, lock).run(deadline)
-        except BaseException:
-            with suppress(Exception):  # what ended it is what matters
-                write_study(tuning, study)
-            raise
-        record = write_study(tuning, study, importances(study))
-        write_study_report(study, record, trial_records(study), tuning.folder)
-        return record
-
-
 @dataclass
 class _Running:
     """A trial under way.
@@ -93,24 +52,23 @@ class _Running:
     Attributes:
         trial: Optuna's.
         retry_of: number of the first of the lost trials that it repeats.
-        units: machine types and seeds that are still to be scored on the way, where the study has a pruner.
-        seeds: of runs that are still to be done after that.
+        losses: of its commands, and of processes that were at it.
+        tasks: functions and arguments of what is still to be done: with a pruner every machine type with every seed is
+            scored, then the runs of all seeds follow.
         params: that it drew.
         spec: its configuration.
         scores: so far, by seed and machine type.
         runs: done so far.
-        deaths: of processes that were at it.
     """
 
     trial: "Trial"
     retry_of: int | None
-    units: deque[tuple[str, int]]
-    seeds: deque[int]
+    losses: int
+    tasks: deque[tuple[Any, ...]]
     params: dict[str, Any] = field(default_factory=dict)
     spec: RunSpec = field(default_factory=RunSpec)
     scores: dict[int, dict[str, MachineScore]] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
-    deaths: int = 0
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     started: float = field(default_factory=time.perf_counter)
 
@@ -151,7 +109,7 @@ class Trials:
         """
         has_waited = False
         try:
-            with self._heartbeat():
+            with heartbeat(self._storage, self._tuning.name, self._running):
                 while True:
                     while time.time() < deadline and self._executor.free and self._begin():
                         pass
@@ -179,17 +137,24 @@ class Trials:
         with self._unless_lost(running):
             running.params = self._tuning.space.suggest(running.trial)
             same = self._done_before(running.params)
-            if same is not None:
+            if running.losses > RETRIES:
+                reason = f"its process was lost in all {running.losses} tries; most likely for want of memory"
+                self._end(running, "failed", reason)
+            elif same is not None:
                 running.scores = same.parts
                 self._end(running, "done", values=same.values, runs=same.runs)
-                return True
-            try:
-                running.spec = self._tuning.configured(running.params)
-            except UsageError as error:
-                self._end(running, "failed", str(error))
             else:
-                self._submit(running)
+                self._configure(running)
         return True
+
+    def _configure(self, running: _Running) -> None:
+        """Settle what is run, and begin with the first task."""
+        try:
+            running.spec = self._tuning.configured(running.params)
+        except UsageError as error:
+            self._end(running, "failed", str(error))
+        else:
+            self._submit(running)
 
     def _ask(self) -> _Running | None:
         """A trial to begin; None where there is none."""
@@ -212,10 +177,12 @@ class Trials:
             trial = self._study.ask()
             trial.set_user_attr(LOCK, self._lock)
         trial.set_user_attr(WORKER, self._worker)
-        units = deque(tuning.units if tuning.pruner != "none" else [])
+        tasks: list[tuple[Any, ...]] = [(run_seed, seed) for seed in tuning.seeds]
+        if tuning.pruner != "none":
+            tasks = [(score_machine, machine, seed) for machine, seed in tuning.units] + tasks
         retry_of = next(iter(history(waiting)), None)
-        running = self._running[trial.number] = _Running(trial, retry_of, units, deque(tuning.seeds))
-        self._say_alive(trial.number)
+        running = _Running(trial, retry_of, losses(waiting, trials), deque(tasks))
+        self._running[trial.number] = running
         return running
 
     @contextmanager
@@ -230,57 +197,49 @@ class Trials:
 
     def _submit(self, running: _Running) -> None:
         """Hand over the next task of a trial."""
-        if running.units:
-            task = self._executor.submit(score_machine, running.spec, *running.units[0])
-        else:
-            task = self._executor.submit(run_seed, running.spec, running.seeds[0])
-        self._tasks[task] = running
+        function, *args = running.tasks[0]
+        self._tasks[self._executor.submit(function, running.spec, *args)] = running
 
     def _take(self, running: _Running, outcome: Outcome) -> None:
         """Take the outcome of a task; the trial goes on, or ends."""
-        if outcome.error is not None:
-            if outcome.error.concerns_all and not isinstance(outcome.error, UsageError):
-                raise outcome.error
-            self._end(running, "failed", str(outcome.error))
-            return
-        if outcome.death is not None:
-            running.deaths += 1
-            if outcome.process_died and running.deaths <= RETRIES:
-                self._submit(running)
-            else:
-                self._end(running, "failed", outcome.death.strip())
-            return
-        if running.units:
+        if outcome.error is not None and outcome.error.concerns_all and not isinstance(outcome.error, UsageError):
+            raise outcome.error
+        running.losses += outcome.process_died
+        if outcome.process_died and running.losses <= RETRIES:
+            self._submit(running)
+        elif outcome.error is not None or outcome.death is not None:
+            self._end(running, "failed", str(outcome.error or outcome.death).strip())
+        else:
             reason = self._reason_to_prune(running, outcome.value)
             if reason is not None:
                 self._end(running, "pruned", reason)
-                return
-        else:
-            record: RunRecord = outcome.value
-            running.scores[running.seeds.popleft()] = scores_of(record)
-            running.runs.append(record)
-        if running.units or running.seeds:
-            self._submit(running)
-        else:
-            values = [value_of(running.runs, objective) for objective in self._tuning.asked.objectives]
-            self._end(running, "done", values=values, runs=[run.run_id for run in running.runs])
+            elif running.tasks:
+                self._submit(running)
+            else:
+                values = [value_of(running.runs, objective) for objective in self._tuning.asked.objectives]
+                self._end(running, "done", values=values, runs=[run.run_id for run in running.runs])
 
-    def _reason_to_prune(self, running: _Running, score: MachineScore) -> str | None:
-        """Report the score over what was scored so far; why the trial is given up, or None.
+    def _reason_to_prune(self, running: _Running, result: MachineScore | RunRecord) -> str | None:
+        """Note the result of a task, and report the score until then; why the trial is given up, or None.
 
         The default configuration never is, because all others are compared with it.
         """
         tuning = self._tuning
-        machine, seed = running.units.popleft()
-        running.scores.setdefault(seed, {})[machine] = score
-        of_dataset = tuning.definition.of_dataset
-        terms = [{name: one.terms for name, one in scores.items()} for scores in running.scores.values()]
-        mean = sum(float(of_dataset(one)) for one in terms) / len(terms)
-        running.trial.report(mean, (len(tuning.units) - len(running.units)) * UNIT)
-        if not running.units or running.params == tuning.space.default or not running.trial.should_prune():
+        _, *args = running.tasks.popleft()
+        if isinstance(result, RunRecord):
+            running.scores[args[0]] = scores_of(result)
+            running.runs.append(result)
             return None
-        seeds = f" (seed {seed})" if len(tuning.seeds) > 1 else ""
-        return f"{100 * mean:.2f} after {machine}{seeds}"
+        machine, seed = args
+        running.scores.setdefault(seed, {})[machine] = result
+        terms = [{name: one.terms for name, one in scores.items()} for scores in running.scores.values()]
+        mean = sum(float(tuning.definition.of_dataset(one)) for one in terms) / len(terms)
+        units = sum(map(len, terms))
+        running.trial.report(mean, units * UNIT)
+        is_last = units == len(tuning.units)
+        if is_last or running.params == tuning.space.default or not running.trial.should_prune():
+            return None
+        return f"{100 * mean:.2f} after {machine}{f' (seed {seed})' if len(tuning.seeds) > 1 else ''}"
 
     def _done_before(self, params: dict[str, Any]) -> TrialRecord | None:
         """The record of a done trial with the same parameters: its numbers would be the same."""
@@ -338,31 +297,3 @@ class Trials:
             note += " If one was killed on another machine, give its command again there: a journal keeps no heartbeat."
         self._tuning.progress.note(note)
         return True
-
-    @contextmanager
-    def _heartbeat(self) -> Iterator[None]:
-        """Say now and then that the trials under way are alive."""
-        end = threading.Event()
-
-        def say() -> None:
-            while not end.wait(HEARTBEAT_S):
-                for number in list(self._running):
-                    with suppress(Exception):  # the next one may get through
-                        self._say_alive(number)
-            self._storage.remove_session()
-
-        thread = threading.Thread(target=say, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            end.set()
-            thread.join(HEARTBEAT_S)
-
-    def _say_alive(self, number: int) -> None:
-        """Of a trial, where the storage has a heartbeat; journals have none."""
-        from optuna.storages import RDBStorage
-
-        if isinstance(self._storage, RDBStorage):
-            study = self._storage.get_study_id_from_name(self._tuning.name)
-            self._storage.record_heartbeat(self._storage.get_trial_id_from_study_id_trial_number(study, number))

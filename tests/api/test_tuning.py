@@ -10,13 +10,12 @@ import pytest
 import asdbench as asd
 from asdbench.api import tuning
 from asdbench.core.errors import UsageError
-from asdbench.tuning import trials as tuning_trials
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tuning_trials, "write_study_report", lambda *_: None)  # seconds, and not looked at here
+    monkeypatch.setattr("asdbench.tuning.tune.write_study_report", lambda *_: None)  # seconds, and not looked at here
 
 
 def test_the_example_of_the_docstring_is_what_comes_out():

@@ -14,13 +14,13 @@ from asdbench.tuning.queue import (
     INTERRUPTED,
     LOCK,
     RECORD,
-    RETRIES,
     RETRY_OF,
+    has_ended,
     is_gone,
     locked,
+    losses,
     ordinal_of,
     recover,
-    settled,
     trials_of,
 )
 from asdbench.tuning.space import Dimension, Space
@@ -88,7 +88,7 @@ def test_a_lost_trial_is_queued_again_once_with_its_parameters(study, dead_lock,
     (again,) = waiting(study)
     assert again.user_attrs[RETRY_OF] == [lost.number]
     assert SPACE.suggest(study.ask()) == lost.params
-    assert not settled(study.trials)
+    assert not any(map(has_ended, study.trials))
     assert [ordinal_of(one, study.trials) for one in study.trials] == [0, 1, 0]
 
 
@@ -115,24 +115,23 @@ def test_what_was_lost_between_its_end_and_the_queue_or_before_it_said_where_it_
     assert [unsaid.number] in [one.user_attrs[RETRY_OF] for one in waiting(study)]
 
 
-def test_a_trial_that_is_lost_again_and_again_is_given_up_and_one_that_is_interrupted_never(study, dead_lock):
-    for _ in range(RETRIES + 1):
+def test_losses_of_a_trial_are_counted_and_interruptions_are_not(study, dead_lock):
+    for _ in range(2):
         ask(study, dead_lock)
         recover(study, SPACE)
-    assert not waiting(study)
-    assert [one.number for one in settled(study.trials)] == [RETRIES]
-    for _ in range(2 * RETRIES):
         trial = ask(study)
         trial.set_user_attr(INTERRUPTED, True)
         study.tell(trial, state=TrialState.FAIL)
         recover(study, SPACE)
-        assert len(waiting(study)) == 1
+    (again,) = waiting(study)
+    assert again.user_attrs[RETRY_OF] == [0, 1, 2, 3]
+    assert losses(again, study.trials) == 2
 
 
 def test_a_command_that_was_lost_between_record_and_end_leaves_its_trial_to_be_done_again(study, dead_lock):
     ask(study, dead_lock).set_user_attr(RECORD, {"state": "done"})
     recover(study, SPACE)
-    assert not settled(study.trials)
+    assert not any(map(has_ended, study.trials))
     assert len(waiting(study)) == 1
 
 
@@ -149,4 +148,4 @@ def test_studies_of_older_versions_and_trials_of_other_software(study):
     study.add_trial(optuna.create_trial(state=TrialState.FAIL, user_attrs={"surplus": True}, **given))
     recover(study, SPACE)
     assert not waiting(study)
-    assert [one.number for one in settled(trials_of(study))] == [1]
+    assert [one.number for one in trials_of(study) if has_ended(one)] == [1]

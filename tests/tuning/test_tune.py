@@ -13,15 +13,16 @@ from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, embedding
 from asdbench.harness.record import load_record
 from asdbench.tuning import trials as tuning_trials
+from asdbench.tuning.asked import TuneSpec
 from asdbench.tuning.record import StudyRecord, TrialRecord
-from asdbench.tuning.study import TuneSpec, Tuning
+from asdbench.tuning.study import Tuning
 
 
 @pytest.fixture
 def tune(cli, small_dataset, tmp_path, monkeypatch):
     """Runs ``asdbench tune`` on the small recordings in a folder of its own; the study as JSON."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tuning_trials, "write_study_report", lambda *_: None)  # seconds, and not looked at here
+    monkeypatch.setattr("asdbench.tuning.tune.write_study_report", lambda *_: None)  # seconds, and not looked at here
 
     def call(*words, extractor="raw-mel", scorer=("knn",), code=0):
         parts = [word for name in scorer for word in ("--scorer", name)]

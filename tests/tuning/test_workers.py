@@ -12,7 +12,6 @@ import pytest
 from optuna.trial import TrialState
 from waiting import until
 
-from asdbench.tuning import trials as tuning_trials
 from asdbench.tuning.queue import WORKER
 from asdbench.tuning.record import TrialRecord
 from asdbench.tuning.storage import open_storage, quiet_optuna
@@ -83,7 +82,7 @@ def words(small_dataset, plugin, tmp_path):
 @pytest.fixture
 def tune(cli, monkeypatch):
     """Runs a command in this process."""
-    monkeypatch.setattr(tuning_trials, "write_study_report", lambda *_: None)  # seconds, and not looked at here
+    monkeypatch.setattr("asdbench.tuning.tune.write_study_report", lambda *_: None)  # seconds, and not looked at here
 
     def call(*words):
         done = cli(*words)
