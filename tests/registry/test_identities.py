@@ -44,7 +44,7 @@ def test_weights_of_the_hub_count_by_their_content(monkeypatch):
     import timm
     import torch
 
-    from asdbench.extractors.pretrained import timm_backbone
+    from asdbench.extractors.pretrained import frozen, timm_backbone
 
     made = timm.create_model
 
@@ -55,10 +55,10 @@ def test_weights_of_the_hub_count_by_their_content(monkeypatch):
             return made(name, pretrained=False, **more)
 
         monkeypatch.setattr(timm_backbone.timm, "create_model", create)
-        timm_backbone._digest_of_hub.cache_clear()
+        frozen.digest_of_download.cache_clear()
         return load_catalog().component("extractors", "pretrained-timm", {"backbone": "test_resnet"}).identity()
 
     first, same, other = hub(0), hub(0), hub(1)
     assert first == same
     assert first["weights"] != other["weights"]
-    timm_backbone._digest_of_hub.cache_clear()
+    frozen.digest_of_download.cache_clear()

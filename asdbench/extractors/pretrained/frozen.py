@@ -2,8 +2,10 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +19,24 @@ from asdbench.extractors.raw_mel import POOLINGS
 Values = NDArray[np.float32]
 
 
-def digest_of_weights(network: nn.Module) -> str:
-    """Digest of all parameters and buffers of a network, by which downloaded weights are known.
+@cache
+def digest_of_download(download: Callable[[str], nn.Module], name: str) -> str:
+    """Digest of all parameters and buffers of a network that is downloaded, as a hub may give another one tomorrow."""
+    digest = hashlib.sha256()
+    for key, value in download(name).state_dict().items():
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
-    What a hub gives under a name may be another thing tomorrow.
-    """
-    found = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        found.update(value.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+
+def first_line(error: Exception) -> str:
+    """What a library says went wrong, without its details."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def named_line(error: Exception) -> str:
+    """The same behind the name of the error's class."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 class Frozen(Extractor):
@@ -63,3 +73,20 @@ class Frozen(Extractor):
 
     def load(self, folder: Path) -> None:
         """Nothing to load."""
+
+
+class FrozenNetwork(Frozen):
+    """A torch network with weights of a file or of a hub."""
+
+    _network: Any = None
+
+    @abstractmethod
+    def load_network(self) -> nn.Module:
+        """The network with its weights."""
+
+    def loaded(self, context: Context) -> Any:
+        """The network on the device, in evaluation mode; loaded once."""
+        if self._network is None:
+            with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn, and replaced
+                self._network = self.load_network()
+        return self._network.to(context.device).eval()

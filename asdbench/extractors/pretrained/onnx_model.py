@@ -66,7 +66,7 @@ class OnnxModel(Frozen):
         self._sessions: list[OnnxSession] = []
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
-        """Nothing to learn; the models are opened, so that it is told here when they cannot be."""
+        """Nothing to learn; the models are opened, so that it fails here when they cannot be."""
         self._opened(context.device)
 
     def values(self, features: Iterable[Values], context: Context) -> Iterator[Values]:

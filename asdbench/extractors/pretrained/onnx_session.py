@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.extractors.pretrained.frozen import Values, first_line
 
 NAME = "pretrained-onnx"
-Values = NDArray[np.float32]
 
 # What lies behind the batch axis of a model's input, from an array (batch, frames, bins); a waveform has one bin.
 LAYOUTS: dict[str, Callable[[Values], Values]] = {
@@ -55,12 +55,12 @@ class OnnxSession:
                 model, options, providers=[one for one in wanted if one in able]
             )
         except Exception as error:  # onnxruntime's errors have no common base
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise UsageError(f"{NAME}.models: {path} cannot be opened as an ONNX model: {reason}") from error
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in TYPES:
-            told = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
-            raise UsageError(f"{NAME}.models: {self._file} takes {told}. Accepted: one input of real numbers.")
+            taken = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+            raise UsageError(f"{NAME}.models: {self._file} takes {taken}. Accepted: one input of real numbers.")
         outputs = [one.name for one in self._session.get_outputs()]
         if output and output not in outputs:
             raise UsageError(f"{NAME}.output: {self._file} has no output '{output}'. It has {', '.join(outputs)}.")
@@ -80,13 +80,13 @@ class OnnxSession:
 
     def _run(self, arranged: NDArray[Any]) -> Values:
         try:
-            found = self._session.run([self._output], {self._input: np.ascontiguousarray(arranged)})[0]
+            output = self._session.run([self._output], {self._input: np.ascontiguousarray(arranged)})[0]
         except Exception as error:  # onnxruntime's errors have no common base
-            reason = str(error).strip().splitlines()[0]
-            raise AsdbenchError(f"{NAME}: {self._file} failed on an input {arranged.shape}: {reason}") from error
-        if self._axis == "first" and found.ndim > 2:
-            found = np.moveaxis(found, 1, -1)
-        rows: Values = found.reshape(-1, found.shape[-1]).astype(np.float32)
+            shape = arranged.shape
+            raise AsdbenchError(f"{NAME}: {self._file} failed on an input {shape}: {first_line(error)}") from error
+        if self._axis == "first" and output.ndim > 2:
+            output = np.moveaxis(output, 1, -1)
+        rows: Values = output.reshape(-1, output.shape[-1]).astype(np.float32)
         return rows
 
     def _arranged(self, windows: Values) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.extractors.batches import LEAST_SPREAD, mean_and_spread
-from asdbench.extractors.pretrained.frozen import Frozen, Values, digest_of_weights
+from asdbench.extractors.pretrained.frozen import FrozenNetwork, Values, digest_of_download, first_line, named_line
 
 NAME = "pretrained-timm"
 
 
-class TimmBackbone(Frozen):
+class TimmBackbone(FrozenNetwork):
     """Feature maps of an image network; positions are the places of the map, or the tokens of a transformer.
 
     Spectrograms have one channel: timm sums the weights of the first layer over the three colours, which is the answer
@@ -42,7 +41,6 @@ class TimmBackbone(Frozen):
         self._layer = layer
         self._standardise = standardise
         self._image = image
-        self._network: nn.Module | None = None
         self.needs_fit = standardise == "training"
         self._level = (0.0, 1.0)
 
@@ -53,14 +51,14 @@ class TimmBackbone(Frozen):
             UsageError: the file holds no weights of this backbone.
             RequirementError: the weights cannot be had from the hub.
         """
-        self._loaded(context.device)
+        self.loaded(context)
         if self._standardise == "training":
             mean, std = mean_and_spread([clip.key for clip in clips], context)
             self._level = (float(mean), float(std))
 
     def values(self, features: Iterable[Values], context: Context) -> Iterator[Values]:
         """(dim, places) of the feature map of each clip."""
-        network = self._loaded(context.device)
+        network = self.loaded(context)
         for one in features:
             with torch.inference_mode():
                 image = self._as_image(torch.from_numpy(one)).to(context.device)
@@ -85,17 +83,13 @@ class TimmBackbone(Frozen):
         except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
             raise UsageError(
                 f"{NAME}: '{self._backbone}' refuses layer {self._layer} of images {tuple(image.shape[1:])}: "
-                f"{str(error).splitlines()[0]}.\nOther sizes and layers: -p {NAME}.image=224, -p {NAME}.layer=-1"
+                f"{first_line(error)}.\nOther sizes and layers: -p {NAME}.image=224, -p {NAME}.layer=-1"
             ) from error
         return found  # type: ignore[no-any-return]
 
-    def _loaded(self, device: str) -> nn.Module:
-        if self._network is None:
-            with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn, and replaced
-                self._network = (
-                    _from_file(self._backbone, self._weights) if self._weights else _from_hub(self._backbone)
-                )
-        return self._network.to(device).eval()
+    def load_network(self) -> nn.Module:
+        """The backbone with its weights."""
+        return _from_file(self._backbone, self._weights) if self._weights else _from_hub(self._backbone)
 
     def save(self, folder: Path) -> None:
         """Write mean and deviation of the input."""
@@ -120,21 +114,15 @@ def hub_weights(params: Mapping[str, Any]) -> str | None:
     Raises:
         RequirementError: they cannot be had.
     """
-    return None if params["weights"] else _digest_of_hub(params["backbone"])
-
-
-@cache
-def _digest_of_hub(backbone: str) -> str:
-    return digest_of_weights(_from_hub(backbone))
+    return None if params["weights"] else digest_of_download(_from_hub, params["backbone"])
 
 
 def _from_hub(backbone: str) -> nn.Module:
     try:
         return timm.create_model(backbone, pretrained=True, in_chans=1, num_classes=0)
     except Exception as error:  # a download may fail in any way that the hub's libraries know
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise RequirementError(
-            f"{NAME}: the weights of '{backbone}' cannot be had from the hub ({reason}).\n"
+            f"{NAME}: the weights of '{backbone}' cannot be had from the hub ({named_line(error)}).\n"
             f"Without a network give them as a file: -p {NAME}.weights=FILE.safetensors"
         ) from error
 
@@ -150,7 +138,7 @@ def _from_file(backbone: str, path: str) -> nn.Module:
     try:
         network: nn.Module = timm.create_model(backbone, pretrained=False, in_chans=1, num_classes=0)
     except Exception as error:  # a download may fail in any way that the hub's libraries know
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = named_line(error)
         if not backbone.startswith("hf-hub:"):
             raise UsageError(
                 f"{NAME}.backbone: timm cannot make '{backbone}' ({reason}). Leave its tag out."
@@ -168,7 +156,7 @@ def _from_file(backbone: str, path: str) -> nn.Module:
     except KeyError as error:
         reason = f"{error} is not in it"
     except Exception as error:  # what torch and safetensors raise for files of another kind has no common name
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
     if reason:
         raise UsageError(
             f"{NAME}.weights: {path} does not hold the weights of timm's '{backbone}': {reason}.\n"

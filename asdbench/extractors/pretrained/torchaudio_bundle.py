@@ -1,7 +1,6 @@
 """Speech networks of torchaudio's pipelines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ from torchaudio import pipelines
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.pretrained.frozen import Frozen, Values, digest_of_weights
+from asdbench.extractors.pretrained.frozen import FrozenNetwork, Values, digest_of_download, named_line
 
 NAME = "pretrained-torchaudio"
 
 
-class TorchaudioBundle(Frozen):
+class TorchaudioBundle(FrozenNetwork):
     """Outputs of one transformer layer of wav2vec 2.0, HuBERT, WavLM and the like; positions are their frames (20 ms).
 
     Raises:
@@ -35,20 +34,19 @@ class TorchaudioBundle(Frozen):
         self._bundle = getattr(pipelines, bundle)
         self._weights = Path(weights) if weights else None
         self._layer = layer
-        self._network: Any = None
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
-        """Nothing to learn; the weights are loaded, so that it is told here when they cannot be.
+        """Nothing to learn; the weights are loaded, so that it fails here when they cannot be.
 
         Raises:
             UsageError: another sample rate than the network's, or a file that does not hold its weights.
             RequirementError: the weights cannot be downloaded.
         """
-        self._loaded(context)
+        self.loaded(context)
 
     def values(self, features: Iterable[Values], context: Context) -> Iterator[Values]:
         """(dim, frames) of the asked layer."""
-        network = self._loaded(context)
+        network = self.loaded(context)
         for one in features:
             with torch.inference_mode():
                 waveform = torch.from_numpy(one.reshape(1, -1)).to(context.device)
@@ -58,17 +56,15 @@ class TorchaudioBundle(Frozen):
                     raise UsageError(f"{NAME}.layer is {self._layer}; {self._name}: {error}.") from error
                 yield found[-1][0].T.float().cpu().numpy()
 
-    def _loaded(self, context: Context) -> Any:
+    def loaded(self, context: Context) -> Any:
+        """The network, where the front end has its sample rate."""
         rate = self._bundle.sample_rate
         if context.frame_rate_hz != rate:
             raise UsageError(
                 f"{self._name} takes waveforms at {rate:g} Hz; the front end gives {context.frame_rate_hz:g} frames a "
                 f"second.\nIts front end: --frontend waveform -p waveform.sample_rate_hz={rate:g}"
             )
-        if self._network is None:
-            with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn, and replaced
-                self._network = self.load_network()
-        return self._network.to(context.device)
+        return super().loaded(context)
 
     def load_network(self) -> Any:
         """The network with its weights.
@@ -77,15 +73,13 @@ class TorchaudioBundle(Frozen):
             UsageError: the file does not hold its weights.
             RequirementError: they cannot be downloaded.
         """
-        place = (
-            {} if self._weights is None else {"model_dir": str(self._weights.parent), "file_name": self._weights.name}
-        )
+        options: dict[str, Any] = {"map_location": "cpu", "weights_only": True, "progress": False}
+        if self._weights is not None:
+            options |= {"model_dir": str(self._weights.parent), "file_name": self._weights.name}
         try:
-            return self._bundle.get_model(
-                dl_kwargs={"map_location": "cpu", "weights_only": True, "progress": False, **place}
-            )
+            return self._bundle.get_model(dl_kwargs=options)
         except Exception as error:  # a download may fail in any way; torch has no common name for files of another kind
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = named_line(error)
             if self._weights is None:
                 raise RequirementError(
                     f"{NAME}: the weights of {self._name} cannot be downloaded ({reason}).\n"
@@ -102,9 +96,8 @@ def hub_weights(params: Mapping[str, Any]) -> str | None:
     Raises:
         RequirementError: they cannot be had.
     """
-    return None if params["weights"] else _digest_of_download(params["bundle"])
+    return None if params["weights"] else digest_of_download(_downloaded, params["bundle"])
 
 
-@cache
-def _digest_of_download(bundle: str) -> str:
-    return digest_of_weights(TorchaudioBundle(bundle=bundle, weights="", layer=0, poolings=()).load_network())
+def _downloaded(bundle: str) -> Any:
+    return TorchaudioBundle(bundle=bundle, weights="", layer=0, poolings=()).load_network()
