@@ -1,6 +1,6 @@
-"""Augmented copies of the training clips, as features, made once and kept."""
+"""Augmented copies of the training clips, as features, made once and cached."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
-from asdbench.core.locks import exclusive, lock_path
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.decoding import one_thread
-from asdbench.frontends.pack import Pack, write_pack
+from asdbench.frontends.pack import Pack, write_arrays
 
 
 def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context, series: str = "view") -> Pack:
@@ -27,25 +26,22 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
     keys = sorted({clip.key for clip in clips})
     wanted = digest([training.identity, copies, keys, *([series] if series != "view" else [])])
     pack = Pack(training.views / wanted, "augmented views of training clips")
-    if not pack.intact:
-        with exclusive(lock_path(pack.path)):  # fits of other seeds want the same, maybe in other processes
-            if not pack.verify(context.progress.note):
-                _make(pack, keys, copies, series, training, context)
+    pack.get_or_make(
+        lambda folder: write_arrays(folder, _made(keys, copies, series, training, context), "float16"),
+        context.progress.note,
+    )
     return pack
 
 
-def _make(pack: Pack, keys: list[str], copies: int, series: str, training: Training, context: Context) -> None:
+def _made(
+    keys: list[str], copies: int, series: str, training: Training, context: Context
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
     pool = ThreadPoolExecutor(context.jobs)
     try:
-        with (
-            one_thread(),  # the clips are what runs in parallel
-            write_pack(pack.path, "float16") as writer,
-            context.progress.stage("augmented views", len(keys)) as stage,
-        ):
-            for key, views in zip(
-                keys, pool.map(lambda key: _views(key, copies, series, training, context), keys), strict=True
-            ):
-                writer.add(key, views)
+        with one_thread(), context.progress.stage("augmented views", len(keys)) as stage:  # clips run in parallel
+            made = pool.map(lambda key: _views(key, copies, series, training, context), keys)
+            for key, views in zip(keys, made, strict=True):
+                yield key, views
                 stage.advance()
     finally:
         pool.shutdown(cancel_futures=True)

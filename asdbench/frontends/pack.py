@@ -1,103 +1,71 @@
-"""Many arrays of differing length in one memory-mapped file.
+"""Arrays by key in one file of a stored folder, and features that are read from such packs.
 
-An entry of the cache: ``numbers.bin`` holds the numbers one clip after the other, ``index.json`` the keys and shapes.
+``numbers.bin`` holds the numbers of one array after the other, ``index.json`` their keys, shapes and type.
 """
 
 import json
-import mmap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.files import write_text
-from asdbench.core.store import StoredFolder, Warn
+from asdbench.core.store import StoredFolder
 from asdbench.datasets.clips import content_of
 
 Array = NDArray[np.floating[Any]]
 NUMBERS, INDEX = "numbers.bin", "index.json"
-HELD = 2**27  # bytes; what a process has mapped of a pack stays near this, however large the pack
+MAPPED = 256  # arrays, after which the file is mapped anew and what was read is given back
 
 
-class PackWriter:
-    """Appends arrays to a pack under construction."""
-
-    def __init__(self, file: IO[bytes], dtype: str) -> None:
-        self._file = file
-        self.dtype = np.dtype(dtype)
-        self.shapes: dict[str, tuple[int, ...]] = {}
-
-    def add(self, key: str, values: NDArray[Any]) -> None:
-        """Append one array under its key."""
-        self._file.write(np.ascontiguousarray(values, self.dtype).data)
-        self.shapes[key] = values.shape
+def write_arrays(folder: Path, arrays: Iterable[tuple[str, NDArray[Any]]], dtype: str = "float32") -> None:
+    """Fill the folder of a pack with arrays by key, one after the other as they come."""
+    shapes = {}
+    with (folder / NUMBERS).open("wb") as file:
+        for key, values in arrays:
+            file.write(np.ascontiguousarray(values, dtype).data)
+            shapes[key] = values.shape
+    write_text(folder / INDEX, json.dumps({"dtype": dtype, "shapes": shapes}))
 
 
-@contextmanager
-def write_pack(path: Path, dtype: str = "float32") -> Iterator[PackWriter]:
-    """Write the pack ``path``, a folder, whole, or nothing."""
-    with StoredFolder(path).written() as folder:
-        with (folder / NUMBERS).open("wb") as file:
-            writer = PackWriter(file, dtype)
-            yield writer
-        write_text(folder / INDEX, json.dumps({"dtype": dtype, "shapes": writer.shapes}))
+class Pack(StoredFolder):
+    """Arrays of differing length by key, memory-mapped; what a process has mapped does not grow with the pack."""
 
-
-@dataclass(frozen=True)
-class Pack:
-    """A finished pack, opened read-only. ``what`` is how people call it: "features of fan"."""
-
-    path: Path
-    what: str = "features"
-
-    @property
-    def intact(self) -> bool:
-        """Whether it was written to its end, and is as it was written."""
-        return StoredFolder(self.path).intact
-
-    def verify(self, warn: Warn) -> bool:
-        """Clear up what is damaged or half-written, while nobody else can be writing it; whether it is intact."""
-        return StoredFolder(self.path, self.what).verify(warn)
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.path / INDEX).read_text())
+        return content
 
     @cached_property
     def _index(self) -> dict[str, tuple[int, tuple[int, ...]]]:
-        content = json.loads((self.path / INDEX).read_text())
+        """Offset and shape."""
         index, offset = {}, 0
-        for key, shape in content["shapes"].items():
+        for key, shape in self._content["shapes"].items():
             index[key] = (offset, tuple(shape))
-            offset += int(np.prod(shape))
+            offset += math.prod(shape)
         return index
 
     @cached_property
     def _numbers(self) -> Array:
-        dtype = json.loads((self.path / INDEX).read_text())["dtype"]
-        return np.memmap(self.path / NUMBERS, dtype=dtype, mode="r")
+        return np.memmap(self.path / NUMBERS, self._content["dtype"], "r")
+
+    @cached_property
+    def _reads(self) -> Iterator[int]:
+        return count(1)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)
 
     def __getitem__(self, key: str) -> Array:
+        if next(self._reads) % MAPPED == 0:
+            vars(self).pop("_numbers", None)
         offset, shape = self._index[key]
-        found = self._numbers[offset : offset + int(np.prod(shape))].reshape(shape)
-        self._let_go_after(found.nbytes)
-        return found
-
-    def _let_go_after(self, size: int) -> None:
-        """Give pages back once many were read; arrays that are in use find them in the page cache again."""
-        self._read[0] += size
-        if self._read[0] > HELD:
-            self._read[0] = 0
-            if hasattr(mmap, "MADV_DONTNEED"):  # Windows has none
-                self._numbers._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
-
-    @cached_property
-    def _read(self) -> list[int]:
-        return [0]  # bytes since pages were given back
+        return self._numbers[offset : offset + math.prod(shape)].reshape(shape)
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of one array, without reading it."""
@@ -105,7 +73,7 @@ class Pack:
 
 
 class FeatureReader:
-    """Features by clip key: float32 arrays of shape (channels, bins, frames), memory-mapped.
+    """Features by clip key: float32 arrays of shape (channels, bins, frames).
 
     Knows keys only, neither files nor labels. Equal recordings have equal features, which lie in a pack once, under
     the digest that their keys share; features that were looked up by name lie under each clip's own key.

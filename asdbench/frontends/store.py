@@ -1,18 +1,18 @@
 """Features of a data set, computed once and kept on disk."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import DataError, UsageError
-from asdbench.core.locks import exclusive, lock_path
 from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording, NoSuchChannel
 from asdbench.datasets.clips import Clip, Dataset, Split
 from asdbench.frontends.base import NamedFeatures, Place
 from asdbench.frontends.decoding import Features, features_of_all
-from asdbench.frontends.pack import FeatureReader, Pack, write_pack
+from asdbench.frontends.pack import FeatureReader, Pack, write_arrays
 from asdbench.registry import Component
 from asdbench.registry.cards import FrontendCard
 
@@ -24,11 +24,11 @@ Problem = tuple[Path, BadRecording]
 
 
 class _BadRecordingsError(Exception):
-    """Leaves the pack unwritten when a recording of the machine cannot be used."""
+    """Leaves a pack unwritten of which recordings cannot be used."""
 
 
 class FeatureStore:
-    """Keeps the features of each machine type and split in one pack, addressed by front end and recordings.
+    """Stores the features of each machine type and split in one pack, addressed by front end and recordings.
 
     Features that a front end has by name are addressed by the names too: a clip that is renamed is another one.
     Training and test clips lie in packs of their own, so that a fit can be given the one without the other.
@@ -85,31 +85,24 @@ class FeatureStore:
         return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}), what)
 
     def _compute(self, table: Dataset, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
-        own = {_address(clip, frontend): clip for clip in table}
-        clips = [own[key] for key in sorted(own)]
-        with exclusive(lock_path(pack.path)):
-            if pack.verify(self._progress.note):  # another process has made it in the meantime
-                stage.advance(len(clips))
-                return []
-            return self._write(table, clips, frontend, pack, stage)
-
-    def _write(
-        self, table: Dataset, clips: list[Clip], frontend: "Frontend", pack: Pack, stage: Stage
-    ) -> list[Problem]:
+        """Make a pack, unless another process makes it meanwhile; the recordings that cannot be used."""
         problems: list[Problem] = []
-        try:
-            with write_pack(pack.path) as writer:
-                found = _features(clips, frontend, self._jobs)
-                for clip, features in zip(clips, found, strict=True):
-                    stage.advance()
-                    if isinstance(features, BadRecording):
-                        problems += [(same.path, features) for same in table if same.content == clip.content]
-                    else:
-                        writer.add(_address(clip, frontend), features)
-                if problems:
-                    raise _BadRecordingsError
-        except _BadRecordingsError:
-            pass
+        clips = dict(sorted({_address(clip, frontend): clip for clip in table}.items()))
+
+        def features_by_address() -> Iterator[tuple[str, Features]]:
+            made = _features(list(clips.values()), frontend, self._jobs)
+            for address, features in zip(clips, made, strict=True):
+                stage.advance()
+                if isinstance(features, BadRecording):
+                    content = clips[address].content
+                    problems.extend((clip.path, features) for clip in table if clip.content == content)
+                else:
+                    yield address, features
+            if problems:
+                raise _BadRecordingsError
+
+        with suppress(_BadRecordingsError):
+            pack.get_or_make(lambda folder: write_arrays(folder, features_by_address()), self._progress.note)
         return problems
 
 
@@ -124,7 +117,7 @@ def names_of(table: Dataset) -> list[list[str]]:
 
 
 def _require_card_says(frontend: Component, built: "Frontend | NamedFeatures") -> None:
-    """What is kept of a front end is found again by its card, which is read without building it."""
+    """The cache is addressed by the card, which is read without building the front end."""
     if isinstance(built, NamedFeatures) and not by_name(frontend):
         raise UsageError(
             f"The front end '{frontend.name}' looks features up by name, and its card does not say so, so that what "
@@ -144,7 +137,7 @@ def _advice(reasons: Sequence[BadRecording], frontend: str) -> str:
 
 
 def _address(clip: Clip, frontend: "Frontend | NamedFeatures") -> str:
-    """Under which key a pack holds a clip's features; equal recordings have equal ones, unless those are of a name."""
+    """Key of a clip's features in a pack; equal recordings have equal ones, unless those belong to a name."""
     return clip.key if isinstance(frontend, NamedFeatures) else clip.content
 
 
