@@ -1,6 +1,7 @@
 """The merit that ``--select normal-only`` tells, computed a second time from the recordings."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,15 +15,17 @@ from sklearn.neighbors import NearestNeighbors
 import asdbench
 from asdbench.core.digests import derive_seed
 from asdbench.core.progress import Silent
-from asdbench.datasets import read_folder
+from asdbench.datasets import TrainingClip, read_folder
+from asdbench.harness.ensemble import FittedEnsemble
 from asdbench.harness.record import load_record
+from asdbench.registry import load_catalog
 from asdbench.selection import cut_paste
 
 
 @pytest.fixture(scope="module")
 def fans(tmp_path_factory):
     """One machine type, 1 s clips, 14 + 6 for training."""
-    folder = tmp_path_factory.mktemp("merit") / "fans"
+    folder = tmp_path_factory.mktemp("selecting") / "fans"
     asdbench.build("synthetic", machines=["fan"], clip_s=1.0, train_source=14, train_target=6, test=8).make(
         folder, 2, Silent()
     )
@@ -43,20 +46,20 @@ def third_nearest(train, rows):
     return NearestNeighbors(n_neighbors=3).fit(train).kneighbors(rows)[0][:, -1]
 
 
-def heard_by_hand(folder, seed):
+def pasted_by_hand(folder, seed):
     """Training clips by key, their embeddings, and those of 200 pasted ones, ten made of each clip."""
     table = [clip for clip in read_folder(folder) if clip.split == "train"]
     clips = sorted((clip.key, clip.domain, clip.attributes, clip.path) for clip in table)
     frontend = asdbench.build("log-mel")
-    heard = [soundfile.read(path, dtype="float32")[0] for *_, path in clips]
+    waveforms = [soundfile.read(path, dtype="float32")[0] for *_, path in clips]
     outliers = []
     for number in range(200):
         host = number // 10
         own = derive_seed(seed, "outliers", "fan", "00")
         drawn = np.random.default_rng(derive_seed(own, "cut and paste", clips[host][0], number))
         donor = (host + drawn.integers(1, 20)) % 20
-        outliers.append(embedded(frontend, cut_paste(heard[host], heard[donor], drawn)))
-    return clips, np.stack([embedded(frontend, one) for one in heard]), np.stack(outliers)
+        outliers.append(embedded(frontend, cut_paste(waveforms[host], waveforms[donor], drawn)))
+    return clips, np.stack([embedded(frontend, one) for one in waveforms]), np.stack(outliers)
 
 
 def merit_by_hand(clips, rows, outliers, detector):
@@ -95,7 +98,35 @@ def test_merits_are_those_of_scikit_learn(cli, fans, tmp_path):
         load_record(Path(one["record"]).parent).scorer.name: ran.json["choices"][0]["merits"][one["run_id"]]["fan"]
         for one in ran.json["runs"]
     }
-    heard = heard_by_hand(fans, seed=3)
-    assert found["mahalanobis-lw"] == pytest.approx(merit_by_hand(*heard, mahalanobis), abs=1e-9)
-    assert found["knn"] == pytest.approx(merit_by_hand(*heard, third_nearest), abs=1e-9)
+    pasted = pasted_by_hand(fans, seed=3)
+    assert found["mahalanobis-lw"] == pytest.approx(merit_by_hand(*pasted, mahalanobis), abs=1e-9)
+    assert found["knn"] == pytest.approx(merit_by_hand(*pasted, third_nearest), abs=1e-9)
     assert found["knn"] != pytest.approx(found["mahalanobis-lw"], abs=1e-3)
+
+
+def test_an_ensemble_is_what_its_members_give_normalised_by_scores_of_clips_they_have_not_seen():
+    drawn = np.random.default_rng(0)
+    near, wide = drawn.normal(size=(40, 2)), drawn.normal(size=(40, 5)) * 3
+    found, found_wide = drawn.normal(size=(7, 2)) * 2, drawn.normal(size=(7, 5)) * 5
+    catalog = load_catalog(())
+
+    def scorer(name, **params):
+        return catalog.component("scorers", name).altered(params)
+
+    members = [SimpleNamespace(scorer=one) for one in (scorer("knn", n_neighbors=1), scorer("mahalanobis-lw"))]
+    cell = SimpleNamespace(members=members, scorer=scorer("ensemble"), seed=0)
+    clips = [TrainingClip(str(number), "fan", "00", "source", ()) for number in range(40)]
+    rows = np.concatenate([near, wide], axis=1).astype(np.float32)
+    together = FittedEnsemble(cell, "fan", "00", [2, 5], rows, clips)
+    scores = together.score(np.concatenate([found, found_wide], axis=1).astype(np.float32))
+
+    neighbours = NearestNeighbors(n_neighbors=2).fit(near)
+    trained = neighbours.kneighbors(near)[0][:, 1]
+    first = (neighbours.kneighbors(found)[0][:, 0] - trained.mean()) / trained.std()
+    held_out = np.empty(40)
+    for fold in range(5):
+        own = np.arange(40) % 5 == fold
+        held_out[own] = np.sqrt(LedoitWolf().fit(wide[~own]).mahalanobis(wide[own]))
+    distances = np.sqrt(LedoitWolf().fit(wide).mahalanobis(found_wide))
+    second = (distances - held_out.mean()) / held_out.std()
+    assert np.allclose(scores, (first + second) / 2, rtol=1e-4)
