@@ -2,19 +2,33 @@
 
 import hashlib
 import json
+import shutil
+from pathlib import Path
 
 import pytest
+from made_runs import made_run
 
 from asdbench.core.progress import Silent
-from asdbench.harness import execute
+from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.record import RecordError, load_record, read_record
 from asdbench.harness.store import find_runs
 
 
+@pytest.fixture(scope="module")
+def finished(small_dataset, session_cache, tmp_path_factory):
+    """The folder of a run."""
+    out = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASDBENCH_CACHE", str(session_cache))
+        spec = RunSpec(extractor=["raw-mel"], scorer=["knn"], dataset=str(small_dataset), out=out)
+        (record,) = execute(make_plan(spec, Silent()), Silent())
+    return out / record.run_id
+
+
 @pytest.fixture
-def done(plan, tmp_path):
-    (record,) = execute(plan(), Silent())
-    return tmp_path / "runs" / record.run_id
+def done(finished, tmp_path):
+    """A copy of it, where ``plan`` has its runs."""
+    return Path(shutil.copytree(finished, tmp_path / "runs" / finished.name))
 
 
 def files_of(folder):
@@ -78,7 +92,7 @@ def test_it_is_told_and_made_again(plan, done, change):
 
 def test_every_letter_of_a_record_counts(done):
     whole = (done / "run.json").read_bytes()
-    for place in range(0, len(whole), 37):
+    for place in range(0, len(whole), 149):
         changed = bytearray(whole)
         changed[place] ^= 1 << place % 7
         (done / "run.json").write_bytes(changed)
@@ -110,3 +124,25 @@ def test_records_of_older_schemas_are_read_without_digests(done):
     del content["digests"]
     (done / "run.json").write_text(json.dumps({**content, "schema_version": 4}))
     assert load_record(done).digests == {}
+
+
+def test_records_of_the_first_schema_are_still_read(tmp_path):
+    record = load_record(made_run(tmp_path, parameters=10))
+    content = json.loads(record.model_dump_json())
+    interval, protocol = [0.4, 0.6], content["dataset"]["protocol"]
+    old = {**content, "schema_version": 1, "loss": [3.0, 2.0], "ci95": interval}
+    del old["digests"], old["training"], old["asked"]["system"], old["intervals"], old["dataset"]["protocol"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "run.json").write_text(json.dumps(old))
+    migrated = read_record(tmp_path / "old")
+    assert migrated.schema_version == 5
+    assert list(migrated.ci95) == interval
+    assert migrated.dataset.protocol == protocol
+    assert migrated.training[0].curves == {"loss": [3.0, 2.0]}
+    assert migrated.results == record.results
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"schema_version": 1}', "not JSON", '"text"'])
+def test_a_damaged_record_is_no_record(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    assert read_record(tmp_path) is None

@@ -7,7 +7,7 @@ import pytest
 from asdbench.core.progress import Silent
 from asdbench.harness import execute
 
-PARAMS = {"autoencoder.epochs": 2, "autoencoder.hidden_dim": 8, "autoencoder.hidden_layers": 1}
+PARAMS = {"autoencoder.epochs": 1, "autoencoder.hidden_dim": 8, "autoencoder.hidden_layers": 1}
 
 
 def flip(path):
@@ -43,7 +43,7 @@ def autoencoder(plan, cache):
 
     def run(out):
         progress = Silent()
-        asked = plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, out=out)
+        asked = plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, machine=["fan"], out=out)
         (record,) = execute(asked, progress)
         assert record.status == "done", record.failures
         found = {path.name: path.read_bytes() for path in (out / record.run_id / "scores").iterdir()}
@@ -52,8 +52,18 @@ def autoencoder(plan, cache):
     return run
 
 
-@pytest.mark.parametrize("damage", [flip, zero_page, empty, put_a_folder, lambda path: path.unlink()])
-@pytest.mark.parametrize("file", ["features/*/numbers.bin", "trained/*/*.safetensors", "embeddings/*/rows.npy"])
+def remove(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *(("embeddings/*/rows.npy", damage) for damage in (flip, zero_page, empty, put_a_folder, remove)),
+        *(("trained/*/*.safetensors", damage) for damage in (flip, empty)),
+        ("features/*/numbers.bin", zero_page),
+    ],
+)
 def test_every_kind_of_entry(autoencoder, cache, tmp_path, file, damage):
     whole, told = autoencoder(tmp_path / "whole")
     assert told == []

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_runs import made_run
 from safetensors import safe_open
 
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
 from asdbench.extractors.checkpoints import FILE, FOLDER
 from asdbench.harness import RunSpec, execute, make_plan
-from asdbench.harness.record import load_record, read_record
+from asdbench.harness.record import load_record
 
 SMALL = {
     "simclr.backbone": "resnet10t",
@@ -64,11 +63,6 @@ def plan(small_dataset, tmp_path):
 @pytest.fixture
 def run(plan):
     return lambda *args, **more: list(execute(plan(*args, **more), Silent()))
-
-
-@pytest.fixture
-def fresh_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -231,22 +225,6 @@ def test_siamese_takes_negatives_from_other_machine_types_where_there_is_one_cla
     assert "There is no other machine type" in alone.failures[0].reason
 
 
-def test_records_of_the_first_schema_are_still_read(tmp_path):
-    record = load_record(made_run(tmp_path, parameters=10))
-    content = json.loads(record.model_dump_json())
-    interval, protocol = [0.4, 0.6], content["dataset"]["protocol"]
-    old = {**content, "schema_version": 1, "loss": [3.0, 2.0], "ci95": interval}
-    del old["digests"], old["training"], old["asked"]["system"], old["intervals"], old["dataset"]["protocol"]
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "run.json").write_text(json.dumps(old))
-    migrated = read_record(tmp_path / "old")
-    assert migrated.schema_version == 5
-    assert list(migrated.ci95) == interval
-    assert migrated.dataset.protocol == protocol
-    assert migrated.training[0].curves == {"loss": [3.0, 2.0]}
-    assert migrated.results == record.results
-
-
 @pytest.mark.slow
 def test_a_training_killed_outright_goes_on_from_its_last_epoch(small_dataset, tmp_path, zygote):
     words = ["run", "--system", "dcase2023-baseline-mse", "--dataset", small_dataset, "--machine", "fan"]
@@ -296,12 +274,6 @@ def test_a_run_file_gives_way_to_the_command_line_for_one_system_too(small_datas
     (cell,) = make_plan(read_spec(tmp_path / "run.toml", given), Silent()).cells
     assert cell.extractor.params["epochs"] == 7
     assert cell.extractor.params["copies"] == 5
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '{"schema_version": 1}', "not JSON", '"text"'])
-def test_a_damaged_record_is_no_record(tmp_path, content):
-    (tmp_path / "run.json").write_text(content)
-    assert read_record(tmp_path) is None
 
 
 def test_a_chain_is_run_recorded_and_named_by_its_parts(cli, small_dataset, tmp_path):
