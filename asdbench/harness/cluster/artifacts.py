@@ -5,8 +5,8 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
@@ -19,11 +19,9 @@ from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
 
-CHUNK = 2**22
-
 
 class ArtifactStore:
-    """Holds fits with their embeddings, and features; one object (a tar file) for each.
+    """Stores fits with their embeddings, and features; one object (a tar file) for each.
 
     An object takes its name when it is whole.
 
@@ -75,9 +73,9 @@ class ArtifactStore:
 
     def put_fit(self, fit: Fit) -> None:
         """Put a fit and the embeddings that are there."""
-        there = [entry.path for entry in fit.entries if entry.intact]
-        if there:
-            self._put(self._name(fit), there)
+        intact = [entry.path for entry in fit.entries if entry.intact]
+        if intact:
+            self._put(self._name(fit), intact)
 
     def fetch_fit(self, fit: Fit) -> bool:
         """Fetch a fit and its embeddings into the cache; whether they were there."""
@@ -131,51 +129,41 @@ class ArtifactStore:
             raise
 
     def _fetch(self, name: str) -> bool:
-        with clear_disk_full(self._cache), tempfile.TemporaryFile(dir=self._cache) as here:
+        """Lay what an object holds where it belongs in the cache, each entry whole; one that is intact stays."""
+        with clear_disk_full(self._cache), tempfile.TemporaryDirectory(dir=self._cache, prefix=".fetched-") as folder:
+            packed, unpacked = Path(folder, "object.tar"), Path(folder, "content")
             try:
-                with self._files.open(f"{self._root}/{name}", "rb") as there:
-                    while chunk := there.read(CHUNK):
-                        here.write(chunk)
+                self._files.get_file(f"{self._root}/{name}", str(packed))
             except FileNotFoundError:
                 return False
-            here.seek(0)
-            unpack(here, self._cache)
+            with tarfile.open(packed) as tar:
+                tar.extractall(unpacked, filter=_by_umask)
+            for fetched in sorted(unpacked.glob("*/*")):
+                target = self._cache / fetched.parent.name / fetched.name
+                if not StoredFolder(target).intact:
+                    with whole_folder(target) as whole:
+                        for file in fetched.iterdir():
+                            file.rename(whole / file.name)
         return True
 
 
 def pack_folder(folder: Path) -> bytes:
-    """A folder as the bytes of a tar file, its own name left out."""
-    with tempfile.TemporaryFile() as file:
-        with tarfile.open(fileobj=file, mode="w") as tar:
-            tar.add(folder, ".")
-        file.seek(0)
-        return file.read()
+    """A folder as the bytes of a tar file, without its name."""
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        tar.add(folder, ".")
+    return content.getvalue()
 
 
 def unpack_folder(content: bytes, folder: Path) -> None:
     """Lay a folder that was packed where it belongs, whole."""
-    with tempfile.TemporaryFile() as file, whole_folder(folder) as whole:
-        file.write(content)
-        file.seek(0)
-        with tarfile.open(fileobj=file) as tar:
-            tar.extractall(whole, filter=_by_umask)
+    with whole_folder(folder) as whole, tarfile.open(fileobj=BytesIO(content)) as tar:
+        tar.extractall(whole, filter=_by_umask)
 
 
-def _by_umask(member: tarfile.TarInfo, place: str) -> tarfile.TarInfo:
+def _by_umask(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
     """As ``tarfile.data_filter`` lets it through, with the permissions of what is made here."""
-    return tarfile.data_filter(member, place).replace(mode=None, deep=False)  # type: ignore[arg-type]
-
-
-def unpack(file: IO[bytes], cache: Path) -> None:
-    """Lay entries of the cache where they belong, each whole; one that is there, intact, stays."""
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetched-") as place, tarfile.open(fileobj=file) as tar:
-        tar.extractall(place, filter=_by_umask)
-        for fetched in sorted(Path(place).glob("*/*")):
-            target = cache / fetched.parent.name / fetched.name
-            if not StoredFolder(target).intact:
-                with whole_folder(target) as whole:
-                    for part in fetched.iterdir():
-                        part.rename(whole / part.name)
+    return tarfile.data_filter(member, path).replace(mode=None, deep=False)  # type: ignore[arg-type]
 
 
 def _features(path: Path) -> str:
