@@ -99,7 +99,7 @@ def _choice(
     merits = {run: of_machine for run, of_machine in merits.items() if run not in left_out}
     if not merits:
         reasons = "\n".join(f"  {run}: {reason}" for run, reason in left_out.items())
-        raise SelectionError(f"No run on {dataset.name} can be judged without labels:\n{reasons}")
+        raise SelectionError(f"No run on {dataset.name} can be rated without labels:\n{reasons}")
     chosen = max(merits, key=lambda run: fmean(merits[run].values()))
     of_machine = {machine: max(merits, key=lambda run: merits[run][machine]) for machine in dataset.machines}
     results = {run: evaluation for run in merits if (evaluation := records[run].results) is not None}

@@ -115,7 +115,7 @@ def test_runs_without_a_merit_are_left_out_and_what_was_chosen_is_shown(cli, man
     assert np.isfinite(list(choice["merits"][choice["chosen"]].values())).all()
     shown = cli("run", *words)
     assert shown.code == 0
-    for text in ("Chosen by training clips alone", "not judged: precomputed"):
+    for text in ("Chosen by training clips alone", "not rated: precomputed"):
         assert text in shown.out
 
 
