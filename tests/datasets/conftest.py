@@ -1,4 +1,4 @@
-"""A small challenge whose zips come from a server of this machine."""
+"""Recordings of a tiny challenge, and a small one whose zips come from a server of this machine."""
 
 import pytest
 from zip_server import Served, recordings, serving, write_card, zip_of
@@ -73,3 +73,10 @@ def left_over(root):
         return sorted(path.name for path in files if path.name not in ("downloads.json", ".downloads.lock"))
 
     return names
+
+
+@pytest.fixture
+def tiny(make_folder, dcase2023_names):
+    """The folder of the tiny challenge of ``tiny_challenge``."""
+    names = dcase2023_names(train=4, test=2)
+    return make_folder({"fan": names, "pump": names})
