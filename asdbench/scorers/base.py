@@ -41,6 +41,9 @@ class Scorer(ABC):
 
         Returns:
             The scorer itself.
+
+        Raises:
+            ScorerError: it cannot be fitted to these: too few clips, all with the same embedding, or not finite.
         """
 
     @abstractmethod
@@ -74,18 +77,15 @@ class FittedScorer(Scorer):
 
 
 def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest: int = 0, smallest: int = 1) -> None:
-    """Refuse a fit on fewer clips than the method needs.
+    """Refuse a fit on fewer clips than the scorer of that name wants.
 
     Args:
         name: of the scorer.
-        clips: that there are.
-        wanted: that it needs.
+        clips: how many there are.
+        wanted: how many it needs.
         setting: "component.param" that needs fewer when it is lowered.
         largest: value of it that these clips allow.
         smallest: value that it takes.
-
-    Raises:
-        ScorerError: fewer than ``wanted``.
     """
     if clips >= wanted:
         return
@@ -95,11 +95,7 @@ def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest
 
 
 def require_finite(name: str, embeddings: ArrayLike) -> Embeddings:
-    """The embeddings as an array of floats (n, dim), when all of them are finite.
-
-    Raises:
-        ScorerError: they have another shape, or some are NaN or infinite; ``name`` is the scorer in the message.
-    """
+    """The embeddings as an array of floats (n, dim); raises ScorerError for another shape, NaN or infinity."""
     rows = np.asarray(embeddings)
     if rows.dtype not in (np.float32, np.float64):
         rows = rows.astype(np.float64)
@@ -116,10 +112,6 @@ def doubles(name: str, embeddings: ArrayLike) -> NDArray[np.float64]:
 
 
 def require_variety(embeddings: NDArray[np.floating], missing: str) -> None:
-    """Refuse clips that all have the same embedding; ``missing`` is what they do not have.
-
-    Raises:
-        ScorerError: they do.
-    """
+    """Refuse clips that all have the same embedding; ``missing`` says what they lack."""
     if not np.ptp(embeddings, axis=0).any():
         raise ScorerError(f"all {len(embeddings)} training clips have the same embedding, so {missing}.")

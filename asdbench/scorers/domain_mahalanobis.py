@@ -1,7 +1,6 @@
 """Selective Mahalanobis distance: the smaller one of those to the domains' means."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -11,8 +10,7 @@ from asdbench.scorers.domains import one_domain_note, places_by_domain
 from asdbench.scorers.mahalanobis import fit_quietly, rank_of, singular_note, squared_distances
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(NamedTuple):
     """An estimated covariance: its (pseudo-)inverse, (dim, dim), and whether it is singular."""
 
     precision: Distances
@@ -41,38 +39,33 @@ class DomainMahalanobis(Scorer):
         self._domains: list[tuple[Distances, Distances]] = []
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Estimate means and covariances.
-
-        Raises:
-            ScorerError: fewer than two clips, embeddings that are not finite, or all clips of a domain the same in
-                every domain, so that there is nothing to measure by.
-        """
+        """Estimate means and covariances."""
         rows = doubles("mahalanobis-domains", embeddings)
         require_clips("a covariance", len(rows), 2)
         places = places_by_domain(clips, len(rows))
         self.notes += one_domain_note(places)
-        means = {name: rows[own].mean(axis=0) for name, own in places.items()}
-        centred = np.concatenate([rows[own] - means[name] for name, own in places.items()])
-        if not any(np.ptp(rows[own], axis=0).any() for own in places.values()):
+        means = {name: rows[place].mean(axis=0) for name, place in places.items()}
+        centred = {name: rows[place] - means[name] for name, place in places.items()}
+        if not any(np.ptp(rows[place], axis=0).any() for place in places.values()):
             raise ScorerError("the training clips of each domain have the same embedding, so there is no covariance.")
         shared: Spread | None = None
-        for name, own in places.items():
-            spread = self._own(rows[own] - means[name], others=len(places) > 1)
+        for name, offsets in centred.items():
+            spread = self._of_domain(offsets, others=len(places) > 1)
             if spread is None:
-                shared = spread = shared or self._spread(centred)
+                shared = spread = shared or self._spread(np.concatenate(list(centred.values())))
                 if self._share != "always":
                     self.notes.append(
-                        f"the covariance of {len(own)} {name} clips in {rows.shape[1]} dimensions is singular; that of "
-                        "all clips about their domains' means is taken for it"
+                        f"the covariance of {len(offsets)} {name} clips in {rows.shape[1]} dimensions is singular; "
+                        "that of all clips about their domains' means is taken for it"
                     )
             elif spread.singular:
-                self.notes.append(singular_note(f"{len(own)} {name}", rows.shape[1], spread.rank))
+                self.notes.append(singular_note(f"{len(offsets)} {name}", rows.shape[1], spread.rank))
             self._domains.append((means[name], spread.precision))
         if shared is not None and shared.singular:
             self.notes.append(singular_note(f"all {len(rows)}", rows.shape[1], shared.rank))
         return self
 
-    def _own(self, centred: Distances, others: bool) -> Spread | None:
+    def _of_domain(self, centred: Distances, others: bool) -> Spread | None:
         """The covariance of a domain's rows less their mean; None where the shared one is taken for it."""
         replaced = others and self._share == "where-singular"
         hopeless = replaced and not self._shrunk and len(centred) <= centred.shape[1]

@@ -6,8 +6,7 @@ import numpy as np
 
 from asdbench.scorers.bank import Bank, Distances, Rows
 from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores, require_clips, require_finite
-from asdbench.scorers.domains import TARGET, one_domain_note, places_by_domain
-from asdbench.scorers.standard import Standard, standards
+from asdbench.scorers.domains import TARGET, Standard, one_domain_note, places_by_domain, standards
 
 
 class DomainBanks(Scorer):
@@ -71,20 +70,16 @@ class DomainNeighbours(DomainBanks):
         self._training: Scores | None = None
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Put the clips of each domain into a bank, and measure those of a domain among each other.
-
-        Raises:
-            ScorerError: fewer than two clips, or embeddings that are not finite.
-        """
+        """Put the clips of each domain into a bank, and measure those of a domain among each other."""
         rows = self._checked(embeddings)
         require_clips("knn-domains", len(rows), 2)
         places = places_by_domain(clips, len(rows))
         self.notes += one_domain_note(places)
-        within = {name: self._add_bank(name, rows[own]).mean_distances_within() for name, own in places.items()}
+        within = {name: self._add_bank(name, rows[place]).mean_distances_within() for name, place in places.items()}
         self._standardise(within, self._how)
         of_each = self._of_each(rows)
-        for column, (name, own) in enumerate(places.items()):
-            of_each[own, column] = self._standards[name](within[name])
+        for column, (name, place) in enumerate(places.items()):
+            of_each[place, column] = self._standards[name](within[name])
         self._training = of_each.min(axis=1)
         return self
 

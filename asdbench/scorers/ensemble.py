@@ -36,11 +36,7 @@ class Ensemble(Scorer):
         self._training: Scores = np.empty((0, 0))
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Take in the members' training scores (n, members).
-
-        Raises:
-            ScorerError: fewer than two clips.
-        """
+        """Take in the members' training scores (n, members)."""
         self._training = doubles("ensemble", embeddings)
         require_clips("ensemble", len(self._training), 2)
         same = [str(column + 1) for column in np.flatnonzero(_deviations(self._training) == 0.0)]

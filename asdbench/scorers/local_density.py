@@ -34,43 +34,38 @@ class DensityBank:
         self._metric = metric
         self._wanted = k
         self.k = min(k, len(rows) - 1)
-        near = Bank(rows, k + 1, metric).distances_within()
-        self._totals = near[:, : self.k].sum(axis=1)
-        self._last = near[:, self.k - 1]
-        self._next = near[:, self.k] if near.shape[1] > self.k else None
+        self._near = Bank(rows, k + 1, metric).distances_within()
+        self._totals = self._near[:, : self.k].sum(axis=1)
         self.sums = self._totals * (k / self.k)
 
     def scores(self, queries: Rows, floor: float) -> Scores:
         """``min_y d(x, y) / max(sum_k d(y, y_k), floor)`` of each row, float64 (m,)."""
-        queries = np.asarray(placed(queries, self._metric), np.float64)
         divisors = np.maximum(self.sums, floor)
-        scores = np.empty(len(queries))
-        for block in self._blocks(len(queries)):
-            scores[block] = (self._from(queries[block]) / divisors).min(axis=1)
-        return scores
+        blocks = self._distances_from(np.asarray(placed(queries, self._metric), np.float64))
+        return np.concatenate([np.empty(0), *((distances / divisors).min(axis=1) for _, distances in blocks)])
 
     def scores_within(self, floor: float) -> Scores:
         """The scores that the rows would have, each with a bank without it, float64 (n,); infinite in a bank of two."""
         scores = np.full(len(self._rows), np.inf)
-        taken = self.k if self._next is not None else self.k - 1
+        more = self._near.shape[1] > self.k  # neighbours than are taken
+        taken = self.k if more else self.k - 1
         if taken == 0:
             return scores
-        for block in self._blocks(len(self._rows)):
-            distances = self._from(self._rows[block])
+        for first, distances in self._distances_from(self._rows):
             # Where the row is among the k nearest of y, the next one takes its place.
-            without = self._totals - distances + (self._next if self._next is not None else 0.0)
-            totals = np.where(distances <= self._last * ROUNDING, without, self._totals)
+            without = self._totals - distances + (self._near[:, self.k] if more else 0.0)
+            totals = np.where(distances <= self._near[:, self.k - 1] * ROUNDING, without, self._totals)
             ratios = distances / np.maximum(totals * (self._wanted / taken), floor)
-            ratios[np.arange(len(ratios)), np.arange(len(self._rows))[block]] = np.inf
-            scores[block] = ratios.min(axis=1)
+            places = np.arange(len(ratios))
+            ratios[places, first + places] = np.inf
+            scores[first + places] = ratios.min(axis=1)
         return scores
 
-    def _from(self, queries: Rows) -> Distances:
-        return np.asarray(by_metric(cdist(queries, self._rows), self._metric))
-
-    def _blocks(self, queries: int) -> Iterator[slice]:
+    def _distances_from(self, queries: Distances) -> Iterator[tuple[int, Distances]]:
+        """Blocks of queries: place of the first, and distances to all rows."""
         step = max(1, NUMBERS // len(self._rows))
-        return (slice(first, first + step) for first in range(0, queries, step))
+        for first in range(0, len(queries), step):
+            yield first, by_metric(cdist(queries[first : first + step], self._rows), self._metric)
 
 
 class LocalDensity(Scorer):
@@ -98,20 +93,15 @@ class LocalDensity(Scorer):
         self._training: Scores | None = None
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Measure the densities.
-
-        Raises:
-            ScorerError: fewer than two clips, embeddings that are not finite, or no clip with K neighbours that are
-                not all the same as it.
-        """
+        """Measure the densities."""
         rows = require_finite("knn-ldn", embeddings)
         require_clips("knn-ldn", len(rows), 2)
         places = self._places(clips, len(rows)) if self._by_domain else {"whole": np.arange(len(rows))}
-        for name, own in places.items():
+        for name, place in places.items():
             k = self._k_target if name == TARGET else self._k
-            self._banks.append(bank := DensityBank(rows[own], k, self._metric))
+            self._banks.append(bank := DensityBank(rows[place], k, self._metric))
             if bank.k < k:
-                self.notes.append(f"the {name} bank has {len(own)} clips; {bank.k} neighbours tell densities, not {k}")
+                self.notes.append(f"the {name} bank has {len(place)} clips; {bank.k} neighbours are taken, not {k}")
         sums = np.concatenate([bank.sums for bank in self._banks])
         if not sums.any():
             raise ScorerError(
@@ -132,15 +122,15 @@ class LocalDensity(Scorer):
         places = places_by_domain(clips, count)
         self.notes += one_domain_note(places)
         largest = max(places, key=lambda name: len(places[name]))
-        for name in [name for name, own in places.items() if len(own) == 1 and name != largest]:
+        for name in [name for name, place in places.items() if len(place) == 1 and name != largest]:
             places[largest] = np.sort(np.concatenate([places[largest], places.pop(name)]))
             self.notes.append(f"the {name} domain has one clip, which joins the {largest} bank")
         return places
 
     def _scores_within(self, rows: Rows, places: dict[str, Places]) -> Scores | None:
         of_all = np.column_stack([bank.scores(rows, self._floor) for bank in self._banks])
-        for column, (bank, own) in enumerate(zip(self._banks, places.values(), strict=True)):
-            of_all[own, column] = bank.scores_within(self._floor)
+        for column, (bank, place) in enumerate(zip(self._banks, places.values(), strict=True)):
+            of_all[place, column] = bank.scores_within(self._floor)
         scores = np.asarray(of_all.min(axis=1))
         return scores if np.isfinite(scores).all() else None
 

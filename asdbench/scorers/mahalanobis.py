@@ -48,19 +48,12 @@ class Mahalanobis(FittedScorer):
     the space that the training clips span. That is said in ``notes``.
     """
 
-    name = "mahalanobis"
-
     @abstractmethod
     def _estimator(self) -> Any:
         """The covariance estimator, unfitted."""
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Estimate mean and covariance.
-
-        Raises:
-            ScorerError: fewer than two clips, embeddings that are not finite, or all of them the same: there is
-                nothing to measure by.
-        """
+        """Estimate mean and covariance."""
         rows = doubles(self.name, embeddings)
         require_clips("a covariance", len(rows), 2)
         require_variety(rows, "there is no covariance")

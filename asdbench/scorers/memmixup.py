@@ -48,11 +48,7 @@ class MemMixup(DomainBanks):
         self._how = standardise
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Mix, and put clips and mixtures into banks.
-
-        Raises:
-            ScorerError: fewer than two clips, embeddings that are not finite, or more mixtures than memory holds.
-        """
+        """Mix, and put clips and mixtures into banks."""
         rows = self._checked(embeddings)
         require_clips("knn-memmixup", len(rows), 2)
         source, target = source_and_target(rows, clips)

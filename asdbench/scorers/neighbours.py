@@ -38,11 +38,7 @@ class NearestNeighbours(Scorer):
         self._metric = metric
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Put the training clips into a bank.
-
-        Raises:
-            ScorerError: fewer clips than neighbours, or embeddings that are not finite.
-        """
+        """Put the training clips into a bank."""
         rows = require_finite("knn", embeddings)
         require_clips("knn", len(rows), self._k + 1, "knn.n_neighbors", len(rows) - 1)
         self._bank = Bank(rows, self._k, self._metric)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
+from asdbench.datasets.folds import FOLDS, fits, folds
 from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
 
-FOLDS = 5
 Fitted = Callable[[Embeddings, Sequence[TrainingClip]], Scorer]
 
 
@@ -26,24 +26,19 @@ def out_of_fold(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted)
     return fitted(rows, clips).score(rows)
 
 
-def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, folds: int) -> Scores:
+def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, count: int) -> Scores:
     """Score the clips of each fold by a scorer that is fitted to the others.
 
     Args:
         rows: embeddings (n, dim).
         clips: what is known of them.
         fitted: gives a scorer fitted to some of the rows and their clips.
-        folds: spread over the domains; n of them leave out one clip at a time.
+        count: folds, spread over the domains; n of them leave out one clip at a time.
 
     Raises:
         ScorerError: the scorer cannot be fitted to what is left.
     """
-    order = sorted(range(len(clips)), key=lambda index: (clips[index].domain or "", index))
-    fold = np.empty(len(clips), int)
-    fold[order] = np.arange(len(clips)) % folds
     scores = np.empty(len(clips), np.float64)
-    for number in range(folds):
-        seen = fold != number
-        scorer = fitted(rows[seen], [clip for clip, is_seen in zip(clips, seen, strict=True) if is_seen])
-        scores[~seen] = scorer.score(rows[~seen])
+    for seen, seen_clips in fits(folds(clips, count), clips):
+        scores[~seen] = fitted(rows[seen], seen_clips).score(rows[~seen])
     return scores

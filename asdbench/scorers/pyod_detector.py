@@ -10,8 +10,8 @@ import numpy as np
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.base import Embeddings, Scores, doubles
-from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
+from asdbench.scorers.base import Scores
+from asdbench.scorers.instances import LibraryDetector, card_from_signature
 
 LEAVE_ONE_OUT = {"ABOD", "COF", "KNN", "LOF", "SOD"}
 
@@ -58,10 +58,6 @@ class PyODDetector(LibraryDetector):
 
     library = "pyod"
     find = staticmethod(find_detector)
-
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Decision function of each row, float64 (n,)."""
-        return np.asarray(self._model.decision_function(doubles(self.name, embeddings)), np.float64).ravel()
 
     def training_scores(self) -> Scores | None:
         """PyOD's own training scores where a clip is not its own neighbour in them; else out of fold."""

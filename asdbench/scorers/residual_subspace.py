@@ -38,12 +38,7 @@ class ResidualSubspace(Scorer):
         self._components: Distances = np.empty((0, 0))
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Find the components.
-
-        Raises:
-            ScorerError: fewer than two clips, embeddings that are not finite or all the same, or components that
-                leave no dimension to measure in.
-        """
+        """Find the components."""
         rows = doubles("residual-subspace", embeddings)
         require_clips("residual-subspace", len(rows), 2)
         require_variety(rows, "there is no subspace")

@@ -4,7 +4,7 @@ from typing import Any
 
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.registry.cards import ScorerCard
-from asdbench.scorers.library_detector import LibraryDetector, card_from_signature
+from asdbench.scorers.instances import LibraryDetector, card_from_signature
 
 
 def find_detector(name: str) -> type[Any]:
@@ -16,16 +16,15 @@ def find_detector(name: str) -> type[Any]:
     from sklearn.base import OutlierMixin
     from sklearn.utils import all_estimators
 
-    known = {
-        f"{found.__module__.removeprefix('sklearn.').partition('.')[0]}.{class_name}": found
-        for class_name, found in all_estimators()
-        if hasattr(found, "score_samples") and issubclass(found, OutlierMixin)
+    known: dict[str, type[Any]] = {
+        f"{estimator.__module__.removeprefix('sklearn.').partition('.')[0]}.{class_name}": estimator
+        for class_name, estimator in all_estimators()
+        if hasattr(estimator, "score_samples") and issubclass(estimator, OutlierMixin)
     }
     if name not in known:
         hint = did_you_mean(name, known)
         raise UsageError(f"scikit-learn has no outlier detector '{name}'.{hint} Accepted: {', '.join(sorted(known))}")
-    found: type[Any] = known[name]
-    return found
+    return known[name]
 
 
 def card_of(name: str) -> ScorerCard:
@@ -39,8 +38,3 @@ class SklearnDetector(LibraryDetector):
 
     library = "sklearn"
     find = staticmethod(find_detector)
-
-    def arguments(self) -> dict[str, Any]:
-        """As given; LOF is made to score other clips than those of its training."""
-        novelty = {"novelty": True} if self._class.__name__ == "LocalOutlierFactor" else {}
-        return super().arguments() | novelty

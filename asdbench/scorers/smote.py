@@ -33,11 +33,7 @@ class SmoteNeighbours(DomainBanks):
         self._smote_neighbors = smote_neighbors
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Oversample the target clips, and put all into banks.
-
-        Raises:
-            ScorerError: fewer than two clips, or embeddings that are not finite.
-        """
+        """Oversample the target clips, and put all into banks."""
         rows = np.asarray(self._checked(embeddings), np.float64)
         require_clips("knn-smote", len(rows), 2)
         source, target = source_and_target(directions(rows) if self._metric == "cosine" else rows, clips)

@@ -32,11 +32,7 @@ class TargetCentres(Scorer):
         self._references: Distances = np.empty((0, 0))
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Find the centres, by the seed.
-
-        Raises:
-            ScorerError: no clip, or embeddings that are not finite.
-        """
+        """Find the centres, by the seed."""
         rows = self._placed(embeddings)
         require_clips("kmeans-target", len(rows), 1)
         source, target = source_and_target(rows, clips)

@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.clips import TrainingClip
+from asdbench.datasets.folds import FOLDS, fits, folds
 
 Embeddings = NDArray[np.float32]
-FOLDS = 5
 MAX_FPR = 0.1
 COPIES = 2
 SPAN = (0.125, 0.5)
@@ -102,22 +102,21 @@ def judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outli
 def _judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None) -> Verdict:
     outliers = mixed(rows) if outliers is None else outliers
     domains = np.array([clip.domain or "source" for clip in clips])
-    fold = folds(clips)
+    fold = folds(clips, attributes=True)
     areas: dict[str, list[float]] = {domain: [] for domain in sorted(set(domains))}
     partial: list[float] = []
-    for number in range(FOLDS):
-        seen = fold != number
-        scorer = fitted(rows[seen], [clip for clip, keep in zip(clips, seen, strict=True) if keep])
+    for number, (seen, seen_clips) in enumerate(fits(fold, clips)):
+        scorer = fitted(rows[seen], seen_clips)
         normal = scorer.score(rows[~seen])
-        anomalous = outliers.rows[fold[outliers.made_of] == number]
-        if not len(anomalous):
+        outlier_rows = outliers.rows[~seen[outliers.made_of]]
+        if not len(outlier_rows):
             raise SelectionError(f"No outliers are made of the {np.sum(~seen)} clips of fold {number + 1}.")
-        found = scorer.score(anomalous)
-        partial.append(_area(normal, found, MAX_FPR))
+        anomalous = scorer.score(outlier_rows)
+        partial.append(_area(normal, anomalous, MAX_FPR))
         for domain, of_domain in areas.items():
-            own = normal[domains[~seen] == domain]
-            if len(own):
-                of_domain.append(_area(own, found))
+            scores = normal[domains[~seen] == domain]
+            if len(scores):
+                of_domain.append(_area(scores, anomalous))
     return Verdict({domain: float(np.mean(of_domain)) for domain, of_domain in areas.items()}, float(np.mean(partial)))
 
 
@@ -132,18 +131,6 @@ def require_enough(clips: Sequence[TrainingClip]) -> None:
             f"Choosing by training clips alone takes at least {2 * FOLDS} of a section; there are {len(clips)}. "
             "Give the value itself."
         )
-
-
-def folds(clips: Sequence[TrainingClip]) -> NDArray[np.int64]:
-    """Fold of each clip (n,), domains, sections and attributes spread over all of them."""
-
-    def kind(place: int) -> tuple[str, str, tuple[tuple[str, str], ...], int]:
-        clip = clips[place]
-        return clip.domain or "", clip.section, clip.attributes, place
-
-    fold = np.empty(len(clips), np.int64)
-    fold[sorted(range(len(clips)), key=kind)] = np.arange(len(clips)) % FOLDS
-    return fold
 
 
 def mixed(rows: Embeddings) -> Outliers:

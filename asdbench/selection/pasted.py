@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
 from asdbench.datasets.clips import TrainingClip, content_of
+from asdbench.datasets.folds import folds
 from asdbench.frontends.base import Frontend
 from asdbench.frontends.decoding import one_thread
-from asdbench.selection.criterion import folds, require_enough
+from asdbench.selection.criterion import require_enough
 from asdbench.selection.cut_paste import Waveform, cut_paste
 
 OUTLIERS = 200
@@ -31,7 +32,7 @@ def hosts(clips: Sequence[TrainingClip]) -> list[int]:
     those of one fold, and the other folds without outliers.
     """
     count = len(clips)
-    order = np.arange(count) if count <= OUTLIERS else np.argsort(folds(clips), kind="stable")
+    order = np.arange(count) if count <= OUTLIERS else np.argsort(folds(clips, attributes=True), kind="stable")
     return [int(place) for place in order[np.arange(OUTLIERS) * count // OUTLIERS]]
 
 

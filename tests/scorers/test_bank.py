@@ -9,8 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from asdbench.scorers import bank
 from asdbench.scorers.bank import Bank
-from asdbench.scorers.domains import in_order, one_domain_note, places_by_domain, source_and_target
-from asdbench.scorers.standard import Standard, standards
+from asdbench.scorers.domains import Standard, in_order, one_domain_note, places_by_domain, source_and_target, standards
 
 RNG = np.random.default_rng(1)
 DIM = np.arange(1, 65)

@@ -87,7 +87,7 @@ def test_work_cut_into_blocks_comes_to_the_same(monkeypatch):
 
 def test_a_small_bank_stays_comparable_and_says_so():
     scorer = fitted("knn-ldn-domains", TRAIN[:34], CLIPS[:34])
-    assert "target bank has 4 clips; 3 neighbours tell densities, not 9" in scorer.notes[0]
+    assert "target bank has 4 clips; 3 neighbours are taken, not 9" in scorer.notes[0]
     expected = np.minimum(by_hand(TEST, SOURCE, 16, "euclidean"), by_hand(TEST, TARGET[:4], 9, "euclidean"))
     assert np.allclose(scorer.score(TEST), expected, rtol=1e-9)
 

@@ -5,8 +5,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from asdbench.datasets import TrainingClip
+from asdbench.datasets.folds import folds
 from asdbench.selection import Outliers, SelectionError, criterion, judge, reference_detector
-from asdbench.selection.criterion import folds, mixed
+from asdbench.selection.criterion import mixed
 
 
 def made(source, target, seed=0, dim=6):
@@ -42,7 +43,7 @@ def outliers_of(rows, by, seed=1):
 def test_areas_are_those_of_the_official_score_fold_by_fold():
     rows, clips = made(20, 10)
     outliers = outliers_of(rows, 1.0)
-    fold = folds(clips)
+    fold = folds(clips, attributes=True)
     areas = {"source": [], "target": [], "both": []}
     for number in range(5):
         inside = fold == number
@@ -119,7 +120,7 @@ def test_folds_are_spread_over_domains_and_classes():
         TrainingClip(f"{place:02d}", "fan", "00", domain, (("speed", str(place % 2)),))
         for place, domain in enumerate(["source"] * 20 + ["target"] * 10)
     ]
-    fold = folds(clips)
+    fold = folds(clips, attributes=True)
     for domain, speed, each in (("source", "0", 2), ("source", "1", 2), ("target", "0", 1), ("target", "1", 1)):
         chosen = [place for place, clip in enumerate(clips) if (clip.domain, clip.attributes[0][1]) == (domain, speed)]
         assert np.bincount(fold[chosen], minlength=5).tolist() == [each] * 5

@@ -3,8 +3,8 @@ import pytest
 from scipy.signal import stft
 
 from asdbench.datasets import TrainingClip
+from asdbench.datasets.folds import folds
 from asdbench.selection import cut_paste, outlier_features
-from asdbench.selection.criterion import folds
 from asdbench.selection.pasted import hosts
 
 RATE = 16000
@@ -79,7 +79,7 @@ def test_every_fold_has_its_share_of_outliers(count):
     ]
     made_of = np.array(hosts(clips))
     assert len(made_of) == 200
-    assert np.bincount(folds(clips)[made_of], minlength=5).min() >= 38
+    assert np.bincount(folds(clips, attributes=True)[made_of], minlength=5).min() >= 38
     times = np.bincount(made_of, minlength=count)
     assert times.max() - times.min() <= 1, "no clip much oftener than another"
     if count <= 200:

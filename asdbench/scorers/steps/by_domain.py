@@ -6,8 +6,9 @@ from typing import Self
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
+from asdbench.datasets.folds import FOLDS
 from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, require_finite
-from asdbench.scorers.out_of_fold import FOLDS, fold_scores
+from asdbench.scorers.out_of_fold import fold_scores
 from asdbench.scorers.steps.base import Make, Step
 
 SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (embeddings are single precision)
@@ -44,11 +45,7 @@ class OfDomains(Scorer):
         self._fitted: list[tuple[Scorer, float, float]] = []  # with mean and deviation of its domain's scores
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Fit a scorer to each domain.
-
-        Raises:
-            ScorerError: it cannot be fitted to any.
-        """
+        """Fit a scorer to each domain."""
         all_rows = require_finite("by-domain", embeddings)
         clips = clips or [TrainingClip("", "", "", None, ())] * len(all_rows)
         names = [clip.domain or "" for clip in clips]

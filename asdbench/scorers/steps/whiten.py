@@ -35,11 +35,7 @@ class Whitened(Changed):
         self._components: Any = None
 
     def learn(self, embeddings: Embeddings) -> None:
-        """Find the principal components.
-
-        Raises:
-            ScorerError: fewer than two clips, embeddings that are not finite, or all the same.
-        """
+        """Find the principal components."""
         from sklearn.decomposition import PCA
 
         rows = doubles("whitening", embeddings)
