@@ -1,5 +1,7 @@
 """Any outlier detector of scikit-learn as a scorer: ``sklearn:svm.OneClassSVM``."""
 
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from asdbench.core.errors import UsageError, did_you_mean
@@ -16,15 +18,23 @@ def find_detector(name: str) -> type[Any]:
     from sklearn.base import OutlierMixin
     from sklearn.utils import all_estimators
 
-    known: dict[str, type[Any]] = {
-        f"{estimator.__module__.removeprefix('sklearn.').partition('.')[0]}.{class_name}": estimator
+    def is_detector(estimator: Any) -> bool:
+        return (
+            isinstance(estimator, type) and issubclass(estimator, OutlierMixin) and hasattr(estimator, "score_samples")
+        )
+
+    module, _, class_name = name.partition(".")
+    with suppress(ImportError):  # all_estimators imports all of scikit-learn, which takes seconds
+        detector: Any = getattr(import_module(f"sklearn.{module}"), class_name, None)
+        if is_detector(detector):
+            return detector  # type: ignore[no-any-return]
+    known = {
+        f"{estimator.__module__.removeprefix('sklearn.').partition('.')[0]}.{class_name}"
         for class_name, estimator in all_estimators()
-        if hasattr(estimator, "score_samples") and issubclass(estimator, OutlierMixin)
+        if is_detector(estimator)
     }
-    if name not in known:
-        hint = did_you_mean(name, known)
-        raise UsageError(f"scikit-learn has no outlier detector '{name}'.{hint} Accepted: {', '.join(sorted(known))}")
-    return known[name]
+    hint = did_you_mean(name, known)
+    raise UsageError(f"scikit-learn has no outlier detector '{name}'.{hint} Accepted: {', '.join(sorted(known))}")
 
 
 def card_of(name: str) -> ScorerCard:

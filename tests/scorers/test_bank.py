@@ -14,24 +14,24 @@ from asdbench.scorers.domains import Standard, in_order, one_domain_note, places
 RNG = np.random.default_rng(1)
 DIM = np.arange(1, 65)
 DATA = {
-    "noise": RNG.standard_normal((300, 40)).astype(np.float32),
-    "spectrum of a network": (RNG.standard_normal((300, 64)) / DIM).astype(np.float32),
-    "far from zero": (1e4 + RNG.standard_normal((300, 8))).astype(np.float32),
-    "tiny": (1e-20 * RNG.standard_normal((300, 8))).astype(np.float32),
-    "smaller than single precision squares": (1e-39 * RNG.standard_normal((300, 8))).astype(np.float32),
-    "huge": (1e30 * RNG.standard_normal((300, 8))).astype(np.float32),
-    "one far away": np.r_[RNG.standard_normal((299, 8)), np.full((1, 8), 1e6)].astype(np.float32),
-    "doubled": np.tile(RNG.standard_normal((30, 5)), (10, 1)).astype(np.float32),
-    "all the same": np.ones((300, 3), np.float32),
-    "all zero": np.zeros((300, 3), np.float32),
-    "on a grid, so that many tie": RNG.integers(-1, 2, (300, 4)).astype(np.float32),
-    "one dimension": RNG.standard_normal((300, 1)).astype(np.float32),
+    "noise": RNG.standard_normal((150, 40)).astype(np.float32),
+    "spectrum of a network": (RNG.standard_normal((150, 64)) / DIM).astype(np.float32),
+    "far from zero": (1e4 + RNG.standard_normal((150, 8))).astype(np.float32),
+    "tiny": (1e-20 * RNG.standard_normal((150, 8))).astype(np.float32),
+    "smaller than single precision squares": (1e-39 * RNG.standard_normal((150, 8))).astype(np.float32),
+    "huge": (1e30 * RNG.standard_normal((150, 8))).astype(np.float32),
+    "one far away": np.r_[RNG.standard_normal((149, 8)), np.full((1, 8), 1e6)].astype(np.float32),
+    "doubled": np.tile(RNG.standard_normal((15, 5)), (10, 1)).astype(np.float32),
+    "all the same": np.ones((150, 3), np.float32),
+    "all zero": np.zeros((150, 3), np.float32),
+    "on a grid, so that many tie": RNG.integers(-1, 2, (150, 4)).astype(np.float32),
+    "one dimension": RNG.standard_normal((150, 1)).astype(np.float32),
     # Single precision, and |a|^2 - 2 a.b + |b|^2 even in double, sees no difference within a cluster.
-    "narrow clusters far apart": np.repeat(1000 * RNG.standard_normal((20, 16)), 15, axis=0)
-    + 1e-4 * RNG.standard_normal((300, 16)),
+    "narrow clusters far apart": np.repeat(1000 * RNG.standard_normal((10, 16)), 15, axis=0)
+    + 1e-4 * RNG.standard_normal((150, 16)),
     "rounding noise around ten points": np.nextafter(
-        np.repeat(RNG.standard_normal((10, 30)), 30, axis=0).astype(np.float32),
-        np.where(RNG.random((300, 30)) < 0.5, -9, 9).astype(np.float32),
+        np.repeat(RNG.standard_normal((10, 30)), 15, axis=0).astype(np.float32),
+        np.where(RNG.random((150, 30)) < 0.5, -9, 9).astype(np.float32),
     ),
 }
 
@@ -58,7 +58,7 @@ def _settings(request, monkeypatch):
 
 @pytest.mark.usefixtures("_settings")
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize("k", [1, 7, 299])
+@pytest.mark.parametrize("k", [1, 7, 149])
 def test_distances_are_those_of_the_definition_in_double_precision(name, k):
     rows = DATA[name]
     queries = np.concatenate([rows[:20], rows[20:60] * rows.dtype.type(1.25), rows[60:70] * rows.dtype.type(-1000)])
@@ -87,7 +87,7 @@ def test_manhattan_distances():
 
 
 def test_neither_threads_nor_other_queries_change_a_bit():
-    rows = np.concatenate([DATA["noise"]] * 3) + RNG.standard_normal((900, 40)).astype(np.float32)
+    rows = np.concatenate([DATA["noise"]] * 6) + RNG.standard_normal((900, 40)).astype(np.float32)
     found = []
     for threads in (1, 2, 3):
         with threadpool_limits(limits=threads):

@@ -172,9 +172,7 @@ def test_a_feature_without_variance_leaves_scores_finite(name):
         assert "is singular (rank 5); its pseudo-inverse is used" in scorer.notes[0]
 
 
-@pytest.mark.parametrize(
-    "name", ["pyod:IForest", "pyod:ECOD", "sklearn:svm.OneClassSVM", "sklearn:neighbors.LocalOutlierFactor"]
-)
+@pytest.mark.parametrize("name", ["pyod:IForest", "sklearn:svm.OneClassSVM", "sklearn:neighbors.LocalOutlierFactor"])
 def test_detectors_of_the_libraries_call_strays_anomalous(name):
     _, scores = scored(name, test=np.concatenate([TRAIN[:20], TRAIN[:20] + 40]))
     assert scores[20:].min() > np.median(scores[:20])

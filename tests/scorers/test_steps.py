@@ -126,7 +126,7 @@ def test_units_are_scores_of_clips_that_were_not_seen(targets):
     )
 
 
-@pytest.mark.parametrize("name", ["mahalanobis-lw", "mahalanobis-ml", "gmm", "residual-subspace", "whiten+knn"])
+@pytest.mark.parametrize("name", ["mahalanobis-lw", "mahalanobis-ml", "residual-subspace", "whiten+knn"])
 def test_ten_target_clips_give_training_scores_like_those_of_new_clips(name):
     """Folds hold eight of them: units from eight clips' in-sample scores would be of another kind altogether."""
     random = np.random.default_rng(1)
@@ -162,7 +162,7 @@ def test_seed_reaches_the_scorer_and_its_notes_come_out():
     assert any("singular" in note for note in scorer.notes)
     found = []
     for seed in (1, 1, 2):
-        scorer = asdbench.build("whiten+by-domain+pyod:IForest", kind="scorers")
+        scorer = asdbench.build("whiten+by-domain+pyod:IForest", kind="scorers", n_estimators=5)
         scorer.seed = seed
         scorer.fit(TRAIN, clips_of(["source"] * 40 + ["target"] * 20))
         found.append(scorer.score(TEST))
