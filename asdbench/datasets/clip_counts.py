@@ -6,20 +6,10 @@ from typing import Any
 
 Group = tuple[str | None, int | None]  # domain, label; None is not known, or all of them
 
-GROUPS: dict[str, Group] = {
-    "all": (None, None),
-    "clips": (None, None),
-    "source": ("source", None),
-    "target": ("target", None),
-    "normal": (None, 0),
-    "anomaly": (None, 1),
-    **{f"{domain}_{label}": (domain, int(label == "anomaly"))
-       for domain in ("source", "target") for label in ("normal", "anomaly")},
-}  # fmt: skip
-LABELS = {0: "normal", 1: "anomalous"}
+LABELS = {"normal": 0, "anomaly": 1}
 
 
-def mismatches(expected: Mapping[Any, int], found: Sequence[Group]) -> list[str]:
+def mismatches(expected: Mapping[Any, int], clips: Sequence[Group]) -> list[str]:
     """How the numbers of clips differ, "49 source normal instead of 50"; empty where they do not, or are not known.
 
     Numbers are compared by domain and by label where the card and every clip state it, else as sums: 200 clips without
@@ -27,27 +17,35 @@ def mismatches(expected: Mapping[Any, int], found: Sequence[Group]) -> list[str]
 
     Args:
         expected: numbers by the card's keys ("source_normal").
-        found: domain and label of each clip.
+        clips: domain and label of each clip.
     """
     if not expected:
         return []
-    groups = [GROUPS[key] for key in expected] + list(found)
-    known = [all(group[side] is not None for group in groups) for side in (0, 1)]
+    wanted = {_group(key): number for key, number in expected.items()}
+    by_domain, by_label = (all(group[side] is not None for group in (*wanted, *clips)) for side in (0, 1))
 
     def merged(group: Group) -> Group:
-        return group[0] if known[0] else None, group[1] if known[1] else None
+        return group[0] if by_domain else None, group[1] if by_label else None
 
-    wanted: Counter[Group] = Counter()
-    for key, number in expected.items():
-        wanted[merged(GROUPS[key])] += number
-    there = Counter(map(merged, found))
+    sums: Counter[Group] = Counter()
+    for group, number in wanted.items():
+        sums[merged(group)] += number
+    there = Counter(map(merged, clips))
     return [
-        f"{there[group]} {_words(group)}instead of {wanted[group]}"
-        for group in dict.fromkeys([*wanted, *there])
-        if there[group] != wanted[group]
+        f"{there[group]} {_description(group)}instead of {sums[group]}"
+        for group in dict.fromkeys([*sums, *there])
+        if there[group] != sums[group]
     ]
 
 
-def _words(group: Group) -> str:
+def _group(key: str) -> Group:
+    """Domain and label that a key names: ("source", 1) for "source_anomaly", (None, None) for "all" and "clips"."""
+    steps = key.split("_")
+    domain = steps[0] if steps[0] in ("source", "target") else None
+    return domain, LABELS.get(steps[-1])
+
+
+def _description(group: Group) -> str:
     domain, label = group
-    return "".join(f"{word} " for word in (domain, LABELS.get(label) if label is not None else None) if word)
+    names = (domain, None if label is None else ("normal", "anomalous")[label])
+    return "".join(f"{name} " for name in names if name)

@@ -1,12 +1,11 @@
-"""The official scores of DCASE Task 2, one class for each definition.
+"""The official scores of DCASE Task 2, one definition for each formula.
 
-Each class says which clips every term of the score is computed over (``terms``) and how terms become a total
-(``of_machine``, ``of_dataset``). Both work on numbers and on arrays of bootstrap replicates alike. docs/protocols.md
+A definition says which clips every term of the score is computed over (``terms``) and how terms become a total
+(``of_machine``, ``of_dataset``). Totals are of numbers and of arrays of bootstrap replicates alike. docs/protocols.md
 has the formulas.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from asdbench.protocols.metrics import Labels, Scores, arithmetic_mean, harmonic_mean
 
+Metric = Literal["auc", "pauc"]
 Values = NDArray[np.float64]  # one number, or one for each replicate
 
 
@@ -42,26 +42,26 @@ class Term:
     """One number that a section contributes: AUC or pAUC over the clips of ``mask``."""
 
     name: str
-    metric: Literal["auc", "pauc"]
+    metric: Metric
     mask: NDArray[np.bool_]
 
 
-class Definition(ABC):
+@dataclass(frozen=True)
+class Definition:
     """How the scores of a challenge are computed.
 
     Attributes:
+        terms: the terms of the official score that a section contributes.
         domains: domains that a section's test clips belong to; ("all",) where there are none.
+        mean: by which sections and machine types are brought together.
+        machines_weigh_alike: whether machine types are averaged first, so that one with fewer sections weighs as much
+            as the others.
     """
 
+    terms: Callable[[SectionScores], list[Term]]
     domains: tuple[str, ...] = ("source", "target")
-
-    @abstractmethod
-    def terms(self, rows: SectionScores) -> list[Term]:
-        """The section's terms of the official score."""
-
-    def mean(self, values: Sequence[Any]) -> Values:
-        """The mean by which sections and machine types are brought together."""
-        return harmonic_mean(values)
+    mean: Callable[[Sequence[Any]], Values] = harmonic_mean
+    machines_weigh_alike: bool = False
 
     def of_machine(self, terms: Sequence[Any]) -> Values:
         """The score of one machine type, from the terms of all its sections."""
@@ -69,66 +69,43 @@ class Definition(ABC):
 
     def of_dataset(self, machines: Mapping[str, Sequence[Any]]) -> Values:
         """The official score, from the terms of every machine type."""
+        if self.machines_weigh_alike:
+            return self.mean([self.of_machine(terms) for terms in machines.values()])
         return self.mean([term for terms in machines.values() for term in terms])
 
     def members(self, rows: SectionScores, domain: str) -> NDArray[np.bool_]:
         """The clips of one domain."""
-        return np.asarray(rows.domains == domain)
+        return np.ones(len(rows.labels), bool) if self.domains == ("all",) else np.asarray(rows.domains == domain)
 
 
-class PerMachineId(Definition):
-    """2020: AUC and pAUC per machine id; arithmetic means over ids, then over machine types.
-
-    The challenge ranked by AUC and pAUC apart; their mean is the one number that papers quote.
-    """
-
-    domains = ("all",)
-
-    def terms(self, rows: SectionScores) -> list[Term]:
-        """AUC and pAUC over all clips."""
-        everything = np.ones(len(rows.labels), bool)
-        return [Term("auc", "auc", everything), Term("pauc", "pauc", everything)]
-
-    def mean(self, values: Sequence[Any]) -> Values:
-        """Arithmetic."""
-        return arithmetic_mean(values)
-
-    def of_dataset(self, machines: Mapping[str, Sequence[Any]]) -> Values:
-        """Mean over machine types of their means, so that a type with fewer ids weighs as much as the others."""
-        return self.mean([self.of_machine(terms) for terms in machines.values()])
-
-    def members(self, rows: SectionScores, domain: str) -> NDArray[np.bool_]:
-        """All clips: there is one domain."""
-        return np.ones(len(rows.labels), bool)
+def _over_all_clips(rows: SectionScores) -> list[Term]:
+    every = np.ones(len(rows.labels), bool)
+    return [Term("auc", "auc", every), Term("pauc", "pauc", every)]
 
 
-class PerDomain(Definition):
-    """2021: AUC and pAUC per section and domain, each of that domain's own clips; harmonic mean of all."""
-
-    def terms(self, rows: SectionScores) -> list[Term]:
-        """AUC and pAUC of each domain."""
-        metrics: tuple[Literal["auc", "pauc"], ...] = ("auc", "pauc")
-        return [
-            Term(f"{metric}_{domain}", metric, self.members(rows, domain))
-            for domain in self.domains
-            for metric in metrics
-        ]
+def _within_domains(rows: SectionScores) -> list[Term]:
+    metrics: tuple[Metric, ...] = ("auc", "pauc")
+    return [
+        Term(f"{metric}_{domain}", metric, rows.domains == domain)
+        for domain in ("source", "target")
+        for metric in metrics
+    ]
 
 
-class DomainGeneralisation(Definition):
-    """2022 on: AUC_source and AUC_target against the anomalies of BOTH domains, pAUC over all; harmonic mean."""
-
-    def terms(self, rows: SectionScores) -> list[Term]:
-        """AUC of each domain's normals against all anomalies, and pAUC over all clips."""
-        terms = [
-            Term(f"auc_{domain}", "auc", self.members(rows, domain) | (rows.labels == 1)) for domain in self.domains
-        ]
-        return [*terms, Term("pauc", "pauc", np.ones(len(rows.labels), bool))]
+def _normals_of_a_domain(rows: SectionScores) -> list[Term]:
+    by_domain = [
+        Term(f"auc_{domain}", "auc", (rows.domains == domain) | (rows.labels == 1)) for domain in ("source", "target")
+    ]
+    return [*by_domain, Term("pauc", "pauc", np.ones(len(rows.labels), bool))]
 
 
+# 2020: AUC and pAUC per machine id; arithmetic means over ids, then over machine types. The challenge ranked by AUC and
+# pAUC apart; their mean is the one number that papers quote.
+# 2021: AUC and pAUC per section and domain, each of that domain's own clips; harmonic mean of all.
+# 2022 on: AUC_source and AUC_target against the anomalies of BOTH domains, pAUC over all; harmonic mean.
 DEFINITIONS: Mapping[str, Definition] = {
-    "dcase2020": PerMachineId(),
-    "dcase2021": PerDomain(),
-    **{f"dcase{year}": DomainGeneralisation() for year in range(2022, 2027)},
+    "dcase2020": Definition(_over_all_clips, ("all",), arithmetic_mean, machines_weigh_alike=True),
+    "dcase2021": Definition(_within_domains),
+    **{f"dcase{year}": Definition(_normals_of_a_domain) for year in range(2022, 2027)},
 }
 PROTOCOLS = tuple(DEFINITIONS)

@@ -20,16 +20,14 @@ def evaluate(protocol: str, sections: Mapping[tuple[str, str], SectionScores]) -
         values = section_terms(definition, rows)
         terms.setdefault(machine, []).extend(values.values())
         results.setdefault(machine, {})[section] = _section(definition, rows, values)
-    machines = {
-        machine: _machine(definition, parts, float(definition.of_machine(terms[machine])))
-        for machine, parts in results.items()
-    }
-    table = [row for parts in results.values() for part in parts.values() for row in result_rows(part)]
     return Evaluation(
         protocol=protocol,
         official_score=float(definition.of_dataset(terms)),
-        means=_means(table),
-        machines=machines,
+        means=_means([result for of_machine in results.values() for result in of_machine.values()]),
+        machines={
+            machine: _machine(definition, of_machine, float(definition.of_machine(terms[machine])))
+            for machine, of_machine in results.items()
+        },
     )
 
 
@@ -42,44 +40,43 @@ def section_terms(definition: Definition, rows: SectionScores) -> dict[str, floa
     }
 
 
-def result_rows(part: SectionResult) -> list[Row]:
+def result_rows(section: SectionResult) -> list[Row]:
     """The section's rows in the result table of the official programs; without decisions they lack columns.
 
     2020: AUC, pAUC. 2021: a row for each domain. From 2022 on one row with columns for both domains.
     """
-    rows: list[dict[str, float | None]] = []
-    if any(domain.pauc is not None for domain in part.domains.values()):
-        rows = [domain.model_dump(include={"auc", "pauc", "precision", "recall", "f1"}) for domain in _of(part)]
-    elif len(part.domains) == 1:
-        rows = [{"auc": part.auc, "pauc": part.pauc}]
+    domains = section.domains
+    rows: list[dict[str, float | None]]
+    if any(domain.pauc is not None for domain in domains.values()):
+        columns = {"auc", "pauc", "precision", "recall", "f1"}
+        rows = [domain.model_dump(include=columns) for domain in domains.values()]
+    elif len(domains) == 1:
+        rows = [{"auc": section.auc, "pauc": section.pauc}]
     else:
-        named = part.domains.items()
-        decided = {
-            f"{key}_{name}": getattr(domain, key) for key in ("precision", "recall", "f1") for name, domain in named
-        }
-        rows = [{**{f"auc_{name}": domain.auc for name, domain in named}, "pauc": part.pauc, **decided}]
+        row: dict[str, float | None] = {f"auc_{name}": domain.auc for name, domain in domains.items()}
+        row["pauc"] = section.pauc
+        for key in ("precision", "recall", "f1"):
+            row |= {f"{key}_{name}": getattr(domain, key) for name, domain in domains.items()}
+        rows = [row]
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
-
-
-def _of(part: SectionResult) -> Sequence[DomainResult]:
-    return list(part.domains.values())
 
 
 def _section(definition: Definition, rows: SectionScores, terms: Mapping[str, float]) -> SectionResult:
     domains = {}
     for name in definition.domains:
-        own = definition.members(rows, name)
-        decided = (None, None, None)
+        clips = definition.members(rows, name)
+        labels = rows.labels[clips]
+        precision = recall = f1 = None
         if rows.decisions is not None:
-            decided = precision_recall_f1(rows.labels[own], rows.decisions[own])  # type: ignore[assignment]
+            precision, recall, f1 = precision_recall_f1(labels, rows.decisions[clips])
         domains[name] = DomainResult(
             auc=terms.get(f"auc_{name}", terms.get("auc", float("nan"))),
             pauc=terms.get(f"pauc_{name}"),
-            normal=int(np.sum(rows.labels[own] == 0)),
-            anomaly=int(np.sum(rows.labels[own] == 1)),
-            precision=decided[0],
-            recall=decided[1],
-            f1=decided[2],
+            normal=int(np.sum(labels == 0)),
+            anomaly=int(np.sum(labels == 1)),
+            precision=precision,
+            recall=recall,
+            f1=f1,
         )
     partial = [domain.pauc for domain in domains.values() if domain.pauc is not None]
     return SectionResult(
@@ -89,29 +86,30 @@ def _section(definition: Definition, rows: SectionScores, terms: Mapping[str, fl
     )
 
 
-def _machine(definition: Definition, parts: Mapping[str, SectionResult], score: float) -> MachineResult:
+def _machine(definition: Definition, sections: dict[str, SectionResult], score: float) -> MachineResult:
     def of_domain(name: str) -> float | None:
-        found = [part.domains[name].auc for part in parts.values() if name in part.domains]
-        return float(definition.mean(found)) if found else None
+        values = [section.domains[name].auc for section in sections.values() if name in section.domains]
+        return float(definition.mean(values)) if values else None
 
-    f1 = [domain.f1 for part in parts.values() for domain in part.domains.values() if domain.f1 is not None]
+    domains = [domain for section in sections.values() for domain in section.domains.values()]
+    f1 = [domain.f1 for domain in domains if domain.f1 is not None]
     return MachineResult(
         auc_source=of_domain("source"),
         auc_target=of_domain("target"),
-        auc=float(definition.mean([part.auc for part in parts.values()])),
-        pauc=float(definition.mean([part.pauc for part in parts.values()])),
+        auc=float(definition.mean([section.auc for section in sections.values()])),
+        pauc=float(definition.mean([section.pauc for section in sections.values()])),
         f1=float(np.mean(f1)) if f1 else None,
         official_score=score,
-        means=_means([row for part in parts.values() for row in result_rows(part)]),
-        sections=dict(parts),
+        means=_means(list(sections.values())),
+        sections=sections,
     )
 
 
-def _means(rows: Sequence[Row]) -> Means:
-    """Over the rows that have the column; all have the same ones, unless decisions of some sections are missing."""
-    columns = [key for key in rows[0] if all(key in row for row in rows)]
-    values = {key: [row[key] for row in rows] for key in columns}
+def _means(sections: Sequence[SectionResult]) -> Means:
+    """Over the columns that all rows have: decisions of some sections may be missing."""
+    rows = [row for section in sections for row in result_rows(section)]
+    columns = {key: [row[key] for row in rows] for key in rows[0] if all(key in row for row in rows)}
     return Means(
-        arithmetic={key: float(arithmetic_mean(found)) for key, found in values.items()},
-        harmonic={key: float(harmonic_mean(found)) for key, found in values.items()},
+        arithmetic={key: float(arithmetic_mean(values)) for key, values in columns.items()},
+        harmonic={key: float(harmonic_mean(values)) for key, values in columns.items()},
     )

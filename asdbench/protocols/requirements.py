@@ -39,21 +39,17 @@ def require_scorable(table: Dataset) -> None:
 
 def undefined_terms(protocol: str, rows: SectionScores) -> list[str]:
     """Why terms of the section's official score are not defined; empty when all are."""
-    words = {0: "normal", 1: "anomalous"}
-    whole = [
-        f"no {words[label]} test clips; AUC is not defined for one class"
-        for label in words
-        if not (rows.labels == label).any()
-    ]
-    if whole:
-        return whole
+    names = {0: "normal", 1: "anomalous"}
+    missing = [name for label, name in names.items() if not (rows.labels == label).any()]
+    if missing:
+        return [f"no {name} test clips; AUC is not defined for one class" for name in missing]
     reasons = []
     for term in DEFINITIONS[protocol].terms(rows):
-        metric, _, domain = term.name.partition("_")
-        for label, word in words.items():
+        domain = term.name.partition("_")[2]
+        metric = "pAUC" if term.metric == "pauc" else "AUC"
+        for label, name in names.items():
             if not (rows.labels[term.mask] == label).any():
-                name = f"{metric.upper().replace('PAUC', 'pAUC')}_{domain}"
-                reasons.append(f"no {word} test clips of the {domain} domain; {name} is not defined")
+                reasons.append(f"no {name} test clips of the {domain} domain; {metric}_{domain} is not defined")
     return reasons
 
 
