@@ -25,7 +25,7 @@ SMALL = {
     "siamese.epochs": 1,
     "mel-image.spectrogram": "64x64",
     "mel-image.image": 32,
-    "autoencoder.epochs": 1,
+    "autoencoder.epochs": 2,
     "autoencoder.hidden_layers": 1,
     "lof.n_neighbors": 5,
 }
