@@ -71,6 +71,7 @@ def test_the_next_command_runs_the_same_with_more_seeds(cli, small_dataset, tmp_
 
 def test_reports_are_left_when_asked_for(cli, small_dataset, tmp_path):
     words = ("run", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--scorer", "identity")
+    words += ("--machine", "fan")
     assert cli(*words, "--out", tmp_path).code == 1
     assert not list(tmp_path.glob("*/report.html"))
     assert cli(*words, "--out", tmp_path, "--report").code == 1

@@ -41,13 +41,13 @@ def test_a_development_set_comes_to_the_years_official_score(cli, data_root, tmp
         assert (folder / "scores" / FILES[year].format(kind=kind)).is_file(), "the year's official file names"
     assert record["official_score"] == pytest.approx(official_score_of_files(folder / "scores", year), abs=1e-12)
     assert record["partial"], "fewer clips than the card says"
-    again = cli("evaluate", folder / "scores", "--protocol", f"dcase{year}", "--split", "own", "--json")
+    again = cli("evaluate", folder / "scores", "--protocol", f"dcase{year}", "--split", "own", "--ci", "none", "--json")
     assert again.json["official_score"] == record["official_score"]
-    checked = cli("evaluate", folder, "--json")
+    checked = cli("evaluate", folder, "--ci", "none", "--json")
     assert (checked.code, checked.json["official_score"]) == (1, None)
 
 
-@pytest.mark.parametrize("year", FILES)
+@pytest.mark.parametrize("year", [2020, 2021, 2026])
 def test_an_evaluation_set_is_scored_without_labels(cli, data_root, tmp_path, year):
     record = run(cli, data_root, tmp_path, year, "eval")
     assert record["official_score"] is None
