@@ -12,10 +12,11 @@ from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
-from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
+from asdbench.harness.executors import Executor, Outcome, executor_for
 from asdbench.harness.fits import Fit
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
+from asdbench.harness.processes import start_server
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec

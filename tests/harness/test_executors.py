@@ -8,7 +8,8 @@ import pytest
 
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
-from asdbench.harness.executors import Processes, Serial
+from asdbench.harness.executors import Serial
+from asdbench.harness.processes import Processes
 
 
 def look(shared, number, *, progress, cores):
