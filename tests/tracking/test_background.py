@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from made_runs import made_run
-from mlflow_stores import at, contents
+from mlflow_stores import contents
 from postgres import free_port
 from waiting import until
 
@@ -20,7 +20,7 @@ from asdbench.harness.spec import RunSpec
 from asdbench.tracking.background import Background
 from asdbench.tracking.marks import is_sent, read_mark
 from asdbench.tracking.store import store_of
-from asdbench.tracking.sync import Sender, sync
+from asdbench.tracking.sync import sync
 
 PASSWORD = "hunter22-s3cret"
 
@@ -127,40 +127,6 @@ def test_the_command_waits_a_moment_and_not_for_the_store(tmp_path, command, sil
     until(lambda: not _children_of_this_process())  # it gives up by itself
 
 
-@pytest.mark.parametrize("kind", ["stuck", "gone"])
-def test_a_server_that_goes_in_the_middle_is_tried_no_more_and_sync_completes_it_once(
-    tmp_path, line_to, mlflow_server, kind, monkeypatch
-):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    fault = line_to(mlflow_server)
-    fault.kind, fault.after = kind, 12
-    folders = [made_run(tmp_path, seed=seed, data=kind) for seed in range(3)]
-    broken = at(f"http://ann:{PASSWORD}@127.0.0.1:{fault.port}", tmp_path)
-    started = time.monotonic()
-    states = list(sync(tmp_path, broken))
-    assert [one.state for one in states] == ["away"] * 3
-    assert all(one.reason.startswith(f"http://127.0.0.1:{fault.port} does not answer: ") for one in states)
-    assert time.monotonic() - started < 20.0  # one wait, where MLflow alone would take minutes for each
-    server = at(mlflow_server, tmp_path)
-    assert [done.state for done in sync(tmp_path, server)] == ["sent"] * 3
-    assert [_parents(server, folder) for folder in folders] == [1, 1, 1]
-    assert {done.state for done in sync(tmp_path, server)} == {"there"}
-    assert PASSWORD not in "".join((folder / "tracking.json").read_text() for folder in folders)
-
-
-def test_a_store_that_comes_back_is_found_while_the_command_goes_on(tmp_path, mlflow_server, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("asdbench.tracking.sync.time.monotonic", lambda: now[0])
-    folder, port = made_run(tmp_path, data="back"), free_port()
-    sender = Sender(at(f"http://127.0.0.1:{port}", tmp_path))
-    assert sender.send(folder).state == "away"
-    sender.store = at(mlflow_server, tmp_path)
-    assert sender.send(folder).state == "away"  # it is not asked again at once
-    now[0] += 31.0
-    assert sender.send(folder).state == "sent"
-
-
 def test_whatever_goes_wrong_with_the_process_is_told_and_fails_nothing(tmp_path, store, command, monkeypatch):
     folder = made_run(tmp_path)
     monkeypatch.setattr("asdbench.cli.tracking.WAIT_S", 60.0)
@@ -223,17 +189,3 @@ def test_of_two_commands_at_once_of_which_one_is_killed_each_run_is_sent_once(tm
     until(lambda: all(is_sent(folder, store) for folder in folders))
     os.killpg(killed.pid, signal.SIGKILL)
     assert [_parents(store, folder) for folder in folders] == [1, 1, 1]
-
-
-def test_a_password_is_for_the_server_alone(tmp_path, line_to, mlflow_server, send):
-    fault = line_to(mlflow_server)
-    uri = f"http://ann:{PASSWORD}@127.0.0.1:{fault.port}"
-    store, folder = at(uri, tmp_path), made_run(tmp_path, data="password")
-    assert send(store, folder).state == "sent"
-    assert b"Authorization: Basic" in fault.heard  # it did reach the server
-    mark = read_mark(folder, store)
-    assert list(json.loads((folder / "tracking.json").read_text())["stores"]) == [f"http://127.0.0.1:{fault.port}"]
-    run = contents(at(mlflow_server, tmp_path))[0].get_run(mark.mlflow_run)
-    for text in (repr(run.to_dictionary()), (folder / "tracking.json").read_text(), repr(store)):
-        assert PASSWORD not in text
-        assert "ann:" not in text

@@ -249,15 +249,3 @@ def test_the_command_refuses_what_cannot_be_done_and_leaves_nothing(cli, runs, r
     assert (away.code, "--to DIR" in away.err) == (3, True)
     assert "secret" not in away.err
     assert not list(tmp_path.glob("*new*"))
-
-
-def test_a_model_is_logged_to_a_server(cli, runs, run, mlflow_server, monkeypatch):
-    import mlflow
-
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-    done = cli("track", "model", run.name, "--out", runs, "--quiet")
-    assert done.code == 0, done.err
-    assert done.err == ""
-    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
-    loaded = mlflow.pyfunc.load_model(done.out.strip())
-    assert np.isfinite(loaded.predict(loaded.input_example)["anomaly_score"]).all()

@@ -152,7 +152,7 @@ def test_a_study_of_scorers_fits_and_embeds_once(tune, tmp_path, monkeypatch):
     fits = []
     real = embedding.EmbeddingStage._fitted
     monkeypatch.setattr(embedding.EmbeddingStage, "_fitted", lambda self, fit: (fits.append(fit), real(self, fit))[1])
-    tune("--only", "scorer", "--trials", 3, scorer=("knn", "lof"))
+    tune("--only", "scorer", "--grid", scorer=("knn", "lof"))
     assert len(fits) == 2, "one for each machine type"
 
 
@@ -171,13 +171,13 @@ def interrupted_at(monkeypatch, numbers):
 
 
 def test_a_study_that_was_interrupted_goes_on_to_the_same_trials_however_often(tune, tmp_path, monkeypatch):
-    words = ["--trials", 4, *ONLY_KNN, "--pruner", "none"]
+    words = ["--trials", 3, *ONLY_KNN, "--pruner", "none", "--machine", "fan"]
     (whole,) = tune(*words).json["studies"]
     undisturbed = trials_of(whole, tmp_path)
     words += ["--storage", "journal:a.log", "--out", tmp_path / "two" / "runs"]
     with monkeypatch.context() as patched:
-        interrupted_at(patched, (3, 4, 5, 6))
-        for _ in range(4):
+        interrupted_at(patched, (2, 3, 4))
+        for _ in range(3):
             done = tune(*words, code=130)
             assert "the same command goes on" in done.err
     (study,) = tune(*words).json["studies"]
@@ -204,7 +204,7 @@ def test_a_trial_that_another_command_took_for_lost_is_left_to_it(tune, tmp_path
         return real(*args, **options)
 
     monkeypatch.setattr(tuning_trials, "run_seed", run_seed)
-    (study,) = tune("--trials", 2, *ONLY_KNN, "--pruner", "none").json["studies"]
+    (study,) = tune("--trials", 2, *ONLY_KNN, "--pruner", "none", "--machine", "fan").json["studies"]
     assert study["counts"] == {"done": 2, "pruned": 0, "failed": 0}
     assert [(trial.number, trial.retry_of) for trial in trials_of(study, tmp_path)] == [(1, 0), (2, None)]
     assert study["default"]["trial"] == 1
@@ -212,7 +212,15 @@ def test_a_trial_that_another_command_took_for_lost_is_left_to_it(tune, tmp_path
 
 def test_a_trial_that_is_refused_is_recorded_and_the_study_goes_on(tune, tmp_path):
     (study,) = tune(
-        "--only", "log-mel.f_min_hz", "--grid", "--space", "log-mel.f_min_hz=0,9000", "-p", "log-mel.n_mels=32"
+        "--only",
+        "log-mel.f_min_hz",
+        "--grid",
+        "--space",
+        "log-mel.f_min_hz=0,9000",
+        "-p",
+        "log-mel.n_mels=32",
+        "--machine",
+        "fan",
     ).json["studies"]
     done, failed = trials_of(study, tmp_path)
     assert (done.state, failed.state) == ("done", "failed")
@@ -255,7 +263,9 @@ def test_a_plugin_that_raises_costs_its_trial_alone(tune, tmp_path):
     (plugin / "registry" / "scorers").mkdir(parents=True)
     (plugin / "moody.py").write_text(BROKEN)
     (plugin / "registry" / "scorers" / "moody.toml").write_text(CARD)
-    (study,) = tune("--only", "moody", "--grid", "--plugin-path", plugin, scorer=("moody",)).json["studies"]
+    (study,) = tune("--only", "moody", "--grid", "--machine", "fan", "--plugin-path", plugin, scorer=("moody",)).json[
+        "studies"
+    ]
     done, failed = trials_of(study, tmp_path)
     assert done.state == "done"
     assert "ArithmeticError: a bad mood" in failed.reason
@@ -281,7 +291,7 @@ def test_pruning_saves_work_and_keeps_the_best(tune, tmp_path, monkeypatch):
 
 
 def test_several_objectives_leave_a_front(tune, tmp_path):
-    words = ("--objective", "parameters", "--objective", "seconds", *ONLY_KNN, "--trials", 3)
+    words = ("--objective", "parameters", "--objective", "seconds", *ONLY_KNN, "--machine", "fan", "--trials", 2)
     (study,) = tune(*words).json["studies"]
     assert study["objectives"] == ["score", "parameters", "seconds"]
     assert study["pruner"] == "none"
