@@ -126,8 +126,8 @@ def _log_into(record: RunRecord, store: Store, mlflow_run: str, register: str | 
     before = mlflow.get_tracking_uri() if known else None
     mlflow.set_tracking_uri(store.uri)  # what Model.log speaks to; a registry that the user has named stays
     try:
-        with redirect_stderr(StringIO()):  # what is registered is told by the address
-            info = Model.log(  # as mlflow.pyfunc.log_model, which cannot be told the run
+        with redirect_stderr(StringIO()):  # the address says what is registered
+            info = Model.log(  # as mlflow.pyfunc.log_model, which takes no run
                 artifact_path=None,
                 flavor=mlflow.pyfunc,
                 run_id=mlflow_run,

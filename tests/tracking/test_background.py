@@ -49,7 +49,9 @@ def _children_of_this_process():
     return [int(pid) for pid, line in lines.items() if line.exists() and b"tracking.background" in line.read_bytes()]
 
 
-def test_runs_are_sent_while_and_after_a_command_and_one_that_cannot_be_is_told(tmp_path, store, command, monkeypatch):
+def test_runs_are_sent_while_and_after_a_command_and_one_that_cannot_be_is_reported(
+    tmp_path, store, command, monkeypatch
+):
     trap = tmp_path / "trap"
     trap.mkdir()
     for name in ("select", "mlflow", "json"):  # the working directory is no library
@@ -96,7 +98,9 @@ def test_runs_are_sent_while_and_after_a_command_and_one_that_cannot_be_is_told(
 
 
 @pytest.mark.parametrize("kind", ["refused", "silent"])
-def test_a_server_that_is_away_costs_the_command_little_and_is_told(tmp_path, command, silent_port, kind, monkeypatch):
+def test_a_server_that_is_away_costs_the_command_little_and_is_reported(
+    tmp_path, command, silent_port, kind, monkeypatch
+):
     monkeypatch.setattr("asdbench.cli.tracking.WAIT_S", 60.0)  # for the line; a loaded machine is slow to start Python
     port = free_port() if kind == "refused" else silent_port
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{PASSWORD}@127.0.0.1:{port}")

@@ -35,8 +35,8 @@ def test_runs_are_stored_in_postgresql_and_its_password_nowhere(tmp_path, send):
             assert secret not in shown
 
 
-def _made(root, **options):
-    return made_run(root, "simclr", "knn", parameters=9, **options)
+def _made(root, machines=("fan", "valve"), **options):
+    return made_run(root, "simclr", "knn", parameters=9, machines=machines, **options)
 
 
 def test_a_run_is_sent_once_with_everything(tmp_path, store, send):
@@ -110,7 +110,7 @@ def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_p
         assert not is_sent(folder, store)
         log_run(client, store, folder)
 
-    assert cut_at_every_step(monkeypatch, steps, work) > 3
+    assert cut_at_every_step(monkeypatch, steps, work) >= 3
     assert_whole(store, folder, tmp_path)
     assert is_sent(folder, store)
 

@@ -39,23 +39,23 @@ def test_a_run_is_tracked_with_its_losses_and_its_trained_extractor(
         patch.setattr("subprocess.Popen", None)  # what is there and sent starts no process
         again = _run(cli, small_dataset, tmp_path)
     assert again.code == 0, again.err
-    told = again.json["runs"][0]["tracking"]
-    assert told["store"] == f"sqlite:///{tmp_path}/mlflow.db"
-    assert (told["reason"], told["experiment"]) == (None, "small")
+    tracking = again.json["runs"][0]["tracking"]
+    assert tracking["store"] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert (tracking["reason"], tracking["experiment"]) == (None, "small")
     client = MlflowClient(store_of(tmp_path).uri)
-    parent = client.get_run(told["run"])
+    parent = client.get_run(tracking["run"])
     assert parent.data.metrics["official_score"] == run["official_score"]
     assert parent.data.params["extractor.epochs"] == "2"
-    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{told['run']}'")
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{tracking['run']}'")
     for child in children:
         history = client.get_metric_history(child.info.run_id, "loss")
         assert [point.step for point in sorted(history, key=lambda one: one.step)] == [1, 2]
-    names = [entry.path for entry in client.list_artifacts(told["run"])]
+    names = [entry.path for entry in client.list_artifacts(tracking["run"])]
     assert sorted(names) == ["extractor", "report.html", "run.json", "scores"]
-    kept = [entry.path for entry in client.list_artifacts(told["run"], "extractor")]
+    kept = [entry.path for entry in client.list_artifacts(tracking["run"], "extractor")]
     assert kept == ["extractor/fan", "extractor/valve"]
-    assert any(one.path.endswith(".safetensors") for one in client.list_artifacts(told["run"], "extractor/fan"))
-    assert told["run"] in cli("runs", "show", run["run_id"], "--out", tmp_path).out
+    assert any(one.path.endswith(".safetensors") for one in client.list_artifacts(tracking["run"], "extractor/fan"))
+    assert tracking["run"] in cli("runs", "show", run["run_id"], "--out", tmp_path).out
 
 
 def test_one_that_cannot_be_sent_does_not_stop_the_others(cli, tmp_path, empty_database):

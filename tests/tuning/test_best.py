@@ -57,8 +57,8 @@ def test_the_run_of_best_toml_is_that_of_the_trial(asked, tmp_path, monkeypatch)
     assert [cell.run_id for cell in planned(path).cells] != runs
 
 
-@pytest.mark.parametrize(("used", "told"), [("quick", "quick"), (None, "full")])  # None: the extractor has no other
-def test_the_profile_is_that_of_the_trials_runs(asked, tmp_path, used, told):
+@pytest.mark.parametrize(("used", "written"), [("quick", "quick"), (None, "full")])  # None: the extractor has no other
+def test_the_profile_is_that_of_the_trials_runs(asked, tmp_path, used, written):
     run = load_record(made_run(tmp_path / "runs"))
     record, trial = study_of(asked, TUNED)
     trial = trial.model_copy(update={"runs": ["gone", run.run_id]})
@@ -68,7 +68,7 @@ def test_the_profile_is_that_of_the_trials_runs(asked, tmp_path, used, told):
     )
     path = write_best(folder, record, [made_trial(0, "failed"), trial])
     assert path == folder / "best.toml"
-    assert read_spec(path, {}).profile == told
+    assert read_spec(path, {}).profile == written
 
 
 def test_no_done_trial_leaves_no_file(tmp_path):
@@ -94,7 +94,7 @@ def test_the_head_tells_what_to_think_of_it(asked):
     assert tomllib.loads(text)["seed"] == [0]
 
 
-def test_only_what_decides_the_runs_is_told(asked):
+def test_only_what_decides_the_runs_is_reported(asked):
     record, trial = study_of({**asked, "fresh": True, "split": None, "threads": 2}, TUNED)
     found = tomllib.loads(run_file(record, trial))
     assert set(found) == {"extractor", "scorer", "dataset", "seed", "profile", "threads", "out", "params"}

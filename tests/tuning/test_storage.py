@@ -68,7 +68,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(text, tmp_path):
     assert path.read_text(encoding="latin-1") == text
 
 
-def test_a_file_of_another_kind_is_told(tmp_path):
+def test_a_file_of_another_kind_is_reported(tmp_path):
     path = tmp_path / "a.db"
     path.write_text("This is no database." * 100)
     with pytest.raises(RequirementError, match=r"a\.db cannot be used: file is not a database"):
@@ -81,11 +81,11 @@ def test_a_server_that_is_away_is_told_in_seconds_in_two_lines_without_its_passw
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     started = time.monotonic()
-    with pytest.raises(StorageError) as told:
+    with pytest.raises(StorageError) as raised:
         open_storage(f"postgresql://ann:s3cret@127.0.0.1:{port}/tuning")
     assert time.monotonic() - started < 10
-    message = str(told.value)
-    assert told.value.exit_code == 3
+    message = str(raised.value)
+    assert raised.value.exit_code == 3
     assert f"postgresql://127.0.0.1:{port}/tuning" in message
     assert "s3cret" not in message
     assert len(message.splitlines()) == 2
