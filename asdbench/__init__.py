@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asdbench.api.components import extractor, scorer, system
     from asdbench.api.evaluating import compare, evaluate
-    from asdbench.api.loading import load
+    from asdbench.api.loading import load, open_runs
     from asdbench.api.running import run
-    from asdbench.api.runs import Run, Runs, open_runs
+    from asdbench.api.runs import Run, Runs
     from asdbench.api.tuning import Study, tune
 
 __version__ = "0.1.0"
@@ -28,7 +28,7 @@ _HOME = {
     "run": "running",
     "Run": "runs",
     "Runs": "runs",
-    "open_runs": "runs",
+    "open_runs": "loading",
     "evaluate": "evaluating",
     "compare": "evaluating",
     "tune": "tuning",

@@ -1,7 +1,6 @@
 """``asd.extractor``, ``asd.scorer``, ``asd.system``: things of the registry, usable by themselves."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +29,7 @@ class Named:
     Attributes:
         kind: "extractors", "scorers" or "systems".
         name: in the registry.
-        given: the parameters given by hand.
+        given: the parameters given by hand, in their own types.
     """
 
     kind = ""
@@ -39,6 +38,28 @@ class Named:
         self.name = name
         self.given = given
         self.plugin_path = tuple(Path(folder).expanduser() for folder in plugin_path)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Every parameter: the card's defaults, and what was given. Of a system what was given."""
+        return dict(self.given)
+
+    @property
+    def given_by_component(self) -> dict[str, Any]:
+        """What was given, by ``component.param``."""
+        return {f"{self.name}.{key}": value for key, value in self.given.items()}
+
+    def __repr__(self) -> str:
+        given = "".join(f", {key}={value!r}" for key, value in self.given.items())
+        return f"asdbench.{self.kind[:-1]}({self.name!r}{given})"
+
+
+class _Component(Named):
+    """One component, whose card knows all parameters."""
+
+    def __init__(self, name: str, given: dict[str, Any], plugin_path: Sequence[str | Path] = ()) -> None:
+        super().__init__(name, given, plugin_path)
+        self.given = {key: self.params[key] for key in given}
 
     @property
     def component(self) -> Component:
@@ -50,12 +71,8 @@ class Named:
         """Every parameter: the card's defaults, and what was given."""
         return dict(self.component.params)
 
-    def __repr__(self) -> str:
-        given = "".join(f", {key}={value!r}" for key, value in self.given.items())
-        return f"asdbench.{self.kind[:-1]}({self.name!r}{given})"
 
-
-class Scorer(Named):
+class Scorer(_Component):
     """An anomaly scorer that works on plain arrays; made by ``asdbench.scorer``.
 
     Attributes:
@@ -80,12 +97,9 @@ class Scorer(Named):
 
         Args:
             embeddings: (n, dim), finite.
-            clips: what is known of the rows, as a data set's ``training`` tells; None is nothing.
-            domains: "source" or "target" for each row, for scorers that part by domain; in the place of ``clips``.
+            clips: what is known of the rows, as a data set's ``training`` gives it; None is nothing.
+            domains: "source" or "target" for each row, for scorers that separate them; in the place of ``clips``.
             seed: base seed of scorers that draw.
-
-        Returns:
-            Itself.
 
         Raises:
             UsageError: the array is not (n, dim) or not finite, or what is known is not one for each row.
@@ -96,10 +110,10 @@ class Scorer(Named):
         if len(known) != len(rows):
             raise UsageError(f"{self.name}.fit: {len(rows)} rows, but {len(known)} clips or domains.")
 
-        def fitted(own: NDArray[np.float32], of: Sequence[TrainingClip]) -> FittedScorer:
+        def fitted(some: NDArray[np.float32], of: Sequence[TrainingClip]) -> FittedScorer:
             scorer: FittedScorer = self.component.build()
             scorer.seed = derive_seed(seed, "scorer", self.name)
-            scorer.fit(own, of)
+            scorer.fit(some, of)
             return scorer
 
         self._fitted = fitted(rows, known)
@@ -120,7 +134,7 @@ class Scorer(Named):
         return checked_scores(self._fitted.score(rows), len(rows), self.name)
 
 
-class Extractor(Named):
+class Extractor(_Component):
     """A feature extractor; made by ``asdbench.extractor``."""
 
     kind = "extractors"
@@ -133,9 +147,6 @@ class Extractor(Named):
             data: a data set, or what ``asdbench.load`` takes.
             machine: machine type, for extractors that are trained for each; may be left out where there is one.
             seed: base seed.
-
-        Returns:
-            Itself.
 
         Raises:
             UsageError: several machine types, and none is named.
@@ -172,15 +183,12 @@ class Extractor(Named):
         from asdbench.trained.recordings import Decoded, Sound, decode_all
 
         component = self.component
-        if self._fitted is None:
-            extractor: FittedExtractor = component.build()
-            if extractor.needs_fit:
-                raise UsageError(
-                    f"{self.name} has to be trained before it embeds: "
-                    f'asdbench.extractor({self.name!r}).fit("synthetic").embed_audio(...)'
-                )
-        else:
-            extractor = self._fitted
+        extractor: FittedExtractor = self._fitted or component.build()
+        if self._fitted is None and extractor.needs_fit:
+            raise UsageError(
+                f"{self.name} has to be trained before it embeds: "
+                f'asdbench.extractor({self.name!r}).fit("synthetic").embed_audio(...)'
+            )
         frontend = load_catalog(self.plugin_path).component("frontends", component.card.frontend).build()  # type: ignore[attr-defined]
         sounds = [Sound(np.asarray(waveform), sample_rate_hz) for waveform in waveforms]
         if not sounds:
@@ -203,22 +211,13 @@ class Extractor(Named):
 
 
 class System(Named):
-    """A published system, as its card says; made by ``asdbench.system``."""
+    """A published system, as its card says, made of several components; made by ``asdbench.system``."""
 
     kind = "systems"
 
     @property
-    def component(self) -> Component:
-        """A system is composed of components, so it is none.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(f"{self.name} is a system, made of several components. See: asdbench show {self.name}")
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """What was given by hand, by ``component.param``."""
+    def given_by_component(self) -> dict[str, Any]:
+        """What was given, by ``component.param``, as it was given."""
         return dict(self.given)
 
 
@@ -240,9 +239,7 @@ def scorer(name: str, *, plugin_path: Sequence[str | Path] = (), **params: objec
         >>> scores.shape, bool(scores.min() > 5)
         ((50,), True)
     """
-    made = Scorer(name, params, plugin_path)
-    made.given = _settled(made)
-    return made
+    return Scorer(name, params, plugin_path)
 
 
 def extractor(name: str, *, plugin_path: Sequence[str | Path] = (), **params: object) -> Extractor:
@@ -261,9 +258,7 @@ def extractor(name: str, *, plugin_path: Sequence[str | Path] = (), **params: ob
         >>> asd.extractor("simclr", epochs=3).params["epochs"]
         3
     """
-    made = Extractor(name, params, plugin_path)
-    made.given = _settled(made)
-    return made
+    return Extractor(name, params, plugin_path)
 
 
 def system(name: str, *, plugin_path: Sequence[str | Path] = (), **params: object) -> System:
@@ -287,12 +282,6 @@ def system(name: str, *, plugin_path: Sequence[str | Path] = (), **params: objec
     return made
 
 
-def _settled(made: Named) -> dict[str, Any]:
-    """What was given, in the parameters' own types; refuses what the card does not take."""
-    component = made.component
-    return {key: component.params[key] for key in made.given}
-
-
 def _rows(embeddings: ArrayLike) -> NDArray[np.float32]:
     rows = np.asarray(embeddings)
     if rows.ndim != 2 or rows.dtype.kind not in "fiub":
@@ -303,9 +292,7 @@ def _rows(embeddings: ArrayLike) -> NDArray[np.float32]:
 
 
 def _placeholders(count: int, domains: Sequence[str] | None) -> list[TrainingClip]:
-    known = [TrainingClip(f"row {place}", "", "00", None, ()) for place in range(count)]
-    if domains is None:
-        return known
-    if len(domains) != count or not set(domains) <= {"source", "target"}:
+    if domains is not None and (len(domains) != count or not set(domains) <= {"source", "target"}):
         raise UsageError(f"domains: one of 'source' and 'target' for each of {count} rows.")
-    return [replace(clip, domain=domain) for clip, domain in zip(known, domains, strict=True)]  # type: ignore[arg-type]
+    named = [None] * count if domains is None else domains
+    return [TrainingClip(f"row {place}", "", "00", domain, ()) for place, domain in enumerate(named)]  # type: ignore[arg-type]

@@ -30,9 +30,9 @@ def evaluate(
 
     Args:
         scores: the folder, or a run's id.
-        protocol: "dcase2020" to "dcase2026"; a run's folder knows its own.
+        protocol: "dcase2020" to "dcase2026"; of a run its record's.
         ground_truth: labels of an evaluation set, in the official evaluators' layout.
-        split: "dev", "eval" or "own" (recordings of your own): what has to be there; None finds it from the files.
+        split: "dev", "eval" or "own" (recordings of your own): what has to be there; None decides it by the files.
         machines: only these machine types.
         partial: score what is there although something is missing or wrong.
         intervals: "bootstrap", "official" (what the official evaluators print) or "none".
@@ -49,7 +49,7 @@ def evaluate(
     from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
     from asdbench.registry import load_catalog
 
-    _, found = evaluate_scores(
+    _, evaluation = evaluate_scores(
         score_folder(Path(scores), Path(out)),
         load_catalog(),
         protocol,
@@ -60,7 +60,7 @@ def evaluate(
         interval=intervals,
         replicates=replicates,
     )
-    return found
+    return evaluation
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def compare(
         b: the same.
         dataset: on which; may be left out where they share one.
         out: folder that names are looked for in.
-        ground_truth: labels, where the clips' names do not tell them.
+        ground_truth: labels, where the clips' names do not say them.
         replicates: resampled test sets.
 
     Raises:
@@ -144,18 +144,18 @@ def compare(
     if len(datasets) > 1:
         raise UsageError(f"Both were run on {', '.join(datasets)}. Say on which: compare(a, b, dataset=...)")
     truth = Path(ground_truth) if ground_truth is not None else None
-    found = compare_on(datasets[0], sides, truth, replicates, Silent())
-    first, second = found.scored
-    total = found.difference(first, second)
+    comparison = compare_on(datasets[0], sides, truth, replicates, Silent())
+    first, second = comparison.scored
+    total = comparison.difference(first, second)
     return Compared(
         a=first,
         b=second,
         dataset=datasets[0],
-        scores=(found.scored[first].score, found.scored[second].score),
+        scores=(comparison.scored[first].score, comparison.scored[second].score),
         difference=total.difference,
         ci95=total.ci95,
         probability=total.probability,
-        machines={name: found.difference(first, second, name) for name in found.scored[first].machines},
+        machines={name: comparison.difference(first, second, name) for name in comparison.scored[first].machines},
     )
 
 

@@ -1,13 +1,16 @@
-"""``asd.load``: from a name or a folder to a data set."""
+"""``asd.load`` and ``asd.open_runs``: from a name or a folder to a data set, and to runs that were done before."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from asdbench.core.errors import UsageError
+from asdbench.api.runs import Run, Runs
+from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.data import is_challenge, is_made, open_dataset
+from asdbench.harness.record import load_record
+from asdbench.harness.store import find_run, find_runs
 from asdbench.registry import load_catalog
 
 
@@ -60,3 +63,24 @@ def load(
         raise UsageError(f"load({name!r}) takes no parameters, and {', '.join(params)} was given.")
     root = Path(data_root) if data_root is not None else None
     return open_dataset(Source(name, split, tuple(machines), tuple(params.items())), catalog, root, progress)
+
+
+def open_runs(*names: str | Path, out: str | Path = "runs") -> Runs:
+    """Runs that were done before.
+
+    Args:
+        names: folders of runs, their ids or beginnings of ids; none is all in ``out``.
+        out: folder that holds the runs' folders.
+
+    Raises:
+        UsageError: no such run, or several that begin so.
+        RequirementError: a record cannot be read.
+    """
+    root = Path(out).expanduser()
+    if names:
+        folders = [find_run(str(name), root) for name in names]
+        return Runs([Run(folder, load_record(folder)) for folder in folders])
+    stored = find_runs(root)
+    if stored.damaged:
+        raise RequirementError("Records cannot be read:\n" + "\n".join(f"  {line}" for line in stored.unreadable))
+    return Runs([Run(folder, record) for folder, record in stored.runs.items()])

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from asdbench.api.components import Extractor, Named, Scorer, System
+from asdbench.api.asked import listed, name_and_params, run_spec
+from asdbench.api.components import Extractor
 from asdbench.api.loading import load
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import AsdbenchError, UsageError
@@ -65,8 +66,8 @@ def run(
             ``score(embeddings)`` (higher is more anomalous), a detector of scikit-learn or PyOD. Objects are copied for
             each section, and nothing that they compute is taken from the cache.
         system: one or several published systems, by name or as ``asdbench.system(...)``.
-        augmentations: names, in place of the extractor's own.
-        frontend: name, in place of the extractor's own.
+        augmentations: names, in place of the extractor's.
+        frontend: name, in place of the extractor's.
         params: parameters by ``component.param``, as ``-p`` of the command line.
         seeds: base seeds.
         machines: only these machine types.
@@ -99,36 +100,33 @@ def run(
         (['knn', 'mahalanobis-lw'], 'done')
     """
     progress = progress or Silent()
-    named = [one for one in (*_listed(extractor), *_listed(scorer), *_listed(system)) if isinstance(one, Named)]
-    folders = dict.fromkeys(
-        [*(Path(one).expanduser() for one in plugin_path), *(f for o in named for f in o.plugin_path)]
-    )
-    catalog = load_catalog(list(folders))
-    tables = [
-        load(one, split=split, data_root=data_root, machines=machines, plugin_path=list(folders), progress=progress)
-        for one in _listed(data)
-    ]
-    spec = RunSpec(
-        seed=[seeds] if isinstance(seeds, int) else list(seeds),
-        dataset=[_source(table).name for table in tables],
+    extractors, scorers, systems = listed(extractor), listed(scorer), listed(system)
+    spec = run_spec(
+        [*extractors, *scorers, *systems],
+        seeds=seeds,
+        machines=machines,
+        augmentations=augmentations,
+        plugin_path=plugin_path,
         split=split,
-        machine=list(machines),
         frontend=frontend,
-        augmentation=None if augmentations is None else list(augmentations),
         profile=profile,
         device=device,
         engine=engine,
         jobs=jobs,
         threads=threads,
-        out=Path(out).expanduser(),
-        plugin_path=list(folders),
+        out=out,
         fresh=fresh,
         retry_failed=retry_failed,
-        tracking="none",
     )
-    specs = list(_combinations(spec, catalog, extractor, scorer, system, params or {}, tables))
+    folders, catalog = spec.plugin_path, load_catalog(spec.plugin_path)
+    tables = [
+        load(one, split=split, data_root=data_root, machines=machines, plugin_path=folders, progress=progress)
+        for one in listed(data)
+    ]
+    spec = spec.model_copy(update={"dataset": [_source(table).name for table in tables]})
+    specs = list(_combinations(spec, catalog, extractors, scorers, systems, params or {}, tables))
     plan = _plan(spec, specs, catalog, tables, progress)
-    if jobs != 1 and not _can_travel(plan):
+    if jobs != 1 and not _is_picklable(plan):
         progress.note("An object that was given cannot be pickled, so everything runs in this process.")
         plan = replace(plan, spec=spec.model_copy(update={"jobs": 1}))
     records: dict[str, RunRecord] = {record.run_id: record for record in execute(plan, progress)}
@@ -145,11 +143,16 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
     table = load(data, plugin_path=list(asked.plugin_path))
     if machine is not None and machine not in table.machines:
         raise UsageError(f"{table.name} has no machine '{machine}'. Accepted: {', '.join(table.machines)}.")
-    catalog = load_catalog(asked.plugin_path)
-    spec = RunSpec(dataset=[_source(table).name], seed=[seed], plugin_path=list(asked.plugin_path), tracking="none")
-    given = {f"{asked.name}.{key}": value for key, value in asked.given.items()}
-    own = spec.model_copy(update={"extractor": [asked.name], "scorer": ["knn"], "params": given})
-    plan = _plan(spec, [own], catalog, [table], Silent())
+    spec = RunSpec(
+        dataset=[_source(table).name],
+        extractor=[asked.name],
+        scorer=["knn"],
+        params=asked.given_by_component,
+        seed=[seed],
+        plugin_path=list(asked.plugin_path),
+        tracking="none",
+    )
+    plan = _plan(spec, [spec], load_catalog(asked.plugin_path), [table], Silent())
     (cell,) = plan.cells
     groups = [group for group in cell.groups if machine is None or machine in group]
     if len(groups) > 1:
@@ -166,14 +169,13 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
 def _combinations(
     spec: RunSpec,
     catalog: Catalog,
-    extractor: Any,
-    scorer: Any,
-    system: Any,
+    extractors: Sequence[Any],
+    scorers: Sequence[Any],
+    systems: Sequence[Any],
     params: dict[str, object],
     tables: Sequence[Dataset],
 ) -> Iterable[RunSpec]:
     """What the command line would be asked, once for each pair of extractor and scorer and each system."""
-    extractors, scorers, systems = (_listed(one) for one in (extractor, scorer, system))
     if not systems and not (extractors and scorers):
         raise UsageError(
             'Nothing to run: asdbench.run(data, extractor="raw-mel", scorer="knn"), or system="...".\n'
@@ -182,29 +184,16 @@ def _combinations(
     if bool(extractors) != bool(scorers):
         raise UsageError("Extractors meet scorers: give both, extractor=... and scorer=...")
     of_data = {f"{_source(table).name}.{key}": value for table in tables for key, value in _source(table).params}
-    ways = {kind: [_way(one, kind, catalog) for one in given] for kind, given in (
-        ("extractors", extractors), ("scorers", scorers), ("systems", systems),
-    )}  # fmt: skip
-    for name, own in ways["extractors"]:
-        for other, its in ways["scorers"]:
-            yield spec.model_copy(
-                update={"extractor": [name], "scorer": [other], "params": {**of_data, **params, **own, **its}}
-            )
-    for name, own in ways["systems"]:
-        yield spec.model_copy(update={"system": [name], "params": {**of_data, **params, **own}})
-
-
-def _way(given: Any, kind: str, catalog: Catalog) -> tuple[str, dict[str, object]]:
-    """The name under which the catalog has what was given, and its parameters by ``name.param``."""
-    if isinstance(given, str):
-        return given, {}
-    wanted = {"extractors": Extractor, "scorers": Scorer, "systems": System}[kind]
-    if isinstance(given, wanted):
-        prefix = "" if kind == "systems" else f"{given.name}."
-        return given.name, {f"{prefix}{key}": value for key, value in given.given.items()}
-    if isinstance(given, Named) or kind == "systems":
-        raise UsageError(f"{given!r} was given where one of the {kind} is wanted.")
-    return catalog.add_instance(kind, given), {}
+    shared = {**of_data, **params}
+    named_scorers = [name_and_params(one, "scorers", catalog) for one in scorers]
+    for given in extractors:
+        extractor, params_of_extractor = name_and_params(given, "extractors", catalog)
+        for scorer, params_of_scorer in named_scorers:
+            settled = {**shared, **params_of_extractor, **params_of_scorer}
+            yield spec.model_copy(update={"extractor": [extractor], "scorer": [scorer], "params": settled})
+    for given in systems:
+        system, params_of_system = name_and_params(given, "systems", catalog)
+        yield spec.model_copy(update={"system": [system], "params": {**shared, **params_of_system}})
 
 
 def _plan(
@@ -217,22 +206,22 @@ def _plan(
     cells: dict[str, Cell] = {}
     for table in tables:
         require_scorable(table)
-    for own in specs:
+    for one in specs:
         for table in tables:
-            for cell in cells_of(table, own, catalog, device):
+            for cell in cells_of(table, one, catalog, device):
                 members = tuple(cells[member.run_id] for member in cell.members)
                 cells.setdefault(cell.run_id, replace(cell, members=members))
     warnings = tuple(catalog.warnings)
     return Plan(spec, device, available_cores(), cache_root(), tuple(tables), tuple(cells.values()), warnings)
 
 
-def _can_travel(plan: Plan) -> bool:
+def _is_picklable(plan: Plan) -> bool:
     """Whether objects of the user's own can be handed to another process."""
     try:
         for cell in plan.cells:
-            for part in (cell.extractor, cell.scorer):
-                if isinstance(part, InstanceComponent):
-                    pickle.dumps(part)
+            for one in (cell.extractor, cell.scorer):
+                if isinstance(one, InstanceComponent):
+                    pickle.dumps(one)
     except Exception:  # classes say in many ways that they cannot
         return False
     return True
@@ -240,9 +229,3 @@ def _can_travel(plan: Plan) -> bool:
 
 def _source(table: Dataset) -> Source:
     return table.source or Source(table.name)
-
-
-def _listed(given: Any) -> list[Any]:
-    if given is None:
-        return []
-    return list(given) if isinstance(given, list | tuple) else [given]

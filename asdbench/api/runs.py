@@ -13,11 +13,9 @@ from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.paths import cache_root
 from asdbench.core.progress import Silent
 from asdbench.datasets.ground_truth import truth_of_name
-from asdbench.datasets.names import clip_name
 from asdbench.harness.cells import Cell
-from asdbench.harness.record import RunRecord, load_record
+from asdbench.harness.record import RunRecord
 from asdbench.harness.replay import Replay, reopen
-from asdbench.harness.store import find_run
 from asdbench.score_files.files import Problem, list_score_files, read_rows
 
 if TYPE_CHECKING:
@@ -115,29 +113,21 @@ class Run:
 
     def _rows(self, machine: str) -> Iterator[dict[str, Any]]:
         """The rows of a machine type's score files."""
-        files, _ = list_score_files(self.folder / "scores")
-        own = [file for file in files if file.machine == machine]
-        values: dict[tuple[str, str], dict[str, float | None]] = {}
-        names: dict[str, str] = {}  # as the files spell them; a reader overlooks the ending
-        for file in own:
-            names |= {clip_name(name): name for name, *_ in csv.reader(file.path.read_text().splitlines())}
-            problems: list[Problem] = []
-            for row in read_rows(file, problems.append):
-                values.setdefault((file.section, row.clip), {})[file.kind] = row.value
-            if problems:
-                raise RequirementError(f"{self.folder} cannot be read: {problems[0]}.")
-        for (section, clip), found in sorted(values.items()):
-            truth = truth_of_name(clip)
-            yield {
-                "machine": machine,
-                "section": section,
-                "domain": truth.domain,
-                "label": truth.label,
-                "name": names[clip],
-                "score": found.get("anomaly_score"),
-                "threshold": self.record.thresholds[machine][section].value,
-                "decision": found.get("decision_result"),
-            }
+        values: dict[tuple[str, str], dict[str, Any]] = {}
+        for file in list_score_files(self.folder / "scores")[0]:
+            if file.machine == machine:
+                problems: list[Problem] = []
+                rows = read_rows(file, problems.append)
+                if problems:
+                    raise RequirementError(f"{self.folder} cannot be read: {problems[0]}.")
+                names = [name for name, *_ in csv.reader(file.path.read_text().splitlines())]  # with their endings
+                for row in rows:
+                    columns = values.setdefault((file.section, row.clip), {"name": names[row.line - 1]})
+                    columns["score" if file.kind == "anomaly_score" else "decision"] = row.value
+        for (section, clip), columns in sorted(values.items()):
+            facts = truth_of_name(clip)
+            known = {"machine": machine, "section": section, "domain": facts.domain, "label": facts.label}
+            yield {**known, **columns, "threshold": self.record.thresholds[machine][section].value}
 
     def embeddings(self, machine: str | None = None, *, split: str | None = None) -> NDArray[np.float32]:
         """Embeddings of a machine type's clips, float32 (n_clips, dim), in the order of ``clips(machine)``.
@@ -190,9 +180,9 @@ class Run:
         ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
         edges = np.histogram_bin_edges(rows["score"], bins=30)
         labels = rows["label"].to_numpy(float)
-        for name, own in (("normal", labels == 0), ("anomalous", labels == 1), ("not labelled", np.isnan(labels))):
-            if own.any():
-                ax.hist(rows["score"][own], bins=list(edges), alpha=0.6, label=name)
+        for name, some in (("normal", labels == 0), ("anomalous", labels == 1), ("not labelled", np.isnan(labels))):
+            if some.any():
+                ax.hist(rows["score"][some], bins=list(edges), alpha=0.6, label=name)
         for threshold in sorted(set(rows["threshold"])):
             ax.axvline(threshold, color="black", linestyle="--", linewidth=1)
         ax.set(xlabel="anomaly score", ylabel="clips", title=f"{machine}: {self.system}")
@@ -211,15 +201,13 @@ class Run:
         return reopen(self.record) if self._cell is None else Replay(self._cell, cache_root(), Silent())
 
     def __repr__(self) -> str:
-        return f"<Run {self.id}: {self._in_words()}>"
-
-    def _in_words(self) -> str:
+        result = "done, no labels"
         if self.status != "done":
-            return f"failed, {self.failures[0] if self.failures else 'no reason given'}"
-        if self.score is None:
-            return "done, no labels"
-        low, high = self.ci95 or (float("nan"), float("nan"))
-        return f"{100 * self.score:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+            result = f"failed, {self.failures[0] if self.failures else 'no reason given'}"
+        elif self.score is not None:
+            low, high = self.ci95 or (float("nan"), float("nan"))
+            result = f"{100 * self.score:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+        return f"<Run {self.id}: {result}>"
 
     def _repr_html_(self) -> str:
         """For notebooks."""
@@ -245,29 +233,22 @@ class Runs(Sequence[Run]):
     def to_frame(self) -> "pandas.DataFrame":
         """One row for each run: extractor, scorer, dataset, seed, score, ci_low, ci_high, status, and machine types.
 
-        The columns of machine types hold their official scores. Scores are fractions.
+        The columns of machine types hold their official scores. Scores are fractions. Systems have a column before.
         """
         import pandas
 
         rows = []
         for run in self._runs:
-            record = run.record
             low, high = run.ci95 or (None, None)
-            machines = record.results.machines if record.results else record.salvaged
-            row: dict[str, Any] = {"system": record.asked.system} if self._of_systems else {}
-            row |= {"extractor": run.extractor, "scorer": run.scorer, "dataset": run.dataset, "seed": run.seed}
-            row |= {"score": run.score, "ci_low": low, "ci_high": high, "status": run.status}
+            machines = run.record.results.machines if run.record.results else run.record.salvaged
+            row: dict[str, Any] = {"system": run.record.asked.system, "extractor": run.extractor, "scorer": run.scorer}
+            row |= {"dataset": run.dataset, "seed": run.seed, "score": run.score, "ci_low": low, "ci_high": high}
+            row |= {"status": run.status, **dict.fromkeys(run.machines)}
             rows.append(row | {name: machine.official_score for name, machine in machines.items()})
-        columns = [*(["system"] if self._of_systems else []), "extractor", "scorer", "dataset", "seed"]
-        columns += ["score", "ci_low", "ci_high", "status"]
-        known = dict.fromkeys(name for run in self._runs for name in run.machines)
-        return pandas.DataFrame(rows, columns=[*columns, *known]).astype(
-            {"score": float, "ci_low": float, "ci_high": float}
-        )
-
-    @property
-    def _of_systems(self) -> bool:
-        return any(run.record.asked.system for run in self._runs)
+        columns = ["system", "extractor", "scorer", "dataset", "seed", "score", "ci_low", "ci_high", "status"]
+        table = pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(key for row in rows for key in row)])))
+        table = table.astype({"score": float, "ci_low": float, "ci_high": float})
+        return table if table["system"].any() else table.drop(columns="system")
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the official score of each run with its 95 % interval, in percent.
@@ -278,15 +259,14 @@ class Runs(Sequence[Run]):
         import matplotlib.pyplot as plt
 
         ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
-        done = [run for run in self._runs if run.score is not None]
-        several = len({run.dataset for run in done}) > 1, len({run.seed for run in done}) > 1
-        for place, run in enumerate(reversed(done)):
+        done = [run for run in reversed(self._runs) if run.score is not None]
+        names = [run.system for run in done]
+        for attribute, prefix in (("dataset", ""), ("seed", "seed ")):
+            if len({getattr(run, attribute) for run in done}) > 1:
+                names = [f"{name}, {prefix}{getattr(run, attribute)}" for name, run in zip(names, done, strict=True)]
+        for place, run in enumerate(done):
             score, (low, high) = run.score or 0.0, run.ci95 or (np.nan, np.nan)
             ax.errorbar(100 * score, place, xerr=[[100 * (score - low)], [100 * (high - score)]], fmt="o", color="C0")
-        names = [
-            run.system + (f", {run.dataset}" if several[0] else "") + (f", seed {run.seed}" if several[1] else "")
-            for run in reversed(done)
-        ]
         ax.set(yticks=range(len(done)), yticklabels=names, xlabel="official score (%), 95 % interval")
         return ax
 
@@ -301,26 +281,3 @@ class Runs(Sequence[Run]):
         table[shares] = (100 * table[shares].astype(float)).round(2)
         failed = "".join(f"<p>{escape(repr(run))}</p>" for run in self._runs if run.status != "done")
         return f"{table.to_html(index=False, na_rep='-')}{failed}"
-
-
-def open_runs(*names: str | Path, out: str | Path = "runs") -> Runs:
-    """Runs that were done before.
-
-    Args:
-        names: folders of runs, their ids or beginnings of ids; none is all in ``out``.
-        out: folder that holds the runs' folders.
-
-    Raises:
-        UsageError: no such run, or several that begin so.
-        RequirementError: a record cannot be read.
-    """
-    root = Path(out).expanduser()
-    if names:
-        folders = [find_run(str(name), root) for name in names]
-        return Runs([Run(folder, load_record(folder)) for folder in folders])
-    from asdbench.harness.store import find_runs
-
-    stored = find_runs(root)
-    if stored.damaged:
-        raise RequirementError("Records cannot be read:\n" + "\n".join(f"  {line}" for line in stored.unreadable))
-    return Runs([Run(folder, record) for folder, record in stored.runs.items()])

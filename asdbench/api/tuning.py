@@ -6,12 +6,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.api.components import Extractor, Named, Scorer, System
+from asdbench.api.asked import listed, name_and_params, run_spec
+from asdbench.api.components import Extractor, Scorer, System
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
-from asdbench.harness.spec import RunSpec
 from asdbench.tuning.asked import TuneSpec
 from asdbench.tuning.files import trial_records
 from asdbench.tuning.methods import read_objectives
@@ -166,8 +166,8 @@ def tune(
         pruner: median, halving, hyperband or none, which decides between machine types and seeds; None is what suits.
         objectives: "score", and beside it "seconds" or "parameters".
         params: parameters that are not tuned, by ``component.param``.
-        augmentations: names, in place of the extractor's own.
-        frontend: name, in place of the extractor's own.
+        augmentations: names, in place of the extractor's.
+        frontend: name, in place of the extractor's.
         seeds: base seeds; of several, the mean score counts.
         machines: only these machine types.
         split: of a challenge's data.
@@ -196,42 +196,42 @@ def tune(
         >>> study.best.params == study.study.best_params, len(study.to_frame())
         (True, 2)
     """
-    extractors, scorers, systems = _listed(extractor), _listed(scorer), _listed(system)
+    things = {"extractors": listed(extractor), "scorers": listed(scorer), "systems": listed(system)}
+    names: dict[str, list[str]] = {kind: [] for kind in things}
     given: dict[str, object] = dict(params or {})
-    folders = [Path(folder).expanduser() for folder in plugin_path]
-    for kind, things in ((Extractor, extractors), (Scorer, scorers), (System, systems)):
-        for one in things:
-            given |= _given(one, kind)
-            folders += one.plugin_path if isinstance(one, Named) else ()
+    for kind, some in things.items():
+        for thing in some:
+            name_of_thing, params_of_thing = name_and_params(thing, kind)
+            names[kind].append(name_of_thing)
+            given |= params_of_thing
     source = _source(data, split, machines)
-    given |= {f"{source.name}.{key}": value for key, value in source.params}
-    spec = RunSpec(
+    spec = run_spec(
+        [thing for some in things.values() for thing in some],
+        seeds=seeds,
+        machines=source.machines,
+        augmentations=augmentations,
+        plugin_path=plugin_path,
         dataset=[source.name],
-        split=source.split,  # type: ignore[arg-type]
-        extractor=[_name(one) for one in extractors],
-        scorer=[_name(one) for one in scorers],
-        system=[_name(one) for one in systems],
-        seed=[seeds] if isinstance(seeds, int) else list(seeds),
-        machine=list(source.machines),
+        split=source.split,
+        extractor=names["extractors"],
+        scorer=names["scorers"],
+        system=names["systems"],
         frontend=frontend,
-        augmentation=None if augmentations is None else list(augmentations),
-        params=given,
+        params={**given, **{f"{source.name}.{key}": value for key, value in source.params}},
         profile=profile,
-        data_root=Path(data_root).expanduser() if data_root is not None else None,
+        data_root=data_root,
         device=device,
         engine=engine,
         jobs=jobs,
         threads=threads,
-        out=Path(out).expanduser(),
-        plugin_path=list(dict.fromkeys(folders)),
-        tracking="none",
+        out=out,
     )
     asked = TuneSpec(
         run=spec,
         spaces=[f"{key}={_space(space)}" for key, space in (spaces or {}).items()],
-        only=_listed(only),
+        only=listed(only),
         trials=trials,
-        objectives=read_objectives(_listed(objectives)),
+        objectives=read_objectives(listed(objectives)),
         sampler=sampler,
         pruner=pruner,
         sampler_seed=sampler_seed,
@@ -258,30 +258,9 @@ def _source(data: str | Path | Dataset, split: Literal["dev", "eval"] | None, ma
     return replace(data.source, machines=tuple(machines) or data.source.machines)
 
 
-def _given(thing: object, kind: type[Named]) -> dict[str, object]:
-    """The parameters that were given with a component, by ``component.param``."""
-    if isinstance(thing, str):
-        return {}
-    if not isinstance(thing, kind):
-        raise UsageError(
-            f"{thing!r} was given where one of the {kind.kind} is wanted. tune takes names and "
-            f"asdbench.{kind.kind[:-1]}(...), whose cards say what is tuned; an object of your own needs a card."
-        )
-    prefix = "" if kind is System else f"{thing.name}."
-    return {f"{prefix}{key}": value for key, value in thing.given.items()}
-
-
-def _name(thing: str | Named) -> str:
-    return thing.name if isinstance(thing, Named) else thing
-
-
 def _space(space: str | Sequence[object]) -> str:
     """As the command line spells it."""
     if isinstance(space, str):
         return space
     texts = [",".join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in space]
     return ";".join(texts)
-
-
-def _listed(given: Any) -> list[Any]:
-    return list(given) if isinstance(given, list | tuple) else [given]

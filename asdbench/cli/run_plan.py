@@ -13,7 +13,7 @@ from asdbench.harness.spec import RunSpec
 
 
 def plan_as_json(plan: Plan, forecast: Forecast) -> dict[str, Any]:
-    """The plan as JSON; times are seconds, null where no past run tells."""
+    """The plan as JSON; times are seconds, null where no past run shows them."""
     return {
         "datasets": [
             {
