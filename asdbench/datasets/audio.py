@@ -15,6 +15,7 @@ from asdbench.datasets.far_cancellation import near_minus_far
 
 __all__ = ["BadRecording", "Header", "NoSuchChannel", "decode", "one_channel_at", "read_audio", "read_header"]
 
+Samples = NDArray[np.float32]
 SILENCE = 2.0**-15  # one step of a 16-bit recording, as peak-to-peak amplitude
 LOUDEST = 2.0**31  # samples that are no fractions of full scale may be 32-bit numbers; the power of more is infinite
 RATES_HZ = (2_000, 768_000)  # of recorders; another one stands in a damaged header
@@ -59,24 +60,16 @@ def read_header(path: Path) -> Header:
         return Header(info.samplerate, info.channels, info.frames / info.samplerate)
 
 
-def read_audio(path: Path, sample_rate_hz: int, channel: str) -> NDArray[np.float32]:
-    """Samples of shape (samples,) in [-1, 1].
-
-    Args:
-        path: .wav or .flac file.
-        sample_rate_hz: recordings at another rate are resampled to it (windowed sinc, torchaudio).
-        channel: as for ``one_channel_at``.
+def read_audio(path: Path, sample_rate_hz: int, channel: str) -> Samples:
+    """Samples of shape (samples,) in [-1, 1] of a .wav or .flac file; the other arguments are ``one_channel_at``'s.
 
     Raises:
         BadRecording: not audio, truncated, empty, not finite, silent, or (``NoSuchChannel``) without that channel.
     """
-    samples, rate = decode(path)
-    return one_channel_at(sample_rate_hz, channel, samples, rate)
+    return one_channel_at(sample_rate_hz, channel, *decode(path))
 
 
-def one_channel_at(
-    sample_rate_hz: int, channel: str, samples: NDArray[np.float32], rate_hz: int
-) -> NDArray[np.float32]:
+def one_channel_at(sample_rate_hz: int, channel: str, samples: Samples, rate_hz: int) -> Samples:
     """Samples of shape (samples,) made of those (samples, channels) of a recording at ``rate_hz``.
 
     Args:
@@ -90,15 +83,22 @@ def one_channel_at(
         BadRecording: empty, not finite, silent, of a form that no recorder makes, or (``NoSuchChannel``) without that
             channel.
     """
-    _refuse_form(rate_hz, samples.shape[1])
+    channels = samples.shape[1]
+    _refuse_form(rate_hz, channels)
     if "-" in channel:
         return _near_minus_far(sample_rate_hz, channel, samples, rate_hz)
-    mono = _one_channel(samples, channel)
+    if channel == "mean" and channels > 1:
+        mono = np.asarray(samples.mean(axis=1), np.float32)
+    else:
+        number = 0 if channel == "mean" else int(channel)
+        if number >= channels:
+            raise NoSuchChannel(f"has {channels} channel(s), no channel {channel}")
+        mono = np.ascontiguousarray(samples[:, number])
     refuse_unusable(mono)
-    return mono if rate_hz == sample_rate_hz else _resample(mono, rate_hz, sample_rate_hz)
+    return _resample(mono, rate_hz, sample_rate_hz)
 
 
-def decode(path: Path) -> tuple[NDArray[np.float32], int]:
+def decode(path: Path) -> tuple[Samples, int]:
     """All samples, of shape (samples, channels), as they are in the file, and the sample rate (Hz).
 
     Raises:
@@ -140,7 +140,7 @@ def _reasons() -> Iterator[None]:
         ) from error
 
 
-def _read_to_the_end(content: bytearray) -> tuple[NDArray[np.float32], int]:
+def _read_to_the_end(content: bytearray) -> tuple[Samples, int]:
     """Samples (samples, channels) and rate, in blocks: no number of a header is trusted with an allocation."""
     import soundfile
 
@@ -154,7 +154,7 @@ def _read_to_the_end(content: bytearray) -> tuple[NDArray[np.float32], int]:
         _refuse_form(file.samplerate, file.channels)
         # The same numbers as libsndfile's own, five times as fast.
         kind, scale = ("int16", np.float32(2.0**-15)) if file.subtype == "PCM_16" else ("float32", None)
-        blocks: list[NDArray[np.float32]] = []
+        blocks: list[Samples] = []
         count = 0
         while len(block := file.read(max(1, BLOCK // file.channels), dtype=kind, always_2d=True)):
             blocks.append(block if scale is None else np.multiply(block, scale, dtype=np.float32))
@@ -180,7 +180,7 @@ def _refuse_long(samples: int) -> None:
         raise BadRecording(f"holds more than {MOST_SAMPLES} samples; cut it into clips")
 
 
-def refuse_unusable(samples: NDArray[np.float32]) -> None:
+def refuse_unusable(samples: Samples) -> None:
     """Refuse samples of one or several channels that hold no sound.
 
     Raises:
@@ -193,7 +193,7 @@ def refuse_unusable(samples: NDArray[np.float32]) -> None:
         raise BadRecording("silent: every sample is the same; record it again or remove it")
 
 
-def _extremes(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _extremes(samples: Samples) -> tuple[Samples, Samples]:
     """Lowest and highest sample of each channel, of recordings whose samples are all numbers that sound can have."""
     lowest, highest = samples.min(axis=0), samples.max(axis=0)  # which a NaN goes through to
     if not (np.isfinite(lowest) & np.isfinite(highest)).all():
@@ -203,19 +203,7 @@ def _extremes(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     return lowest, highest
 
 
-def _one_channel(samples: NDArray[np.float32], channel: str) -> NDArray[np.float32]:
-    if samples.shape[1] == 1 and channel in ("mean", "0"):
-        return samples[:, 0]  # the mean of one channel, without the time that takes
-    if channel == "mean":
-        return np.asarray(samples.mean(axis=1), np.float32)
-    if int(channel) >= samples.shape[1]:
-        raise NoSuchChannel(f"has {samples.shape[1]} channel(s), no channel {channel}")
-    return np.ascontiguousarray(samples[:, int(channel)])
-
-
-def _near_minus_far(
-    sample_rate_hz: int, channel: str, samples: NDArray[np.float32], rate_hz: int
-) -> NDArray[np.float32]:
+def _near_minus_far(sample_rate_hz: int, channel: str, samples: Samples, rate_hz: int) -> Samples:
     numbers = [int(number) for number in channel.split("-")]
     if samples.shape[1] <= max(numbers):
         raise NoSuchChannel(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
@@ -223,8 +211,7 @@ def _near_minus_far(
     refuse_unusable(near)
     _extremes(far)
     silent = np.ptp(far) < SILENCE
-    if rate_hz != sample_rate_hz:
-        near, far = (_resample(one, rate_hz, sample_rate_hz) for one in (near, far))
+    near, far = (_resample(one, rate_hz, sample_rate_hz) for one in (near, far))
     if silent:  # there is nothing to take off
         return near
     residual = near_minus_far(near, far, sample_rate_hz)
@@ -233,7 +220,9 @@ def _near_minus_far(
     return residual
 
 
-def _resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
+def _resample(samples: Samples, rate_hz: int, wanted_hz: int) -> Samples:
+    if rate_hz == wanted_hz:
+        return samples
     import torch
     from torchaudio.functional import resample
 
@@ -243,5 +232,5 @@ def _resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDA
             f"its sample rate of {rate_hz} Hz has too little in common with {wanted_hz} Hz; "
             f"resample it first, for example: sox OLD.wav -r {wanted_hz} NEW.wav"
         )
-    result: NDArray[np.float32] = resample(torch.from_numpy(samples), rate_hz, wanted_hz).numpy()
+    result: Samples = resample(torch.from_numpy(samples), rate_hz, wanted_hz).numpy()
     return result

@@ -60,10 +60,10 @@ def test_a_missing_section_and_one_half_missing(tiny):
                 other = path.with_name(path.name.replace("section_00", f"section_{section}"))
                 soundfile.write(other, samples * (0.5 if section == "01" else 0.25), RATE)
     found = audit(tiny, make_card(sections=["00", "01", "02"], machines={"fan": {}, "pump": {}}))
-    assert [(one.kind, one.where) for one in found.findings] == [
-        ("missing-split", "fan section 02"),
-        ("missing-section", "pump section 01"),
-        ("missing-section", "pump section 02"),
+    assert [(one.kind, one.machine, one.section) for one in found.findings] == [
+        ("missing-split", "fan", "02"),
+        ("missing-section", "pump", "01"),
+        ("missing-section", "pump", "02"),
     ]
 
 
@@ -73,9 +73,9 @@ def test_counts_by_domain_and_label(tiny):
         tiny / "fan" / "train" / "section_00_source_train_normal_0009_vel_2.wav"
     )
     found = audit(tiny)
-    assert [(one.kind, one.where, one.message) for one in found.findings] == [
-        ("count", "fan section 00", "train clips: 5 source instead of 4, 1 target instead of 2"),
-        ("count", "fan section 00", "test clips: 1 source anomalous instead of 2"),
+    assert [(one.kind, one.section, one.message) for one in found.findings] == [
+        ("count", "00", "train clips: 5 source instead of 4, 1 target instead of 2"),
+        ("count", "00", "test clips: 1 source anomalous instead of 2"),
     ]
 
 

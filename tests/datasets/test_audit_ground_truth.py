@@ -75,8 +75,8 @@ def truths_2022(tmp_path):
 
 def test_the_conflict_of_2022(data, truths_2022):
     found = truth_findings(data, 2022, truths_2022, ["ToyCar", "fan"])
-    assert {(one.kind, one.level, one.where) for one in found if one.kind == "ground-truth-conflict"} == {
-        ("ground-truth-conflict", "warning", "ToyCar section 03")
+    assert {(one.level, one.machine, one.section) for one in found if one.kind == "ground-truth-conflict"} == {
+        ("warning", "ToyCar", "03")
     }
     messages = sorted(one.message for one in found if one.kind == "ground-truth-conflict")
     assert len(messages) == 2  # the evaluator's against each of the others, which agree
@@ -101,7 +101,7 @@ def test_a_conflict_that_no_card_knows_is_an_error(data, tmp_path):
         "section_00_0001.wav,section_00_source_normal_0036_weight15_BckgF",
     )
     (one,) = truth_findings(data, 2023, tmp_path, ["bandsaw"])
-    assert (one.level, one.where) == ("error", "bandsaw section 00")
+    assert (one.level, one.machine, one.section) == ("error", "bandsaw", "00")
     assert one.message.startswith("1 label and 1 domain of 2 test clips differ")
 
 

@@ -52,11 +52,6 @@ class Finding:
         """Machine types that it is about."""
         return self.machine.split(" and ") if self.machine else []
 
-    @property
-    def where(self) -> str:
-        """Machine and section as people write them."""
-        return f"{self.machine} section {self.section}" if self.section else self.machine
-
 
 @dataclass(frozen=True)
 class Row:

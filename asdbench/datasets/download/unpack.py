@@ -56,7 +56,9 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
         require_room(folder, size + _BLOCK * len(members), f"unpacking {path.name}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix=f".{machine}.", suffix=".partial", dir=folder.parent) as temporary,
+            tempfile.TemporaryDirectory(
+                ".partial", f".{machine}.", folder.parent, ignore_cleanup_errors=True
+            ) as temporary,
             megabyte_stage(progress, f"unpack {path.name}", size) as show,
         ):
             done = 0
@@ -138,7 +140,7 @@ def _move_in(source: Path, folder: Path) -> None:
         source.rename(folder)
         return
     names = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
-    existing = [name for name in names if (folder / name).exists()]
+    existing = {name for name in names if (folder / name).exists()}
     same = {name for name in existing if (folder / name).is_file() and filecmp.cmp(source / name, folder / name, False)}
     differing = [
         str(folder / name)
