@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asdbench.datasets.names import parse_name, parse_supplemental_name
@@ -7,6 +7,7 @@ from asdbench.datasets.names import parse_name, parse_supplemental_name
 WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=8)
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 99),
     st.sampled_from(["source", "target"]),

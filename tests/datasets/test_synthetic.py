@@ -12,8 +12,8 @@ from asdbench.datasets.synthetic.signals import RATE_HZ, Synthesizer
 SAMPLES = 4 * RATE_HZ
 
 
-def sound(machine, *operation, seed=0):
-    return MACHINES[machine].sound(Operation(*operation), Synthesizer(SAMPLES, np.random.default_rng(seed)))
+def sound(machine, *operation, seed=0, samples=SAMPLES):
+    return MACHINES[machine].sound(Operation(*operation), Synthesizer(samples, np.random.default_rng(seed)))
 
 
 def spectrum(signal):
@@ -64,11 +64,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
 def test_domains_differ_and_every_fault_changes_the_sound(machine):
     assert machine.source != machine.target
     operation = (machine.source.speeds[0], machine.source.loads[0])
-    healthy = sound(machine.name, *operation)
+    healthy = sound(machine.name, *operation, samples=RATE_HZ)
     assert np.sqrt(np.mean(healthy**2)) == pytest.approx(1.0)
     assert len(machine.faults) >= 3
     for fault in machine.faults:
-        broken, slight = (sound(machine.name, *operation, fault, severity) for severity in (1.0, 0.05))
+        broken, slight = (sound(machine.name, *operation, fault, severity, samples=RATE_HZ) for severity in (1.0, 0.05))
         assert np.isfinite(broken).all()
         assert not np.allclose(broken, healthy)
         assert not np.allclose(slight, broken)

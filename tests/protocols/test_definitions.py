@@ -43,7 +43,7 @@ def nested(found):
     return machines
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(sections())
 def test_every_years_official_score_is_its_definition(found):
     for protocol in (*PROTOCOLS[:3], PROTOCOLS[-1]):  # one of each definition, and the latest year
@@ -51,7 +51,7 @@ def test_every_years_official_score_is_its_definition(found):
         assert ours == pytest.approx(brute_force.official_score(int(protocol[-4:]), nested(found)), abs=1e-9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(sections(), st.randoms(use_true_random=False))
 def test_monotone_maps_and_the_order_of_rows_change_nothing(found, random):
     def shuffled(rows):

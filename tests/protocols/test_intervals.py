@@ -153,7 +153,7 @@ def jackknife_as_the_evaluators_have_it(metric, labels, scores):
 
 def test_the_official_interval_is_theirs_with_its_missing_factor():
     rng = np.random.default_rng(6)
-    sections = {("fan", "00"): draw(rng, 40), ("valve", "00"): draw(rng, 40)}
+    sections = {("fan", "00"): draw(rng, 15), ("valve", "00"): draw(rng, 15)}
     labels = np.concatenate([rows.labels for rows in sections.values()])
     scores = np.round(np.concatenate([rows.scores for rows in sections.values()]), 1)  # with ties
     rounded = {
@@ -168,7 +168,7 @@ def test_the_official_interval_is_theirs_with_its_missing_factor():
     assert (high - low) / 2 == pytest.approx(np.mean(halves), rel=1e-9)
     assert "lacks a factor" in found.method
     wide = bootstrap_intervals("dcase2023", rounded, 500).official_score
-    assert (wide[1] - wide[0]) > 50 * (high - low)
+    assert (wide[1] - wide[0]) > 20 * (high - low)
 
 
 def test_there_is_a_definition_for_each_year():

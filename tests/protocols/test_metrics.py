@@ -31,7 +31,7 @@ def pauc_by_strips(labels, scores, limit=0.1):
     return 0.5 * (1 + (area - lowest) / (highest - lowest))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=4, max_size=60))
 def test_auc_and_pauc_are_their_definitions(rows):
     labels = np.array([0, 1] + [int(label) for label, _ in rows])
