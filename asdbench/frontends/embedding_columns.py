@@ -1,12 +1,11 @@
 """Which columns of a table are the dimensions of an embedding: those that say so, and no others.
 
-A table of embeddings often holds more numbers: labels, indices, durations. No list of names tells them all, so a
+A table of embeddings often holds more numbers: labels, indices, durations. No list of names covers them all, so a
 dimension has to be recognised: columns that are numbered alike, or one column of vectors, or what the user names.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 NUMBERED = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)  # by the last number in the name
@@ -17,6 +16,7 @@ LABEL_WORDS = {
     "decisions", "domain", "domains", "section", "sections", "attribute", "attributes", "machine", "machines", "split",
     "fold", "index", "id", "ids", "level", "unnamed", "onehot", "hot",
 }  # fmt: skip
+NUMERIC = ("number", "vector")
 SHOWN = 8  # columns in a message
 OPTION = "-p 'embedding-file.columns="
 
@@ -25,23 +25,8 @@ class ColumnError(ValueError):
     """Columns of which it cannot be said that they are the dimensions; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Dimensions:
-    """The columns of an embedding, in order, and the columns of numbers that are none of it."""
-
-    columns: tuple[str, ...]
-    left_out: tuple[str, ...]
-    is_vector: bool
-
-    def in_words(self) -> str:
-        """``the columns 'e0' to 'e5' (left out: 'is_abnormal')``."""
-        few = quoted(self.columns) if len(self.columns) <= 3 else _span(self.columns)
-        words = f"the column{'s' if len(self.columns) > 1 else ''} {few}"
-        return words + (f" (left out: {quoted(self.left_out)})" if self.left_out else "")
-
-
-def settle(kinds: Mapping[str, str], wanted: Sequence[str] = ()) -> Dimensions:
-    """The dimensions among the columns of a table.
+def dimensions(kinds: Mapping[str, str], wanted: Sequence[str] = ()) -> list[str]:
+    """The columns of a table that are the dimensions of its embedding, in order.
 
     Args:
         kinds: "number", "vector" (of numbers) or anything else, by column; without those that name the clips.
@@ -50,20 +35,26 @@ def settle(kinds: Mapping[str, str], wanted: Sequence[str] = ()) -> Dimensions:
     Raises:
         ColumnError: there are none, several groups of columns could be them, or they are not of one kind.
     """
-    numbers = [name for name, kind in kinds.items() if kind in ("number", "vector")]
     columns = _named(kinds, wanted) if wanted else _recognised(kinds)
-    odd = [name for name in columns if kinds[name] not in ("number", "vector")]
+    odd = [name for name in columns if kinds[name] not in NUMERIC]
     if odd:
         raise ColumnError(
             f"the column {quoted(odd)} holds {kinds[odd[0]]}, no number, and so is no dimension of an embedding"
         )
-    vectors = [name for name in columns if kinds[name] == "vector"]
-    if vectors and len(columns) > 1:
+    if len(columns) > 1 and any(kinds[name] == "vector" for name in columns):
         raise ColumnError(
             f"{quoted(columns)} are not of one kind; an embedding is one column of vectors, or columns of numbers"
         )
-    left_out = tuple(name for name in numbers if name not in columns)
-    return Dimensions(tuple(columns), left_out, bool(vectors))
+    return columns
+
+
+def described(kinds: Mapping[str, str], columns: Sequence[str]) -> str:
+    """``the columns 'e0' to 'e5' (left out: 'is_abnormal')``."""
+    few = quoted(columns) if len(columns) <= 3 else _span(columns)
+    left_out = [name for name, kind in kinds.items() if kind in NUMERIC and name not in columns]
+    return f"the column{'s' if len(columns) > 1 else ''} {few}" + (
+        f" (left out: {quoted(left_out)})" if left_out else ""
+    )
 
 
 def _named(kinds: Mapping[str, str], wanted: Sequence[str]) -> list[str]:
@@ -72,10 +63,9 @@ def _named(kinds: Mapping[str, str], wanted: Sequence[str]) -> list[str]:
         pattern = re.compile("([0-9]+)".join(map(re.escape, one.split("*"))))
         matches = {name: match for name in kinds if (match := pattern.fullmatch(name))}
         ordered = sorted(matches, key=lambda name: [int(number) for number in matches[name].groups()])
-        found = [one] if one in kinds else ordered
-        if not found:
+        if not matches and one not in kinds:
             raise ColumnError(f"it has no column '{one}'; it has {quoted(list(kinds))}")
-        columns += found
+        columns += [one] if one in kinds else ordered
     twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
     if twice:
         raise ColumnError(f"the column {quoted(twice)} is named twice")
@@ -100,37 +90,32 @@ def _recognised(kinds: Mapping[str, str]) -> list[str]:
     if LABEL_WORDS.intersection(re.findall(r"[a-z]+", group[0].casefold())):
         raise ColumnError(f"{_span(group)} may tell the label. Where it is the embedding, say so: {spelt}")
     if len(group) > 1:
-        gap = next((pair for pair in pairwise(group) if _number(pair[1]) != _number(pair[0]) + 1), None)
-        if gap is not None:
-            raise ColumnError(
-                f"{_span(group)} are not numbered one by one: '{gap[0]}' is followed by '{gap[1]}'. "
-                f"If that is right, say so: {spelt}"
-            )
+        for one, following in pairwise(group):
+            if _number(following) != _number(one) + 1:
+                raise ColumnError(
+                    f"{_span(group)} are not numbered one by one: '{one}' is followed by '{following}'. "
+                    f"If that is right, say so: {spelt}"
+                )
     return group
 
 
 def _numbered(kinds: Mapping[str, str]) -> list[list[str]]:
     """Groups of two columns or more, of any kind, whose names are equal but for a number, in the order of it."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for name in kinds:
-        if kinds[name] != "vector" and (match := NUMBERED.fullmatch(name)):
+    for name, kind in kinds.items():
+        if kind != "vector" and (match := NUMBERED.fullmatch(name)):
             groups.setdefault((match[1], match[3]), []).append(name)
     return [sorted(group, key=_number) for group in groups.values() if len(group) > 1]
 
 
 def _number(name: str) -> int:
-    match = NUMBERED.fullmatch(name)
-    assert match is not None, "only numbered columns are asked"
-    return int(match[2])
+    return int(re.findall("[0-9]+", name)[-1])
 
 
 def _as_parameter(group: Sequence[str]) -> str:
-    """How the user names a group."""
-    value = ",".join(group[:SHOWN]) + ("..." if len(group) > SHOWN else "")
-    patterns = {f"{match[1]}*{match[3]}" for name in group if (match := NUMBERED.fullmatch(name))}
-    if len(group) > 1 and len(patterns) == 1:
-        [value] = patterns
-    return f"{OPTION}{value}'"
+    """How the user names a group, numbered alike or a single column."""
+    pattern = group[0] if len(group) == 1 else re.sub("[0-9]+(?=[^0-9]*$)", "*", group[0])
+    return f"{OPTION}{pattern}'"
 
 
 def _span(group: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asdbench.core.arrays import LARGE, ArrayFileError, load_npz
 from asdbench.core.errors import DataError
 from asdbench.core.numbers import size_text
-from asdbench.frontends.embedding_columns import ColumnError, quoted, settle
+from asdbench.frontends.embedding_columns import ColumnError, described, dimensions, quoted
 
 if TYPE_CHECKING:
     import pyarrow
@@ -38,17 +38,9 @@ class EmbeddingTable:
     Attributes:
         names: of the clips.
         arrays: float32 (frames, dim) each; an embedding of the whole clip is one frame.
-        source: what they were read from, in words, where not all of the file's numbers are of the embedding.
+        source: what they were read from, for a message, where not all of the file's numbers are of the embedding.
+        dimensions: names of the dimensions, where they have any.
     """
-
-    names: Sequence[str]
-    arrays: Sequence[NDArray[np.float32]]
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a file holds, as it stands there. ``dimensions`` are names of them, where they have any."""
 
     names: Sequence[str]
     arrays: Sequence[NDArray[Any]]
@@ -67,39 +59,31 @@ def read_embeddings(path: Path, columns: Sequence[str] = ()) -> EmbeddingTable:
         DataError: the file is of another kind or form, its arrays are not finite or of differing dimensions, or single
             precision cannot hold them.
     """
-    readers: dict[str, Callable[[Path, Sequence[str]], _Found]] = {".npz": _npz, ".parquet": _parquet}
-    if path.suffix.lower() not in readers:
-        raise _unusable(path, f"its name ends in '{path.suffix}'")
+    readers: dict[str, Callable[[Path, Sequence[str]], EmbeddingTable]] = {".npz": _npz, ".parquet": _parquet}
     try:
-        found = readers[path.suffix.lower()](path, columns)
-    except (ArrayFileError, ColumnError) as error:
-        raise _unusable(path, str(error)) from error
-    except MemoryError as error:
-        raise _unusable(path, "it does not fit into memory") from error
+        if path.suffix.lower() not in readers:
+            raise ArrayFileError(f"its name ends in '{path.suffix}'")
+        table = readers[path.suffix.lower()](path, columns)
+        if len(table.names) != len(table.arrays) or not table.names:
+            raise ArrayFileError(f"it has {len(table.names)} names and {len(table.arrays)} embeddings")
+        return replace(table, arrays=_single_precision(table))
     except Exception as error:  # libraries raise anything over a damaged file
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise _unusable(path, reason) from error
-    names = found.names
-    if len(names) != len(found.arrays) or not names:
-        raise _unusable(path, f"it has {len(names)} names and {len(found.arrays)} embeddings")
-    try:
-        return EmbeddingTable(names, _single_precision(found), found.source)
-    except ArrayFileError as error:
-        raise _unusable(path, str(error)) from error
+        if isinstance(error, MemoryError):
+            reason = "it does not fit into memory"
+        raise DataError(
+            f"{path} cannot be used as a file of embeddings: {reason}.", advice=f"Accepted: {FORMS}."
+        ) from error
 
 
-def _unusable(path: Path, reason: str) -> DataError:
-    return DataError(f"{path} cannot be used as a file of embeddings: {reason}.", advice=f"Accepted: {FORMS}.")
-
-
-def _single_precision(found: _Found) -> list[NDArray[np.float32]]:
+def _single_precision(table: EmbeddingTable) -> list[NDArray[np.float32]]:
     """Every array as float32 (frames, dim).
 
     Raises:
         ArrayFileError: an array is none of finite numbers that single precision can hold.
     """
     arrays = []
-    for name, array in zip(found.names, found.arrays, strict=True):
+    for name, array in zip(table.names, table.arrays, strict=True):
         if array.dtype.kind not in "fiu":
             kind = "complex numbers" if array.dtype.kind == "c" else str(array.dtype)
             raise ArrayFileError(f"'{name}' holds {kind}; accepted are integers and floating-point numbers")
@@ -109,31 +93,33 @@ def _single_precision(found: _Found) -> list[NDArray[np.float32]]:
     dims = [array.shape[1] for array in arrays]
     if len(set(dims)) > 1:
         usual = Counter(dims).most_common(1)[0][0]
-        odd = next(name for name, dim in zip(found.names, dims, strict=True) if dim != usual)
+        odd = next(name for name, dim in zip(table.names, dims, strict=True) if dim != usual)
         raise ArrayFileError(
             f"its embeddings have differing numbers of dimensions: {min(dims)} to {max(dims)}, '{odd}' for one"
         )
-    bad = [name for name, one in zip(found.names, arrays, strict=True) if not np.isfinite(one).all()]
+    bad = [name for name, one in zip(table.names, arrays, strict=True) if not np.isfinite(one).all()]
     if bad:
         raise ArrayFileError(f"{len(bad)} of {len(arrays)} embeddings are not finite, '{bad[0]}' first")
     with np.errstate(over="ignore", under="ignore"):
         single = [np.ascontiguousarray(one, np.float32) for one in arrays]
-    for name, one, cast in zip(found.names, arrays, single, strict=True):
+    for name, one, cast in zip(table.names, arrays, single, strict=True):
         if not np.isfinite(cast).all():
             raise ArrayFileError(f"'{name}' holds {np.abs(one).max():g}, which single precision (float32) cannot hold")
     if not all(np.can_cast(one.dtype, np.float32) for one in arrays):
-        _require_differences(found, arrays, single)
+        _require_differences(table, arrays, single)
     return single
 
 
-def _require_differences(found: _Found, arrays: Sequence[NDArray[Any]], single: Sequence[NDArray[np.float32]]) -> None:
+def _require_differences(
+    table: EmbeddingTable, arrays: Sequence[NDArray[Any]], single: Sequence[NDArray[np.float32]]
+) -> None:
     """Refuse numbers that single precision makes alike.
 
     Raises:
         ArrayFileError: integers that are not themselves any more, or a dimension whose differences are lost.
     """
-    for name, one in zip(found.names, arrays, strict=True):
-        if one.dtype.kind in "iu" and not _held(one):
+    for name, one in zip(table.names, arrays, strict=True):
+        if one.dtype.kind in "iu" and not _exact_in_float32(one):
             raise ArrayFileError(f"'{name}' {TOO_LONG}")
     with np.errstate(over="ignore"):
         exact = np.concatenate([np.asarray(one, np.result_type(one, np.float64)) for one in arrays])
@@ -141,7 +127,7 @@ def _require_differences(found: _Found, arrays: Sequence[NDArray[Any]], single: 
         deviation = exact.std(axis=0)
     lost = np.flatnonzero((error > LOST * deviation) & (deviation > NEGLIGIBLE * deviation.max()))
     if len(lost):
-        name = f"the column '{found.dimensions[lost[0]]}'" if found.dimensions else f"dimension {lost[0]} (from 0)"
+        name = f"the column '{table.dimensions[lost[0]]}'" if table.dimensions else f"dimension {lost[0]} (from 0)"
         size, spread = np.abs(exact[:, lost[0]]).max(), deviation[lost[0]]
         raise ArrayFileError(
             f"{len(lost)} of {exact.shape[1]} dimensions differ by too little for single precision (float32), {name} "
@@ -149,31 +135,30 @@ def _require_differences(found: _Found, arrays: Sequence[NDArray[Any]], single: 
         )
 
 
-def _held(integers: NDArray[Any]) -> bool:
+def _exact_in_float32(integers: NDArray[Any]) -> bool:
     """Whether float32 holds all of these integers: from the first bit that is set to the last there are 24 at most."""
     sizes = np.abs(integers).astype(np.uint64)
     steps = np.maximum(sizes & (~sizes + np.uint64(1)), np.uint64(1))
     return bool((sizes // steps < 2**24).all())
 
 
-def _npz(path: Path, columns: Sequence[str]) -> _Found:
+def _npz(path: Path, columns: Sequence[str]) -> EmbeddingTable:
     if columns:
         raise ColumnError("embedding-file.columns names columns of a .parquet; a .npz has none")
     content = load_npz(path)
     arrays = dict(content)
     if not {"names", "embeddings"} <= arrays.keys():
-        return _Found([name for name, _ in content], [array for _, array in content])
+        return EmbeddingTable([name for name, _ in content], [array for _, array in content])
     names = arrays["names"]
     if names.dtype.kind not in "US" or names.ndim != 1:
         raise ArrayFileError(f"'names' holds {names.dtype} {names.shape}; accepted are texts (n,)")
-    texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
     others = [name for name in arrays if name not in ("names", "embeddings")]
-    rows = np.atleast_1d(arrays["embeddings"])
     source = f"the array 'embeddings' (left out: {quoted(others)})" if others else ""
-    return _Found(texts, list(rows), source)
+    texts = np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names
+    return EmbeddingTable(texts.tolist(), list(np.atleast_1d(arrays["embeddings"])), source)
 
 
-def _parquet(path: Path, columns: Sequence[str]) -> _Found:
+def _parquet(path: Path, columns: Sequence[str]) -> EmbeddingTable:
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
@@ -185,16 +170,15 @@ def _parquet(path: Path, columns: Sequence[str]) -> _Found:
             raise ColumnError(f"no column of file names; it has {', '.join(kinds)}")
         of_names = [*(name for name in ("machine", "split") if name in texts), named]
         candidates = {name: kind for name, kind in kinds.items() if name not in of_names and not name.startswith(INDEX)}
-        dimensions = settle(candidates, columns)
-        table = file.read(columns=[*of_names, *dimensions.columns])
-    names = [
-        _joined(parts, row) for row, parts in enumerate(zip(*(table[n].to_pylist() for n in of_names), strict=True))
-    ]
-    source = dimensions.in_words()
-    if dimensions.is_vector:
-        return _Found(names, [_vector(one) for one in table[dimensions.columns[0]].to_numpy()], source)
-    rows = np.stack([_exact(name, table[name]) for name in dimensions.columns], axis=1)
-    return _Found(names, list(rows), source, dimensions.columns)
+        chosen = dimensions(candidates, columns)
+        table = file.read(columns=[*of_names, *chosen])
+    parts_of_names = zip(*(table[name].to_pylist() for name in of_names), strict=True)
+    names = [_joined(parts, row) for row, parts in enumerate(parts_of_names)]
+    source = described(candidates, chosen)
+    if candidates[chosen[0]] == "vector":
+        return EmbeddingTable(names, [_vector(one) for one in table[chosen[0]].to_numpy()], source)
+    rows = np.stack([_numbers(name, table[name]) for name in chosen], axis=1)
+    return EmbeddingTable(names, list(rows), source, chosen)
 
 
 def _require_plausible(metadata: "pyarrow.parquet.FileMetaData", size: int) -> None:
@@ -229,12 +213,12 @@ def _joined(parts: Sequence[str | None], row: int) -> str:
     return "/".join(map(str, parts))
 
 
-def _exact(name: str, column: "pyarrow.ChunkedArray") -> NDArray[Any]:
+def _numbers(name: str, column: "pyarrow.ChunkedArray") -> NDArray[Any]:
     """Numbers of a column, in a type that those of the others can be put beside without changing them."""
     numbers: NDArray[Any] = column.to_numpy()  # missing ones become NaN
     if numbers.dtype.kind not in "iu":
         return numbers
-    if not _held(numbers):
+    if not _exact_in_float32(numbers):
         raise ArrayFileError(f"the column '{name}' {TOO_LONG}")
     return numbers.astype(np.float32)
 

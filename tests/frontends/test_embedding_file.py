@@ -63,7 +63,7 @@ def write(form, path, vectors):
         case "a key each":
             np.savez(path.with_suffix(".npz"), **vectors)
         case "names and embeddings":
-            np.savez(path.with_suffix(".npz"), names=[f"/data/dev/{name}" for name in names], embeddings=rows)
+            np.savez(path.with_suffix(".npz"), names=[f"/däta/{name}".encode() for name in names], embeddings=rows)
         case "lists":
             pd.DataFrame({"file": names, "embedding": list(rows), "label": 0}).to_parquet(path.with_suffix(".parquet"))
         case "columns":
