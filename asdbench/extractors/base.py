@@ -104,3 +104,18 @@ class Extractor(ABC):
     @abstractmethod
     def load(self, folder: Path) -> None:
         """Take back what ``save`` wrote."""
+
+
+class Untrained(Extractor):
+    """An extractor that learns nothing: there is nothing to fit, to save or to load."""
+
+    needs_fit = False
+
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Nothing to learn."""
+
+    def save(self, folder: Path) -> None:
+        """Nothing to save."""
+
+    def load(self, folder: Path) -> None:
+        """Nothing to load."""

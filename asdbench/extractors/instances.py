@@ -1,14 +1,13 @@
 """Objects of the user's own as extractors: a torch module that embeds."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from asdbench.core.errors import AsdbenchError, UsageError
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.datasets.clips import BlindClip
+from asdbench.extractors.base import Context, Embeddings, Extractor, Untrained
 
 BATCH = 16  # clips
 
@@ -32,19 +31,15 @@ def as_extractor(instance: Any) -> Extractor:
     )
 
 
-class ModuleExtractor(Extractor):
+class ModuleExtractor(Untrained):
     """A torch module as it is, in evaluation mode: features (batch, channels, bins, frames) -> (batch, dim).
 
-    Of an output with more axes the mean over those behind the second is taken.
+    Of an output with more axes the mean over those behind the second is taken. Nothing of it is saved, as nothing of
+    the user's own objects is taken from a cache.
     """
-
-    needs_fit = False
 
     def __init__(self, module: Any) -> None:
         self._module = module
-
-    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
-        """Nothing to learn."""
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, dim).
@@ -54,24 +49,17 @@ class ModuleExtractor(Extractor):
         """
         import torch
 
-        module = self._module.to(context.device).eval()
-        rows: dict[int, Embeddings] = {}
-        with torch.inference_mode(), context.progress.stage(f"embed {type(module).__name__}", len(clips)) as stage:
-            for positions, features in context.features.batches([clip.key for clip in clips], BATCH):
-                found = module(torch.from_numpy(np.asarray(features, np.float32)).to(context.device))
-                if not isinstance(found, torch.Tensor) or found.ndim < 2 or len(found) != len(positions):
-                    given = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-                    raise AsdbenchError(
-                        f"The module {type(module).__name__} gave {given} for {len(positions)} clips; accepted is a "
-                        "tensor (batch, dim)."
-                    )
-                pooled = found.float().flatten(2).mean(2) if found.ndim > 2 else found.float()
-                rows |= dict(zip(positions, pooled.cpu().numpy(), strict=True))
-                stage.advance(len(positions))
-        return np.stack([rows[position] for position in range(len(clips))])
+        from asdbench.extractors.network import embedded
 
-    def save(self, folder: Path) -> None:
-        """Nothing: the object is the user's own, and nothing of it is taken from a cache."""
+        module, name = self._module.to(context.device).eval(), type(self._module).__name__
 
-    def load(self, folder: Path) -> None:
-        """Nothing to load."""
+        def rows(features: Any) -> torch.Tensor:
+            output = module(torch.from_numpy(np.asarray(features, np.float32)).to(context.device))
+            if not isinstance(output, torch.Tensor) or output.ndim < 2 or len(output) != len(features):
+                given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+                raise AsdbenchError(
+                    f"The module {name} gave {given} for {len(features)} clips; accepted is a tensor (batch, dim)."
+                )
+            return output.float().flatten(2).mean(2) if output.ndim > 2 else output
+
+        return embedded(rows, clips, BATCH, name, context)

@@ -1,7 +1,6 @@
 """High-resolution power spectral density."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,13 @@ from numpy.typing import NDArray
 from scipy.signal import welch
 
 from asdbench.core.errors import TrainingError, UsageError
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.datasets.clips import BlindClip
+from asdbench.extractors.base import Context, Embeddings, Untrained
 
 FLOOR = 1e-20  # full scale squared per Hz; far below the last bit of any recording
 
 
-class Psd(Extractor):
+class Psd(Untrained):
     """Power spectral density of the whole clip in logarithmic bands, in dB. Learns nothing.
 
     Welch's method (1967): periodic Hann windows that overlap by half, their mean removed. A clip shorter than a
@@ -34,17 +33,12 @@ class Psd(Extractor):
         TrainingError: the front end gives something else than the waveform.
     """
 
-    needs_fit = False
-
     def __init__(self, *, n_fft: int, bands: int, f_min_hz: float, average: str, remove_level: bool) -> None:
         self._n_fft = n_fft
         self._bands = bands
         self._f_min_hz = f_min_hz
         self._average: Any = average
         self._remove_level = remove_level
-
-    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
-        """Nothing to learn."""
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, channels * bands), dB re full scale squared per Hz."""
@@ -77,9 +71,3 @@ class Psd(Extractor):
         bin_edges = np.append(frequencies - step / 2, frequencies[-1] + step / 2)
         power = np.diff([np.interp(edges, bin_edges, one) for one in below], axis=1)
         return np.asarray(power / np.diff(edges))
-
-    def save(self, folder: Path) -> None:
-        """Nothing to save."""
-
-    def load(self, folder: Path) -> None:
-        """Nothing to load."""

@@ -1,13 +1,12 @@
 """Statistics of the features over time."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.datasets.clips import BlindClip
+from asdbench.extractors.base import Context, Embeddings, Untrained
 
 Values = NDArray[np.float32]
 POOLINGS: dict[str, Callable[[Values], Values]] = {
@@ -22,19 +21,14 @@ POOLINGS: dict[str, Callable[[Values], Values]] = {
 }
 
 
-class RawMel(Extractor):
+class RawMel(Untrained):
     """Pools every bin over the frames of a clip; the poolings follow one another in the embedding.
 
     "delta" is the mean absolute step from frame to frame. Learns nothing.
     """
 
-    needs_fit = False
-
     def __init__(self, *, poolings: Sequence[str]) -> None:
         self._pool = [POOLINGS[name] for name in poolings]
-
-    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
-        """Nothing to learn."""
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, poolings * channels * bins)."""
@@ -42,9 +36,3 @@ class RawMel(Extractor):
 
     def _embed_one(self, features: Values) -> Values:
         return np.concatenate([pool(features).ravel() for pool in self._pool], dtype=np.float32)
-
-    def save(self, folder: Path) -> None:
-        """Nothing to save."""
-
-    def load(self, folder: Path) -> None:
-        """Nothing to load."""

@@ -117,15 +117,11 @@ class AdaCos(AdaptiveScale):
 
     def similarities(self, embeddings: Tensor) -> Tensor:
         """Cosines."""
-        return self.cosines(embeddings)
-
-    def cosines(self, embeddings: Tensor) -> Tensor:
-        """(batch, dim) -> (batch, classes)."""
         return normalize(embeddings, dim=1) @ normalize(self.directions, dim=1).T
 
     def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Mean loss; moves the scale in training."""
-        cosines = self.cosines(embeddings)
+        cosines = self.similarities(embeddings)
         if self.training:
             angles = torch.acos(cosines.detach().clamp(-NEARLY_ONE, NEARLY_ONE))
             if cosines.shape[1] > 2 or self.others == 0.0:
@@ -176,8 +172,8 @@ class AdaProj(AdaCos):
     def __init__(self, dim: int, classes: int, subspace_dim: int, trainable: bool) -> None:
         AdaptiveScale.__init__(self, (classes, subspace_dim, dim), classes, trainable)
 
-    def cosines(self, embeddings: Tensor) -> Tensor:
-        """(batch, dim) -> (batch, classes)."""
+    def similarities(self, embeddings: Tensor) -> Tensor:
+        """Cosines with the projections."""
         bases = normalize(self.directions, dim=2)
         parts = torch.einsum("bd,csd->bcs", normalize(embeddings, dim=1), bases)
         gram = bases @ bases.transpose(1, 2)  # the projection's length needs no vector of dim numbers

@@ -4,7 +4,6 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Extractor
+from asdbench.datasets.clips import BlindClip
+from asdbench.extractors.base import Context, Embeddings, Untrained
 from asdbench.extractors.raw_mel import POOLINGS
 
 Values = NDArray[np.float32]
@@ -39,14 +38,12 @@ def named_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-class Frozen(Extractor):
+class Frozen(Untrained):
     """Pools what a network gives at the positions of a clip (frames, windows, places of an image).
 
     Clips go through the network one by one, so that no embedding depends on which others are embedded with it. The
-    poolings follow one another in the embedding.
+    poolings follow one another in the embedding. Weights stay where they are, and count by their content.
     """
-
-    needs_fit = False
 
     def __init__(self, poolings: Sequence[str]) -> None:
         self._pool = [POOLINGS[name] for name in poolings]
@@ -54,9 +51,6 @@ class Frozen(Extractor):
     @abstractmethod
     def values(self, features: Iterable[Values], context: Context) -> Iterable[Values]:
         """Float32 (dim, positions) for each clip's features (channels, bins, frames), in their order."""
-
-    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
-        """Nothing to learn."""
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """(n_clips, poolings * dim)."""
@@ -67,12 +61,6 @@ class Frozen(Extractor):
                 rows.append(np.concatenate([pool(values) for pool in self._pool], dtype=np.float32))
                 stage.advance()
         return np.stack(rows)
-
-    def save(self, folder: Path) -> None:
-        """Nothing to save: the weights stay where they are, and count by their content."""
-
-    def load(self, folder: Path) -> None:
-        """Nothing to load."""
 
 
 class FrozenNetwork(Frozen):
