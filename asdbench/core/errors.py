@@ -9,7 +9,7 @@ class AsdbenchError(Exception):
 
     Attributes:
         exit_code: of the command that it ends.
-        concerns_all: whether it would meet every other part of the command as well, so that going on is in vain.
+        concerns_all: whether everything else in the command would fail as well, so that going on is in vain.
     """
 
     exit_code = 1

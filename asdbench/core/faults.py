@@ -1,4 +1,4 @@
-"""Exceptions in other people's code (plugins, a user's own objects), told with file and line of that code."""
+"""Exceptions in other people's code (plugins, a user's own objects), reported with file and line of that code."""
 
 import inspect
 import sysconfig
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from asdbench.core.errors import AsdbenchError
 
-OWN = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
 STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
-PACKAGES = ("site-packages", "dist-packages")
+INSTALLED = ("site-packages", "dist-packages")
 TYPED_IN = ("<stdin>", "<string>", "<ipython-", "<python-input", "<console>")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An exception in words.
+    """What happened when an exception was raised.
 
     Attributes:
         reason: one sentence: ``ValueError: rows differ (mine/cosine.py, line 12)``.
@@ -32,17 +32,15 @@ class Fault:
 
 
 def fault_of(error: BaseException) -> Fault:
-    """The exception in words, with the last line of other people's code that was on its way."""
-    message = str(error)
+    """What happened, with the last line of other people's code that was under way."""
     place = _place_of(error)
-    if isinstance(error, SyntaxError):  # its text names the file without its folder
-        message = error.msg
+    message = error.msg if isinstance(error, SyntaxError) else str(error)  # its text names the file without its folder
     name = type(error).__name__
     reason = (f"{name}: {message}" if message else name) + (f" ({place})" if place else "")
-    told = traceback.TracebackException.from_exception(error)
+    report = traceback.TracebackException.from_exception(error)
     if place:
-        _leave_out_own_lines(told)
-    return Fault(reason, "".join(told.format()), place)
+        _leave_out_internal_lines(report)
+    return Fault(reason, "".join(report.format()), place)
 
 
 @contextmanager
@@ -79,34 +77,30 @@ def is_internal(file: str) -> bool:
     if file.startswith("<"):
         return not file.startswith(TYPED_IN)
     path = Path(file).resolve()
-    if path.is_relative_to(OWN):
+    if path.is_relative_to(PACKAGE):
         return True
-    folders = list(path.parents)
-    for number, folder in enumerate(folders):
-        if folder.name in PACKAGES:  # an installed plugin has cards beside its code
-            return not any(any((one / "registry").glob("*/*.toml")) for one in folders[:number])
+    for number, folder in enumerate(path.parents):
+        if folder.name in INSTALLED:  # an installed plugin has cards beside its code
+            return not any(any((inner / "registry").glob("*/*.toml")) for inner in path.parents[:number])
     return path.is_relative_to(STANDARD_LIBRARY)
 
 
 def _place_of(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
         return "" if is_internal(error.filename) else f"{_shown(error.filename)}, line {error.lineno}"
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_internal(frame.filename)]
-    return f"{_shown(lines[-1].filename)}, line {lines[-1].lineno}" if lines else ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_internal(frame.filename)]
+    return f"{_shown(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
 
 
-def _leave_out_own_lines(told: traceback.TracebackException) -> None:
-    left: list[traceback.TracebackException | None] = [told]
-    while left:
-        one = left.pop()
-        if one is not None:
-            one.stack = traceback.StackSummary.from_list([line for line in one.stack if not is_internal(line.filename)])
-            left += [one.__cause__, one.__context__]
+def _leave_out_internal_lines(report: traceback.TracebackException | None) -> None:
+    if report is not None:
+        frames = [frame for frame in report.stack if not is_internal(frame.filename)]
+        report.stack = traceback.StackSummary.from_list(frames)
+        _leave_out_internal_lines(report.__cause__)
+        _leave_out_internal_lines(report.__context__)
 
 
 def _shown(file: str) -> str:
     """The path as seen from the current folder, where it lies below that."""
     path = Path(file)
-    if file.startswith("<") or not path.is_absolute():
-        return file
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file

@@ -35,7 +35,7 @@ def clear_disk_full(target: Path) -> Iterator[None]:
 
 @contextmanager
 def clear_write_errors(target: Path, option: str | None = None) -> Iterator[None]:
-    """Turn "permission denied" and the like into a message that names the file and the way out: an option, if told."""
+    """Turn "permission denied" and the like into a message that names the file and the way out: an option, if given."""
     try:
         yield
     except OSError as error:
@@ -111,11 +111,7 @@ def make_empty(path: Path) -> None:
 
 
 def require_permission(folder: Path) -> None:
-    """Fail now, not after an hour of training, where one may only read; ``require_writable`` asks the disk as well.
-
-    Raises:
-        UsageError: nothing can be made in ``folder``, or it not in the nearest folder that is there.
-    """
+    """Raise UsageError now, not after an hour of training, where one may only read; writes nothing."""
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     with clear_write_errors(folder):
         if not os.access(nearest, os.W_OK | os.X_OK):
@@ -123,25 +119,10 @@ def require_permission(folder: Path) -> None:
 
 
 def require_replaceable(folder: Path) -> None:
-    """Check that a folder can be replaced by another one: its contents, which may be a colleague's, can be removed.
-
-    Raises:
-        PermissionError: they cannot.
-    """
+    """Raise PermissionError where the contents of a folder, which may be a colleague's, cannot be removed."""
     for place in (folder, *(inner for inner in folder.rglob("*") if inner.is_dir())) if folder.is_dir() else ():
         if not os.access(place, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"{os.strerror(errno.EACCES)}, it belongs to somebody else", str(place))
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder, all or nothing of it.
-
-    Raises:
-        UsageError: it is somebody else's.
-    """
-    with clear_write_errors(folder), suppress(FileNotFoundError):
-        require_replaceable(folder)
-        shutil.rmtree(folder)
 
 
 def in_folder(folder: Path, make: Callable[[], T]) -> T:
@@ -172,13 +153,12 @@ def sweep(path: Path) -> None:
 
     What is half-written goes. A folder that was about to be replaced comes back.
     """
-    left = [*path.parent.glob(f".{glob.escape(path.name)}.*")]
-    for place in left:
+    for rest in list(path.parent.glob(f".{glob.escape(path.name)}.*")):
         with suppress(PermissionError):  # what somebody else left is for them to clear up
-            if place.suffix == ".old" and not path.exists():
-                place.rename(path)
-            elif place.suffix in (".partial", ".old"):
-                shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+            if rest.suffix == ".old" and not path.exists():
+                rest.rename(path)
+            elif rest.suffix in (".partial", ".old"):
+                shutil.rmtree(rest) if rest.is_dir() else rest.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

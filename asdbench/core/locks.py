@@ -18,23 +18,23 @@ READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class BusyError(Exception):
-    """Another process holds the lock, and the caller did not want to wait."""
+    """Another process has the lock, and the caller did not want to wait."""
 
 
 @contextmanager
 def exclusive(path: Path, *, wait: bool = True, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock file ``path``, which stays where it is; the operating system frees it when the process ends.
+    """Lock the file ``path``, which stays where it is; the operating system frees it when the process ends.
 
-    In a place that one may only read, nobody else waits for what one does there, so that a lock among one's own
-    processes is enough; it lies in the folder for temporary files. What is then written fails in its own words.
+    In a place that a user may only read, nobody else waits for what is done there: a lock among the user's processes
+    is enough, in the folder for temporary files.
 
     Args:
         path: of the lock file; its folder is made.
-        wait: for another process that holds it.
+        wait: for another process that has the lock.
         on_wait: called once when there is a wait.
 
     Raises:
-        BusyError: another process holds it, and ``wait`` is false.
+        BusyError: another process has it, and ``wait`` is false.
     """
     with clear_disk_full(path), clear_write_errors(path):
         try:
@@ -42,7 +42,7 @@ def exclusive(path: Path, *, wait: bool = True, on_wait: Callable[[], None] | No
         except OSError as error:
             if error.errno not in READ_ONLY:
                 raise
-            lock = _acquired(_own_place(path), wait, on_wait)
+            lock = _acquired(_temporary_place(path), wait, on_wait)
     try:
         yield
     finally:
@@ -64,10 +64,10 @@ def _acquired(path: Path, wait: bool, on_wait: Callable[[], None] | None) -> "Ba
     return lock
 
 
-def _own_place(path: Path) -> Path:
+def _temporary_place(path: Path) -> Path:
     """Of this user's lock of a place that they may only read."""
-    owner = os.getuid() if hasattr(os, "getuid") else os.getlogin()
-    return Path(tempfile.gettempdir()) / f"asdbench-{owner}" / f"{digest(str(path.absolute()), 24)}.lock"
+    user = os.getuid() if hasattr(os, "getuid") else os.getlogin()
+    return Path(tempfile.gettempdir()) / f"asdbench-{user}" / f"{digest(str(path.absolute()), 24)}.lock"
 
 
 def lock_path(entry: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Places that a user names, and where what can be computed again is kept."""
+"""Paths that a user names, and the folder of the cache."""
 
 import os
 from pathlib import Path

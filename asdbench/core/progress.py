@@ -1,4 +1,4 @@
-"""How the layers below the command line tell what they are doing, without printing."""
+"""How the layers below the command line report what they are doing, without printing."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -39,13 +39,13 @@ class SilentStage:
 
 
 class Silent:
-    """Progress for programs and tests: notes are kept in ``notes``, nothing is shown."""
+    """Progress for programs and tests: notes are stored in ``notes``, nothing is shown."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
 
     def note(self, message: str) -> None:
-        """Keep the message once."""
+        """Store the message once."""
         if message not in self.notes:
             self.notes.append(message)
 

@@ -1,8 +1,8 @@
-"""What is kept between runs, so that it need not be made again: entries that are written whole and checked when read.
+"""Folders that are stored between runs, so that they need not be made again: written whole, and checked when read.
 
-An entry is a folder. Beside its files lies ``digests.json`` with the SHA-256 of each of them; it is written last, so
-it says that the entry is whole, and a file that is not as it was written (a lost page, a flipped bit, nothing left) is
-noticed by whoever reads the entry first. Such an entry is told, removed and made again.
+Beside the files of a folder lies ``digests.json`` with the SHA-256 of each of them; it is written last, so it says that
+the folder is whole, and a file that is not as it was written (a lost page, a flipped bit, nothing left) is noticed by
+whoever reads the folder first. Such a folder is reported, removed and made again.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +29,11 @@ _known: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
 
 @dataclass(frozen=True)
 class StoredFolder:
-    """One thing that is kept: the features of some clips, a trained extractor, recordings that a card makes.
+    """The features of some clips, a trained extractor, recordings that a card makes.
 
     Attributes:
-        path: its folder; the name holds the digest of all that the content depends on.
-        what: how people call it, for messages: "features of fan".
+        path: the folder; its name holds the digest of all that the content depends on.
+        what: what is in it, for messages: "features of fan".
     """
 
     path: Path
@@ -53,7 +52,7 @@ class StoredFolder:
 
         Args:
             make: fills the folder that it is given.
-            warn: is called in one line when something is damaged.
+            warn: called with one line when something is damaged.
             on_wait: called once when another process is at it.
         """
         if not self.intact:
@@ -64,11 +63,7 @@ class StoredFolder:
         return self.path
 
     def verify(self, warn: Warn) -> bool:
-        """Clear up, while nobody else can be writing it, what is damaged or half-written; whether it is there, intact.
-
-        Args:
-            warn: is called in one line when something is damaged.
-        """
+        """Whether it is there, intact; what is damaged or half-written is removed. Call it while nobody else writes."""
         with clear_write_errors(self.path):
             sweep(self.path)
             if not os.path.lexists(self.path):
@@ -93,7 +88,7 @@ def seal(folder: Path) -> None:
     """Write the digests of all files of a folder into it."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     files = {path.relative_to(folder).as_posix(): digest for path, digest in zip(paths, checksums(paths), strict=True)}
-    write_json(folder / MANIFEST, {"files": files, "digest": _of_list(files)})
+    write_json(folder / MANIFEST, {"files": files, "digest": _digest_of(files)})
 
 
 def damage(folder: Path) -> str | None:
@@ -103,16 +98,15 @@ def damage(folder: Path) -> str | None:
     """
     try:
         content = json.loads((folder / MANIFEST).read_bytes())
-        files: dict[str, str] = content["files"]
-        if content["digest"] != _of_list(files):
-            return f"{MANIFEST} is not as it was written"
+        if content["digest"] == _digest_of(content["files"]):
+            return differing(folder, content["files"])
     except FileNotFoundError:
         return f"{MANIFEST} is gone"
     except OSError as error:
         return f"{MANIFEST} cannot be read: {error.strerror or error}"
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return f"{MANIFEST} is not as it was written"
-    return differing(folder, files)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        pass
+    return f"{MANIFEST} is not as it was written"
 
 
 def differing(folder: Path, files: Mapping[str, str]) -> str | None:
@@ -122,16 +116,15 @@ def differing(folder: Path, files: Mapping[str, str]) -> str | None:
         folder: that holds them.
         files: SHA-256 by path within the folder.
     """
-    names = list(files)
-    try:
-        for name, found in zip(names, checksums([folder / name for name in names]), strict=True):
-            if found != files[name]:
+    for name, expected in files.items():
+        try:
+            if _sha256(folder / name) != expected:
                 empty = not (folder / name).stat().st_size
                 return f"{name} is {'empty' if empty else 'not as it was written'}"
-    except FileNotFoundError as error:
-        return f"{Path(str(error.filename)).relative_to(folder).as_posix()} is gone"
-    except OSError as error:
-        return f"{Path(str(error.filename)).relative_to(folder).as_posix()} cannot be read: {error.strerror}"
+        except FileNotFoundError:
+            return f"{name} is gone"
+        except OSError as error:
+            return f"{name} cannot be read: {error.strerror}"
     return None
 
 
@@ -141,30 +134,22 @@ def checksums(paths: list[Path]) -> list[str]:
     Raises:
         OSError: one of them is not there, is no file or cannot be read.
     """
-    if len(paths) < 2:
-        return [_checksum(path) for path in paths]
-    with ThreadPoolExecutor(min(len(paths), os.cpu_count() or 1)) as pool:
-        return list(pool.map(_checksum, paths))
+    return [_sha256(path) for path in paths]
 
 
-def _checksum(path: Path) -> str:
+def _sha256(path: Path) -> str:
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):
         raise OSError(0, "it is no file", str(path))
     key, stamp = (state.st_dev, state.st_ino), (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     known = _known.get(key)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    try:
+    if known is None or known[0] != stamp:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:  # of a bad sector, read() tells no name
-        raise OSError(error.errno or 0, error.strerror or str(error), str(path)) from error
-    _known[key] = stamp, found
-    return found
+            known = _known[key] = stamp, hashlib.file_digest(file, "sha256").hexdigest()
+    return known[1]
 
 
-def _of_list(files: Mapping[str, Any]) -> str:
+def _digest_of(files: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,42 +14,11 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{0,31}):(?P<slashes>/{0
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/\S*")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+|[0-9A-Fa-f:.]+")
 _PLAIN = re.compile(r"[\w.\-+~]+")
-# What MLflow takes without "//" and in whose place nobody writes a secret.
-_WORDS = frozenset({"databricks", "databricks-uc", "uc", "sqlite"})
 _FILES = ("sqlite", "file", "journal")
-# Where a token may stand in the place of the host.
-_TOKENS = ("databricks", "databricks-uc", "uc")
-_DATABASES = (
-    "postgres",
-    "postgresql",
-    "cockroachdb",
-    "redshift",
-    "mysql",
-    "mariadb",
-    "mssql",
-    "oracle",
-    "db2",
-    "ibm_db_sa",
-)
-_SERVERS = (
-    "http",
-    "https",
-    "s3",
-    "s3a",
-    "gs",
-    "gcs",
-    "az",
-    "abfs",
-    "abfss",
-    "wasbs",
-    "hdfs",
-    "ftp",
-    "sftp",
-    "ssh",
-    "ray",
-    "redis",
-    "memory",
-)
+_TOKENS = ("databricks", "databricks-uc", "uc")  # where a token may stand in the place of the host
+_WORDS = (*_TOKENS, "sqlite")  # what MLflow takes without "//" and in whose place nobody writes a secret
+_DATABASES = re.compile("postgres(ql)?|cockroachdb|redshift|mysql|mariadb|mssql|oracle|db2|ibm_db_sa")
+_SERVERS = re.compile("https?|s3a?|gs|gcs|az|abfss?|wasbs|hdfs|ftp|sftp|ssh|ray|redis|memory")
 _SHORT = 4  # below it only whole words are hidden: a password "a" must not eat every letter a
 
 
@@ -60,7 +29,7 @@ def without_credentials(uri: str) -> str:
     not parse becomes ``postgresql://***`` or, without a known scheme, ``<address hidden>``.
     """
     text = uri.strip()
-    if not text or text in _WORDS or text == HIDDEN_ADDRESS:
+    if text in ("", HIDDEN_ADDRESS, *_WORDS):
         return text
     found = _SCHEME.match(text)
     if found is None:
@@ -73,11 +42,12 @@ def without_credentials(uri: str) -> str:
         return text if _is_plain_path(rest) else _file(text, found[0], rest)
     if kind in _TOKENS:
         return f"{scheme}://{HIDDEN}"
-    if kind not in (*_DATABASES, *_SERVERS):
+    is_database = _DATABASES.fullmatch(kind) is not None
+    if not is_database and not _SERVERS.fullmatch(kind):
         return f"{scheme}://{HIDDEN}" if found["slashes"] == "//" and scheme.isalpha() else HIDDEN_ADDRESS
     place = None
     if found["slashes"] == "//":
-        place = _database(text) if kind in _DATABASES else _server(text)
+        place = _database(text) if is_database else _server(text)
     return f"{scheme}://{HIDDEN if place is None else place}"
 
 
@@ -107,7 +77,7 @@ def page_address(uri: str) -> str:
 
 
 def is_login(path: str) -> bool:
-    """Whether the path of a file reads ``user:password@host``: a file of that name would tell the password."""
+    """Whether the path of a file reads ``user:password@host``: a file of that name would show the password."""
     return re.search(r":.*@", unquote(path)) is not None
 
 
@@ -146,15 +116,13 @@ def _database(uri: str) -> str | None:
 def _server(uri: str) -> str | None:
     """Host, port and base name by urllib; None where it reads none, or one that may hold part of a password."""
     try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname, parts.port
+        url = urlsplit(uri)
+        host, port = url.hostname, url.port
     except ValueError:
         return None
-    if not host or "@" in unquote(
-        uri.partition(parts.netloc)[2]
-    ):  # a password with "/" or "?" in it: the host found is the user
+    if not host or "@" in unquote(uri.partition(url.netloc)[2]):  # "/" or "?" in a password: the host is the user
         return None
-    return _place(host, port, parts.path.rstrip("/"))
+    return _place(host, port, url.path.rstrip("/"))
 
 
 def _place(host: str | None, port: int | None, path: str | None) -> str | None:
@@ -180,36 +148,22 @@ def _user(uri: str) -> str:
 
 def _secrets(uri: str) -> Iterator[str]:
     """Every piece of an address that is not shown: as written, decoded, and as libraries would encode it."""
-    shown = without_credentials(uri)
-    found = _SCHEME.match(uri.strip())
-    if shown == uri.strip():
+    text, shown = uri.strip(), without_credentials(uri)
+    if shown == text:
         return
-    rest = uri.strip()[found.end() :] if found and shown != HIDDEN_ADDRESS else uri.strip()
+    found = _SCHEME.match(text)
+    rest = text[found.end() :] if found and shown != HIDDEN_ADDRESS else text
     if found and found["scheme"].partition("+")[0].lower() in _FILES and _is_plain_path(rest.partition("?")[0]):
         rest = rest.partition("?")[2]
-    # Names of options ("password", "sslmode") are no secrets, their values are.
-    query = rest.partition("?")[2]
-    names = {name for name, value in parse_qsl(query.replace(";", "&"), keep_blank_values=True) if value}
-    pieces = {rest, unquote_plus(rest), query}
-    credentials = rest.rpartition("@")[0]
-    pieces |= {credentials, credentials.partition(":")[2], credentials.lstrip("/")}
+    query, credentials = rest.partition("?")[2], rest.rpartition("@")[0]
+    pieces = {rest, unquote_plus(rest), query, credentials, credentials.partition(":")[2], credentials.lstrip("/")}
     for signs in (r"[/?#@&;]+", r"[/?#@&;:=]+", r"[/?#@&;:=,\s]+"):
         pieces |= {piece for text in (rest, unquote_plus(rest)) for piece in re.split(signs, text)}
-    allowed = {
-        *re.split(r"[/:]+", shown),
-        *re.split("/+", shown),
-        shown.partition("://")[2],
-        *names,
-        *(name.lower() for name in names),
-    }
-    for value in pieces - allowed:
-        plain = (unquote(value), unquote_plus(value))
-        forms = {
-            value,
-            repr(value)[1:-1],
-            *plain,
-            *map(quote, plain),
-            *map(quote_plus, plain),
-            *(quote(one, safe="") for one in plain),
-        }
-        yield from (one for one in forms if one.strip("/*. ") and one not in allowed)
+    # Names of options ("password", "sslmode") are no secrets, their values are.
+    names = {name for name, value in parse_qsl(query.replace(";", "&"), keep_blank_values=True) if value}
+    allowed = {*re.split(r"[/:]+", shown), *re.split("/+", shown), shown.partition("://")[2], *names}
+    allowed |= {name.lower() for name in names}
+    for piece in pieces - allowed:
+        forms = {piece, repr(piece)[1:-1], unquote(piece), unquote_plus(piece)}
+        forms |= {encode(form) for form in forms for encode in (quote, quote_plus)}
+        yield from (form for form in forms if form.strip("/*. ") and form not in allowed)

