@@ -22,6 +22,7 @@ SMALL = {
     "simclr.backbone": "resnet10t",
     "simclr.epochs": 1,
     "simclr.crop_s": 0.5,
+    "simclr.copies": 1,
     "siamese.epochs": 1,
     "mel-image.spectrogram": "64x64",
     "mel-image.image": 32,

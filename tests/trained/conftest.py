@@ -16,6 +16,7 @@ QUICK = {
         "simclr.crop_s": 0.5,
         "simclr.batch_size": 16,
         "simclr.projection_dim": 16,
+        "simclr.copies": 1,
     },
     "autoencoder": {"autoencoder.epochs": 1, "autoencoder.hidden_dim": 16},
 }
