@@ -20,63 +20,48 @@ MARKER = "Rendered by asdbench leaderboard render from results/ and references/;
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def board_markdown(table: Table) -> str:
-    """The page as Markdown."""
-    page = template("board.md", TEMPLATES).render(
-        **_content(table),
-        marker=MARKER,
-        escaped=escaped,
-        code=code,
-        main_table=_main_table(table),
-        machine_table=_machine_table(table),
-        sources=_sources(table.of("published")),
-    )
-    return str(page)
-
-
-def board_html(table: Table) -> str:
-    """The page as one HTML document that is whole in itself."""
-    measured = bool(table.of("measured"))
+def board_pages(table: Table) -> tuple[str, str]:
+    """The page as Markdown, and as one HTML document that is whole in itself."""
+    board, measured = table.board, bool(table.of("measured"))
+    title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
-    helpers: list[Callable[..., Any]] = [learned, settings_of, environment_of, text.percent, text.span, text.count]
-    helpers += [text.seconds, text.provenance, text.score_text, text.learned_text, text.mean_and_spread]
-    body = template("board.html", TEMPLATES).render(
-        **_content(table),
+    helpers: list[Callable[..., Any]] = [learned, settings_of, environment_of, escaped, code, percent, text.span]
+    helpers += [text.count, text.seconds, text.provenance, text.score_text, text.learned_text, text.mean_and_spread]
+    content = {
         **{helper.__name__: helper for helper in helpers},
-        terms=table.terms,
-        term_names=text.TERM_NAMES,
-        measured=measured,
-        published=bool(table.of("published")),
-        columns=5 + len(table.terms) + len(table.board.machines) + (7 if measured else 0),
-        scale=Scale.of(table),
-        best=text.best_of(table),
-        formula=text.FORMULAS.get(table.board.protocol, text.FORMULA),
-        starred="; ".join(starred),
-        diagram=diagram_of(table),
-    )
-    return render_page(
-        f"{text.title_of(table.board)}: asdbench leaderboard",
-        body,
+        "marker": MARKER,
+        "board": board,
+        "title": title,
+        "summary": text.summary(table),
+        "formula": text.FORMULAS.get(board.protocol, text.FORMULA),
+        "version": text.data_version(board),
+        "partial_note": text.partial_note(table),
+        "rows": table.rows,
+        "terms": table.terms,
+        "term_names": text.TERM_NAMES,
+        "measured": measured,
+        "published": bool(table.of("published")),
+        "columns": 5 + len(table.terms) + len(board.machines) + (7 if measured else 0),
+        "best": text.best_of(table),
+        "scale": Scale.of(table),
+        "starred": "; ".join(starred),
+        "main_table": _main_table(table),
+        "machine_table": _machine_table(table),
+        "missing": text.missing_of(table),
+        "partial_rows": [row for row in table.rows if row.partial],
+        "trained": text.trained_of(table),
+        "sources": _sources(table.of("published")),
+        "diagram": diagram_of(table),
+        "notes": text.column_notes(table),
+    }
+    html = render_page(
+        f"{title}: asdbench leaderboard",
+        template("board.html", TEMPLATES).render(content),
         styles=[asset(TEMPLATES, "board.css")],
         scripts=[asset(TEMPLATES, "board.js")],
         marker=MARKER,
     )
-
-
-def _content(table: Table) -> dict[str, Any]:
-    """What both kinds of page show."""
-    return {
-        "board": table.board,
-        "rows": table.rows,
-        "title": text.title_of(table.board),
-        "summary": text.summary(table),
-        "version": text.data_version(table.board),
-        "partial_note": text.partial_note(table),
-        "missing": text.missing_of(table),
-        "partial_rows": [row for row in table.rows if row.partial],
-        "trained": text.trained_of(table),
-        "notes": text.column_notes(table),
-    }
+    return str(template("board.md", TEMPLATES).render(content)), html
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.leaderboard.entry import Entry
@@ -34,16 +34,7 @@ class Board:
         return slug_of(self.name)
 
 
-@dataclass
-class _Members:
-    """What stands on one board, by path."""
-
-    entries: dict[Path, Entry] = field(default_factory=dict)
-    references: dict[Path, Reference] = field(default_factory=dict)
-
-    @property
-    def first(self) -> Path:
-        return next(iter([*self.entries, *self.references]))
+Members = Mapping[Path, Entry | Reference]  # of one board
 
 
 def slug_of(name: str) -> str:
@@ -56,7 +47,7 @@ def make_boards(
     entries: Mapping[Path, Entry], references: Mapping[Path, Reference]
 ) -> tuple[dict[str, Board], dict[str, str]]:
     """The boards by name, and for those that cannot be made the reason."""
-    by_board = _by_board(entries, references)
+    by_board = _by_board({**entries, **references})
     boards: dict[str, Board] = {}
     problems: dict[str, str] = {}
     names: dict[str, str] = {}  # by page
@@ -64,7 +55,7 @@ def make_boards(
         try:
             other = names.setdefault(slug_of(name).casefold(), name)
             if other != name:
-                raise _same_page(other, by_board[other].first, name, members.first)
+                raise _same_page(other, next(iter(by_board[other])), name, next(iter(members)))
             boards[name] = _board(name, members)
         except BoardError as error:
             problems[name] = f"{name} is not rendered: {error} Remove one of them."
@@ -83,31 +74,30 @@ def require_fit(path: Path, entry: Entry, entries: Mapping[Path, Entry], referen
     Raises:
         BoardError: it does not fit; on a board that was broken before, not with every other one alone.
     """
-    by_board = _by_board(entries, references)
-    name = entry.record.dataset.name
-    members = by_board.pop(name, _Members())
+    by_board = _by_board({**entries, **references})
+    members = by_board.pop(entry.board, {})
     for other, others in by_board.items():
-        if slug_of(other).casefold() == slug_of(name).casefold():
-            raise _same_page(other, others.first, name, path)
+        if slug_of(other).casefold() == slug_of(entry.board).casefold():
+            raise _same_page(other, next(iter(others)), entry.board, path)
     try:
-        _require_comparable(_Members({**members.entries, path: entry}, members.references))
+        _require_comparable({**members, path: entry})
     except BoardError as error:
         if path in error.paths:
             raise
-        pairs = [_Members({other: one, path: entry}) for other, one in members.entries.items()]
-        pairs += [_Members({path: entry}, {other: reference}) for other, reference in members.references.items()]
-        for pair in pairs:
-            _require_comparable(pair)
-    require_new_seed(path, entry, members.entries)
+        for there, member in members.items():
+            _require_comparable({there: member, path: entry})
+    require_new_seed(path, entry, _entries(members))
 
 
-def _by_board(entries: Mapping[Path, Entry], references: Mapping[Path, Reference]) -> dict[str, _Members]:
-    members: dict[str, _Members] = {}
-    for path, entry in entries.items():
-        members.setdefault(entry.record.dataset.name, _Members()).entries[path] = entry
-    for path, reference in references.items():
-        members.setdefault(reference.board, _Members()).references[path] = reference
-    return members
+def _by_board(members: Members) -> dict[str, dict[Path, Entry | Reference]]:
+    by_board: dict[str, dict[Path, Entry | Reference]] = {}
+    for path, member in members.items():
+        by_board.setdefault(member.board, {})[path] = member
+    return by_board
+
+
+def _entries(members: Members) -> dict[Path, Entry]:
+    return {path: member for path, member in members.items() if isinstance(member, Entry)}
 
 
 def _same_page(name: str, path: Path, other: str, other_path: Path) -> BoardError:
@@ -118,32 +108,34 @@ def _same_page(name: str, path: Path, other: str, other_path: Path) -> BoardErro
     )
 
 
-def _board(name: str, members: _Members) -> Board:
-    protocol = _require_comparable(members)
-    machines = {machine for entry in members.entries.values() for machine in entry.record.dataset.test_clips}
-    machines |= {machine for reference in members.references.values() for machine in reference.machines}
-    return Board(name, protocol, tuple(sorted(machines)), tuple(systems_of(members.entries)), members.references)
+def _board(name: str, members: Members) -> Board:
+    _require_comparable(members)
+    entries = _entries(members)
+    references = {path: member for path, member in members.items() if isinstance(member, Reference)}
+    machines = {machine for entry in entries.values() for machine in entry.record.dataset.test_clips}
+    machines |= {machine for reference in references.values() for machine in reference.machines}
+    protocol = next(iter(members.values())).protocol
+    return Board(name, protocol, tuple(sorted(machines)), tuple(systems_of(entries)), references)
 
 
-def _require_comparable(members: _Members) -> str:
-    """The protocol of entries and published results that may stand side by side.
+def _require_comparable(members: Members) -> None:
+    """Entries and published results may stand side by side.
 
     Raises:
         BoardError: they follow several protocols, or are of differing recordings, clips or labels.
     """
-    protocols = {path: entry.record.dataset.protocol for path, entry in members.entries.items()}
-    protocols |= {path: reference.protocol for path, reference in members.references.items()}
-    for path, protocol in protocols.items():
-        if protocol != protocols[members.first]:
+    first, protocol = next((path, member.protocol) for path, member in members.items())
+    for path, member in members.items():
+        if member.protocol != protocol:
             raise BoardError(
-                f"{members.first} follows the protocol {protocols[members.first]}, {path} {protocol}. Scores of "
-                "differing protocols are not put side by side.",
-                members.first,
+                f"{first} follows the protocol {protocol}, {path} {member.protocol}. Scores of differing protocols are "
+                "not put side by side.",
+                first,
                 path,
             )
-    _require_same_recordings({path: one for path, one in members.entries.items() if not one.record.dataset.lacks})
-    _require_same_clips(members.entries)
-    return protocols[members.first]
+    entries = _entries(members)
+    _require_same_recordings({path: entry for path, entry in entries.items() if not entry.record.dataset.lacks})
+    _require_same_clips(entries)
 
 
 def _require_same_clips(entries: Mapping[Path, Entry]) -> None:

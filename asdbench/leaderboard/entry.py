@@ -83,6 +83,16 @@ class Entry(BaseModel):
     record: RunRecord
     scores: dict[str, dict[str, SectionEntry]] = Field(description="By machine type and section, of what was scored.")
 
+    @property
+    def board(self) -> str:
+        """The board that it stands on: its data set."""
+        return self.record.dataset.name
+
+    @property
+    def protocol(self) -> str:
+        """Whose official score it has."""
+        return self.record.dataset.protocol
+
     def sections(self) -> Sections:
         """The rows behind the results, by machine type and section."""
         return {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.files import write_text
-from asdbench.leaderboard.board_page import MARKER, board_html, board_markdown
+from asdbench.leaderboard.board_page import MARKER, board_pages
 from asdbench.leaderboard.boards import make_boards, slug_of
 from asdbench.leaderboard.index import index_html, index_line, index_markdown
 from asdbench.leaderboard.references import read_references
@@ -68,15 +68,15 @@ def make_pages(
     pages = Pages(problems=[*entries.problems, *references.problems])
     lines = []
     for name, board in boards.items():
-        markdown, html = _page_names(name)
+        names_of_pages = _page_names(name)
         try:
             line = index_line(board)
             if only in (None, name):
                 on_board(name)
-                table = make_table(board, replicates)
-                pages.texts |= {markdown: board_markdown(table), html: board_html(table)}
+                texts = board_pages(make_table(board, replicates))
+                pages.texts |= dict(zip(names_of_pages, texts, strict=True))
             else:
-                pages.untouched |= {markdown, html}
+                pages.untouched |= {*names_of_pages}
             lines.append(line)
         except AsdbenchError as error:
             broken[name] = f"{name} is not rendered: {error}"

@@ -14,26 +14,12 @@ CHANCE = 0.5  # of AUC and pAUC, on average over random scores
 SMALL_GAP = 0.05  # between the domains' AUC, below which it is not worth a sentence
 
 
-@dataclass(frozen=True)
-class FailureNote:
-    """A failure with the machine types that it concerns; none where it concerns all. ``details`` are tracebacks."""
-
-    stage: str
-    machines: list[str]
-    reason: str
-    details: list[str]
-
-
-def failure_notes(failures: Sequence[Failure]) -> list[FailureNote]:
-    """What failed, each reason once, in the order of the record."""
-    notes: dict[tuple[str, str], FailureNote] = {}
+def failures_by_reason(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure]]:
+    """What failed, by stage and reason, in the order of the record."""
+    by_reason: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
-        note = notes.setdefault((failure.stage, failure.reason), FailureNote(failure.stage, [], failure.reason, []))
-        if failure.machine is not None and failure.machine not in note.machines:
-            note.machines.append(failure.machine)
-        if failure.detail and failure.detail not in note.details:
-            note.details.append(failure.detail)
-    return list(notes.values())
+        by_reason.setdefault((failure.stage, failure.reason), []).append(failure)
+    return by_reason
 
 
 def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:

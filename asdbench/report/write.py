@@ -13,7 +13,7 @@ from asdbench.pages import asset, render_page, template
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
-from asdbench.report.overview import by_reason, columns, failure_notes, findings, machine_rows, totals
+from asdbench.report.overview import by_reason, columns, failures_by_reason, findings, machine_rows, totals
 from asdbench.report.pictures import close_look, map_pictures, section_pictures, training_pictures
 
 FILE = "report.html"
@@ -92,7 +92,7 @@ def render_report(
         totals=totals(contents),
         findings=findings(contents, rows),
         mark=mark_of(record),
-        failures=failure_notes(record.failures),
+        failures=failures_by_reason(record.failures),
         sections={m: [section_pictures(contents, view) for view in contents.sections_of(m)] for m in contents.machines},
         maps=maps,
         map_gaps=by_reason({machine: reason for machine, (pictures, reason) in maps.items() if not pictures}),
