@@ -8,6 +8,7 @@ from typing import Any
 
 from asdbench.harness.learned import learned
 from asdbench.leaderboard import text
+from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.critical_difference import diagram_of
 from asdbench.leaderboard.rows import Cell, Row
 from asdbench.leaderboard.systems import System, setting
@@ -52,7 +53,9 @@ def board_pages(table: Table) -> tuple[str, str]:
         "trained": text.trained_of(table),
         "sources": _sources(table.of("published")),
         "diagram": diagram_of(table),
-        "notes": text.column_notes(table),
+        "chance": table.chance,
+        "drawings": DRAWINGS,
+        "replicates": table.replicates,
     }
     html = render_page(
         f"{title}: asdbench leaderboard",

@@ -1,6 +1,7 @@
 """The critical-difference diagram: average ranks on a line, a bar over every set of systems that are not apart.
 
-J. Demsar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 7, 2006, figure 1.
+J. Demsar, Statistical Comparisons of Classifiers over Multiple Data Sets, JMLR 7, 2006, figure 1. That of
+scikit-posthocs cuts long names off, and its bytes depend on the hash seed of the process.
 """
 
 import warnings

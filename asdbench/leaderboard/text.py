@@ -1,9 +1,8 @@
-"""How numbers and names of a board are written, alike on every page, and what a board says about itself."""
+"""How numbers and names of a board are written, alike on every page."""
 
 import re
 
 from asdbench.leaderboard.boards import Board
-from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.rows import Row
 from asdbench.leaderboard.table import Table
 from asdbench.protocols.results import Interval
@@ -16,40 +15,6 @@ FORMULAS = {
     "dcase2021": "the harmonic mean of AUC and pAUC of both domains over all sections of all machine types",
 }
 FORMULA = "the harmonic mean of AUC source, AUC target and pAUC over all sections of all machine types"  # since 2022
-
-_INTERVAL = (
-    "2.5 and 97.5 percentiles over {replicates:,} resampled test sets, stratified by section, domain and label. "
-    "Where a system has several seeds, these are resampled too, so the interval holds both what the choice of "
-    "test clips and what the choice of seeds leaves open."
-)
-_RANK = (
-    "From the best downwards a system shares the rank of those above it, unless one of them is significantly "
-    "better on the same resampled test sets (paired bootstrap: the 95 % interval of the difference excludes 0); "
-    "then it opens the next rank. So no two of one rank are significantly apart, and a lower rank says: worse "
-    "than at least one system of the rank above."
-)
-_LEARNED = (
-    "How well the trained network does its own task, in percent, the mean over networks and seeds; in brackets what it "
-    "has to exceed: guessing, or the same network untrained, whichever is better; then in how many seeds every network "
-    'exceeded both. Where one did not, the row says "did not learn", and its score says little of the method. Named '
-    "for each system under Training; – where nothing is trained, or nothing was measured."
-)
-_SEEDS = "How often the system was trained and scored with another seed, and how far the scores spread."
-_MEANS = (
-    "AUC and pAUC (false-positive rates up to 0.1, McClish) over all sections, by the same mean as the score's. "
-    "Machine columns hold the score's formula over that type alone."
-)
-_COST = (
-    "Trained numbers of the largest network (0 where nothing is trained); seconds of training, and of embedding "
-    "and scoring all clips, mean over seeds, on the machine that measured."
-)
-_PUBLISHED = (
-    "Numbers of others, with their source. They carry no interval and no rank, because their scores are not at "
-    "hand; they stand where their score belongs. A total with * is computed from the published terms; – beside a "
-    "total: its terms were not published."
-)
-_PARTIAL = "Data that lack something of the challenge's; such rows are not ranked with whole ones."
-_MISSING = "A row in which a machine type is missing gets no total and no rank; the reasons are listed."
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -175,35 +140,4 @@ def partial_note(table: Table) -> str:
     return (
         f"Every measured row is of PARTIAL data ({'; '.join(table.partial)}), so the scores are partial ones, not "
         "official, and not to be put beside others."
-    )
-
-
-def column_notes(table: Table) -> list[tuple[str, str]]:
-    """Columns and what they hold, as far as the board has them."""
-    protocol = table.board.protocol
-    measured, published = bool(table.of("measured")), bool(table.of("published"))
-    over_seeds = " The mean over seeds where there are several." if measured else ""
-    score = f"The official score of {protocol} in percent: {FORMULAS.get(protocol, FORMULA)}.{over_seeds}"
-    notes = [
-        ("Score", score, True),
-        ("Learned", _LEARNED, measured),
-        ("95 % interval", _INTERVAL.format(replicates=table.replicates), measured),
-        ("Rank", _RANK, measured),
-        ("Seeds, mean ± SD", _SEEDS, measured),
-        ("Means", _MEANS, True),
-        ("Cost", _COST, measured),
-        ("Chance", _chance_note(table), True),
-        ("Published", _PUBLISHED, published),
-        ("Partial", _PARTIAL, any(row.partial for row in table.rows)),
-        ("Missing", _MISSING, bool(missing_of(table))),
-    ]
-    return [(name, text) for name, text, shown in notes if shown]
-
-
-def _chance_note(table: Table) -> str:
-    if table.chance is None:
-        return "50.00 by definition: no test clips are known here on which random scores could be drawn."
-    return (
-        f"Random scores on these very test clips, {DRAWINGS:,} drawings: mean {percent(table.chance.total)}, and "
-        f"{span(table.chance.range95)} holds 95 % of single drawings. It is what a score has to exceed."
     )
