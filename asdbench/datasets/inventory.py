@@ -115,7 +115,7 @@ class Inventory:
         )
 
     def _unreadable(self, first: OSError) -> DataError:
-        """The error that names every recording of which no byte can be read; the first is there in any case."""
+        """The error that names every recording of which no byte can be read."""
         problems = {str(first.filename): first.strerror}
         for one in self.recordings:
             try:

@@ -151,15 +151,7 @@ class Entry:
 
 
 class SectionAlignment:
-    """The score and decision files of one section, matched with its ground truth.
-
-    Args:
-        key: machine type and section.
-        files: its score and decision files.
-        protocol: whose official score is wanted.
-        truth: labels and domains; None takes them from the clips' names.
-        expected: what the data set holds; None for one that no card describes.
-    """
+    """The score and decision files of one section, matched with its ground truth; arguments as for ``align``."""
 
     def __init__(
         self, key: Key, files: list[ScoreFile], protocol: str, truth: GroundTruth | None, expected: Expectation | None

@@ -126,12 +126,7 @@ def attributes(inventory: Inventory) -> Iterator[Finding]:
 
 
 def repeats(inventory: Inventory, digests: Mapping[Path, str]) -> Iterator[Finding]:
-    """The same sound in several files, whatever their names and kinds.
-
-    Args:
-        inventory: the recordings.
-        digests: of the samples of each file; empty for one that is silent or cannot be read.
-    """
+    """The same sound in several files, by digests of their samples; that of a silent or unreadable file is empty."""
     by_digest: dict[str, list[Recording]] = defaultdict(list)
     for one in inventory.recordings:
         by_digest[digests[one.path]].append(one)

@@ -21,7 +21,6 @@ Result = TypeVar("Result")
 FULL_SCALE = 32767 / 32768
 # Noise and tones above 20 Hz that just reach full scale stay there for one sample; two allow for coincidence.
 CLIPPED_RUN = 3
-AT_ONCE = 8  # recordings that a thread takes: a header is read sooner than a task is handed over
 BULK = 0.9  # share of a machine type's recordings that must agree before the others count as strange
 LENGTH_STEP_S = 0.01  # lengths that differ by less are the same
 Notes = list[tuple[Path, str]]  # files, and what is the matter with each
@@ -91,12 +90,11 @@ def for_each(
 ) -> list[Result]:
     """Results of ``work`` in the order of ``paths``."""
     results: list[Result] = []
-    groups = [paths[start : start + AT_ONCE] for start in range(0, len(paths), AT_ONCE)]
     with progress.stage(name, len(paths)) as stage, ThreadPoolExecutor(max(1, jobs)) as pool:
         try:
-            for group in pool.map(lambda group: [work(path) for path in group], groups):
-                results += group
-                stage.advance(len(group))
+            for result in pool.map(work, paths):
+                results.append(result)
+                stage.advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # else an interrupt would wait for all that is queued
             raise

@@ -46,12 +46,13 @@ class Version(BaseModel):
     @classmethod
     def of(cls, url: str, response: "Response") -> "Version":
         """The version that an answer brings, all of it or a range."""
-        ranged = response.status_code in (206, 416)
-        length = response.headers.get("Content-Range" if ranged else "Content-Length", "").rpartition("/")[2]
+        headers = response.headers
+        size = headers.get("Content-Range" if response.status_code in (206, 416) else "Content-Length", "")
+        length = size.rpartition("/")[2]
         return cls(
             url=url,
-            etag=response.headers.get("ETag"),
-            modified=response.headers.get("Last-Modified"),
+            etag=headers.get("ETag"),
+            modified=headers.get("Last-Modified"),
             length=int(length) if length.isdecimal() else None,
         )
 
@@ -84,11 +85,6 @@ class PartialFile:
         """Bytes that are there."""
         return self.path.stat().st_size if self.path.exists() else 0
 
-    @property
-    def complete(self) -> bool:
-        """Whether all bytes are known to be there."""
-        return self.version is not None and self.path.exists() and self.size == self.version.length
-
     def range_headers(self) -> dict[str, str]:
         """What asks for the rest, of this version only; nothing where there is nothing to go on with."""
         if not self.version or not self.size:
@@ -96,13 +92,6 @@ class PartialFile:
         strong_etag = self.version.etag if not (self.version.etag or "").startswith("W/") else None
         condition = strong_etag or self.version.modified
         return {"Range": f"bytes={self.size}-"} | ({"If-Range": condition} if condition else {})
-
-    def begin(self, version: Version) -> None:
-        """Start anew with this version."""
-        self.discard()
-        write_text(self._version_path, version.model_dump_json())
-        self.path.touch()
-        self.version = version
 
     def discard(self) -> None:
         """Remove what is there."""
@@ -130,7 +119,9 @@ class PartialFile:
         if response.headers.get("Content-Encoding", "identity") != "identity":  # a range of it would be of other bytes
             raise RequestException("the server compresses it though asked not to")
         if status == 200:  # all of it: nothing was there, it changed, or the server knows no ranges
-            self.begin(version)
+            self.discard()
+            write_text(self._version_path, version.model_dump_json())
+            self.version = version
         show(self.size)
         with self.path.open("ab") as file:
             for block in response.iter_content(CHUNK):  # raises where less than Content-Length comes
@@ -155,13 +146,7 @@ def size_of(url: str, progress: Progress) -> int | None:
 
 
 def transfer(url: str, target: Path, size: int | None, progress: Progress) -> None:
-    """Bring the file to ``target``, going on from what an earlier attempt left.
-
-    Args:
-        url: address of the file.
-        target: path of the finished file; the same with ``.part`` until then.
-        size: in bytes, for the progress; None is unknown.
-        progress: shows the transfer, and each retry.
+    """Bring the file to ``target``, going on from what an earlier attempt left; ``size`` (bytes) is for the progress.
 
     Raises:
         RequirementError: there is no such thing, or the server cannot be reached; what came stays there.
@@ -175,7 +160,7 @@ def transfer(url: str, target: Path, size: int | None, progress: Progress) -> No
         with _session(url, retry) as session, megabyte_stage(progress, target.name, size) as show:
             if partial.size:
                 show(partial.size, f"goes on at {size_text(partial.size)}")
-            done = partial.complete
+            done = partial.version is not None and partial.path.exists() and partial.size == partial.version.length
             while not done:
                 with session.get(url, headers=partial.range_headers(), timeout=TIMEOUT_S, stream=True) as response:
                     try:
