@@ -163,3 +163,9 @@ def lived_study(count, *, seed=0, machines=("fan", "gearbox", "valve"), objectiv
         importances=importances(study), **more,
     )  # fmt: skip
     return study, record, records
+
+
+def trials_of(study, out):
+    """Records of the trials of a study, as ``tune --json`` shows it, below a folder."""
+    folder = out / "runs" / "studies" / study["name"] / "trials"
+    return [TrialRecord.model_validate_json(path.read_text()) for path in sorted(folder.glob("*.json"))]

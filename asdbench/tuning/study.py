@@ -124,9 +124,9 @@ class Tuning:
     @property
     def run_file(self) -> dict[str, Any]:
         """The run file that trials start from."""
-        asked = self.spec.model_dump(mode="json").items()
-        asked_for = {key: value for key, value in asked if key not in OF_ONE_COMMAND and value not in (None, [])}
-        return asked_for | {"params": {key: value for key, _, _, value in self._given}}
+        spec = self.spec.model_dump(mode="json").items()
+        options = {key: value for key, value in spec if key not in OF_ONE_COMMAND and value not in (None, [])}
+        return options | {"params": {key: value for key, _, _, value in self._given}}
 
     def configured(self, params: Mapping[str, Any]) -> RunSpec:
         """What ``asdbench run`` would be asked for the runs of a trial."""
