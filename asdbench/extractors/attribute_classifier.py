@@ -1,4 +1,4 @@
-"""Classifier of machine types, sections, attributes and domains; its embedding is what the classes are told by."""
+"""Classifier of machine types, sections, attributes and domains; its embedding is what tells the classes apart."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,26 +28,27 @@ EMBEDDED_S = 160.0  # of sound at once while embedding, so that long clips need 
 class Embedder(nn.Module):
     """The branches side by side."""
 
-    def __init__(self, branches: Sequence[nn.Module], by_branch: bool) -> None:
+    def __init__(self, branches: Sequence[nn.Module], equal_lengths: bool) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
-        self._by_branch = by_branch
+        self._equal_lengths = equal_lengths
 
-    def parts(self, waveforms: Tensor, exchange: StatisticsExchange | None = None) -> list[Tensor]:
+    def by_branch(self, waveforms: Tensor, exchange: StatisticsExchange | None = None) -> list[Tensor]:
         """(batch, samples) -> a (batch, dim) of each branch; spectrograms, if any, have their statistics exchanged."""
         return [
             branch(waveforms, exchange) if isinstance(branch, SpectrogramBranch) else branch(waveforms)
             for branch in self.branches
         ]
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+    def joined(self, rows: Sequence[Tensor]) -> Tensor:
         """(batch, dim x branches) of length one; each branch of the same length, or as long as it is."""
-        rows = [normalize(part.float(), dim=1) for part in parts] if self._by_branch else [p.float() for p in parts]
-        return normalize(torch.cat(rows, dim=1), dim=1)
+        if self._equal_lengths:
+            rows = [normalize(row.float(), dim=1) for row in rows]
+        return normalize(torch.cat([row.float() for row in rows], dim=1), dim=1)
 
 
 class Classifier(nn.Module):
-    """What is trained: the branches, and the centres of the loss and of the exchanges' classes where those are."""
+    """What is trained: the branches, the centres of the loss, and those of the exchanges' classes."""
 
     def __init__(self, embedder: Embedder, loss: MarginLoss, exchanged: nn.Module | None) -> None:
         super().__init__()
@@ -111,7 +112,7 @@ class AttributeClassifier(NetworkExtractor):
             )
         self._dim = dim
         self._reading = (min_hz, remove_mean, squeeze)
-        self._by_branch = normalise == "branches"
+        self._equal_lengths = normalise == "branches"
         self._loss_name = loss
         self._loss_params = {
             "adaptive": adaptive_scale,
@@ -167,7 +168,7 @@ class AttributeClassifier(NetworkExtractor):
 
             def as_embedded() -> Iterator[list[Tensor]]:
                 for waveforms in prefetched(whole_clips(keys, self.at_once(keys, context), context)):
-                    yield embedder.parts(waveforms[:, 0, 0].contiguous())
+                    yield embedder.by_branch(waveforms[:, 0, 0].contiguous())
 
             epochs = epochs_for(*self._epochs, count)
             untrained, value = self.train(
@@ -202,7 +203,7 @@ class AttributeClassifier(NetworkExtractor):
             else SpectrogramBranch(int(name[5:]), rate_hz, min_hz, remove_mean, squeeze, self._dim)
             for name in self._branches
         ]
-        return Embedder(branches, self._by_branch)
+        return Embedder(branches, self._equal_lengths)
 
     def _losses(self, classes: int) -> tuple[MarginLoss, nn.Module | None]:
         """The loss, and that of what is exchanged, whose centres are trained always."""
@@ -222,13 +223,13 @@ class AttributeClassifier(NetworkExtractor):
             count, axis = len(waveforms), self._statex_axis
             exchange = StatisticsExchange.drawn(count, self._statex, axis, generator, waveforms.device)
         embedder = network.embedder
-        parts = embedder.parts(waveforms, exchange)
-        loss: Tensor = network.loss(embedder.joined(parts), labels)
+        rows = embedder.by_branch(waveforms, exchange)
+        loss: Tensor = network.loss(embedder.joined(rows), labels)
         if network.exchanged is not None:
             more = labels if exchange is None else exchange.labels(labels)
             if self._featex:
-                parts, more = exchange_features(parts, more, self._featex, generator)
-            loss = loss + network.exchanged(embedder.joined(parts), more)
+                rows, more = exchange_features(rows, more, self._featex, generator)
+            loss = loss + network.exchanged(embedder.joined(rows), more)
         return loss
 
     def _batches(
@@ -278,7 +279,7 @@ class AttributeClassifier(NetworkExtractor):
 
     def rows(self, network: Embedder, features: Tensor) -> Tensor:
         """(batch, dim x branches), rows of length one."""
-        return network.joined(network.parts(features[:, 0, 0].contiguous()))
+        return network.joined(network.by_branch(features[:, 0, 0].contiguous()))
 
     def at_once(self, keys: Sequence[str], context: Context) -> int:
         """Whole clips that go through the network together."""

@@ -64,7 +64,7 @@ class Autoencoder(NetworkExtractor):
         epochs: passes over the training vectors.
         batch_size: vectors in a batch; a last batch of a single vector is left out.
         learning_rate: Adam's.
-        held_out: part of the vectors that is not trained on.
+        held_out: share of the vectors that is not trained on.
     """
 
     name = "autoencoder"
@@ -121,9 +121,9 @@ class Autoencoder(NetworkExtractor):
             return mse_loss(network(batch), batch)
 
         def validation() -> dict[str, float]:
-            parts = [held_out[start : start + AT_ONCE] for start in range(0, len(held_out), AT_ONCE)]
-            total = sum(float(loss(part)) * len(part) for part in parts)
-            return {"validation_loss": total / len(held_out)} if parts else {}
+            batches = [held_out[start : start + AT_ONCE] for start in range(0, len(held_out), AT_ONCE)]
+            total = sum(float(loss(batch)) * len(batch) for batch in batches)
+            return {"validation_loss": total / len(held_out)} if batches else {}
 
         with reproducible(context.seed), one_thread():
             network = self.begin(dim=vectors.dim)
@@ -166,11 +166,11 @@ class Autoencoder(NetworkExtractor):
         """
         sums = np.zeros((2, vectors.clip_of[-1] + 1))
         for start in range(0, len(places), AT_ONCE):
-            part = places[start : start + AT_ONCE]
-            batch = vectors[part]
+            chosen = places[start : start + AT_ONCE]
+            batch = vectors[chosen]
             for row, reconstruction in enumerate((network(batch), mean)):
                 squared = (batch - reconstruction).square().mean(1).double().cpu().numpy()
-                np.add.at(sums[row], vectors.clip_of[part], squared)
+                np.add.at(sums[row], vectors.clip_of[chosen], squared)
         errors, baseline = sums
         if not baseline.sum():
             return math.nan, math.nan
@@ -244,11 +244,11 @@ class Vectors:
     """
 
     def __init__(self, keys: Sequence[str], frames: int, context: Context) -> None:
-        parts = [np.asarray(context.features[key], np.float32) for key in keys]
-        lengths = np.array([part.shape[-1] for part in parts])
-        flat = np.concatenate([part.reshape(-1, part.shape[-1]).T for part in parts])
+        features = [np.asarray(context.features[key], np.float32) for key in keys]
+        lengths = np.array([one.shape[-1] for one in features])
+        flat = np.concatenate([one.reshape(-1, one.shape[-1]).T for one in features])
         counts = lengths - frames + 1
-        self.clip_of = np.repeat(np.arange(len(parts)), counts)
+        self.clip_of = np.repeat(np.arange(len(features)), counts)
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         starts = np.repeat(np.cumsum(lengths) - lengths, counts) + within
         self.bins = flat.shape[1]

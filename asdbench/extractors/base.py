@@ -32,7 +32,7 @@ class Training:
         frontend: makes features of waveforms, as those in the cache were made.
         augmentations: by name, in the order asked for.
         identity: digest of front end and augmentations with all their parameters.
-        views: folder where augmented copies are kept between runs.
+        views: folder where augmented copies are cached between runs.
         others: training clips of the other machine types, for cards with fit_on = "machine-among-others".
         checkpoints: folder of this very training; survives a kill, is removed when the fit is done.
     """
@@ -79,7 +79,7 @@ class Extractor(ABC):
         parameter_count: learned numbers of the network; 0 when nothing is learned.
         notes: what the user should know of this fit.
         needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
-        learning: one figure that says whether it learned: its own task on what it was not trained on, against chance
+        learning: one figure that says whether it learned: its task on what it was not trained on, against chance
             and against the same network untrained; None where nothing is trained or nothing can be compared.
     """
 

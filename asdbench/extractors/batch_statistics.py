@@ -13,10 +13,10 @@ END = object()
 
 
 class RunningMoments(nn.Module):
-    """What a normalisation layer of our own keeps, as torch's layers do: running mean and variance of each channel.
+    """Base of normalisation layers that are not torch's: running mean and variance of each channel.
 
     Attributes:
-        momentum: part that the newest batch has in them.
+        momentum: share of the newest batch in them.
     """
 
     mean: Tensor
@@ -47,7 +47,7 @@ def recompute(network: nn.Module, passes: Iterable[object]) -> None:
         network: on its device.
         passes: each step of it passes one batch through the network.
     """
-    layers: list[Any] = [layer for layer in network.modules() if _keeps_statistics(layer)]
+    layers: list[Any] = [layer for layer in network.modules() if _has_statistics(layer)]
     momenta = [layer.momentum for layer in layers]
     network.eval()
     for layer in layers:
@@ -78,7 +78,7 @@ def buffers_restored(network: nn.Module) -> Iterator[None]:
                 buffer.copy_(before[name])
 
 
-def _keeps_statistics(layer: Any) -> bool:
+def _has_statistics(layer: Any) -> bool:
     if isinstance(layer, _BatchNorm):
         return layer.track_running_stats and layer.running_mean is not None
     return isinstance(layer, RunningMoments)

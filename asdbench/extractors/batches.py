@@ -23,8 +23,8 @@ def minibatches(items: Any, size: int) -> list[Any]:
 def prefetched(batches: Iterable[T]) -> Iterator[T]:
     """The same batches in the same order, each made in a thread while the one before is used.
 
-    What making one raises is raised here, when it is its turn. ``batches`` must use random numbers of its own, as
-    torch's belong to the training.
+    What making one raises is raised here, when it is its turn. ``batches`` must not use torch's
+    global random numbers, which belong to the training.
     """
     source = iter(batches)
     end = object()

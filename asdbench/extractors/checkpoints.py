@@ -45,8 +45,8 @@ class Checkpoints:
         weights: dict[str, Tensor] = {}
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in load_file(path).items():
-            part, _, name = key.partition(".")
-            if part == "network":
+            kind, _, name = key.partition(".")
+            if kind == "network":
                 weights[name] = value
             else:
                 place, _, name = name.partition(".")

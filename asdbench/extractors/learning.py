@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Learning:
-    """How well a trained network does its own task, against chance and against itself untrained.
+    """How well a trained network does its task, against chance and against itself untrained.
 
     Higher is better for every figure. Nothing of it looks at test clips or labels of anomalies.
 

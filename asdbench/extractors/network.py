@@ -117,10 +117,10 @@ def embedded(
         context: features and progress.
     """
     order: list[int] = []
-    parts: list[Embeddings] = []
+    batches: list[Embeddings] = []
     with torch.inference_mode(), context.progress.stage(f"embed {name}", len(clips)) as stage:
         for positions, features in prefetched(context.features.batches([clip.key for clip in clips], size)):
-            parts.append(rows(features).float().cpu().numpy())
+            batches.append(rows(features).float().cpu().numpy())
             order += positions
             stage.advance(len(positions))
-    return np.concatenate(parts)[np.argsort(order)]
+    return np.concatenate(batches)[np.argsort(order)]

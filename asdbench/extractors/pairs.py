@@ -51,13 +51,13 @@ def draw_pairs(
 
     Germinario et al. (2022), section 2.2.1 and Table 1: X positive and X negative pairs for a clip, Y of each where
     its class has half the clips. Partners of one clip differ as long as there are enough. Negative partners are
-    spread evenly over the other classes. A clip that is alone in its class gets no pairs of its own.
+    spread evenly over the other classes. A clip that is alone in its class gets no pairs.
 
     Args:
         classes: class of each clip that gets pairs.
         others: more clips that may be negative partners.
         pairs: (X, Y).
-        small: a class with at most this part of the largest one's clips gets Y.
+        small: a class with at most this share of the largest one's clips gets Y.
         rng: decides the partners.
     """
     sizes = Counter(classes.values())
@@ -79,15 +79,15 @@ def draw_pairs(
 
 
 def split_clips(
-    labels: Mapping[str, Class], part: float, rng: np.random.Generator
+    labels: Mapping[str, Class], share: float, rng: np.random.Generator
 ) -> tuple[dict[str, Class], dict[str, Class]]:
-    """Clips to train on and clips to validate on; of every class, ``part`` of its clips validates."""
+    """Clips to train on and clips to validate on; of every class, a ``share`` of its clips validates."""
     trained: dict[str, Class] = {}
     validated: dict[str, Class] = {}
     for label in sorted(set(labels.values())):
         keys = sorted(key for key, other in labels.items() if other == label)
         order = rng.permutation(len(keys))
-        count = round(part * len(keys))
+        count = round(share * len(keys))
         validated |= {keys[place]: label for place in order[:count]}
         trained |= {keys[place]: label for place in order[count:]}
     return trained, validated

@@ -156,7 +156,7 @@ class SimCLR(NetworkExtractor):
 
 
 def partners_found(network: Network, keys: Sequence[str], copies: Pack, context: Context) -> tuple[float, int]:
-    """Part of the copies to which their own clip is the nearest of all by the cosine of projections, and their number.
+    """Share of the copies whose clip is the nearest of all by the cosine of projections, and their number.
 
     Clips and copies are whole, and the network is in evaluation mode, as it is when it embeds.
     """

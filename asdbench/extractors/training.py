@@ -169,8 +169,8 @@ def epochs_for(epochs: int, steps: int, min_steps: int, batches_per_epoch: int) 
 def rate(recipe: Recipe, place: float) -> float:
     """Learning rate at a place in the training, counted in epochs; fractions are meant.
 
-    Loshchilov and Hutter (2016), equation (5) with equal cycles; torch's own takes whole epochs a cycle only, and so
-    loses restarts where the epochs are no multiple of the cycles.
+    Loshchilov and Hutter (2016), equation (5) with equal cycles; torch's scheduler takes whole epochs a cycle only, and
+    so loses restarts where the epochs are no multiple of the cycles.
     """
     if recipe.restarts is None:
         return recipe.learning_rate

@@ -42,7 +42,7 @@ class Twfr(Extractor):
     Args:
         r: ratio of the weights of neighbouring ranks.
         choose_from: values of r (as texts), one of which is chosen for each machine type by its training clips alone:
-            the one under which held-out normal clips are best told from the same clips with a patch of another
+            the one under which held-out normal clips are best distinguished from the same clips with a patch of another
             training clip pasted in, in both domains alike (``asdbench.selection``). Empty: ``r`` is taken.
     """
 
@@ -71,20 +71,20 @@ class Twfr(Extractor):
         assert training is not None
         features = [np.asarray(context.features[clip.key], np.float32) for clip in clips]
         normals = np.stack([ranked_pooling(one, self._candidates) for one in features], axis=1)
-        merits = np.zeros(len(self._candidates))
+        criteria = np.zeros(len(self._candidates))
         for section in sorted({clip.section for clip in clips}):
             places = [place for place, clip in enumerate(clips) if clip.section == section]
             some = [clips[place] for place in places]
             pasted = outlier_features(some, training.waveforms, training.frontend, context.seed, context.jobs)
             made_of, pooled = zip(*((host, ranked_pooling(one, self._candidates)) for host, one in pasted), strict=True)
-            for number in range(len(merits)):
+            for number in range(len(criteria)):
                 outliers = Outliers(np.stack([one[number] for one in pooled]), np.array(made_of))
-                merits[number] += criterion(normals[number][places], some, reference_detector, outliers) * len(some)
-        merits /= len(clips)
-        self._r = self._candidates[int(np.argmax(merits))]
-        told = ", ".join(f"{r:g}: {merit:.3f}" for r, merit in zip(self._candidates, merits, strict=True))
+                criteria[number] += criterion(normals[number][places], some, reference_detector, outliers) * len(some)
+        criteria /= len(clips)
+        self._r = self._candidates[int(np.argmax(criteria))]
+        shown = ", ".join(f"{r:g}: {value:.3f}" for r, value in zip(self._candidates, criteria, strict=True))
         self.notes = [
-            f"{clips[0].machine}: r = {self._r:g}, chosen by training clips alone (merits, chance is 0.5: {told})"
+            f"{clips[0].machine}: r = {self._r:g}, chosen by training clips alone (merits, chance is 0.5: {shown})"
         ]
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
@@ -93,7 +93,7 @@ class Twfr(Extractor):
         return np.concatenate([ranked_pooling(one, [self._r]) for one in features])
 
     def save(self, folder: Path) -> None:
-        """Write the chosen r; one that is given is a parameter, and needs no keeping."""
+        """Write the chosen r; one that is given is a parameter."""
         if self._candidates:
             write_json(folder / CHOSEN, self._r)
 

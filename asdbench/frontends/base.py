@@ -39,7 +39,7 @@ class Place(NamedTuple):
 class NamedFeatures(ABC):
     """A front end that has features of recordings by their names, in the place of making them.
 
-    Names tell labels and domains. They are known to the feature store, which asks; what comes after it is given
+    Names reveal labels and domains. They are known to the feature store, which asks; what comes after it is given
     features by key, as from every other front end. The card of such a front end says ``by_name = true``. The
     attributes of ``Frontend`` are those of a recording that is decoded for something else, a picture for instance.
     """

@@ -55,8 +55,8 @@ class EmbeddingFile(NamedFeatures):
         """Row by the last three parts of its name, or AMBIGUOUS."""
         rows: dict[tuple[str, ...], int] = {}
         for row, name in enumerate(self._table.names):
-            *folders, own = PurePosixPath(name.replace("\\", "/")).parts[-3:] or ("",)
-            parts = (*folders, _bare(own))
+            *folders, file = PurePosixPath(name.replace("\\", "/")).parts[-3:] or ("",)
+            parts = (*folders, _bare(file))
             rows[parts] = AMBIGUOUS if parts in rows else row
         return rows
 
@@ -112,7 +112,7 @@ class EmbeddingFile(NamedFeatures):
         """
         raise UsageError(
             f"{self._path} has embeddings of known recordings, and new ones cannot be embedded by it. "
-            "A system that is to hear new recordings needs an extractor that makes embeddings."
+            "A system for new recordings needs an extractor that makes embeddings."
         )
 
 

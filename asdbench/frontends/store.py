@@ -1,4 +1,4 @@
-"""Features of a data set, computed once and kept on disk."""
+"""Features of a data set, computed once and cached on disk."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

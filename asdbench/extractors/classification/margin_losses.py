@@ -1,4 +1,4 @@
-"""Losses that part classes by angles: ArcFace, AdaCos, sub-cluster AdaCos, AdaProj.
+"""Losses that separate classes by angles: ArcFace, AdaCos, sub-cluster AdaCos, AdaProj.
 
 All take embeddings (batch, dim) of any length and labels (batch, classes) whose rows sum to one; a row of mixup has two
 entries or more. The centres, and AdaProj's bases, are drawn at random, and trained or left as they are.
@@ -59,23 +59,23 @@ class ArcFace(MarginLoss):
     def value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Mean loss."""
         cosines = self.similarities(embeddings)
-        rows, own = labels.nonzero(as_tuple=True)
-        cosine = cosines[rows, own]
+        rows, classes = labels.nonzero(as_tuple=True)
+        cosine = cosines[rows, classes]
         angle = torch.acos(cosine.clamp(-NEARLY_ONE, NEARLY_ONE))
         moved = torch.where(
             angle <= math.pi - self._margin,
             torch.cos(angle + self._margin),
             cosine - self._margin * math.sin(self._margin),
         )
-        logits = cosines[rows].scatter(1, own[:, None], moved[:, None])
-        losses = cross_entropy(self._scale * logits, own, reduction="none")
-        return (labels[rows, own] * losses).sum() / len(labels)
+        logits = cosines[rows].scatter(1, classes[:, None], moved[:, None])
+        losses = cross_entropy(self._scale * logits, classes, reduction="none")
+        return (labels[rows, classes] * losses).sum() / len(labels)
 
 
 class AdaptiveScale(MarginLoss):
     """AdaCos's scale (Zhang et al., 2019): begins at sqrt(2) log(n - 1) for n directions and follows the angles.
 
-    Equation (14) with the logarithm kept from overflowing: log B / cos(min(pi / 4, median angle to the own class)), B
+    Equation (14) with a logarithm that does not overflow: log B / cos(min(pi / 4, median angle to the own class)), B
     the mean over clips of the sum of exp(scale x cosine) over the classes that are not theirs. Where B is below one,
     with very few classes, the scale stays: below zero it would drive clips away from their own class. ``adaptive`` may
     be set to false; then the scale stays where it begins.
@@ -99,15 +99,15 @@ class AdaptiveScale(MarginLoss):
             return
         exponents = (self.scale * cosines).masked_fill(~counted, others)
         logarithm = torch.logsumexp(exponents.flatten(), 0) - math.log(len(cosines))
-        found = logarithm / torch.cos(angles.median().clamp(max=math.pi / 4))
-        self.scale.copy_(torch.where(logarithm > 0.0, found, self.scale))
+        scale = logarithm / torch.cos(angles.median().clamp(max=math.pi / 4))
+        self.scale.copy_(torch.where(logarithm > 0.0, scale, self.scale))
 
 
 class AdaCos(AdaptiveScale):
     """Zhang et al. (2019): softmax cross entropy of cosines times the adaptive scale, without a margin.
 
     A mixed clip's own classes count for the scale too. Two classes leave their equation nothing to sum, as its start,
-    sqrt(2) log(2 - 1), tells; the scale then stays where that of three begins.
+    sqrt(2) log(2 - 1), shows; the scale then stays where that of three begins.
     """
 
     others = -torch.inf

@@ -16,11 +16,11 @@ def mixup(waveforms: Tensor, labels: Tensor, probability: float, generator: torc
         generator: on the CPU; decides everything.
     """
     partner = torch.randperm(len(waveforms), generator=generator)
-    own = torch.rand(len(waveforms), 1, generator=generator)
-    kept = torch.rand(len(waveforms), 1, generator=generator) >= probability
-    own = torch.where(kept, torch.ones(()), own).to(waveforms.device)
+    share = torch.rand(len(waveforms), 1, generator=generator)
+    unmixed = torch.rand(len(waveforms), 1, generator=generator) >= probability
+    share = torch.where(unmixed, torch.ones(()), share).to(waveforms.device)
     partner = partner.to(waveforms.device)
-    return torch.lerp(waveforms[partner], waveforms, own), torch.lerp(labels[partner], labels, own)
+    return torch.lerp(waveforms[partner], waveforms, share), torch.lerp(labels[partner], labels, share)
 
 
 @dataclass(frozen=True)

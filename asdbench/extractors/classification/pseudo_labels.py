@@ -18,7 +18,7 @@ FLOOR = 1e-8  # of a mean magnitude, so that silence has a logarithm
 def labelled(clips: Sequence[TrainingClip], clusters: int, context: Context) -> tuple[Mapping[str, Class], list[str]]:
     """Class of each clip by its key, and what to note.
 
-    A section whose clips all have the same attributes is parted into ``clusters`` by k-means of the clips' logarithmic
+    A section whose clips all have the same attributes is split into ``clusters`` by k-means of the clips' logarithmic
     mean spectra, where it has that many clips; 1 leaves it whole.
     """
     sections: dict[tuple[str, str], list[TrainingClip]] = {}
@@ -27,12 +27,12 @@ def labelled(clips: Sequence[TrainingClip], clusters: int, context: Context) -> 
     classes: dict[str, Class] = {}
     notes = []
     for (machine, section), members in sorted(sections.items()):
-        own = ["-"] * len(members)
+        names = ["-"] * len(members)
         if len({clip.attributes for clip in members}) == 1 and 1 < clusters < len(members):
             spectra = np.stack([log_spectrum(context.features[clip.key]) for clip in members])
-            own = [f"cluster {number}" for number in _k_means(spectra, clusters, context.seed, machine, section)]
+            names = [f"cluster {number}" for number in _k_means(spectra, clusters, context.seed, machine, section)]
             notes.append(f"{machine} section {section}: no attributes, so its clips are in {clusters} clusters")
-        for clip, cluster in zip(members, own, strict=True):
+        for clip, cluster in zip(members, names, strict=True):
             attributes = [f"{name}={value}" for name, value in clip.attributes]
             classes[clip.key] = (machine, section, *attributes, clip.domain or "-", cluster)
     return classes, notes

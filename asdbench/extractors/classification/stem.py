@@ -1,8 +1,8 @@
 """A residual network's first layer - convolution, normalisation, ReLU, pooling - computed a few clips at a time.
 
 Its output before pooling is the largest array of the network, several times the spectrogram, and three arrays of that
-size would be kept for the gradient. On a CPU none is: normalisation without learned scale keeps the order of values, so
-pooling may come first, and the backward pass computes the convolution again, in pieces that stay in a core's cache.
+size would be stored for the gradient. On a CPU none is: normalisation without learned scale does not change the order
+of values, so pooling may come first, and the backward pass computes the convolution again, in small pieces.
 """
 
 from typing import Any

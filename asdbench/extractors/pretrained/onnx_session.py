@@ -49,7 +49,7 @@ class OnnxSession:
         able = onnxruntime.get_available_providers()
         wanted = (["CUDAExecutionProvider"] if device == "cuda" else []) + ["CPUExecutionProvider"]
         try:
-            # By its bytes, not its path: numbers that lie in a file beside it would be no part of the cache's keys.
+            # By its bytes, not its path: numbers that lie in a file beside it would not count in the cache's keys.
             model = Path(path).read_bytes()
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=[one for one in wanted if one in able]

@@ -79,13 +79,13 @@ class TimmBackbone(FrozenNetwork):
         try:
             if self._layer < 0:
                 return _channels_first(network, network.forward_features(image))
-            (found,) = network.forward_intermediates(image, indices=[self._layer], intermediates_only=True)
+            (feature_map,) = network.forward_intermediates(image, indices=[self._layer], intermediates_only=True)
         except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
             raise UsageError(
                 f"{NAME}: '{self._backbone}' refuses layer {self._layer} of images {tuple(image.shape[1:])}: "
                 f"{first_line(error)}.\nOther sizes and layers: -p {NAME}.image=224, -p {NAME}.layer=-1"
             ) from error
-        return found  # type: ignore[no-any-return]
+        return feature_map  # type: ignore[no-any-return]
 
     def load_network(self) -> nn.Module:
         """The backbone with its weights."""
@@ -101,11 +101,11 @@ class TimmBackbone(FrozenNetwork):
         self._level = (mean, std)
 
 
-def _channels_first(network: Any, found: Tensor) -> Tensor:
+def _channels_first(network: Any, output: Tensor) -> Tensor:
     """(1, dim, ...) of a map with channels first or last, or of tokens, without those of class and registers."""
-    if found.ndim == 3:
-        return found[:, getattr(network, "num_prefix_tokens", 0) :].mT
-    return found if found.shape[1] == network.num_features else found.permute(0, 3, 1, 2)
+    if output.ndim == 3:
+        return output[:, getattr(network, "num_prefix_tokens", 0) :].mT
+    return output if output.shape[1] == network.num_features else output.permute(0, 3, 1, 2)
 
 
 def hub_weights(params: Mapping[str, Any]) -> str | None:

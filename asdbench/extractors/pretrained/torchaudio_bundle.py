@@ -51,10 +51,10 @@ class TorchaudioBundle(FrozenNetwork):
             with torch.inference_mode():
                 waveform = torch.from_numpy(one.reshape(1, -1)).to(context.device)
                 try:
-                    found, _ = network.extract_features(waveform, None, self._layer or None)
+                    layers, _ = network.extract_features(waveform, None, self._layer or None)
                 except ValueError as error:
                     raise UsageError(f"{NAME}.layer is {self._layer}; {self._name}: {error}.") from error
-                yield found[-1][0].T.float().cpu().numpy()
+                yield layers[-1][0].T.float().cpu().numpy()
 
     def loaded(self, context: Context) -> Any:
         """The network, where the front end has its sample rate."""
