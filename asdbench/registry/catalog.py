@@ -192,7 +192,7 @@ class Catalog:
         names = [part for _, part in parts]
         shared = [part for part in names if names.count(part) > 1]
         if shared:
-            raise UsageError(f"--extractor {name}: '{shared[0]}' names parts of two kinds, so -p could not tell them.")
+            raise UsageError(f"--extractor {name}: '{shared[0]}' names parts of two kinds, so -p would be ambiguous.")
         components = list(parts.values())
         return Ensemble.of("extractors", name, ensemble_card(name, components), components, layout=tuple(layout))
 

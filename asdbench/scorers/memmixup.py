@@ -60,7 +60,7 @@ class MemMixup(DomainBanks):
         if len(target):
             mixed = self._nearest(target, source)
             self._add_bank(TARGET, np.concatenate([target, self._mixtures(target, source, mixed)]), "rows")
-            within[TARGET] = self._without_their_own(target, source, mixed)
+            within[TARGET] = self._leave_one_out(target, source, mixed)
         self._standardise(within, self._how)
         return self
 
@@ -84,7 +84,7 @@ class MemMixup(DomainBanks):
         both = self._alpha * target[:, None] + (1 - self._alpha) * source[mixed]
         return np.asarray(both.reshape(-1, target.shape[1]))
 
-    def _without_their_own(self, target: Rows, source: Rows, mixed: Places) -> Distances:
+    def _leave_one_out(self, target: Rows, source: Rows, mixed: Places) -> Distances:
         """Mean distance of each target clip to the k nearest of the bank that are not made of it, float64 (n,).
 
         By Stewart's theorem ``|x - (a t + b s)|^2 = a |x - t|^2 + b |x - s|^2 - a b |t - s|^2`` for ``a + b = 1``, so
@@ -98,9 +98,9 @@ class MemMixup(DomainBanks):
         result = np.empty(len(target))
         for place in range(len(target)):
             others = np.arange(len(target)) != place
-            own = to_target[place, others]
-            mixtures = a * own[:, None] + b * to_source[place][mixed[others]] - a * b * sides[others]
-            squared = np.concatenate([own, mixtures.ravel()])
+            targets = to_target[place, others]
+            mixtures = a * targets[:, None] + b * to_source[place][mixed[others]] - a * b * sides[others]
+            squared = np.concatenate([targets, mixtures.ravel()])
             k = min(self._banks[TARGET].k, len(squared))
             nearest = np.sort(np.partition(squared, k - 1)[:k])
             result[place] = np.sqrt(np.maximum(nearest, 0.0)).mean()

@@ -37,9 +37,9 @@ class SmoteNeighbours(DomainBanks):
         rows = np.asarray(self._checked(embeddings), np.float64)
         require_clips("knn-smote", len(rows), 2)
         source, target = source_and_target(directions(rows) if self._metric == "cosine" else rows, clips)
-        for name, own in ((SOURCE, source), (TARGET, self.oversampled(source, target))):
-            if len(own):
-                self._add_bank(name, own)
+        for name, bank in ((SOURCE, source), (TARGET, self.oversampled(source, target))):
+            if len(bank):
+                self._add_bank(name, bank)
         return self
 
     def oversampled(self, source: Distances, target: Distances) -> Distances:

@@ -1,17 +1,15 @@
-"""Choosing without labels: how good a configuration is, told from normal clips alone."""
+"""Choosing without labels: how good a configuration is, estimated from normal clips alone."""
 
-from asdbench.selection.criterion import Outliers, SelectionError, Verdict, criterion, judge
-from asdbench.selection.cut_paste import cut_paste
-from asdbench.selection.pasted import outlier_features
-from asdbench.selection.reference import reference_detector
+from asdbench.selection.criterion import Areas, Outliers, SelectionError, areas_of, criterion, reference_detector
+from asdbench.selection.pasted import cut_paste, outlier_features
 
 __all__ = [
+    "Areas",
     "Outliers",
     "SelectionError",
-    "Verdict",
+    "areas_of",
     "criterion",
     "cut_paste",
-    "judge",
     "outlier_features",
     "reference_detector",
 ]

@@ -1,7 +1,7 @@
-"""How good a configuration is, told from normal clips alone.
+"""How good a configuration is, estimated from normal clips alone.
 
-Normal clips are held out in turn, and the scorer is fitted to the others. Held-out clips are told from outliers that
-are made of held-out clips; the areas under the curve are those of the official score, so a configuration gains nothing
+Normal clips are left out in turn, and the scorer is fitted to the others. Clips left out are compared with outliers
+made of clips left out; the areas under the curve are those of the official score, so a configuration gains nothing
 by scoring everything alike, or by scoring one domain higher than the other. Only ranks within a fold count: the
 criterion is the same for any monotonic change of the scores, and may be compared between embeddings and scorers.
 """
@@ -52,8 +52,8 @@ class Outliers:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Areas under the curve of held-out normal clips against outliers, the mean over folds; chance is 0.5.
+class Areas:
+    """Areas under the curve of left-out normal clips against outliers, the mean over folds; chance is 0.5.
 
     Attributes:
         auc: normal clips of a domain against all outliers, by domain.
@@ -64,8 +64,8 @@ class Verdict:
     pauc: float
 
     @property
-    def merit(self) -> float:
-        """Harmonic mean of the areas, as the official score is."""
+    def harmonic_mean(self) -> float:
+        """Of all areas, as the official score is."""
         areas = np.maximum([*self.auc.values(), self.pauc], np.finfo(float).eps)
         return float(len(areas) / np.sum(1.0 / areas))
 
@@ -73,7 +73,7 @@ class Verdict:
 def criterion(
     rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None
 ) -> float:
-    """Merit of embeddings and scorer in (0, 1], told from normal clips alone; higher is better.
+    """How good embeddings and scorer are, in (0, 1], estimated from normal clips alone; higher is better.
 
     Args:
         rows: embeddings (n, dim) of the training clips of one machine type or section.
@@ -87,45 +87,38 @@ def criterion(
         SelectionError: fewer than two clips a fold, no outliers, or scores that are not finite.
         AsdbenchError: the scorer cannot be fitted to four folds.
     """
-    return judge(rows, clips, fitted, outliers).merit
+    return areas_of(rows, clips, fitted, outliers).harmonic_mean
 
 
-def judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None) -> Verdict:
-    """The areas that the criterion is made of; see there. BLAS takes one thread, so cores decide nothing."""
-    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
+def areas_of(
+    rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None
+) -> Areas:
+    """The areas that the criterion is the mean of; see there. BLAS takes one thread, so cores decide nothing."""
+    import scipy.linalg  # noqa: F401  # loads a BLAS of SciPy's, which can be limited only once it is there
 
     require_enough(clips)
-    with threadpool_limits(limits=1):
-        return _judge(rows, clips, fitted, outliers)
-
-
-def _judge(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None) -> Verdict:
     outliers = mixed(rows) if outliers is None else outliers
     domains = np.array([clip.domain or "source" for clip in clips])
-    fold = folds(clips, attributes=True)
-    areas: dict[str, list[float]] = {domain: [] for domain in sorted(set(domains))}
+    by_domain: dict[str, list[float]] = {domain: [] for domain in sorted(set(domains))}
     partial: list[float] = []
-    for number, (seen, seen_clips) in enumerate(fits(fold, clips)):
-        scorer = fitted(rows[seen], seen_clips)
-        normal = scorer.score(rows[~seen])
-        outlier_rows = outliers.rows[~seen[outliers.made_of]]
-        if not len(outlier_rows):
-            raise SelectionError(f"No outliers are made of the {np.sum(~seen)} clips of fold {number + 1}.")
-        anomalous = scorer.score(outlier_rows)
-        partial.append(_area(normal, anomalous, MAX_FPR))
-        for domain, of_domain in areas.items():
-            scores = normal[domains[~seen] == domain]
-            if len(scores):
-                of_domain.append(_area(scores, anomalous))
-    return Verdict({domain: float(np.mean(of_domain)) for domain, of_domain in areas.items()}, float(np.mean(partial)))
+    with threadpool_limits(limits=1):
+        for number, (seen, seen_clips) in enumerate(fits(folds(clips, attributes=True), clips)):
+            scorer = fitted(rows[seen], seen_clips)
+            normal = scorer.score(rows[~seen])
+            outlier_rows = outliers.rows[~seen[outliers.made_of]]
+            if not len(outlier_rows):
+                raise SelectionError(f"No outliers are made of the {np.sum(~seen)} clips of fold {number + 1}.")
+            anomalous = scorer.score(outlier_rows)
+            partial.append(_area(normal, anomalous, MAX_FPR))
+            for domain, areas in by_domain.items():
+                scores = normal[domains[~seen] == domain]
+                if len(scores):
+                    areas.append(_area(scores, anomalous))
+    return Areas({domain: float(np.mean(areas)) for domain, areas in by_domain.items()}, float(np.mean(partial)))
 
 
 def require_enough(clips: Sequence[TrainingClip]) -> None:
-    """Refuse to choose by fewer than two clips a fold.
-
-    Raises:
-        SelectionError: fewer.
-    """
+    """Raise SelectionError where there are fewer than two clips a fold."""
     if len(clips) < 2 * FOLDS:
         raise SelectionError(
             f"Choosing by training clips alone takes at least {2 * FOLDS} of a section; there are {len(clips)}. "
@@ -157,5 +150,23 @@ def _area(normal: NDArray[np.float64], anomalous: NDArray[np.float64], max_fpr: 
     scores = np.concatenate([normal, anomalous])
     bad = int(np.sum(~np.isfinite(scores)))
     if bad:
-        raise SelectionError(f"{bad} of {len(scores)} scores of held-out and pasted clips are not finite.")
+        raise SelectionError(f"{bad} of {len(scores)} scores of clips left out and of pasted ones are not finite.")
     return float(roc_auc_score(np.repeat([0, 1], [len(normal), len(anomalous)]), scores, max_fpr=max_fpr))
+
+
+class Gaussian:
+    """Mahalanobis distance by a covariance that is shrunk by Ledoit and Wolf's formula."""
+
+    def __init__(self, rows: Embeddings) -> None:
+        from sklearn.covariance import LedoitWolf
+
+        self._model = LedoitWolf().fit(np.asarray(rows, np.float64))
+
+    def score(self, embeddings: Embeddings) -> NDArray[np.float64]:
+        """Squared distance of each row, float64 (n,)."""
+        return np.asarray(self._model.mahalanobis(np.asarray(embeddings, np.float64)), np.float64)
+
+
+def reference_detector(rows: Embeddings, clips: Sequence[TrainingClip]) -> Gaussian:
+    """A detector that knows no scorer, by which an extractor may choose its parameters, fitted to (n, dim)."""
+    return Gaussian(rows)

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.folds import folds
-from asdbench.selection import Outliers, SelectionError, criterion, judge, reference_detector
+from asdbench.selection import Outliers, SelectionError, areas_of, criterion, reference_detector
 from asdbench.selection.criterion import mixed
 
 
@@ -58,18 +58,18 @@ def test_areas_are_those_of_the_official_score_fold_by_fold():
             else:  # the part of pairs in which the outlier has the higher score
                 areas[name].append(np.mean([one < other for one in normal for other in found]))
     means = {name: np.mean(values) for name, values in areas.items()}
-    verdict = judge(rows, clips, distance, outliers)
-    assert verdict.auc == pytest.approx({"source": means["source"], "target": means["target"]})
-    assert verdict.pauc == pytest.approx(means["both"])
+    areas_found = areas_of(rows, clips, distance, outliers)
+    assert areas_found.auc == pytest.approx({"source": means["source"], "target": means["target"]})
+    assert areas_found.pauc == pytest.approx(means["both"])
     assert criterion(rows, clips, distance, outliers) == pytest.approx(3 / sum(1 / mean for mean in means.values()))
 
 
 def test_more_distinct_outliers_are_worth_more_up_to_one():
     rows, clips = made(30, 10)
-    merits = [criterion(rows, clips, distance, outliers_of(rows, by)) for by in (0.0, 1.0, 3.0, 100.0)]
-    assert merits == sorted(merits)
-    assert merits[0] < 0.6
-    assert merits[-1] > 0.99
+    values = [criterion(rows, clips, distance, outliers_of(rows, by)) for by in (0.0, 1.0, 3.0, 100.0)]
+    assert values == sorted(values)
+    assert values[0] < 0.6
+    assert values[-1] > 0.99
 
 
 def test_one_domain_scored_higher_than_the_other_is_held_against_it():
@@ -78,12 +78,12 @@ def test_one_domain_scored_higher_than_the_other_is_held_against_it():
     target = np.array([clip.domain == "target" for clip in clips])
     apart = np.where(target, 4.0, 0.0).astype(np.float32)
     shifted = rows + apart[:, None]
-    verdict = judge(
+    areas_found = areas_of(
         shifted, clips, distance, Outliers(outliers.rows + apart[outliers.made_of][:, None], outliers.made_of)
     )
-    even = judge(rows, clips, distance, outliers)
-    assert verdict.auc["target"] < even.auc["target"]
-    assert verdict.merit < even.merit
+    even = areas_of(rows, clips, distance, outliers)
+    assert areas_found.auc["target"] < even.auc["target"]
+    assert areas_found.harmonic_mean < even.harmonic_mean
 
 
 def test_any_increasing_change_of_the_scores_is_the_same():
@@ -128,9 +128,9 @@ def test_folds_are_spread_over_domains_and_classes():
 
 def test_one_domain_alone_and_few_target_clips_have_a_criterion():
     rows, clips = made(20, 0)
-    assert set(judge(rows, clips, distance).auc) == {"source"}
+    assert set(areas_of(rows, clips, distance).auc) == {"source"}
     rows, clips = made(20, 2)
-    assert 0 < judge(rows, clips, distance).auc["target"] <= 1
+    assert 0 < areas_of(rows, clips, distance).auc["target"] <= 1
 
 
 def test_mixed_outliers_break_what_belongs_together():
@@ -169,5 +169,5 @@ def test_too_little_to_choose_by_is_said():
     with pytest.raises(SelectionError, match="No outliers are made of the 3 clips of fold 1"):
         criterion(rows, clips, distance, Outliers(rows[:1], np.array([3])))
     rows, clips = made(20, 5)
-    with pytest.raises(SelectionError, match="scores of held-out and pasted clips are not finite"):
+    with pytest.raises(SelectionError, match="scores of clips left out and of pasted ones are not finite"):
         criterion(rows, clips, lambda some, of: Distance(some.mean(axis=0), lambda scores: scores * np.nan))

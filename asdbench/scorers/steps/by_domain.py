@@ -51,8 +51,8 @@ class OfDomains(Scorer):
         names = [clip.domain or "" for clip in clips]
         refused = None
         for name in sorted(set(names)):
-            own = [place for place, domain in enumerate(names) if domain == name]
-            rows, known = all_rows[own], [clips[place] for place in own]
+            places = [place for place, domain in enumerate(names) if domain == name]
+            rows, known = all_rows[places], [clips[place] for place in places]
             try:
                 scorer = self._one(rows, known)
                 mean, deviation = self._units(name, scorer, rows, known)
