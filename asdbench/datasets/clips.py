@@ -32,7 +32,12 @@ def content_of(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording: where it is and all that its file name, and the attribute file beside it, say."""
+    """One recording: where it is and all that its file name, and the attribute file beside it, say.
+
+    Attributes:
+        key: digest of the recording's bytes, and a number where several have the same; empty until they were read.
+        attributes_from_file: whether ``attributes`` stand in the attribute file, not in the name.
+    """
 
     path: Path
     machine: str
@@ -41,7 +46,7 @@ class Clip:
     split: Split
     label: int | None
     attributes: tuple[tuple[str, str], ...]
-    key: str
+    key: str = ""
     attributes_from_file: bool = False
 
     @property

@@ -1,19 +1,18 @@
 """What lies in a data set's folder, machine type by machine type, and the table of clips that it becomes."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError, UsageError, did_you_mean
-from asdbench.datasets.clips import Dataset
+from asdbench.datasets.clips import Clip, Dataset
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.layout import (
     SPLIT_FOLDERS,
     MachineFiles,
     MachineFolders,
-    Recording,
-    count_layouts,
     list_machine,
     machine_folders,
 )
@@ -59,17 +58,28 @@ class Inventory:
         return [machine for machine in self.wanted if machine not in self.machines]
 
     @property
-    def recordings(self) -> list[Recording]:
+    def recordings(self) -> list[Clip]:
         """All recordings, by machine type, folder and name."""
         return [one for files in self.machines.values() for one in files.recordings]
 
-    def sections(self) -> Iterator[tuple[str, str, list[Recording]]]:
+    @property
+    def layouts(self) -> dict[str, int]:
+        """Recordings of each layout; one ``source_test`` folder makes the data set one of 2021."""
+        counts = sum((files.layouts for files in self.machines.values()), Counter[tuple[str, str]]())
+        # The names of 2021's training clips are those of later years.
+        of_2021 = any(layout == "dcase2021" for layout, _ in counts) and ("dcase2023", "test") not in counts
+        layouts: Counter[str] = Counter()
+        for (layout, _), number in counts.items():
+            layouts["dcase2021" if of_2021 and layout == "dcase2023" else layout] += number
+        return layouts
+
+    def sections(self) -> Iterator[tuple[str, str, list[Clip]]]:
         """Machine type, section and the recordings of it, of every section that is there or should be."""
         for machine in self.wanted:
             here = self.machines[machine].recordings if machine in self.machines else []
             numbers = set(self.expected.sections_of(machine) if self.expected else ())
-            for section in sorted(numbers | {one.facts.section for one in here}):
-                yield machine, section, [one for one in here if one.facts.section == section]
+            for section in sorted(numbers | {one.section for one in here}):
+                yield machine, section, [one for one in here if one.section == section]
 
     def relative(self, path: Path | str) -> str:
         """A path as it is below the root."""
@@ -94,17 +104,16 @@ class Inventory:
         if problems:
             raise DataError(f"{self.root} cannot be used as a data set:", problems, LAYOUT_HELP)
         recordings = self.recordings
-        layouts = count_layouts(recordings)
-        if len(layouts) > 1:
-            what = " and ".join(f"{number} clips of {layout}" for layout, number in sorted(layouts.items()))
+        if len(self.layouts) > 1:
+            what = " and ".join(f"{number} clips of {layout}" for layout, number in sorted(self.layouts.items()))
             advice = "Keep the years in folders of their own."
             raise DataError(f"{self.root} mixes two layouts: {what}.", advice=advice)
-        (layout,) = layouts
+        (layout,) = self.layouts
         try:
             keys = (digests or ContentDigests(None)).of([one.path for one in recordings])
         except OSError as error:
             raise self._unreadable(error) from error
-        clips = [one.clip(key) for one, key in zip(recordings, keys, strict=True)]
+        clips = [replace(one, key=key) for one, key in zip(recordings, keys, strict=True)]
         clips.sort(key=lambda clip: (clip.machine, clip.split, clip.name))
         return Dataset(
             name=self.name,

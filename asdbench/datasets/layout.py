@@ -8,7 +8,7 @@ the official baselines want it; zips unpacked into folders of their own (``eval_
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,38 +44,21 @@ _YEAR = re.compile(r"dcase[-_ ]?(20\d\d)", re.IGNORECASE)
 MachineFolders = dict[str, list[Path]]  # machine type -> where it lies; several places for zips unpacked apart
 
 
-@dataclass(frozen=True)
-class Recording:
-    """A file that is named like a clip; its content was not looked at."""
-
-    path: Path
-    machine: str
-    split: Split
-    facts: NameFacts
-    attributes_from_file: bool = False
-
-    def clip(self, key: str) -> Clip:
-        """The clip that it is."""
-        facts = self.facts
-        return Clip(
-            self.path, self.machine, facts.section, facts.domain, self.split, facts.label, facts.attributes, key,
-            self.attributes_from_file,
-        )  # fmt: skip
-
-
 @dataclass
 class MachineFiles:
     """What lies in the folders of one machine type.
 
     Attributes:
-        recordings: in the order of folder and name.
+        recordings: files named like clips, in the order of folder and name; their content was not looked at.
+        layouts: how many of them have the names and folders of which layout, by layout and split.
         problems: one line for each thing that cannot be used.
         empty: one line for each split without recordings.
         left_out: recordings of sections that were not asked for.
         other_sections: those sections.
     """
 
-    recordings: list[Recording] = field(default_factory=list)
+    recordings: list[Clip] = field(default_factory=list)
+    layouts: Counter[tuple[str, Split]] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     left_out: int = 0
@@ -160,7 +143,7 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
         for stem, pairs in read_attribute_files(place, files.problems).items():
             if attributes.setdefault(stem, pairs) != pairs:
                 files.problems.append(f"{place}: {stem} has other attributes here than in another folder of {machine}")
-    recordings: list[Recording] = []
+    listed: list[tuple[str, Clip]] = []
     for place in places:
         for name, (split, domain) in SPLIT_FOLDERS.items():
             for path in _audio_files(place / name, files.problems):
@@ -168,14 +151,21 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
                 if facts is None:
                     continue
                 # The name comes first: the files of 2022 hold one attribute where the name holds all.
-                from_file = path.stem in attributes and attributes[path.stem] != () and not facts.attributes
-                if from_file:
-                    facts = replace(facts, attributes=attributes[path.stem])
-                recordings.append(Recording(path, machine, split, facts, from_file))
-    files.problems += _doubled(recordings)
-    files.recordings = [one for one in recordings if sections is None or one.facts.section in sections]
-    files.left_out = len(recordings) - len(files.recordings)
-    files.other_sections = {one.facts.section for one in recordings} - {one.facts.section for one in files.recordings}
+                pairs = facts.attributes or attributes.get(path.stem, ())
+                from_file = pairs != facts.attributes
+                clip = Clip(
+                    path, machine, facts.section, facts.domain, split, facts.label, pairs,
+                    attributes_from_file=from_file,
+                )  # fmt: skip
+                listed.append((facts.layout, clip))
+    files.problems += _doubled([clip for _, clip in listed])
+    for layout, clip in listed:
+        if sections is None or clip.section in sections:
+            files.recordings.append(clip)
+            files.layouts[layout, clip.split] += 1
+        else:
+            files.left_out += 1
+            files.other_sections.add(clip.section)
     for split in ("train", "test"):
         if not any(one.split == split for one in files.recordings):
             files.empty.append(f"{next(iter(places)) / split}: no recordings")
@@ -227,7 +217,7 @@ def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str])
     return None
 
 
-def _doubled(recordings: Collection[Recording]) -> list[str]:
+def _doubled(recordings: Collection[Clip]) -> list[str]:
     """Recordings of one machine type and split that differ in folder, ending or capitals alone.
 
     Score files, tables of embeddings and attribute files know clips by name, so that one row would stand for several.
@@ -246,12 +236,3 @@ def _doubled(recordings: Collection[Recording]) -> list[str]:
 
 def _beside(path: Path, other: Path) -> str:
     return other.name if other.parent == path.parent else f"{other.parent.name}/{other.name}"
-
-
-def count_layouts(recordings: Iterable[Recording]) -> Counter[str]:
-    """Recordings of each layout; one ``source_test`` folder makes the data set one of 2021."""
-    recordings = list(recordings)
-    counts = Counter(one.facts.layout for one in recordings)
-    if "dcase2021" in counts and not any(one.split == "test" and one.facts.layout == "dcase2023" for one in recordings):
-        counts["dcase2021"] += counts.pop("dcase2023", 0)  # the names of 2021's training clips are those of later years
-    return counts

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from asdbench.datasets.audit.findings import Finding, Level, Place, counted
 from asdbench.datasets.clip_counts import mismatches
+from asdbench.datasets.clips import Clip
 from asdbench.datasets.inventory import Inventory
-from asdbench.datasets.layout import Recording, count_layouts
 from asdbench.registry.challenge_card import ClipCounts
 
 TRAIN_AND_TEST = ("train", "test")
@@ -61,7 +61,7 @@ def not_checked(inventory: Inventory) -> list[str]:
 
 
 def _layout(inventory: Inventory) -> Iterator[Finding]:
-    layouts = count_layouts(inventory.recordings)
+    layouts = inventory.layouts
     what = " and ".join(f"{counted(number, 'recording')} of {name}" for name, number in sorted(layouts.items()))
     if inventory.card is None:
         if len(layouts) > 1:
@@ -74,7 +74,7 @@ def _layout(inventory: Inventory) -> Iterator[Finding]:
         yield Finding("layout", "error", "", "", f"the layout is not {inventory.card.layout} as the card says: {what}")
 
 
-def _section(inventory: Inventory, machine: str, section: str, here: list[Recording]) -> Iterator[Finding]:
+def _section(inventory: Inventory, machine: str, section: str, here: list[Clip]) -> Iterator[Finding]:
     if not here:
         yield Finding("missing-section", "error", machine, section, "no recordings")
         return
@@ -86,10 +86,10 @@ def _section(inventory: Inventory, machine: str, section: str, here: list[Record
             # Where the whole machine type lacks the split, that is a finding of its own.
             if any(one.split == split for one in inventory.machines[machine].recordings):
                 yield Finding("missing-split", "error", machine, section, f"no {split} recordings")
-        elif differing := mismatches(expected, [(one.facts.domain, one.facts.label) for one in clips]):
+        elif differing := mismatches(expected, [(one.domain, one.label) for one in clips]):
             yield Finding("count", "error", machine, section, f"{split} clips: {', '.join(differing)}")
     test = [one for one in here if one.split == "test"]
-    unlabelled = [one for one in test if one.facts.label is None]
+    unlabelled = [one for one in test if one.label is None]
     some_labelled = len(unlabelled) < len(test)
     if unlabelled and (some_labelled or (inventory.expected is not None and inventory.expected.labelled)):
         message = f"{counted(len(unlabelled), 'test clip')} without label in the name"
@@ -117,8 +117,8 @@ def attributes(inventory: Inventory) -> Iterator[Finding]:
         if inventory.expected is not None and inventory.expected.machines[machine].attributes_hidden:
             continue
         for split in TRAIN_AND_TEST:
-            clips = [one for one in files.recordings if one.split == split and one.facts.label is not None]
-            bare = [one for one in clips if not one.facts.attributes]
+            clips = [one for one in files.recordings if one.split == split and one.label is not None]
+            bare = [one for one in clips if not one.attributes]
             if bare and (due or len(bare) < len(clips)):
                 message = f"{len(bare)} of {counted(len(clips), f'{split} clip')} without attributes"
                 message += ", which the card does not say are hidden" if due else ""
@@ -127,10 +127,10 @@ def attributes(inventory: Inventory) -> Iterator[Finding]:
 
 def repeats(inventory: Inventory, digests: Mapping[Path, str]) -> Iterator[Finding]:
     """The same sound in several files, by digests of their samples; that of a silent or unreadable file is empty."""
-    by_digest: dict[str, list[Recording]] = defaultdict(list)
+    by_digest: dict[str, list[Clip]] = defaultdict(list)
     for one in inventory.recordings:
         by_digest[digests[one.path]].append(one)
-    by_kind: dict[tuple[str, str], list[list[Recording]]] = defaultdict(list)
+    by_kind: dict[tuple[str, str], list[list[Clip]]] = defaultdict(list)
     for digest, group in by_digest.items():
         if digest and len(group) > 1:
             machines = " and ".join(dict.fromkeys(one.machine for one in group))
@@ -144,9 +144,9 @@ def repeats(inventory: Inventory, digests: Mapping[Path, str]) -> Iterator[Findi
         yield Finding(kind, level, machines, "", f"{counted(len(groups), 'recording')} {where}", places)
 
 
-def _kind(group: list[Recording]) -> str:
+def _kind(group: list[Clip]) -> str:
     splits = {one.split for one in group}
-    labels = {one.facts.label for one in group if one.split == "test"}
+    labels = {one.label for one in group if one.split == "test"}
     if "test" in splits and len(splits) > 1:
         return "leak"
     if len({one.machine for one in group}) > 1:
@@ -154,5 +154,5 @@ def _kind(group: list[Recording]) -> str:
     return "two-labels" if {0, 1} <= labels else "duplicate"
 
 
-def _places(inventory: Inventory, recordings: list[Recording]) -> tuple[Place, ...]:
+def _places(inventory: Inventory, recordings: list[Clip]) -> tuple[Place, ...]:
     return tuple(Place(inventory.relative(one.path)) for one in recordings)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from asdbench.datasets.audio import Header
+from asdbench.datasets.clips import Clip
 from asdbench.datasets.inventory import Inventory
-from asdbench.datasets.layout import Recording, count_layouts
 
 Level = Literal["error", "warning"]
 LABELS = {0: "normal", 1: "anomaly", None: "unlabelled"}
@@ -117,8 +117,8 @@ def _expected(inventory: Inventory, machine: str, section: str) -> dict[str, int
     return {split: number for split, number in numbers.items() if number}
 
 
-def _attributes(inventory: Inventory, machine: str, clips: list[Recording]) -> str:
-    known = sum(bool(one.facts.attributes) for one in clips)
+def _attributes(inventory: Inventory, machine: str, clips: list[Clip]) -> str:
+    known = sum(bool(one.attributes) for one in clips)
     if 0 < known < len(clips):
         return f"{known} of {len(clips)}"
     hidden = inventory.expected is not None and inventory.expected.machines[machine].attributes_hidden
@@ -129,8 +129,7 @@ def counts(inventory: Inventory) -> list[dict[str, str | int]]:
     """Numbers of clips by machine, section, split, domain ("-" without) and label."""
     columns = ("machine", "section", "split", "domain", "label")
     numbers = Counter(
-        (one.machine, one.facts.section, one.split, one.facts.domain or "-", LABELS[one.facts.label])
-        for one in inventory.recordings
+        (one.machine, one.section, one.split, one.domain or "-", LABELS[one.label]) for one in inventory.recordings
     )
     return [{**dict(zip(columns, key, strict=True)), "clips": number} for key, number in sorted(numbers.items())]
 
@@ -139,7 +138,7 @@ def layout_of(inventory: Inventory) -> str:
     """The card's layout, else that of the names; several are joined by " and "."""
     if inventory.card is not None:
         return inventory.card.layout
-    return " and ".join(sorted(count_layouts(inventory.recordings)))
+    return " and ".join(sorted(inventory.layouts))
 
 
 def lacking(inventory: Inventory) -> list[str]:
