@@ -112,7 +112,7 @@ def test_adaproj_as_in_its_paper():
         for k in range(CLASSES):
             projection = sum((x[i] @ c) * c for c in bases[k])
             cosines[i, k] = x[i] @ projection / np.linalg.norm(projection)
-    assert loss.cosines(embeddings).detach().numpy() == pytest.approx(cosines, abs=1e-5)
+    assert loss.similarities(embeddings).detach().numpy() == pytest.approx(cosines, abs=1e-5)
     before = math.sqrt(2) * math.log(CLASSES - 1)
     value = loss(embeddings, labels).item()
     others = [1 + sum(math.exp(before * cosines[i, k]) for k in range(CLASSES) if k != own[i]) for i in range(BATCH)]
@@ -125,7 +125,7 @@ def test_adaproj_as_in_its_paper():
 def test_an_orthonormal_subspace_gives_the_length_of_the_projection():
     loss = AdaProj(4, 2, 2, trainable=True)
     loss.directions.data.copy_(torch.eye(4).reshape(2, 2, 4))
-    cosines = loss.cosines(torch.tensor([[3.0, 0.0, 4.0, 0.0]]))
+    cosines = loss.similarities(torch.tensor([[3.0, 0.0, 4.0, 0.0]]))
     assert cosines[0].tolist() == pytest.approx([0.6, 0.8])
 
 
@@ -190,7 +190,7 @@ def test_mixed_clips_have_all_classes_count_for_the_scale_of_adacos_and_adaproj(
     own = labels.numpy() == 1.0
     assert not own.any(1)[:3].all()
     for loss, rest in ((AdaCos(DIM, CLASSES, True), 0.0), (AdaProj(DIM, CLASSES, 3, True), 1.0)):
-        cosines, before = loss.cosines(embeddings).detach().double().numpy(), float(loss.scale)
+        cosines, before = loss.similarities(embeddings).detach().double().numpy(), float(loss.scale)
         sums = np.where(own, rest, np.exp(before * cosines)).sum(1)
         angle = np.median((labels.numpy() * np.arccos(cosines)).sum(1))
         loss(embeddings, labels)
@@ -212,7 +212,7 @@ def nearest(loss, embeddings):
     """The class that each clip is most similar to, by angles alone."""
     with torch.no_grad():
         if hasattr(loss, "cosines"):
-            return loss.cosines(embeddings).argmax(1).tolist()
+            return loss.similarities(embeddings).argmax(1).tolist()
         found = np.einsum("bd,csd->bcs", unit(embeddings), unit(loss.directions))
         return found.max(2).argmax(1).tolist()
 
