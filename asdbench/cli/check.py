@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 def check(
     name: Annotated[
-        str,
-        typer.Argument(
-            help="Extractor, scorer (also pyod:NAME, sklearn:NAME, STEP+SCORER), step, augmentation, front end."
-        ),
+        str, typer.Argument(help="Extractor, scorer (also pyod:NAME, STEP+SCORER), step, augmentation, front end.")
     ],
     params: Params = None,
     frontend: Frontend = None,

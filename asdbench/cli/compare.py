@@ -26,18 +26,12 @@ def compare(
     max_drop: Annotated[
         float | None,
         typer.Option(
-            metavar="POINTS",
-            click_type=Number(min=0, max=100),
-            help="Exit code 1 when B is lower by more, or incomplete.",
+            metavar="POINTS", click_type=Number(min=0, max=100), help="Exit 1 when B is lower by more, or incomplete."
         ),
     ] = None,
     alpha: Annotated[
         float,
-        typer.Option(
-            metavar="LEVEL",
-            click_type=Number(min=0, max=1, min_open=True, max_open=True),
-            help="Of the Nemenyi test, with three or more: its chance of error.",
-        ),
+        typer.Option(click_type=Number(min=0, max=1, min_open=True, max_open=True), help="Of the Nemenyi test."),
     ] = 0.05,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE.svg|png|pdf", help="Draw the critical-difference diagram there.")

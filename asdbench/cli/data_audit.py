@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, PluginPath, Quiet, Split
+from asdbench.cli.options import AsJson, DataRoot, GroundTruth, Jobs, Machines, PluginPath, Quiet, Split
 from asdbench.cli.output import echo, print_json, warn
 
 if TYPE_CHECKING:
@@ -29,12 +29,7 @@ def verify(
     split: Split = None,
     data_root: DataRoot = None,
     machine: Machines = None,
-    ground_truth: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR|FILE", help="Labels of evaluation data: compared with one another and with the recordings."
-        ),
-    ] = None,
+    ground_truth: GroundTruth = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
     jobs: Jobs = 0,
     as_json: AsJson = False,
@@ -63,38 +58,17 @@ def open_inventory(
     machines: Sequence[str] | None,
     plugin_paths: Sequence[Path] | None,
 ) -> "Inventory":
-    """What lies there of a folder, a synthetic data set (made when it is not in the cache) or a challenge.
-
-    Raises:
-        UsageError: there is no such data set, split or machine type, or --split goes with no challenge.
-        DataError: there is nothing of it.
-    """
+    """What lies there of a data set; the recordings of a synthetic one are made when they are not in the cache."""
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import UsageError
-    from asdbench.core.paths import cache_root, expand_user
-    from asdbench.datasets.challenge import inventory_of_challenge
-    from asdbench.datasets.inventory import inventory_of_folder
+    from asdbench.datasets.clips import Source
     from asdbench.harness import data
-    from asdbench.harness.machine import available_cores
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_paths or ())
     for warning in catalog.warnings:
         warn(warning)
-    is_folder = data.is_folder(dataset, catalog)
-    card = None if is_folder else catalog.find("datasets", dataset).challenge
-    if card is not None:
-        return inventory_of_challenge(dataset, card, split, data.data_root(root), machines or ())
-    if split or root:
-        raise UsageError(
-            f"--{'split' if split else 'data-root'}: '{dataset}' is not the data set of a challenge, so there is "
-            "nothing to pick.\nSee: asdbench list datasets"
-        )
-    if is_folder:
-        return inventory_of_folder(expand_user(dataset), None, machines or ())
-    component = catalog.component("datasets", dataset)
-    folder = data.made_data(component, cache_root(), available_cores(), ConsoleProgress(False))
-    return inventory_of_folder(folder, dataset, machines or ())
+    source = Source(dataset, split, tuple(machines or ()))
+    return data.open_inventory(source, catalog, root, ConsoleProgress(False))
 
 
 def header_table(sections: "Sequence[Row]", states: Sequence[str] = ()) -> "Table":

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, Machines, Out, PluginPath, Quiet, Replicates
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Out, PluginPath, Quiet, Replicates
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
-    from asdbench.datasets.ground_truth import GroundTruth
+    from asdbench.datasets.ground_truth import GroundTruth as Truth
     from asdbench.registry import Catalog
     from asdbench.score_files.evaluation import FolderEvaluation, Method
 
@@ -22,19 +22,12 @@ def evaluate(
         str | None,
         typer.Option(metavar="dcase2020|...|dcase2026", help="Whose official score. [default: the run's, for a run]"),
     ] = None,
-    ground_truth: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR|FILE",
-            help="Labels of an evaluation set: an official evaluator's folder, or a baseline's eval_data_list_*.csv.",
-        ),
-    ] = None,
+    ground_truth: GroundTruth = None,
     split: Annotated[
         str | None,
         typer.Option(
             metavar="dev|eval|own",
-            help="What the files are of, which says what has to be there; own: recordings of your own. "
-            "[default: by machine types and sections]",
+            help="What the files are of; own: your recordings. [default: by machine and section]",
         ),
     ] = None,
     machine: Machines = None,
@@ -42,18 +35,12 @@ def evaluate(
         bool, typer.Option("--partial", help="Score what is there although something is missing or wrong.")
     ] = False,
     ci: Annotated[
-        str,
-        typer.Option(
-            metavar="bootstrap|official|none",
-            help="95 % intervals: a stratified bootstrap, or what the official evaluators print.",
-        ),
+        str, typer.Option(metavar="bootstrap|official|none", help="95 % intervals; official: as the evaluators print.")
     ] = "bootstrap",
     replicates: Replicates = 10_000,
     against: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR|RUN", help="A second system's score files: the difference, on the same resampled clips."
-        ),
+        typer.Option(metavar="DIR|RUN", help="A second system: the difference, on the same resampled clips."),
     ] = None,
     out: Out = RUNS,
     as_json: AsJson = False,
@@ -67,6 +54,8 @@ def evaluate(
 
     Example: asdbench evaluate scores/ --protocol dcase2023 --ground-truth truth/
     """
+    import functools
+
     from asdbench.cli.evaluation_results import evaluation_as_json, print_evaluation
     from asdbench.core.errors import UsageError
     from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
@@ -80,19 +69,17 @@ def evaluate(
     catalog = load_catalog(plugin_path or [])
     truth = truth_for(ground_truth, protocol)
 
-    def evaluated(place: Path) -> "tuple[str, FolderEvaluation]":
-        return evaluate_scores(
-            place,
-            catalog,
-            protocol,
-            split=split,
-            truth=truth,
-            partial=partial,
-            machines=machine or [],
-            interval=ci,
-            replicates=replicates,
-        )
-
+    evaluated = functools.partial(
+        evaluate_scores,
+        catalog=catalog,
+        protocol=protocol,
+        split=split,
+        truth=truth,
+        partial=partial,
+        machines=machine or [],
+        interval=ci,
+        replicates=replicates,
+    )
     folder = score_folder(folder, out)
     used, result = evaluated(folder)
     difference = None
@@ -135,7 +122,7 @@ def _learning_note(folder: Path) -> list[str]:
 
 
 def _notes(
-    catalog: "Catalog", protocol: str, result: "FolderEvaluation", truth: "GroundTruth | None", *, knows_split: bool
+    catalog: "Catalog", protocol: str, result: "FolderEvaluation", truth: "Truth | None", *, knows_split: bool
 ) -> list[str]:
     """What is known of the ground truth that was used, and whose machine types these are."""
     from asdbench.score_files.expectation import expectation_of, likeliest_split

@@ -11,7 +11,6 @@ from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.core.errors import AsdbenchError
-    from asdbench.datasets.ground_truth import GroundTruth as Truth
 
 app = group("Put runs on leaderboards and render them.")
 BoardDir = Annotated[Path, typer.Option(metavar="DIR", help="Holds results/, references/ and the rendered pages.")]
@@ -35,16 +34,20 @@ def add(
 
     What is there already and equal is left as it is. The pages follow with: asdbench leaderboard render
     """
+    import functools
+
     from asdbench.core.errors import AsdbenchError, DiskFullError
+    from asdbench.harness.evaluating import truth_for
+    from asdbench.harness.record import load_record
     from asdbench.leaderboard import BoardDirError, add_run, read_entries
 
     folders, failed = _folders(run or [], every, out)
-    truths: dict[int, Truth] = {}
+    truth_of = functools.cache(truth_for)
     others = read_entries(board_dir).entries if board_dir.is_dir() else {}
     done = []
     for folder in folders:
         try:
-            truth = _ground_truth(ground_truth, folder, truths) if ground_truth else None
+            truth = truth_of(ground_truth, load_record(folder).dataset.protocol) if ground_truth else None
             added = add_run(folder, board_dir, truth, replace=replace, others=others)
         except DiskFullError:
             raise
@@ -121,17 +124,6 @@ def _folders(names: list[str], every: bool, runs: Path) -> "tuple[list[Path], li
     if not stored.runs and not stored.unreadable:
         raise UsageError(f"There is no run in {runs}.")
     return list(stored.runs), [AsdbenchError(line) for line in stored.unreadable]
-
-
-def _ground_truth(place: Path, folder: Path, known: "dict[int, Truth]") -> "Truth":
-    """Labels of a run's year, read once for each year."""
-    from asdbench.datasets.ground_truth import read_ground_truth
-    from asdbench.harness.record import load_record
-
-    year = int(load_record(folder).dataset.protocol.removeprefix("dcase"))
-    if year not in known:
-        known[year] = read_ground_truth(place, year)
-    return known[year]
 
 
 def _command(verb: str, board_dir: Path) -> str:

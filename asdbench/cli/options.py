@@ -95,7 +95,12 @@ DataRoot = Annotated[
     ),
 ]
 GroundTruth = Annotated[
-    Path | None, typer.Option(metavar="DIR|FILE", help="Labels, where the clips' names do not say them.")
+    Path | None,
+    typer.Option(
+        metavar="DIR|FILE",
+        help="Labels, where the clips' names do not say them: an official evaluator's folder, or a baseline's "
+        "eval_data_list_*.csv.",
+    ),
 ]
 Profile = Annotated[
     str | None,

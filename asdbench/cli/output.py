@@ -22,9 +22,9 @@ _CONTROL = re.compile(
 )
 _REPLACEMENTS = {
     "±": "+-", "…": "...", "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "×": "x", "·": ".",
-    "•": "*", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "µ": "u", "█": "#", "\u00a0": " ",
+    "•": "*", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "µ": "u", "\u00a0": " ",
+    "─": "-", "━": "-", "╸": "-", "╺": "-", "┃": "|", "│": "|", "├": "|", "┤": "|", "●": "*",  # diagrams and bars
 }  # fmt: skip
-_FRAMES = range(0x2500, 0x2580)  # what tables and diagrams are drawn with
 _REPLACED = "asdbench-replaced"
 
 
@@ -44,13 +44,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     """What an output of ASCII or Latin-1 gets in place of what it cannot show."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_replacement(char) for char in error.object[error.start : error.end]), error.end
-
-
-def _replacement(char: str) -> str:
-    if ord(char) in _FRAMES:
-        return {"─": "-", "━": "-", "═": "-", "╴": "-", "╶": "-", "╸": "-", "╺": "-", "│": "|", "┃": "|"}.get(char, "+")
-    return _REPLACEMENTS.get(char, "?")
+    return "".join(_REPLACEMENTS.get(char, "?") for char in error.object[error.start : error.end]), error.end
 
 
 def replace_unknown_characters() -> None:

@@ -23,10 +23,7 @@ def report(
         int, typer.Option(click_type=Whole(min=0, max=50), help="False alarms and misses shown of each machine type.")
     ] = 3,
     embedding_map: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(MAPS), help="How embeddings are projected to a plane; auto is UMAP where it is installed."
-        ),
+        str, typer.Option(metavar="|".join(MAPS), help="Projection of embeddings; auto is UMAP where it is installed.")
     ] = "pca",
     audio: Annotated[
         bool, typer.Option("--audio", help="Put the sound of those clips into the file as well: large, and readable.")

@@ -5,31 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import (
-    AsJson,
-    Augmentations,
-    Config,
-    DataRoot,
-    Datasets,
-    Device,
-    Engine,
-    Extractors,
-    Frontend,
-    GpusPerTask,
-    Machines,
-    Params,
-    PluginPath,
-    Processes,
-    Profile,
-    Quiet,
-    Scorers,
-    Seeds,
-    Split,
-    Systems,
-    Threads,
-    Tracking,
-    given,
-)
+from asdbench.cli import options as opt
+from asdbench.cli.options import given
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -39,53 +16,42 @@ if TYPE_CHECKING:
 
 def run(
     context: typer.Context,
-    system: Systems = None,
-    extractor: Extractors = None,
-    scorer: Scorers = None,
-    dataset: Datasets = None,
-    split: Split = None,
-    data_root: DataRoot = None,
-    seed: Seeds = None,
-    machine: Machines = None,
-    params: Params = None,
-    profile: Profile = None,
-    frontend: Frontend = None,
-    augmentation: Augmentations = None,
-    config: Config = None,
+    system: opt.Systems = None,
+    extractor: opt.Extractors = None,
+    scorer: opt.Scorers = None,
+    dataset: opt.Datasets = None,
+    split: opt.Split = None,
+    data_root: opt.DataRoot = None,
+    seed: opt.Seeds = None,
+    machine: opt.Machines = None,
+    params: opt.Params = None,
+    profile: opt.Profile = None,
+    frontend: opt.Frontend = None,
+    augmentation: opt.Augmentations = None,
+    config: opt.Config = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the runs' folders go. [default: runs]")] = None,
-    device: Device = None,
-    jobs: Processes = None,
-    threads: Threads = None,
-    engine: Engine = None,
+    device: opt.Device = None,
+    jobs: opt.Processes = None,
+    threads: opt.Threads = None,
+    engine: opt.Engine = None,
     artifacts: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL",
-            help="With --engine ray, where nodes share no folder: an address (s3://...) for what they hand on.",
-        ),
+        typer.Option(metavar="URL", help="With --engine ray, where nodes share no folder: s3://... for files."),
     ] = None,
-    gpus_per_task: GpusPerTask = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Fit, embed and score again; only features are taken from the cache.")
-    ] = False,
+    gpus_per_task: opt.GpusPerTask = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Fit, embed and score again; features may be cached.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Leave report.html, the pictures of a run, in each run's folder.")
-    ] = False,
+    report: Annotated[bool, typer.Option("--report", help="Leave report.html in each run's folder.")] = False,
     select: Annotated[
-        str | None,
-        typer.Option(
-            metavar="normal-only",
-            help="Say which of the runs to take, chosen by training clips alone, and what the choice is worth.",
-        ),
+        str | None, typer.Option(metavar="normal-only", help="Choose one of the runs by training clips alone.")
     ] = None,
-    tracking: Tracking = None,
+    tracking: opt.Tracking = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what is there, what is to be done and how long it takes; and leave.")
+        bool, typer.Option("--dry-run", help="Only show what is to be done and how long it takes.")
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    plugin_path: PluginPath = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Train, score and evaluate every system, and every extractor with every scorer, for each seed; end with one table.
 
@@ -97,12 +63,12 @@ def run(
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.run_plan import plan_as_json, print_plan
     from asdbench.cli.run_results import print_results, results_as_json
-    from asdbench.cli.tracking import tracked
     from asdbench.harness import execute, make_plan
     from asdbench.harness.estimate import forecast
     from asdbench.harness.experiment import prepare
     from asdbench.harness.selecting import choose
     from asdbench.harness.spec import read_spec
+    from asdbench.tracking.command import tracked
 
     progress = ConsoleProgress(quiet)
     spec = read_spec(config, given(context))

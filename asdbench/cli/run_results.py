@@ -11,12 +11,12 @@ from asdbench.cli.options import RUNS
 from asdbench.cli.output import command, echo
 from asdbench.cli.run_plan import next_command
 from asdbench.cli.tables import print_table, print_widest, table, text, width
-from asdbench.cli.tracking import tracking_of
 from asdbench.datasets import Dataset
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
 from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
+from asdbench.tracking.command import tracking_of
 
 TERMS = {"AUC": "auc", "AUC source": "auc_source", "AUC target": "auc_target", "pAUC": "pauc"}
 

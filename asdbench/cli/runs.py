@@ -132,9 +132,9 @@ def _end(stored: "Stored") -> None:
 def _print_run(folder: Path, record: "RunRecord") -> None:
     """A run for people: scores, what failed, what was used, how long it took."""
     from asdbench.cli.tables import print_table, table
-    from asdbench.cli.tracking import tracking_lines
     from asdbench.harness.learned import learned
     from asdbench.harness.store import result_rows
+    from asdbench.tracking.command import tracking_lines
 
     echo(f"{record.name} on {record.dataset.name}, seed {record.asked.seed}", fg="cyan", bold=True)
     echo(f"{folder}: {record.status}, {record.finished_at}", dim=True)

@@ -11,22 +11,16 @@ from asdbench.cli.output import echo, print_json
 
 def submit(
     run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="Finished run on the evaluation data: id, the beginning of one, or folder."),
+        str | None, typer.Argument(metavar="RUN", help="Finished run on the evaluation data: id or folder.")
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="NAME_ORG_task2_N", help="Label of the submission, N from 1 to 4.")
     ] = None,
     development: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Run of the same system on the development data, for the meta file. [default: one beside RUN]",
-        ),
+        str | None, typer.Option(metavar="RUN", help="Its run on the development data. [default: one beside RUN]")
     ] = None,
     meta: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="YAML with values for the meta file (authors, data usage); they win."),
+        Path | None, typer.Option(metavar="FILE", help="YAML with values for the meta file; they win.")
     ] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")] = RUNS,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the team's folder goes.")] = Path("submissions"),

@@ -5,33 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import (
-    AsJson,
-    Augmentations,
-    Config,
-    DataRoot,
-    Datasets,
-    Device,
-    Engine,
-    Extractors,
-    Frontend,
-    GpusPerTask,
-    Machines,
-    Number,
-    Params,
-    PluginPath,
-    Processes,
-    Profile,
-    Quiet,
-    Scorers,
-    Seeds,
-    Split,
-    Systems,
-    Threads,
-    Tracking,
-    Whole,
-    given,
-)
+from asdbench.cli import options as opt
+from asdbench.cli.options import Number, Whole, given
 from asdbench.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -42,34 +17,27 @@ if TYPE_CHECKING:
 
 def tune(
     context: typer.Context,
-    system: Systems = None,
-    extractor: Extractors = None,
-    scorer: Scorers = None,
+    system: opt.Systems = None,
+    extractor: opt.Extractors = None,
+    scorer: opt.Scorers = None,
     trials: Annotated[
         int | None,
-        typer.Option(
-            "--trials",
-            "-n",
-            click_type=Whole(min=1, max=10**9),
-            help="Trials that the study is to have. [default: 50; all of a grid]",
-        ),
+        typer.Option("--trials", "-n", click_type=Whole(min=1), help="Of the study. [default: 50; all of a grid]"),
     ] = None,
-    dataset: Datasets = None,
-    split: Split = None,
-    data_root: DataRoot = None,
-    seed: Seeds = None,
-    machine: Machines = None,
-    params: Params = None,
+    dataset: opt.Datasets = None,
+    split: opt.Split = None,
+    data_root: opt.DataRoot = None,
+    seed: opt.Seeds = None,
+    machine: opt.Machines = None,
+    params: opt.Params = None,
     space: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="COMPONENT.PARAM=SPACE",
-            help="Tune it over LOW:HIGH, LOW:HIGH:log, LOW:HIGH:STEP or A,B,C in place of what its card says.",
+            metavar="COMPONENT.PARAM=SPACE", help="Tune it over LOW:HIGH[:log|:STEP] or A,B,C, not as its card says."
         ),
     ] = None,
     only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COMPONENT[.PARAM]", help="Tune nothing but this; may be repeated."),
+        list[str] | None, typer.Option(metavar="COMPONENT[.PARAM]", help="Tune nothing but this; may be repeated.")
     ] = None,
     sampler: Annotated[
         str | None, typer.Option(metavar="NAME", help="tpe|random|grid|cmaes|nsga2|nsga3|qmc|gp [default: tpe]")
@@ -82,8 +50,7 @@ def tune(
     objective: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME",
-            help="score, and as second ones seconds or parameters, for the best of every size. [default: score]",
+            metavar="NAME", help="score; after it seconds or parameters, for a Pareto front. [default: score]"
         ),
     ] = None,
     per_machine: Annotated[
@@ -101,20 +68,20 @@ def tune(
     timeout: Annotated[
         float | None, typer.Option(click_type=Number(min=0), metavar="SECONDS", help="Begin no trial after this.")
     ] = None,
-    jobs: Processes = None,
-    threads: Threads = None,
-    engine: Engine = None,
-    gpus_per_task: GpusPerTask = None,
-    profile: Profile = None,
-    frontend: Frontend = None,
-    augmentation: Augmentations = None,
-    config: Config = None,
+    jobs: opt.Processes = None,
+    threads: opt.Threads = None,
+    engine: opt.Engine = None,
+    gpus_per_task: opt.GpusPerTask = None,
+    profile: opt.Profile = None,
+    frontend: opt.Frontend = None,
+    augmentation: opt.Augmentations = None,
+    config: opt.Config = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Studies go to DIR/studies. [default: runs]")] = None,
-    device: Device = None,
-    tracking: Tracking = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    plugin_path: PluginPath = None,
+    device: opt.Device = None,
+    tracking: opt.Tracking = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Find the best parameters of a system: one configuration for all machine types, by their official score.
 
@@ -125,11 +92,11 @@ def tune(
     Example: asdbench tune --extractor raw-mel --scorer knn --trials 20
     """
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.cli.tracking import tracked
     from asdbench.cli.tune_results import TrialBars, TrialLines, print_studies, studies_as_json
     from asdbench.core.errors import UsageError
     from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
+    from asdbench.tracking.command import tracked
     from asdbench.tuning.asked import TuneSpec
     from asdbench.tuning.methods import read_objectives
     from asdbench.tuning.tune import tune as do_trials

@@ -1,6 +1,7 @@
 """From what ``--dataset`` names to a table of clips."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from asdbench.core.paths import cache_root, expand_user, path_of_variable
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
 from asdbench.datasets import Dataset, read_folder
-from asdbench.datasets.challenge import read_challenge, require_split
+from asdbench.datasets.challenge import inventory_of_challenge, read_challenge, require_split
 from asdbench.datasets.clips import Source
 from asdbench.datasets.contents import ContentDigests
+from asdbench.datasets.inventory import Inventory, inventory_of_folder
 from asdbench.harness.machine import available_cores
 from asdbench.registry import Catalog, Component
 
@@ -76,6 +78,40 @@ def open_dataset(
         folder = made_data(component, cache, available_cores(), progress)
         dataset = read_folder(folder, component.name, digests, source.machines)
     return replace(dataset, source=source)
+
+
+def open_inventory(
+    source: Source, catalog: Catalog, root: Path | None = None, progress: Progress | None = None
+) -> Inventory:
+    """What lies there of what ``open_dataset`` reads, whatever is wrong with it or missing.
+
+    Raises:
+        UsageError: no such data set, split or machine type, or a split or data root of what is no challenge.
+        DataError: there is nothing of it.
+    """
+    require_challenge([source.name], source.split, root, catalog)
+    if is_folder(source.name, catalog):
+        return inventory_of_folder(expand_user(source.name), None, source.machines)
+    card = catalog.find("datasets", source.name).challenge
+    if card is not None:
+        return inventory_of_challenge(source.name, card, source.split, data_root(root), source.machines)
+    component = catalog.component("datasets", source.name, dict(source.params))
+    folder = made_data(component, cache_root(), available_cores(), progress or Silent())
+    return inventory_of_folder(folder, component.name, source.machines)
+
+
+def require_challenge(names: Sequence[str], split: str | None, root: Path | None, catalog: Catalog) -> None:
+    """Refuse a split and a data root where no data set is that of a challenge.
+
+    Raises:
+        UsageError: there is nothing to pick.
+    """
+    if (split or root) and not any(is_challenge(name, catalog) for name in names):
+        quoted = ", ".join(f"'{name}'" for name in names)
+        raise UsageError(
+            f"--{'split' if split else 'data-root'}: {quoted} is not the data set of a challenge, so there is nothing "
+            "to pick.\nSee: asdbench list datasets"
+        )
 
 
 def made_data(component: Component, cache: Path, jobs: int, progress: Progress) -> Path:

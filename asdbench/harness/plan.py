@@ -13,7 +13,7 @@ from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.cells import Cell
-from asdbench.harness.data import is_challenge, is_made, open_dataset
+from asdbench.harness.data import is_challenge, is_made, open_dataset, require_challenge
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
@@ -67,12 +67,7 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     wanted, scopes = _settled(spec, catalog)
     if len(set(spec.dataset)) < len(spec.dataset):
         raise UsageError(f"--dataset names the same one twice: {', '.join(spec.dataset)}.")
-    if (spec.split or spec.data_root) and not any(is_challenge(name, catalog) for name in spec.dataset):
-        names = ", ".join(f"'{name}'" for name in spec.dataset)
-        raise UsageError(
-            f"--{'split' if spec.split else 'data-root'}: {names} is not the data set of a challenge, so there is "
-            "nothing to pick.\nSee: asdbench list datasets"
-        )
+    require_challenge(spec.dataset, spec.split, spec.data_root, catalog)
     for stages in wanted:  # refuses wrong parameters
         _components(scopes, stages, None)
     sources = [_source(name, spec, scopes, catalog) for name in spec.dataset]

@@ -76,11 +76,11 @@ def test_every_output_shows_what_it_can(encoding, words):
 
 
 def test_what_an_output_cannot_show_is_replaced():
-    code = "from asdbench.cli.output import *; replace_unknown_characters(); echo('1 ± 2 │ 装'); echo('┏━┓', err=True)"
+    code = "from asdbench.cli.output import *; replace_unknown_characters(); echo('1 ± 2 │ 装'); echo('├━┤', err=True)"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True
     )
-    assert (done.stdout, done.stderr) == (b"1 +- 2 | ?\n", b"+-+\n")
+    assert (done.stdout, done.stderr) == (b"1 +- 2 | ?\n", b"|-|\n")
 
 
 def test_control_characters_are_shown_as_escapes(cli, tmp_path):

@@ -3,21 +3,19 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asdbench.cli.options import RUNS
-from asdbench.cli.output import command
-
-if TYPE_CHECKING:
-    from asdbench.core.progress import Progress
-    from asdbench.harness.spec import RunSpec
-    from asdbench.tracking.store import Store
+from asdbench.core.progress import Progress
+from asdbench.harness.spec import RunSpec
+from asdbench.tracking.background import start
+from asdbench.tracking.marks import files_of, is_sent, read_mark, read_marks
+from asdbench.tracking.store import Store, store_of
 
 WAIT_S = 2.0  # at the end of a command
 
 
 @contextmanager
-def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, new: bool = False) -> Iterator[None]:
+def tracked(spec: RunSpec, folders: Sequence[Path], progress: Progress, *, new: bool = False) -> Iterator[None]:
     """Log what comes to lie in the folders, in a process that neither delays nor fails the command.
 
     The end of it is awaited for two seconds at most, and a note says what is not sent by then.
@@ -31,10 +29,6 @@ def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, n
     if spec.tracking == "none":
         yield
         return
-    from asdbench.tracking.background import start
-    from asdbench.tracking.marks import files_of, is_sent
-    from asdbench.tracking.store import store_of
-
     store = store_of(spec.out)
     task = (spec.out, folders, spec.data_root, spec.plugin_path)
     sender, failure = None, ""
@@ -57,24 +51,18 @@ def tracked(spec: "RunSpec", folders: Sequence[Path], progress: "Progress", *, n
         progress.note(_unsent_line(unsent, store, spec.out, ended, failure))
 
 
-def _unsent_line(folders: Sequence[Path], store: "Store", out: Path, ended: bool, failure: str) -> str:
-    from asdbench.tracking.marks import read_mark
-
-    options = {"out": None if out == RUNS else out}
+def _unsent_line(folders: Sequence[Path], store: Store, out: Path, ended: bool, failure: str) -> str:
+    where = "" if out == Path("runs") else f" --out {out}"
     count = f"{len(folders)} {'is' if len(folders) == 1 else 'are'}"
     if not ended:
-        status = command("track status", **options)
-        return f"tracking: {count} still being sent to {store.shown} in the background: {status}"
+        return f"tracking: {count} still being sent to {store.shown} in the background: asdbench track status{where}"
     reasons = "; ".join(dict.fromkeys(filter(None, (read_mark(folder, store).reason for folder in folders))))
     reason = reasons or store.scrubbed(failure) or "the process that sends ended"
-    return f"tracking: {count} not sent: {reason}. Later: {command('track sync', **options)}"
+    return f"tracking: {count} not sent: {reason}. Later: asdbench track sync{where}"
 
 
 def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, Any] | None:
     """Where a run was sent, or why it was not, for --json; None without tracking."""
-    from asdbench.tracking.marks import is_sent, read_mark
-    from asdbench.tracking.store import store_of
-
     if tracking == "none":
         return None
     store = store_of(out)
@@ -91,8 +79,6 @@ def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, 
 
 def tracking_lines(folder: Path) -> Iterator[str]:
     """For people: each store that a run was sent to, or why it was not."""
-    from asdbench.tracking.marks import read_marks
-
     for store, mark in read_marks(folder).items():
         if mark.sent_at:
             yield f"tracked in {store}, experiment {mark.experiment}, run {mark.mlflow_run}"
