@@ -211,7 +211,7 @@ def test_the_scale_of_sub_clusters_counts_other_classes_alone_where_nothing_is_m
 def nearest(loss, embeddings):
     """The class that each clip is most similar to, by angles alone."""
     with torch.no_grad():
-        if hasattr(loss, "cosines"):
+        if isinstance(loss, AdaCos):
             return loss.similarities(embeddings).argmax(1).tolist()
         found = np.einsum("bd,csd->bcs", unit(embeddings), unit(loss.directions))
         return found.max(2).argmax(1).tolist()
