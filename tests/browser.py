@@ -34,11 +34,6 @@ class Shown:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-def chromium() -> str | None:
-    """The system's Chromium: ``ASDBENCH_CHROMIUM``, else the first that is found."""
-    return os.environ.get("ASDBENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-
-
 def until(page: Any, condition: str, seconds: float = 5.0) -> None:
     """Wait for a JavaScript condition; Playwright's own waiting evaluates text, which the pages' policy forbids."""
     deadline = time.monotonic() + seconds
@@ -48,34 +43,40 @@ def until(page: Any, condition: str, seconds: float = 5.0) -> None:
 
 
 @contextmanager
-def shown(file: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Shown]:
-    """Open a file in Chromium; the test is skipped where there is none."""
-    program = chromium()
+def launched() -> Iterator[Any]:
+    """Chromium as Playwright's object; the test is skipped where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
+    program = os.environ.get("ASDBENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
-        pytest.skip("no Chromium on this machine: no browser test")
+        pytest.skip("no Chromium: install one, or name it by ASDBENCH_CHROMIUM")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            page = browser.new_page(
-                viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-            )
-            found = Shown(page)
-            page.on(
-                "console",
-                lambda message: found.complaints.append(message.text) if message.type in ("error", "warning") else None,
-            )
-            page.on("pageerror", lambda error: found.complaints.append(str(error)))
-            address = file.resolve().as_uri()
-            page.on(
-                "request",
-                lambda request: (
-                    None
-                    if request.url.partition("#")[0] == address or request.url.startswith("data:")
-                    else found.requests.append(request.url)
-                ),
-            )
-            page.goto(address)
-            yield found
-        finally:
-            browser.close()
+        browser = driver.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def shown(browser: Any, file: Path, width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Shown]:
+    """Open a file."""
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+    try:
+        found = Shown(page)
+        page.on(
+            "console",
+            lambda message: found.complaints.append(message.text) if message.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        address = file.resolve().as_uri()
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.partition("#")[0] == address or request.url.startswith("data:")
+                else found.requests.append(request.url)
+            ),
+        )
+        page.goto(address)
+        yield found
+    finally:
+        page.close()

@@ -12,6 +12,7 @@ import numpy as np
 import official_score
 import pytest
 import soundfile
+from browser import launched
 from typer.testing import CliRunner
 from zygote import Zygote
 
@@ -34,6 +35,13 @@ def shared_data() -> Path:
     if not place:
         pytest.skip("ASDBENCH_TEST_DATA is not set: no real recordings and published numbers to test against")
     return Path(place)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for the tests of a file; no longer, as Playwright leaves no room for another event loop."""
+    with launched() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

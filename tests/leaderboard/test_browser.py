@@ -3,27 +3,12 @@
 from pathlib import Path
 
 import pytest
-from browser import chromium, until
+from browser import until
 from made_runs import made_run
 
 from asdbench.leaderboard import add_run, make_pages, render
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    place = chromium()
-    if not place:
-        pytest.skip("no Chromium: install one, or name it by ASDBENCH_CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(
-            executable_path=place, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from asdbench.leaderboard.chance import DRAWINGS, chance_of, drawn_auc, drawn_pa
 from asdbench.protocols import evaluate
 from asdbench.protocols.definitions import SectionScores
 
-DRAWN = 60
+DRAWN = 40
 
 
 @pytest.mark.parametrize(("normals", "anomalies"), [(20, 20), (7, 13), (100, 50), (3, 1), (11, 200)])
@@ -41,8 +41,8 @@ def test_chance_is_the_official_score_of_random_scores(protocol):
         scores = np.array([one.machines[machine].official_score for one in drawn])
         assert mean == pytest.approx(scores.mean(), abs=4 * scores.std() / np.sqrt(DRAWN))
     low, high = chance.range95
-    assert 0.85 <= np.mean((low < totals) & (totals < high)) <= 1
-    assert high - low == pytest.approx(2 * 1.96 * totals.std(), rel=0.4)
+    assert 0.8 <= np.mean((low < totals) & (totals < high)) <= 1
+    assert high - low == pytest.approx(2 * 1.96 * totals.std(), rel=0.5)
     assert set(chance.terms) == ({"auc", "pauc"} if protocol == "dcase2020" else {"auc_source", "auc_target", "pauc"})
     assert chance == chance_of(protocol, sections)
     assert DRAWINGS == 2000

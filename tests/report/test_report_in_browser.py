@@ -13,8 +13,8 @@ def report(make_run_in, clips_of, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, True), (375, False)])
-def test_a_browser_has_nothing_to_complain_about(report, width, dark):
-    with shown(report, width, dark=dark) as found:
+def test_a_browser_has_nothing_to_complain_about(browser, report, width, dark):
+    with shown(browser, report, width, dark=dark) as found:
         page = found.page
         for part in page.query_selector_all("details"):
             part.evaluate("part => { part.open = true; }")
@@ -29,8 +29,8 @@ def test_a_browser_has_nothing_to_complain_about(report, width, dark):
         assert found.requests == []
 
 
-def test_on_a_phone_what_is_cut_fades_and_names_stay_whole(report):
-    with shown(report, 375) as found:
+def test_on_a_phone_what_is_cut_fades_and_names_stay_whole(browser, report):
+    with shown(browser, report, 375) as found:
         page = found.page
         for place in ("nav", "#overview .scroll"):
             box = page.locator(place)
@@ -46,8 +46,8 @@ def test_on_a_phone_what_is_cut_fades_and_names_stay_whole(report):
         assert found.complaints == []
 
 
-def test_a_link_opens_its_machine_type(report):
-    with shown(report) as found:
+def test_a_link_opens_its_machine_type(browser, report):
+    with shown(browser, report) as found:
         part = found.page.locator("details#machine-3")
         assert part.get_attribute("open") is None
         found.page.locator("nav a", has_text="pump").click()
@@ -56,9 +56,9 @@ def test_a_link_opens_its_machine_type(report):
         assert found.complaints == []
 
 
-def test_sound_may_be_played_and_nothing_is_fetched_for_it(real_run, tmp_path):
+def test_sound_may_be_played_and_nothing_is_fetched_for_it(browser, real_run, tmp_path):
     path = write_report(real_run, to=tmp_path / "r.html", audio=True, worst=1, embedding_map="none", machines=["fan"])
-    with shown(path) as found:
+    with shown(browser, path) as found:
         found.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
         seconds = found.page.locator("audio").first.evaluate(
             "audio => new Promise((done, fail) => { audio.onloadedmetadata = () => done(audio.duration); "

@@ -5,7 +5,6 @@ import re
 import time
 
 import pytest
-from browser import chromium
 from made_runs import made_run
 from mlflow_stores import assert_whole, at, contents
 from postgres import free_port
@@ -115,19 +114,16 @@ def test_ui_of_a_server_is_its_address_without_the_password(cli, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_the_page_shows_runs_side_by_side(tmp_path, mlflow_server):
+def test_the_page_shows_runs_side_by_side(browser, tmp_path, mlflow_server):
     """What ``asdbench ui`` starts, looked at in Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine: no browser test")
     store = store_of(tmp_path, {"MLFLOW_TRACKING_URI": mlflow_server, "MLFLOW_EXPERIMENT_NAME": "side by side"})
     made_run(tmp_path, "raw-mel", "knn", seed=0)
     made_run(tmp_path, "simclr", "knn", seed=0, parameters=11_000_000, quality=1.6)
     assert [done.state for done in sync(tmp_path, store)] == ["sent", "sent"]
-    _look(playwright, mlflow_server)
+    _look(browser, mlflow_server)
 
 
-def _look(playwright, address: str) -> None:
+def _look(browser, address: str) -> None:
     """The list of runs, and the page that compares two of them."""
     import requests
 
@@ -145,17 +141,15 @@ def _look(playwright, address: str) -> None:
     ]
     assert len(parents) == 2
     assert len(runs) == 8
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
-        page.set_default_timeout(60_000)
-        page.goto(f"{address}/#/experiments/{found}/runs")
-        for name in ("raw-mel + knn, seed 0", "simclr + knn, seed 0"):
-            page.get_by_text(name, exact=True).first.wait_for()
-        names = ",".join(f'"{run}"' for run in parents)
-        page.goto(f'{address}/#/compare-runs?runs=[{names}]&experiments=["{found}"]')
-        page.get_by_text("official_score", exact=True).first.wait_for()
-        text = page.inner_text("body")
-        for word in ("raw-mel + knn, seed 0", "simclr + knn, seed 0", "scorer.n_neighbors", "auc_source/fan"):
-            assert word in text
-        browser.close()
+    page = browser.new_page(viewport={"width": 1500, "height": 1000}, reduced_motion="reduce")
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/#/experiments/{found}/runs")
+    for name in ("raw-mel + knn, seed 0", "simclr + knn, seed 0"):
+        page.get_by_text(name, exact=True).first.wait_for()
+    names = ",".join(f'"{run}"' for run in parents)
+    page.goto(f'{address}/#/compare-runs?runs=[{names}]&experiments=["{found}"]')
+    page.get_by_text("official_score", exact=True).first.wait_for()
+    text = page.inner_text("body")
+    for word in ("raw-mel + knn, seed 0", "simclr + knn, seed 0", "scorer.n_neighbors", "auc_source/fan"):
+        assert word in text
+    page.close()

@@ -189,8 +189,8 @@ def test_seconds_in_words():
 
 
 @pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.slow), (375, True)])
-def test_the_page_fits_a_phone_and_asks_the_network_for_nothing(page_of_twenty, width, dark):
-    with shown(page_of_twenty, width, dark=dark) as found:
+def test_the_page_fits_a_phone_and_asks_the_network_for_nothing(browser, page_of_twenty, width, dark):
+    with shown(browser, page_of_twenty, width, dark=dark) as found:
         assert found.overflow_px == 0
         assert found.complaints == []
         assert found.requests == []
