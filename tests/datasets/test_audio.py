@@ -56,7 +56,7 @@ def truncated_flac(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("spoil", "message"),
     [
         (lambda path: path.write_bytes(b""), "empty"),
         (lambda path: path.write_text("#!/bin/sh\necho this is no recording\n"), "cannot be decoded"),
@@ -69,10 +69,10 @@ def truncated_flac(path):
         (lambda path: soundfile.write(path, np.r_[tone(440), np.inf], RATE, subtype="FLOAT"), "not numbers"),
     ],
 )
-def test_unusable_recordings_say_why(tmp_path, spoil, words):
+def test_unusable_recordings_say_why(tmp_path, spoil, message):
     path = tmp_path / "a.wav"
     spoil(path)
-    with pytest.raises(BadRecording, match=words):
+    with pytest.raises(BadRecording, match=message):
         read_audio(path, RATE, "0")
 
 
@@ -155,7 +155,7 @@ def test_whole_recordings_are_read_whole_whatever_their_header_leaves_open(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (wav(12000), "announces 12000 bytes of sound, but 12000 follow.*sox --ignore-length"),
         (wav(12000, 12036), "announces 12000 bytes of sound, but 12000 follow.*sox --ignore-length"),
@@ -174,13 +174,13 @@ def test_whole_recordings_are_read_whole_whatever_their_header_leaves_open(tmp_p
         (written(NOISE, format="OGG"), "neither WAV nor FLAC"),
     ],
 )
-def test_no_part_of_a_recording_is_lost_without_a_word(tmp_path, content, words):
+def test_no_part_of_a_recording_is_lost_without_a_word(tmp_path, content, message):
     path = tmp_path / "a.wav"
     path.write_bytes(content)
-    with pytest.raises(BadRecording, match=words):
+    with pytest.raises(BadRecording, match=message):
         decode(path)
     if content[:4] != b"fLaC":
-        with pytest.raises(BadRecording, match=words):
+        with pytest.raises(BadRecording, match=message):
             read_header(path)
 
 
@@ -236,7 +236,7 @@ def test_absurd_forms_are_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (RuntimeError("odd"), "cannot be decoded as audio: odd; convert it"),
         (ValueError("odd"), "cannot be decoded as audio: odd; convert it"),
@@ -246,7 +246,7 @@ def test_absurd_forms_are_refused(tmp_path, monkeypatch):
         (OSError(5, "Input/output error"), "cannot be read: Input/output error"),
     ],
 )
-def test_whatever_a_decoder_raises_is_a_reason(tmp_path, monkeypatch, error, words):
+def test_whatever_a_decoder_raises_is_a_reason(tmp_path, monkeypatch, error, message):
     path = tmp_path / "a.wav"
     path.write_bytes(wav())
 
@@ -255,5 +255,5 @@ def test_whatever_a_decoder_raises_is_a_reason(tmp_path, monkeypatch, error, wor
 
     monkeypatch.setattr(soundfile.SoundFile, "__init__", fail)
     for read in (decode, read_header):
-        with pytest.raises(BadRecording, match=words):
+        with pytest.raises(BadRecording, match=message):
             read(path)

@@ -106,7 +106,7 @@ def test_test_clips_that_should_tell_their_label(tiny):
     }  # fmt: skip
 
 
-def test_counts_that_the_card_does_not_know_are_said_to_be_unchecked(tiny):
+def test_counts_that_the_card_does_not_know_are_reported_as_unchecked(tiny):
     found = audit(tiny, make_card(counts={"test": {"clips": 8}}))
     assert found.findings == []
     assert found.not_checked == ["number of train clips of fan, pump: the card does not know it"]
@@ -122,7 +122,7 @@ def test_supplemental_clips_are_counted(tiny, write_wav):
     assert audit(tiny, make_card(supplemental=1)).findings == []
 
 
-def test_sections_of_the_other_split_are_left_out_and_said_to_be(tiny, write_wav):
+def test_sections_of_the_other_split_are_left_out_and_reported(tiny, write_wav):
     write_wav(tiny / "fan" / "test" / "section_03_0000.wav", seed=99)
     found = audit(tiny)
     assert found.findings == []
@@ -206,7 +206,7 @@ def test_the_same_sound_in_a_file_of_another_kind(tiny):
     assert only(audit(tiny)).kind == "leak"
 
 
-def test_everything_wrong_at_once_is_all_said(tiny):
+def test_everything_wrong_at_once_is_all_reported(tiny):
     shutil.rmtree(tiny / "pump")
     path = tiny / "fan" / "train" / "section_00_source_train_normal_0001_vel_1.wav"
     shutil.copy(path, tiny / "fan" / "test" / "section_00_source_test_normal_0001_vel_1.wav")

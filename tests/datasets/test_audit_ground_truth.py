@@ -60,14 +60,14 @@ def truths_2022(tmp_path):
         "04": (("anomaly", "target"), ("normal", "source")),
     }
     lines = ["ToyCar"]
-    for section, said in sections.items():
+    for section, clips in sections.items():
         rows = [
-            f"ToyCar/test/section_{section}_{i:04d}.wav,car,G2,ToyCar/test/{full(section, i, *words)}"
-            for i, words in enumerate(said)
+            f"ToyCar/test/section_{section}_{i:04d}.wav,car,G2,ToyCar/test/{full(section, i, *facts)}"
+            for i, facts in enumerate(clips)
         ]
         path = root / "ground_truth_attributes" / "ToyCar" / f"attributes_{section}.csv"
         write(path, "file_name,d1p,d1v,file_name_with_attributes", *rows)
-        lines += [f"section_{section}_{i:04d}.wav,{full(section, i, *words)}" for i, words in enumerate(said)]
+        lines += [f"section_{section}_{i:04d}.wav,{full(section, i, *facts)}" for i, facts in enumerate(clips)]
     lines += ["fan", f"section_03_0000.wav,{full('03', 0, 'anomaly', 'target')}"]
     write(root / "eval_data_list_2022.csv", *lines)
     return root
@@ -147,19 +147,19 @@ def test_two_copies_of_one_kind_that_differ(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "words"),
+    ("lines", "message"),
     [
         (["section_00_0000.wav,maybe"], "is neither name,0|1 nor name,name with label"),
         (["section_00_0000.wav"], ":1: 'section_00_0000.wav' is neither"),
         ([], "no ground truth of bandsaw"),
     ],
 )
-def test_ground_truth_that_cannot_be_read(tmp_path, lines, words):
+def test_ground_truth_that_cannot_be_read(tmp_path, lines, message):
     path = tmp_path / "ground_truth_bandsaw_section_00_test.csv"
     write(path, *lines)
     with pytest.raises(DataError) as caught:
         read_ground_truths(tmp_path, ["bandsaw"])
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.exit_code == 3
 
 

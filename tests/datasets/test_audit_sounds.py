@@ -15,7 +15,7 @@ def noise(shape=RATE // 2, level=0.1):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind", "level", "words"),
+    ("spoil", "kind", "level", "message"),
     [
         (lambda path: path.write_bytes(b""), "unusable", "error", "empty"),
         (lambda path: path.write_bytes(path.read_bytes()[:3000]), "unusable", "error", "truncated"),
@@ -27,12 +27,12 @@ def noise(shape=RATE // 2, level=0.1):
         (lambda path: soundfile.write(path, noise(9000), RATE), "length", "warning", "0.56 s"),
     ],
 )
-def test_recordings_that_are_no_good(tiny, spoil, kind, level, words):
+def test_recordings_that_are_no_good(tiny, spoil, kind, level, message):
     spoil(tiny / "fan" / "train" / "section_00_source_train_normal_0001_vel_1.wav")
     found = [one for one in audit(tiny).findings if (one.kind, one.level) == (kind, level)]
     (place,) = found[0].files
     assert place.file == "fan/train/section_00_source_train_normal_0001_vel_1.wav"
-    assert words in place.note
+    assert message in place.note
 
 
 def test_several_silent_recordings_are_no_duplicates(tiny):

@@ -97,8 +97,8 @@ def test_another_zip_than_before_is_set_aside(get, fan, root, server, other_fan,
     old, fan.content = fan.content, other_fan
     with pytest.raises(DataError) as caught:
         get("fan")
-    for words in (sha256(old), sha256(fan.content), "--accept-new", ".rejected"):
-        assert words in str(caught.value)
+    for part in (sha256(old), sha256(fan.content), "--accept-new", ".rejected"):
+        assert part in str(caught.value)
     assert ledger(root) == before
     assert not downloaded.source.folder.exists()
     assert aside_from.exists()
@@ -172,8 +172,8 @@ def test_room_is_asked_for_before_the_transfer(get, fan, root, server, monkeypat
     with pytest.raises(DiskFullError) as caught:
         get("fan")
     assert f"needs about {3 * len(fan.content) / 1000:.0f} kB" in str(caught.value)
-    for words in ("has 100 kB left", str(root), "--data-root"):
-        assert words in str(caught.value)
+    for part in ("has 100 kB left", str(root), "--data-root"):
+        assert part in str(caught.value)
     assert server.gets() == []
 
 

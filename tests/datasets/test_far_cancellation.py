@@ -50,7 +50,7 @@ def test_noise_that_both_hear_goes_and_the_machine_stays():
     assert np.dot(residual, tone) / np.dot(tone, tone) == pytest.approx(1, abs=0.1)
 
 
-def test_channels_are_told_apart_by_their_order():
+def test_channels_are_distinguished_by_their_order():
     both, tone = pair()
     residual = one_channel_at(RATE, "0-1", both, RATE)
     np.testing.assert_array_equal(one_channel_at(RATE, "1-0", both[:, ::-1], RATE), residual)
@@ -79,7 +79,7 @@ def spoilt(both, channel, value):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("spoil", "message"),
     [
         (lambda both: both[:, :1], r"has 1 channel\(s\); 0-1 takes two: one near the machine, one far"),
         (lambda both: both[:, [0, 0]], "nothing is left of channel 0 less channel 1: both hold the same"),
@@ -91,6 +91,6 @@ def spoilt(both, channel, value):
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_recordings_that_cannot_be_used_say_why(spoil, words):
-    with pytest.raises(BadRecording, match=words):
+def test_recordings_that_cannot_be_used_say_why(spoil, message):
+    with pytest.raises(BadRecording, match=message):
         one_channel_at(RATE, "0-1", spoil(pair()[0]).astype(np.float32), RATE)

@@ -65,7 +65,7 @@ def test_all_problems_are_listed_at_once(make_folder, dcase2023_names):
     with pytest.raises(DataError) as caught:
         read_folder(root)
     message = str(caught.value)
-    for words in (
+    for part in (
         "section_00_source_train_anomaly_0000.wav: a training clip labelled anomalous",
         "strange.wav: the name fits no known layout",
         f"{root / 'fan' / 'test'}: no recordings",
@@ -74,7 +74,7 @@ def test_all_problems_are_listed_at_once(make_folder, dcase2023_names):
         "gone.wav: a link that leads nowhere",
         "folder.wav: not a .wav or .flac file",
     ):
-        assert words in message
+        assert part in message
     assert caught.value.exit_code == 3
 
 
@@ -94,16 +94,16 @@ def test_machines_that_are_not_picked_are_not_looked_at(make_folder, dcase2023_n
 
 
 @pytest.mark.parametrize(
-    ("prepare", "words"),
+    ("prepare", "part"),
     [
         (lambda root: root.mkdir(), "holds no machine"),
         (lambda root: None, "There is no folder"),
         (lambda root: [(root / split).mkdir(parents=True) for split in ("train", "test")], "the folder of one machine"),
     ],
 )
-def test_folders_that_are_no_data_set(tmp_path, prepare, words):
+def test_folders_that_are_no_data_set(tmp_path, prepare, part):
     prepare(tmp_path / "x")
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=part):
         read_folder(tmp_path / "x")
 
 
@@ -194,10 +194,10 @@ def test_every_recording_that_cannot_be_read_is_listed(make_folder, dcase2023_na
     victims = sorted((root / "fan" / "test").iterdir())[3:5]
     opened = type(root).open
 
-    def refuse(path, *words, **options):
+    def refuse(path, *part, **options):
         if path in victims:
             raise OSError(5, "Input/output error", str(path))
-        return opened(path, *words, **options)
+        return opened(path, *part, **options)
 
     monkeypatch.setattr(type(root), "open", refuse)
     with pytest.raises(DataError, match=r"2 recording\(s\) of recordings cannot be read") as caught:

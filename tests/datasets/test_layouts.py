@@ -111,7 +111,7 @@ def test_zips_unpacked_into_folders_of_their_own(plain, tmp_path, year, split):
     assert facts(read(year, split, tmp_path)) == miniature(year, split).facts
 
 
-def test_dev_and_eval_of_2020_in_one_folder_are_told_apart_by_ids(plain, tmp_path):
+def test_dev_and_eval_of_2020_in_one_folder_are_distinguished_by_ids(plain, tmp_path):
     for split in ("dev", "eval"):
         link(plain(2020, split), tmp_path)
     for split in ("dev", "eval"):
@@ -120,7 +120,7 @@ def test_dev_and_eval_of_2020_in_one_folder_are_told_apart_by_ids(plain, tmp_pat
     assert facts(read_folder(tmp_path)) == both
 
 
-def test_dev_and_eval_of_2021_and_2022_in_one_folder_are_told_apart_by_sections(plain, tmp_path):
+def test_dev_and_eval_of_2021_and_2022_in_one_folder_are_distinguished_by_sections(plain, tmp_path):
     for year in (2021, 2022):
         for split in ("dev", "eval"):
             link(plain(year, split), tmp_path / str(year))

@@ -17,8 +17,8 @@ WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=8)
     st.lists(st.tuples(WORD, WORD), max_size=3),
 )
 def test_2023_names_say_what_they_were_made_of(section, domain, split, label, number, attributes):
-    words = "".join(f"_{key}_{value}" for key, value in attributes)
-    facts = parse_name(f"section_{section:02d}_{domain}_{split}_{label}_{number:04d}{words}")
+    description = "".join(f"_{key}_{value}" for key, value in attributes)
+    facts = parse_name(f"section_{section:02d}_{domain}_{split}_{label}_{number:04d}{description}")
     assert facts is not None
     assert (facts.layout, facts.section, facts.domain, facts.split) == ("dcase2023", f"{section:02d}", domain, split)
     assert facts.label == (label == "anomaly")
@@ -49,8 +49,8 @@ def test_other_names_fit_no_layout(stem):
 
 
 @pytest.mark.parametrize(
-    ("words", "domain"),
+    ("description", "domain"),
     [("source_clean", "source"), ("noise_target", "target"), ("resource", None), ("source_and_target", None)],
 )
-def test_a_supplemental_clip_has_the_domain_that_its_name_tells_and_no_other(words, domain):
-    assert parse_supplemental_name(f"section_00_{words}_0001").domain == domain
+def test_a_supplemental_clip_has_the_domain_that_its_name_tells_and_no_other(description, domain):
+    assert parse_supplemental_name(f"section_00_{description}_0001").domain == domain

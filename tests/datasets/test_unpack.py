@@ -78,7 +78,7 @@ def test_a_zip_is_unpacked_and_counted(put):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
         ("../fan/train/x.wav", "leads elsewhere"),
         ("fan/../../x.wav", "leads elsewhere"),
@@ -100,8 +100,8 @@ def test_a_zip_is_unpacked_and_counted(put):
         ("fan/train/a.wav/x.wav", "clashes"),
     ],
 )
-def test_names_that_lead_elsewhere_are_refused(refused, name, words):
-    assert words in refused(member(name))
+def test_names_that_lead_elsewhere_are_refused(refused, name, message):
+    assert message in refused(member(name))
 
 
 def test_a_name_that_is_there_twice_is_refused(refused):

@@ -70,7 +70,7 @@ def test_monotone_maps_and_the_order_of_rows_change_nothing(found, random):
             assert other.machines[name].pauc == pytest.approx(machine.pauc, abs=1e-12)
 
 
-def test_2021_judges_a_domain_by_its_own_anomalies_and_2022_by_those_of_both():
+def test_2021_scores_a_domain_by_its_own_anomalies_and_2022_by_those_of_both():
     rows = [
         *[(0.0, 0, "source"), (2.0, 1, "source")] * 5,  # source anomalies are found,
         *[(1.0, 0, "target"), (-1.0, 1, "target")] * 5,  # those of the target domain are not

@@ -54,8 +54,8 @@ def test_weighted_auc_is_sklearns_for_every_replicate():
     whole = resampled_auc(part.labels, part.scores, weights)
     partial = resampled_pauc(part.labels, part.scores, weights)
     for row, auc, pauc in zip(weights, whole, partial, strict=True):
-        kept = row > 0
-        given = {"y_true": part.labels[kept], "y_score": part.scores[kept], "sample_weight": row[kept]}
+        drawn = row > 0
+        given = {"y_true": part.labels[drawn], "y_score": part.scores[drawn], "sample_weight": row[drawn]}
         assert auc == pytest.approx(roc_auc_score(**given), abs=1e-12)
         assert pauc == pytest.approx(roc_auc_score(**given, max_fpr=0.1), abs=1e-12)
 
@@ -91,17 +91,17 @@ def test_scores_that_fit_no_gamma_get_their_own_quantile(scores):
 
 
 @pytest.mark.parametrize(
-    ("drop", "words"),
+    ("drop", "message"),
     [
         ("anomaly", "no anomalous test clips"),
         ("test_normal", "no normal test clips"),
         ("target_test_normal", "AUC_target is not defined"),
     ],
 )
-def test_test_sets_without_an_official_score_are_refused(make_folder, dcase2023_names, drop, words):
+def test_test_sets_without_an_official_score_are_refused(make_folder, dcase2023_names, drop, message):
     names = dcase2023_names()
     names["test"] = [name for name in names["test"] if drop not in name]
-    with pytest.raises(DataError, match=words) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         require_scorable(read_folder(make_folder({"pump": names})))
     assert "pump, section 00" in str(caught.value)
 

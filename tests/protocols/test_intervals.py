@@ -105,7 +105,7 @@ def test_replicates_keep_each_stratum_as_large_as_it_is():
     assert weights.std() > 0.8
 
 
-def test_a_pair_of_correlated_systems_is_told_apart_where_two_intervals_overlap():
+def test_a_pair_of_correlated_systems_is_distinguished_where_two_intervals_overlap():
     rng = np.random.default_rng(4)
     first = {("fan", "00"): draw(rng, 50), ("valve", "00"): draw(rng, 50)}
     second = {}

@@ -1,4 +1,4 @@
-"""``asdbench evaluate``: which data set score files are of, what it lacks, and how that is told."""
+"""``asdbench evaluate``: which data set score files are of, what it lacks, and how that is reported."""
 
 import pytest
 from made_scores import SCORES, make_names_plain, replace_line
@@ -161,12 +161,12 @@ def test_a_list_is_not_the_ground_truth_of_2022(cli, shared_data, tmp_path):
             lines.append(f"{clip},{(number * 37 + len(rows)) % 101}\n")
         (tmp_path / "scores" / f"anomaly_score_{machine}_section_{section}_test.csv").write_text("".join(lines))
     (tmp_path / "eval_data_list_2022.csv").write_text("\n".join(rows) + "\n")
-    words = ("evaluate", tmp_path / "scores", "--protocol", "dcase2022", "--ci", "none", "--json", "--ground-truth")
-    listed = cli(*words, tmp_path / "eval_data_list_2022.csv").json
+    command = ("evaluate", tmp_path / "scores", "--protocol", "dcase2022", "--ci", "none", "--json", "--ground-truth")
+    listed = cli(*command, tmp_path / "eval_data_list_2022.csv").json
     assert [problem["kind"] for problem in listed["problems"] if problem["kind"] != "decisions"] == ["conflict"]
     assert listed["official_score"] is None
     renamed = tmp_path / "scores" / "anomaly_score_fan_section_03_test.csv"
     renamed.write_text(renamed.read_text().replace("section_03_", "section_03_test_"))  # as some documents say
-    official = cli(*words, truth).json
+    official = cli(*command, truth).json
     assert official["official"]
     assert "608 labels" in official["notes"][0]

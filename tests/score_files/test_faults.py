@@ -139,7 +139,7 @@ def test_what_may_be_read_two_ways_is_refused_with_its_line(tmp_path, form):
         ("", "holds no rows"),
     ],
 )
-def test_what_is_said_of_files_of_another_form(scores, text, message):
+def test_messages_about_files_of_another_form(scores, text, message):
     (scores / DRILL).write_text(text)
     assert message in evaluated(scores).problems[0].text
 

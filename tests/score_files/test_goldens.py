@@ -47,8 +47,8 @@ def same(ours, theirs):
 def test_every_published_number_is_reproduced(cli, shared_data, name, sections):
     folder = shared_data / "goldens" / name
     protocol = name.partition("-")[0]
-    words = ["--machine", "ToyCar"] if "toycar" in name else []
-    outcome = cli("evaluate", folder, "--protocol", protocol, "--ci", "none", "--json", *words)
+    options = ["--machine", "ToyCar"] if "toycar" in name else []
+    outcome = cli("evaluate", folder, "--protocol", protocol, "--ci", "none", "--json", *options)
     assert outcome.code == 0
     result = outcome.json
     checked, numbers = 0, published(folder / "result.csv")

@@ -48,17 +48,17 @@ def test_the_evaluators_folders_with_full_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("section_00_0000.wav,2\n", ":1: 'section_00_0000.wav,2' is neither name,0|1"),
         ("section_00_0000.wav,1\nsection_00_0000.wav,0\n", ":2: contradicts an earlier row about section_00_0000"),
         ("0000.wav,1\n", "no section in the name of the clip '0000' of fan"),
     ],
 )
-def test_bad_rows(tmp_path, text, words):
+def test_bad_rows(tmp_path, text, message):
     (tmp_path / "ground_truth_data").mkdir()
     (tmp_path / "ground_truth_data" / "ground_truth_fan_section_00_test.csv").write_text(text)
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=message):
         read_ground_truth(tmp_path)
 
 
