@@ -135,12 +135,12 @@ class TrainedSystem:
             except (RequirementError, UsageError):  # of the system, not of a recording
                 raise
             except AsdbenchError:
-                problems += self._blamed(sound, machine, section)
+                problems += self._refused(sound, machine, section)
         if problems:
             raise DataError(f"{len(problems)} of {len(recordings)} recording(s) cannot be scored:", problems)
         return np.concatenate(embedded) if embedded else None
 
-    def _blamed(self, sounds: Sequence[tuple[str, Decoded]], machine: str, section: str) -> list[str]:
+    def _refused(self, sounds: Sequence[tuple[str, Decoded]], machine: str, section: str) -> list[str]:
         """Which recordings the extractor refuses, and why."""
         problems = []
         for name, one in sounds:
