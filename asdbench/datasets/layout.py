@@ -152,12 +152,8 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
                     continue
                 # The name comes first: the files of 2022 hold one attribute where the name holds all.
                 pairs = facts.attributes or attributes.get(path.stem, ())
-                from_file = pairs != facts.attributes
-                clip = Clip(
-                    path, machine, facts.section, facts.domain, split, facts.label, pairs,
-                    attributes_from_file=from_file,
-                )  # fmt: skip
-                listed.append((facts.layout, clip))
+                clip = Clip(path, machine, facts.section, facts.domain, split, facts.label, pairs)
+                listed.append((facts.layout, replace(clip, attributes_from_file=pairs != facts.attributes)))
     files.problems += _doubled([clip for _, clip in listed])
     for layout, clip in listed:
         if sections is None or clip.section in sections:

@@ -41,12 +41,10 @@ def _differences(first: GroundTruth, second: GroundTruth, known: bool) -> Iterat
     after = f" ({_numbers(every)} in all)" if len(differing) > 1 else ""
     after += "; the card knows of it" if known else ""
     for (machine, section), clips in differing.items():
-        yield Finding(
-            "ground-truth-conflict", "warning" if known else "error", machine, section,
-            f"{_numbers(list(clips.values()))} of {len(clips)} test clips differ: {first.kind} against "
-            f"{second.kind}{after}",
-            tuple(Place(clip, " and ".join(what)) for clip, what in clips.items() if what),
-        )  # fmt: skip
+        numbers = f"{_numbers(list(clips.values()))} of {len(clips)} test clips"
+        message = f"{numbers} differ: {first.kind} against {second.kind}{after}"
+        places = tuple(Place(clip, " and ".join(what)) for clip, what in clips.items() if what)
+        yield Finding("ground-truth-conflict", "warning" if known else "error", machine, section, message, places)
 
 
 def _numbers(differing: list[list[str]]) -> str:
@@ -66,7 +64,5 @@ def _names(truth: GroundTruth, recordings: GroundTruth) -> Iterator[Finding]:
             (there - listed, f"among the test recordings that {truth.kind} does not name"),
         ):
             if lacking:
-                yield Finding(
-                    "ground-truth-names", "error", *key,
-                    f"{counted(len(lacking), 'clip')} {what}", tuple(map(Place, sorted(lacking))),
-                )  # fmt: skip
+                message = f"{counted(len(lacking), 'clip')} {what}"
+                yield Finding("ground-truth-names", "error", *key, message, tuple(map(Place, sorted(lacking))))
