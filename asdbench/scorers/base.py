@@ -58,22 +58,39 @@ class Scorer(ABC):
         return None
 
 
-class FittedScorer(Scorer):
-    """A scorer around a fitted model of a library; minus its ``score_samples`` is the anomaly score.
+class ArrayScorer(Scorer):
+    """A scorer whose rows are checked here, so that a subclass holds its method alone.
 
     Attributes:
         name: of the scorer, for messages.
+        fewest: training clips that it needs, whatever its parameters.
     """
 
     name: ClassVar[str]
+    fewest: ClassVar[int] = 0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._model: Any = None
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Learn from training embeddings (n, dim)."""
+        rows = self._rows(embeddings)
+        require_clips(self.name, len(rows), self.fewest)
+        self._learn(rows, clips)
+        return self
 
     def score(self, embeddings: Embeddings) -> Scores:
-        """Minus ``score_samples`` of each row, float64 (n,)."""
-        return np.asarray(-self._model.score_samples(doubles(self.name, embeddings)), np.float64)
+        """Anomaly score of each row, float64 (n,); higher is more anomalous."""
+        return np.asarray(self._score(self._rows(embeddings)), np.float64)
+
+    def _rows(self, embeddings: Embeddings) -> Any:
+        """The rows as the method takes them."""
+        return doubles(self.name, embeddings)
+
+    @abstractmethod
+    def _learn(self, rows: Any, clips: Clips) -> None:
+        """Learn from training rows."""
+
+    @abstractmethod
+    def _score(self, rows: Any) -> Any:
+        """Scores of rows."""
 
 
 def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest: int = 0, smallest: int = 1) -> None:

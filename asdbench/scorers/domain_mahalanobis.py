@@ -1,11 +1,11 @@
 """Selective Mahalanobis distance: the smaller one of those to the domains' means."""
 
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asdbench.scorers.bank import Distances
-from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, doubles, require_clips
+from asdbench.scorers.base import ArrayScorer, Clips, ScorerError, Scores, require_clips
 from asdbench.scorers.domains import one_domain_note, places_by_domain
 from asdbench.scorers.mahalanobis import fit_quietly, rank_of, singular_note, squared_distances
 
@@ -18,7 +18,7 @@ class Spread(NamedTuple):
     singular: bool
 
 
-class DomainMahalanobis(Scorer):
+class DomainMahalanobis(ArrayScorer):
     """``min_d sqrt((x - mean_d)^T C_d^+ (x - mean_d))`` over the domains d.
 
     The official baseline's selective Mahalanobis score (Harada et al., 2023), of embeddings in place of residuals.
@@ -32,15 +32,15 @@ class DomainMahalanobis(Scorer):
         share: "where-singular", "always" or "never" (the pseudo-inverse of each, as the baseline's program).
     """
 
+    name = "mahalanobis-domains"
+
     def __init__(self, *, covariance: str, share: str) -> None:
         super().__init__()
         self._shrunk = covariance == "ledoit-wolf"
         self._share = share
         self._domains: list[tuple[Distances, Distances]] = []
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Estimate means and covariances."""
-        rows = doubles("mahalanobis-domains", embeddings)
+    def _learn(self, rows: Distances, clips: Clips) -> None:
         require_clips("a covariance", len(rows), 2)
         places = places_by_domain(clips, len(rows))
         self.notes += one_domain_note(places)
@@ -63,7 +63,6 @@ class DomainMahalanobis(Scorer):
             self._domains.append((means[name], spread.precision))
         if shared is not None and shared.singular:
             self.notes.append(singular_note(f"all {len(rows)}", rows.shape[1], shared.rank))
-        return self
 
     def _of_domain(self, centred: Distances, others: bool) -> Spread | None:
         """The covariance of a domain's rows less their mean; None where the shared one is taken for it."""
@@ -86,7 +85,5 @@ class DomainMahalanobis(Scorer):
             rank = rank_of(model.covariance_)
         return Spread(model.get_precision(), rank, rank < centred.shape[1])
 
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Smaller distance of each row, float64 (n,)."""
-        rows = doubles("mahalanobis-domains", embeddings)
+    def _score(self, rows: Distances) -> Scores:
         return np.asarray(np.sqrt(np.min([squared_distances(rows, *domain) for domain in self._domains], axis=0)))

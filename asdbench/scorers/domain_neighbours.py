@@ -1,37 +1,35 @@
 """Nearest neighbours in a bank of source clips and in one of target clips."""
 
-from typing import Self
-
 import numpy as np
 
 from asdbench.scorers.bank import Bank, Distances, Rows
-from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores, require_clips, require_finite
+from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, Scores, require_finite
 from asdbench.scorers.domains import TARGET, Standard, one_domain_note, places_by_domain, standards
 
 
-class DomainBanks(Scorer):
+class DomainBanks(ArrayScorer):
     """The smallest of the banks' mean distances to the k nearest, ``min_b (d_b(x) - mean_b) / deviation_b``.
 
     Subclasses fill the banks, and may standardise them.
 
     Args:
-        name: of the scorer, for messages.
         n_neighbors_source: nearest rows looked at; of the target's bank those of ``n_neighbors_target``.
         n_neighbors_target: see there.
         metric: "euclidean" or "cosine".
     """
 
-    def __init__(self, name: str, n_neighbors_source: int, n_neighbors_target: int, metric: str) -> None:
+    fewest = 2
+
+    def __init__(self, n_neighbors_source: int, n_neighbors_target: int, metric: str) -> None:
         super().__init__()
-        self._name = name
         self._k_source = n_neighbors_source
         self._k_target = n_neighbors_target
         self._metric = metric
         self._banks: dict[str, Bank] = {}
         self._standards: dict[str, Standard] = {}
 
-    def _checked(self, embeddings: Embeddings) -> Rows:
-        return require_finite(self._name, embeddings)
+    def _rows(self, embeddings: Embeddings) -> Rows:
+        return require_finite(self.name, embeddings)
 
     def _add_bank(self, domain: str, rows: Rows, what: str = "clips") -> Bank:
         """A bank of the domain's rows; ``what`` they are is said where there are too few."""
@@ -51,9 +49,9 @@ class DomainBanks(Scorer):
             [self._standards.get(name, unscaled)(bank.mean_distances(rows)) for name, bank in self._banks.items()]
         )
 
-    def score(self, embeddings: Embeddings) -> Scores:
+    def _score(self, rows: Rows) -> Scores:
         """Smallest distance of each row, float64 (n,); a negative one, where standardised, is nearer than usual."""
-        return np.asarray(self._of_each(self._checked(embeddings)).min(axis=1))
+        return np.asarray(self._of_each(rows).min(axis=1))
 
 
 class DomainNeighbours(DomainBanks):
@@ -64,15 +62,14 @@ class DomainNeighbours(DomainBanks):
     the nearest clips of any domain, but for k: a k of the target's own is what sets it apart from ``knn``.
     """
 
+    name = "knn-domains"
+
     def __init__(self, *, n_neighbors_source: int, n_neighbors_target: int, metric: str, standardise: str) -> None:
-        super().__init__("knn-domains", n_neighbors_source, n_neighbors_target, metric)
+        super().__init__(n_neighbors_source, n_neighbors_target, metric)
         self._how = standardise
         self._training: Scores | None = None
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Put the clips of each domain into a bank, and measure those of a domain among each other."""
-        rows = self._checked(embeddings)
-        require_clips("knn-domains", len(rows), 2)
+    def _learn(self, rows: Rows, clips: Clips) -> None:
         places = places_by_domain(clips, len(rows))
         self.notes += one_domain_note(places)
         within = {name: self._add_bank(name, rows[place]).mean_distances_within() for name, place in places.items()}
@@ -81,7 +78,6 @@ class DomainNeighbours(DomainBanks):
         for column, (name, place) in enumerate(places.items()):
             of_each[place, column] = self._standards[name](within[name])
         self._training = of_each.min(axis=1)
-        return self
 
     def training_scores(self) -> Scores | None:
         """Scores of the training clips, each without itself in its bank."""

@@ -1,12 +1,12 @@
 """One score of several."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
-from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores, doubles, require_clips
+from asdbench.scorers.base import ArrayScorer, Clips, Scores
 
 SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (members' scores are single precision)
 COMBINE: dict[str, Callable[[Any], Scores]] = {
@@ -16,7 +16,7 @@ COMBINE: dict[str, Callable[[Any], Scores]] = {
 }
 
 
-class Ensemble(Scorer):
+class Ensemble(ArrayScorer):
     """Combines the scores of an ensemble's members, each normalised by its own training scores.
 
     "z-score" takes off the mean of the training scores and divides by their deviation; "rank" takes the share of the
@@ -29,26 +29,25 @@ class Ensemble(Scorer):
         combine: "mean", "minimum" or "maximum" over the members.
     """
 
+    name = "ensemble"
+    fewest = 2
+
     def __init__(self, *, normalise: str, combine: str) -> None:
         super().__init__()
         self._normalise = normalise
         self._combine = COMBINE[combine]
         self._training: Scores = np.empty((0, 0))
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Take in the members' training scores (n, members)."""
-        self._training = doubles("ensemble", embeddings)
-        require_clips("ensemble", len(self._training), 2)
+    def _learn(self, rows: Scores, clips: Clips) -> None:
+        self._training = rows
         same = [str(column + 1) for column in np.flatnonzero(_deviations(self._training) == 0.0)]
         if same and self._normalise == "z-score":
             self.notes.append(
                 f"member {', '.join(same)}: its training scores are all the same; only their mean is taken off"
             )
-        return self
 
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Combined score of each row, float64 (n,)."""
-        return self._combined(doubles("ensemble", embeddings))
+    def _score(self, rows: Scores) -> Scores:
+        return self._combined(rows)
 
     def _combined(self, scores: Scores) -> Scores:
         if self._normalise == "z-score":

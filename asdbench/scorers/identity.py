@@ -1,29 +1,26 @@
 """The extractor's own score."""
 
-from typing import Self
-
-from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, doubles
+from asdbench.scorers.base import ArrayScorer, Clips, ScorerError, Scores
 
 
-class Identity(Scorer):
+class Identity(ArrayScorer):
     """Passes on embeddings of one column, for extractors that give an anomaly score themselves."""
+
+    name = "identity"
 
     def __init__(self) -> None:
         super().__init__()
         self._training: Scores | None = None
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Take in the training scores."""
-        self._training = self.score(embeddings)
-        return self
+    def _learn(self, rows: Scores, clips: Clips) -> None:
+        self._training = self._score(rows)
 
-    def score(self, embeddings: Embeddings) -> Scores:
+    def _score(self, rows: Scores) -> Scores:
         """The only column.
 
         Raises:
             ScorerError: there are several.
         """
-        rows = doubles("identity", embeddings)
         if rows.shape[1] != 1:
             raise ScorerError(
                 f"identity takes extractors that give one anomaly score; these embeddings have "

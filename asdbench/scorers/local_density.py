@@ -1,13 +1,12 @@
 """Local density normalisation: a clip counts as near by how near the reference clips are to each other there."""
 
 from collections.abc import Iterator
-from typing import Self
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from asdbench.scorers.bank import Bank, Distances, Places, Rows, by_metric, placed
-from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, require_clips, require_finite
+from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, ScorerError, Scores, require_finite
 from asdbench.scorers.domains import TARGET, one_domain_note, places_by_domain
 
 NUMBERS = 2**24  # distances at a time
@@ -68,7 +67,7 @@ class DensityBank:
             yield first, by_metric(cdist(queries[first : first + step], self._rows), self._metric)
 
 
-class LocalDensity(Scorer):
+class LocalDensity(ArrayScorer):
     """``min_y d(x, y) / sum_k d(y, y_k)``: y a training clip, y_1 to y_K those nearest to it.
 
     Wilkinghoff et al. (2025, arXiv 2509.10951, and ICASSP 2025): over all training clips, whatever their domain, in
@@ -82,6 +81,9 @@ class LocalDensity(Scorer):
         metric: "euclidean" or "cosine".
     """
 
+    name = "knn-ldn"
+    fewest = 2
+
     def __init__(self, *, banks: str, n_neighbors: int, n_neighbors_target: int, metric: str) -> None:
         super().__init__()
         self._by_domain = banks == "domains"
@@ -92,10 +94,7 @@ class LocalDensity(Scorer):
         self._floor = 0.0
         self._training: Scores | None = None
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Measure the densities."""
-        rows = require_finite("knn-ldn", embeddings)
-        require_clips("knn-ldn", len(rows), 2)
+    def _learn(self, rows: Rows, clips: Clips) -> None:
         places = self._places(clips, len(rows)) if self._by_domain else {"whole": np.arange(len(rows))}
         for name, place in places.items():
             k = self._k_target if name == TARGET else self._k
@@ -115,7 +114,9 @@ class LocalDensity(Scorer):
                 "highest density of the others is taken for them"
             )
         self._training = self._scores_within(rows, places)
-        return self
+
+    def _rows(self, embeddings: Embeddings) -> Rows:
+        return require_finite(self.name, embeddings)
 
     def _places(self, clips: Clips, count: int) -> dict[str, Places]:
         """Places of each bank's clips; a domain of one clip, which has no density, joins the largest."""
@@ -134,9 +135,8 @@ class LocalDensity(Scorer):
         scores = np.asarray(of_all.min(axis=1))
         return scores if np.isfinite(scores).all() else None
 
-    def score(self, embeddings: Embeddings) -> Scores:
+    def _score(self, rows: Rows) -> Scores:
         """Smallest normalised distance of each row, float64 (n,)."""
-        rows = require_finite("knn-ldn", embeddings)
         return np.asarray(np.min([bank.scores(rows, self._floor) for bank in self._banks], axis=0))
 
     def training_scores(self) -> Scores | None:

@@ -2,12 +2,12 @@
 
 import warnings
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from asdbench.scorers.bank import Distances, Rows
-from asdbench.scorers.base import Clips, Embeddings, FittedScorer, Scores, doubles, require_clips, require_variety
+from asdbench.scorers.base import ArrayScorer, Clips, Scores, require_clips, require_variety
 
 BLOCK = 2048  # rows at a time
 
@@ -41,7 +41,7 @@ def singular_note(clips: str, dimensions: int, rank: int) -> str:
     )
 
 
-class Mahalanobis(FittedScorer):
+class Mahalanobis(ArrayScorer):
     """``sqrt((x - mean)^T C^+ (x - mean))`` with C estimated from the training embeddings.
 
     C^+ is the inverse, or the Moore-Penrose pseudo-inverse when C is singular: distances are then measured within
@@ -52,20 +52,15 @@ class Mahalanobis(FittedScorer):
     def _estimator(self) -> Any:
         """The covariance estimator, unfitted."""
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Estimate mean and covariance."""
-        rows = doubles(self.name, embeddings)
+    def _learn(self, rows: Distances, clips: Clips) -> None:
         require_clips("a covariance", len(rows), 2)
         require_variety(rows, "there is no covariance")
         self._model = fit_quietly(self._estimator(), rows)
         rank = rank_of(self._model.covariance_)
         if rank < rows.shape[1]:
             self.notes.append(singular_note(f"{len(rows)} training", rows.shape[1], rank))
-        return self
 
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Distance of each row, float64 (n,)."""
-        rows = doubles(self.name, embeddings)
+    def _score(self, rows: Distances) -> Scores:
         return np.sqrt(squared_distances(rows, self._model.location_, self._model.get_precision()))
 
 
@@ -108,18 +103,16 @@ class Elliptic(Mahalanobis):
         self._support_fraction = support_fraction
         self._searched = True
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Find the support and its covariance."""
-        count, dim = np.shape(doubles(self.name, embeddings))
+    def _learn(self, rows: Distances, clips: Clips) -> None:
+        count, dim = rows.shape
         support = self._support_fraction * count if self._support_fraction else (count + dim + 1) / 2
         self._searched = support < count
-        super().fit(embeddings, clips)
+        super()._learn(rows, clips)
         if not self._searched:
             self.notes.append(
                 f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {count} of them, "
                 "so it orders clips as mahalanobis-ml does"
             )
-        return self
 
     def _estimator(self) -> Any:
         from sklearn.covariance import EllipticEnvelope, EmpiricalCovariance

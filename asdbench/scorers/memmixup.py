@@ -1,12 +1,10 @@
 """MemMixup: a target bank filled up with mixtures of target and source clips."""
 
-from typing import Self
-
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from asdbench.scorers.bank import Distances, Places, Rows, directions
-from asdbench.scorers.base import Clips, Embeddings, ScorerError, require_clips
+from asdbench.scorers.base import Clips, Embeddings, ScorerError, doubles
 from asdbench.scorers.domain_neighbours import DomainBanks
 from asdbench.scorers.domains import SOURCE, TARGET, source_and_target
 
@@ -31,6 +29,8 @@ class MemMixup(DomainBanks):
         standardise: as in ``knn-domains``.
     """
 
+    name = "knn-memmixup"
+
     def __init__(
         self,
         *,
@@ -41,16 +41,13 @@ class MemMixup(DomainBanks):
         unit_length: bool,
         standardise: str,
     ) -> None:
-        super().__init__("knn-memmixup", n_neighbors_source, n_neighbors_target, "euclidean")
+        super().__init__(n_neighbors_source, n_neighbors_target, "euclidean")
         self._n_mix = n_mix
         self._alpha = alpha
         self._unit_length = unit_length
         self._how = standardise
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Mix, and put clips and mixtures into banks."""
-        rows = self._checked(embeddings)
-        require_clips("knn-memmixup", len(rows), 2)
+    def _learn(self, rows: Distances, clips: Clips) -> None:
         source, target = source_and_target(rows, clips)
         if not (len(source) and len(target)):
             self.notes.append("there is one domain, so nothing is mixed: this is kNN")
@@ -62,10 +59,9 @@ class MemMixup(DomainBanks):
             self._add_bank(TARGET, np.concatenate([target, self._mixtures(target, source, mixed)]), "rows")
             within[TARGET] = self._leave_one_out(target, source, mixed)
         self._standardise(within, self._how)
-        return self
 
-    def _checked(self, embeddings: Embeddings) -> Distances:
-        rows = np.asarray(super()._checked(embeddings), np.float64)
+    def _rows(self, embeddings: Embeddings) -> Distances:
+        rows = doubles(self.name, embeddings)
         return directions(rows) if self._unit_length else rows
 
     def _nearest(self, target: Rows, source: Rows) -> Places:

@@ -1,11 +1,12 @@
 """Gaussian mixture."""
 
-from typing import Self
+import numpy as np
 
-from asdbench.scorers.base import Clips, Embeddings, FittedScorer, doubles, require_clips
+from asdbench.scorers.bank import Distances
+from asdbench.scorers.base import ArrayScorer, Clips, Scores, require_clips
 
 
-class GaussianMixture(FittedScorer):
+class GaussianMixture(ArrayScorer):
     """Negative log-likelihood under a mixture of Gaussians fitted to the training embeddings."""
 
     name = "gmm"
@@ -17,11 +18,9 @@ class GaussianMixture(FittedScorer):
         self._reg_covar = reg_covar
         self._restarts = restarts
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Fit by expectation maximisation from k-means."""
+    def _learn(self, rows: Distances, clips: Clips) -> None:
         from sklearn.mixture import GaussianMixture as Mixture
 
-        rows = doubles("gmm", embeddings)
         require_clips("gmm", len(rows), self._components + 1, "gmm.n_components", len(rows) - 1)
         self._model = Mixture(
             n_components=self._components,
@@ -30,4 +29,6 @@ class GaussianMixture(FittedScorer):
             n_init=self._restarts,
             random_state=self.seed,
         ).fit(rows)
-        return self
+
+    def _score(self, rows: Distances) -> Scores:
+        return np.asarray(-self._model.score_samples(rows))

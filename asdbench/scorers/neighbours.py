@@ -1,22 +1,12 @@
 """Scorers that look at the nearest training clips."""
 
 from collections.abc import Callable
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.scorers.bank import Bank
-from asdbench.scorers.base import (
-    Clips,
-    Embeddings,
-    FittedScorer,
-    Scorer,
-    Scores,
-    doubles,
-    require_clips,
-    require_finite,
-)
+from asdbench.scorers.bank import Bank, Rows
+from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, Scores, require_clips, require_finite
 
 _REDUCE: dict[str, Callable[[NDArray[np.float64]], Scores]] = {
     "largest": lambda distances: distances[:, -1],
@@ -25,11 +15,13 @@ _REDUCE: dict[str, Callable[[NDArray[np.float64]], Scores]] = {
 }
 
 
-class NearestNeighbours(Scorer):
+class NearestNeighbours(ArrayScorer):
     """Distance to the k-th nearest training clip, or the mean or median over the k nearest.
 
     Ramaswamy et al. (2000); the same scores as PyOD's KNN.
     """
+
+    name = "knn"
 
     def __init__(self, *, n_neighbors: int, method: str, metric: str) -> None:
         super().__init__()
@@ -37,23 +29,22 @@ class NearestNeighbours(Scorer):
         self._reduce = _REDUCE[method]
         self._metric = metric
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Put the training clips into a bank."""
-        rows = require_finite("knn", embeddings)
+    def _learn(self, rows: Rows, clips: Clips) -> None:
         require_clips("knn", len(rows), self._k + 1, "knn.n_neighbors", len(rows) - 1)
         self._bank = Bank(rows, self._k, self._metric)
-        return self
 
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Distance of each row, float64 (n,)."""
-        return self._reduce(self._bank.distances(require_finite("knn", embeddings)))
+    def _score(self, rows: Rows) -> Scores:
+        return self._reduce(self._bank.distances(rows))
+
+    def _rows(self, embeddings: Embeddings) -> Rows:
+        return require_finite(self.name, embeddings)
 
     def training_scores(self) -> Scores | None:
         """Distances to the other training clips."""
         return self._reduce(self._bank.distances_within())
 
 
-class LocalOutlierFactor(FittedScorer):
+class LocalOutlierFactor(ArrayScorer):
     """How much sparser the surroundings of a clip are than those of its neighbours (Breunig et al., 2000).
 
     About 1 inside a cluster.
@@ -66,14 +57,14 @@ class LocalOutlierFactor(FittedScorer):
         self._k = n_neighbors
         self._metric = metric
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Measure the densities of the training clips."""
+    def _learn(self, rows: Rows, clips: Clips) -> None:
         from sklearn.neighbors import LocalOutlierFactor as Factor
 
-        rows = doubles("lof", embeddings)
         require_clips("lof", len(rows), self._k + 1, "lof.n_neighbors", len(rows) - 1, smallest=2)
         self._model = Factor(n_neighbors=self._k, metric=self._metric, novelty=True).fit(rows)
-        return self
+
+    def _score(self, rows: Rows) -> Scores:
+        return np.asarray(-self._model.score_samples(rows))
 
     def training_scores(self) -> Scores | None:
         """Factors of the training clips among each other."""

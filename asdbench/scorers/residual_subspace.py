@@ -1,23 +1,12 @@
 """How far a clip lies outside the subspace that normal clips vary in."""
 
-from typing import Self
-
 import numpy as np
 
 from asdbench.scorers.bank import Distances
-from asdbench.scorers.base import (
-    Clips,
-    Embeddings,
-    Scorer,
-    ScorerError,
-    Scores,
-    doubles,
-    require_clips,
-    require_variety,
-)
+from asdbench.scorers.base import ArrayScorer, Clips, ScorerError, Scores, require_variety
 
 
-class ResidualSubspace(Scorer):
+class ResidualSubspace(ArrayScorer):
     """``|x - P P^T x|`` of the centred embedding x, P the first principal components of the training clips.
 
     The Q statistic of process monitoring, but for the square (Jackson and Mudholkar, 1979).
@@ -28,6 +17,9 @@ class ResidualSubspace(Scorer):
         scale: "none", or "deviation": each dimension divided by the training clips' deviation first.
     """
 
+    name = "residual-subspace"
+    fewest = 2
+
     def __init__(self, *, n_components: int, explained_variance: float, scale: str) -> None:
         super().__init__()
         self._n_components = n_components
@@ -37,10 +29,7 @@ class ResidualSubspace(Scorer):
         self._divisor: Distances = np.empty(0)
         self._components: Distances = np.empty((0, 0))
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Find the components."""
-        rows = doubles("residual-subspace", embeddings)
-        require_clips("residual-subspace", len(rows), 2)
+    def _learn(self, rows: Distances, clips: Clips) -> None:
         require_variety(rows, "there is no subspace")
         self._mean = rows.mean(axis=0)
         varies = np.ptp(rows, axis=0) > 0
@@ -66,15 +55,13 @@ class ResidualSubspace(Scorer):
                 f"{len(rows)} training clips span {count} directions, fewer than the components asked for"
             )
         self._components = axes[:count]
-        return self
 
     def _enough(self, singular: Distances) -> int:
         """As many components as explain the share of the variance that is asked for."""
         explained = np.cumsum(singular**2) / np.sum(singular**2)
         return int(np.searchsorted(explained, self._explained_variance * (1 - 1e-12))) + 1
 
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Distance of each row from the subspace, float64 (n,)."""
-        rows = (doubles("residual-subspace", embeddings) - self._mean) / self._divisor
+    def _score(self, rows: Distances) -> Scores:
+        rows = (rows - self._mean) / self._divisor
         outside = rows - (rows @ self._components.T) @ self._components
         return np.asarray(np.linalg.norm(outside, axis=1))

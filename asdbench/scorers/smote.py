@@ -1,11 +1,9 @@
 """Nearest neighbours after SMOTE has filled up the few target clips."""
 
-from typing import Self
-
 import numpy as np
 
-from asdbench.scorers.bank import Distances, directions
-from asdbench.scorers.base import Clips, Embeddings, require_clips
+from asdbench.scorers.bank import Distances, Rows, directions
+from asdbench.scorers.base import Clips
 from asdbench.scorers.domain_neighbours import DomainBanks
 from asdbench.scorers.domains import SOURCE, TARGET, in_order, source_and_target
 
@@ -25,22 +23,21 @@ class SmoteNeighbours(DomainBanks):
         metric: "euclidean" or "cosine".
     """
 
+    name = "knn-smote"
+
     def __init__(
         self, *, ratio: float, smote_neighbors: int, n_neighbors_source: int, n_neighbors_target: int, metric: str
     ) -> None:
-        super().__init__("knn-smote", n_neighbors_source, n_neighbors_target, metric)
+        super().__init__(n_neighbors_source, n_neighbors_target, metric)
         self._ratio = ratio
         self._smote_neighbors = smote_neighbors
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Oversample the target clips, and put all into banks."""
-        rows = np.asarray(self._checked(embeddings), np.float64)
-        require_clips("knn-smote", len(rows), 2)
-        source, target = source_and_target(directions(rows) if self._metric == "cosine" else rows, clips)
+    def _learn(self, rows: Rows, clips: Clips) -> None:
+        wide: Distances = directions(rows) if self._metric == "cosine" else np.asarray(rows, np.float64)
+        source, target = source_and_target(wide, clips)
         for name, bank in ((SOURCE, source), (TARGET, self.oversampled(source, target))):
             if len(bank):
                 self._add_bank(name, bank)
-        return self
 
     def oversampled(self, source: Distances, target: Distances) -> Distances:
         """The target rows, sorted, and what SMOTE adds to them, by the seed."""

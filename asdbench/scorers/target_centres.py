@@ -1,17 +1,15 @@
 """Distance to centres of the source clips and to every target clip."""
 
-from typing import Self
-
 import numpy as np
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
 from asdbench.scorers.bank import Distances, directions
-from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores, doubles, require_clips
+from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, Scores, doubles
 from asdbench.scorers.domains import in_order, source_and_target
 
 
-class TargetCentres(Scorer):
+class TargetCentres(ArrayScorer):
     """Distance to the nearest of the k-means centres of the source clips and of all target clips.
 
     Wilkinghoff (2023, section 3): many source clips are summed up, and every target clip is a reference. With cosine
@@ -24,6 +22,9 @@ class TargetCentres(Scorer):
         metric: "euclidean" or "cosine".
     """
 
+    name = "kmeans-target"
+    fewest = 1
+
     def __init__(self, *, n_clusters: int, restarts: int, metric: str) -> None:
         super().__init__()
         self._n_clusters = n_clusters
@@ -31,17 +32,13 @@ class TargetCentres(Scorer):
         self._cosine = metric == "cosine"
         self._references: Distances = np.empty((0, 0))
 
-    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Find the centres, by the seed."""
-        rows = self._placed(embeddings)
-        require_clips("kmeans-target", len(rows), 1)
+    def _learn(self, rows: Distances, clips: Clips) -> None:
         source, target = source_and_target(rows, clips)
         if not len(target):
             self.notes.append("there are no target clips, so distances are to centres alone")
         if not len(source):
             self.notes.append("there are no source clips, so distances are to the target clips alone")
         self._references = np.concatenate([self.centres(source), target])
-        return self
 
     def centres(self, source: Distances) -> Distances:
         """Centres (n_clusters, dim) of the source rows; the rows where there are not more of them than that."""
@@ -58,9 +55,7 @@ class TargetCentres(Scorer):
         with threadpool_limits(limits=1):  # sums would depend on the number of threads
             return np.asarray(means.fit(in_order(source)).cluster_centers_)
 
-    def score(self, embeddings: Embeddings) -> Scores:
-        """Distance of each row to the nearest reference, float64 (n,)."""
-        rows = self._placed(embeddings)
+    def _score(self, rows: Distances) -> Scores:
         if not self._cosine:
             return np.asarray(cdist(rows, self._references).min(axis=1))
         # Not by a matrix product, whose rounding differs between one clip and many.
@@ -68,6 +63,6 @@ class TargetCentres(Scorer):
         products = (lengths[0][:, None] + lengths[1] - cdist(rows, self._references, "sqeuclidean")) / 2
         return np.asarray(1 - products.max(axis=1))
 
-    def _placed(self, embeddings: Embeddings) -> Distances:
-        rows = doubles("kmeans-target", embeddings)
+    def _rows(self, embeddings: Embeddings) -> Distances:
+        rows = doubles(self.name, embeddings)
         return directions(rows) if self._cosine else rows
