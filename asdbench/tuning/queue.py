@@ -38,6 +38,8 @@ def locked(folder: Path) -> Iterator[dict[str, str]]:
     with exclusive(path):
         yield {"host": socket.gethostname(), "path": str(path)}
     path.unlink(missing_ok=True)  # not after an error: a trial may still name it
+    with suppress(OSError):  # of other commands
+        path.parent.rmdir()
 
 
 def is_gone(lock: dict[str, str]) -> bool:

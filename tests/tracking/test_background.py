@@ -133,7 +133,7 @@ def test_the_command_waits_a_moment_and_not_for_the_store(tmp_path, command, sil
     until(lambda: not _children_of_this_process())  # it gives up by itself
 
 
-def test_whatever_goes_wrong_with_the_process_is_told_and_fails_nothing(tmp_path, store, command, monkeypatch):
+def test_whatever_goes_wrong_with_the_process_is_reported_and_fails_nothing(tmp_path, store, command, monkeypatch):
     folder = made_run(tmp_path)
     monkeypatch.setattr("asdbench.tracking.command.WAIT_S", 60.0)
 

@@ -107,7 +107,7 @@ def test_a_mark_that_cannot_be_read_is_none_and_one_of_an_older_version_is(tmp_p
     assert not (tmp_path / "gone").exists()
 
 
-def test_whether_it_learned_is_told_with_its_numbers(tmp_path):
+def test_whether_it_learned_is_reported_with_its_numbers(tmp_path):
     networks = {"fan": pair_accuracy(0.5), "gearbox": pair_accuracy(0.9), "valve": pair_accuracy(0.9)}
     parent = run_entry(load_record(made_run(tmp_path, "siamese", parameters=7, learning=networks)), "d")
     text = "fan did not learn: pair accuracy 77 % (chance 50, untrained 52), mean of 3 networks"

@@ -99,10 +99,10 @@ def test_a_run_whose_server_is_away_is_done_and_sync_sends_it_later(
     assert [one["state"] for one in cli("track", "sync", "--out", tmp_path, "--json").json["runs"]] == ["there"]
     assert "1 of 1" in cli("track", "status", "--out", tmp_path).out
     (file,) = tmp_path.glob("*/tracking.json")
-    kept = file.read_text()
-    file.write_text(re.sub(r'"mlflow_run": "\w+"', f'"mlflow_run": "{"0" * 32}"', kept))  # the server was made anew
+    content = file.read_text()
+    file.write_text(re.sub(r'"mlflow_run": "\w+"', f'"mlflow_run": "{"0" * 32}"', content))  # the server was made anew
     assert "0 of 1" in cli("track", "status", "--out", tmp_path).out
-    file.write_text(kept)
+    file.write_text(content)
     everything = outcome.out + outcome.err + shown + failing.err + status.out + sent.out
     everything += "".join(path.read_text() for path in tmp_path.rglob("*.json"))
     assert "hunter22" not in everything

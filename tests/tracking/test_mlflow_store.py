@@ -20,7 +20,7 @@ from asdbench.tracking.store import Store, reason_of, store_of, why_away, why_lo
 from asdbench.tracking.sync import Sender
 
 
-def test_the_store_lies_beside_the_runs_unless_mlflow_is_told_else(tmp_path):
+def test_the_store_lies_beside_the_runs_unless_mlflow_names_another(tmp_path):
     store = store_of(tmp_path / "runs", {})
     assert store.uri == f"sqlite:///{tmp_path}/runs/mlflow.db"
     assert store.artifacts == (tmp_path / "runs" / "mlartifacts").as_uri()
@@ -67,7 +67,7 @@ def _at(uri: str) -> Store:
     return store_of(Path("/runs"), {"MLFLOW_TRACKING_URI": uri})
 
 
-def test_a_port_where_nobody_listens_is_told_at_once_without_the_password():
+def test_a_port_where_nobody_listens_is_reported_at_once_without_the_password():
     port = free_port()
     started = time.monotonic()
     reason = why_away(_at(f"http://ann:s3cret@127.0.0.1:{port}"))
@@ -135,7 +135,7 @@ def test_a_reason_is_the_first_sentence_without_credentials(message):
 
 
 @pytest.mark.parametrize("uri", ["foo", "file:/tmp/nowhere"])
-def test_a_store_that_mlflow_does_not_take_is_told_in_a_line(tmp_path, uri):
+def test_a_store_that_mlflow_does_not_take_is_reported_in_a_line(tmp_path, uri):
     sent = Sender(store_of(tmp_path, {"MLFLOW_TRACKING_URI": uri})).send(made_run(tmp_path))
     assert sent.state == "failed"
     assert 20 < len(sent.reason) < 150

@@ -52,8 +52,8 @@ def test_a_run_is_tracked_with_its_losses_and_its_trained_extractor(
         assert [point.step for point in sorted(history, key=lambda one: one.step)] == [1, 2]
     names = [entry.path for entry in client.list_artifacts(tracking["run"])]
     assert sorted(names) == ["extractor", "report.html", "run.json", "scores"]
-    kept = [entry.path for entry in client.list_artifacts(tracking["run"], "extractor")]
-    assert kept == ["extractor/fan", "extractor/valve"]
+    folders = [entry.path for entry in client.list_artifacts(tracking["run"], "extractor")]
+    assert folders == ["extractor/fan", "extractor/valve"]
     assert any(one.path.endswith(".safetensors") for one in client.list_artifacts(tracking["run"], "extractor/fan"))
     assert tracking["run"] in cli("runs", "show", run["run_id"], "--out", tmp_path).out
 

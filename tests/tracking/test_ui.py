@@ -85,14 +85,14 @@ def test_under_nohup_the_page_stays(ui):
     assert process.wait(10) == 0
 
 
-def test_a_server_that_dies_is_told_with_what_it_said_last(ui):
+def test_a_server_that_dies_is_reported_with_what_it_said_last(ui):
     process = ui()
     subprocess.run(["kill", "-9", str(_server_of(process))], check=True)
     assert process.wait(10) == 1
     assert "asdbench: MLflow's server ended: no such table: runs\n" in process.stderr.read()
 
 
-def test_a_server_that_does_not_start_is_told_at_once(ui):
+def test_a_server_that_does_not_start_is_reported_at_once(ui):
     process = ui("ends at once")
     assert process.wait(10) == 1
     assert "MLflow's server ended at once: no such table: runs" in process.stderr.read()

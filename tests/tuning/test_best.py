@@ -96,10 +96,10 @@ def test_the_head_tells_what_to_think_of_it(asked):
 
 def test_only_what_decides_the_runs_is_reported(asked):
     record, trial = study_of({**asked, "fresh": True, "split": None, "threads": 2}, TUNED)
-    found = tomllib.loads(run_file(record, trial))
-    assert set(found) == {"extractor", "scorer", "dataset", "seed", "profile", "threads", "out", "params"}
-    assert found["scorer"] == ["mahalanobis-ml"]
-    assert "knn" not in found["params"]
+    read = tomllib.loads(run_file(record, trial))
+    assert set(read) == {"extractor", "scorer", "dataset", "seed", "profile", "threads", "out", "params"}
+    assert read["scorer"] == ["mahalanobis-ml"]
+    assert "knn" not in read["params"]
 
 
 @settings(deadline=None, max_examples=12)
@@ -119,9 +119,9 @@ def test_every_value_comes_back_as_it_was(tmp_path_factory, params):
     record, trial = study_of({"extractor": ["raw-mel"], "scorer": ["knn"]}, params)
     path = tmp_path_factory.mktemp("best") / "best.toml"
     path.write_bytes(run_file(record, trial).encode())
-    found = read_spec(path, {}).params
-    assert found == params
-    assert {key: type(value) for key, value in found.items()} == {key: type(value) for key, value in params.items()}
+    read = read_spec(path, {}).params
+    assert read == params
+    assert {key: type(value) for key, value in read.items()} == {key: type(value) for key, value in params.items()}
 
 
 def test_none_is_the_text_that_the_command_line_takes():

@@ -28,28 +28,28 @@ def study_of(value, trials=60, space=SPACE, directions=("maximize",)):
                 low, high = (np.log(own.low), np.log(own.high)) if own.log else (own.low, own.high)
                 drawn = rng.uniform(low, high)
                 params[name] = float(np.clip(np.exp(drawn) if own.log else drawn, own.low, own.high))
-        found = value(params)
-        kept = {name: space[name] for name in params}
-        values = list(found) if isinstance(found, tuple) else [found]
-        study.add_trial(create_trial(params=params, distributions=kept, values=values))
+        shares = value(params)
+        distributions = {name: space[name] for name in params}
+        values = list(shares) if isinstance(shares, tuple) else [shares]
+        study.add_trial(create_trial(params=params, distributions=distributions, values=values))
     return study
 
 
 def test_the_parts_are_those_of_an_additive_function():
     """f = 4 a + b with a and b uniform on [0, 1]: their variances are 16 to 1."""
     study = study_of(lambda p: 4 * p["ml.alpha"] + (p["knn.k"] - 1) / 19, 90)
-    found = importances(study)
-    assert list(found) == ["ml.alpha", "knn.k", "net.lr"]
-    assert sum(found.values()) == pytest.approx(1)
-    assert found["ml.alpha"] == pytest.approx(16 / 17, abs=0.04)
-    assert found["knn.k"] == pytest.approx(1 / 17, abs=0.04)
-    assert found["net.lr"] < 0.02
+    shares = importances(study)
+    assert list(shares) == ["ml.alpha", "knn.k", "net.lr"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["ml.alpha"] == pytest.approx(16 / 17, abs=0.04)
+    assert shares["knn.k"] == pytest.approx(1 / 17, abs=0.04)
+    assert shares["net.lr"] < 0.02
 
 
 def test_a_logarithmic_parameter_counts_over_its_decades():
     """Half of the drawn values lie below 1e-3, which is one percent of the range: a linear scale would miss them."""
-    found = importances(study_of(lambda p: float(p["net.lr"] < 1e-3) + 0.5 * p["ml.alpha"], 70))
-    assert found["net.lr"] == pytest.approx(0.25 / (0.25 + 0.25 / 12), abs=0.08)
+    shares = importances(study_of(lambda p: float(p["net.lr"] < 1e-3) + 0.5 * p["ml.alpha"], 70))
+    assert shares["net.lr"] == pytest.approx(0.25 / (0.25 + 0.25 / 12), abs=0.08)
 
 
 def test_equal_trials_give_equal_numbers_and_pruned_or_failed_ones_do_not_count():
@@ -63,18 +63,18 @@ def test_equal_trials_give_equal_numbers_and_pruned_or_failed_ones_do_not_count(
     assert importances(study_of(lambda p: p["ml.alpha"] + 0.3 * p["knn.k"], 30)) == first
 
 
-def test_parameters_of_one_choice_alone_are_told_too():
+def test_parameters_of_one_choice_alone_are_reported_too():
     space = {"scorer": CategoricalDistribution(["knn", "ml"]), **SPACE}
 
     def value(params):
         params.pop("ml.alpha" if params["scorer"] == "knn" else "knn.k")
         return params["knn.k"] / 20 if params["scorer"] == "knn" else 0.5 + 0.001 * params["ml.alpha"]
 
-    found = importances(study_of(value, 80, space))
-    assert set(found) == set(space)
-    assert next(iter(found)) == "knn.k"
-    assert found["ml.alpha"] < 0.05
-    assert sum(found.values()) == pytest.approx(1)
+    shares = importances(study_of(value, 80, space))
+    assert set(shares) == set(space)
+    assert next(iter(shares)) == "knn.k"
+    assert shares["ml.alpha"] < 0.05
+    assert sum(shares.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

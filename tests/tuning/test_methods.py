@@ -32,9 +32,9 @@ def drawn(name, trials):
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "gp")) for name in SAMPLERS if name != "grid"]
 )
 def test_what_is_drawn_depends_on_the_seed_and_the_trials_before_alone(name):
-    found = drawn(name, 11)  # of which the first ten are random
-    assert found == drawn(name, 11)
-    assert len({x for x, _ in found}) == 11
+    values = drawn(name, 11)  # of which the first ten are random
+    assert values == drawn(name, 11)
+    assert len({x for x, _ in values}) == 11
 
 
 def trial_with(study, values, end=None):
@@ -86,6 +86,6 @@ def test_no_pruner_gives_up_the_best(name):
     assert bool(pruned) == (name != "none")
 
 
-def test_an_unknown_method_is_told_the_known_ones():
+def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"--sampler tpee: there is none\. Did you mean 'tpe'\? Accepted: tpe, random"):
         require_method("--sampler", "tpee", SAMPLERS)

@@ -43,8 +43,8 @@ def brute_force(protocol, sections_of, machines, seeds):
         for number, by_seed in enumerate(sections_of):
             scores = []
             for seed in seeds:
-                kept = {key: rows for key, rows in by_seed[seed].items() if key[0] != left_out}
-                scores.append(evaluate(protocol, kept).official_score)
+                others = {key: rows for key, rows in by_seed[seed].items() if key[0] != left_out}
+                scores.append(evaluate(protocol, others).official_score)
             means.append((np.mean(scores), -number))
         chosen[left_out] = -max(means)[1]
     scores = []
@@ -73,10 +73,10 @@ def test_leave_one_out_is_that_of_evaluating_every_subset(protocol):
         assert selection.score_over(trials[-1], machines, protocol) == pytest.approx(trials[-1].values[0], abs=1e-15)
     score, chosen = brute_force(protocol, sections_of, machines, seeds)
     rng.shuffle(trials)
-    found = selection.leave_one_out([*trials, made_trial(9, "pruned")], machines, protocol)
-    assert found.chosen == chosen
+    result = selection.leave_one_out([*trials, made_trial(9, "pruned")], machines, protocol)
+    assert result.chosen == chosen
     assert len(set(chosen.values())) > 1
-    assert found.score == pytest.approx(score, abs=1e-15)
+    assert result.score == pytest.approx(score, abs=1e-15)
 
 
 def test_luck_on_one_machine_type_is_optimism():
@@ -106,9 +106,9 @@ def test_one_machine_type_or_no_trial_has_no_leave_one_out():
 def test_one_trial_has_no_choice_and_no_optimism():
     parts = {"fan": plain_part(0.5), "valve": plain_part(0.75)}
     only = [made_trial(4, values=[0.6], parts={0: parts})]
-    found = selection.leave_one_out(only, ["fan", "valve"], "dcase2023")
-    assert found.chosen == {"fan": 4, "valve": 4}
-    assert found.score == pytest.approx(0.6, abs=1e-15)
+    result = selection.leave_one_out(only, ["fan", "valve"], "dcase2023")
+    assert result.chosen == {"fan": 4, "valve": 4}
+    assert result.score == pytest.approx(0.6, abs=1e-15)
 
 
 def test_the_pareto_front_is_optunas():

@@ -32,7 +32,7 @@ def test_the_cards_say_what_is_tuned_and_the_default_lies_in_it():
 
 def test_every_default_of_a_card_lies_in_its_space_or_stands_for_something_else():
     outside = {"elliptic-envelope.support_fraction"}  # its 0 is scikit-learn's own choice
-    found = set()
+    outside_of_space = set()
     for kind in ("frontends", "extractors", "augmentations", "scorers"):
         for name in CATALOG.names(kind):
             entry = CATALOG.find(kind, name)
@@ -40,10 +40,10 @@ def test_every_default_of_a_card_lies_in_its_space_or_stands_for_something_else(
                 tune, default = card.tune, entry.defaults()[param]
                 if tune is not None and tune.choices is not None:
                     inside = default in [card.tunable(choice) for choice in tune.choices]
-                    found |= set() if inside else {f"{name}.{param}"}
+                    outside_of_space |= set() if inside else {f"{name}.{param}"}
                 elif tune is not None and not tune.low <= default <= tune.high:
-                    found.add(f"{name}.{param}")
-    assert found == outside
+                    outside_of_space.add(f"{name}.{param}")
+    assert outside_of_space == outside
 
 
 def test_p_fixes_a_parameter_and_only_leaves_the_others_alone():
@@ -65,8 +65,8 @@ def test_only_takes_parts_of_chains_and_ensembles():
 def test_front_ends_of_members_are_tuned_together_and_apart_from_those_of_other_extractors():
     whole, own = "raw-mel:knn,psd:gmm", {"log-mel.n_mels"}
     both = {"extractor": [whole, "raw-mel"], "scorer": ["knn"]}
-    found = set(space_of(only=["frontend"], **both).dimensions)
-    assert found >= {f"{whole}.log-mel.n_mels", *own}
+    names = set(space_of(only=["frontend"], **both).dimensions)
+    assert names >= {f"{whole}.log-mel.n_mels", *own}
     space = space_of(only=["log-mel.n_mels"], **both)
     assert {one.name for one in space.within({"extractor": whole})} == {f"{whole}.log-mel.n_mels"}
     assert {one.name for one in space.within({"extractor": "raw-mel"})} == own

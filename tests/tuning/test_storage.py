@@ -76,7 +76,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path):
     assert path.read_text().startswith("This is no database.")
 
 
-def test_a_server_that_is_away_is_told_in_seconds_in_two_lines_without_its_password():
+def test_a_server_that_is_away_is_reported_in_seconds_in_two_lines_without_its_password():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

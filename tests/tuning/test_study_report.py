@@ -118,9 +118,9 @@ def test_trials_that_all_came_to_the_same(tmp_path):
         study.add_trial(optuna.create_trial(params=params, distributions=one, value=0.5))
         trials.append(made_trial(number, params=params, values=[0.5]))
     record = made_study(trials, machines=["fan"], space={"knn.n_neighbors": {"low": 1, "high": 9, "log": False}})
-    found = {plot.name: plot for plot in draw_plots(study, record)}
-    assert not found["slice"].svgs
-    assert found["history"].svgs
+    named = {plot.name: plot for plot in draw_plots(study, record)}
+    assert not named["slice"].svgs
+    assert named["history"].svgs
 
 
 def test_a_parameter_of_one_choice_alone_makes_no_surface_with_that_choice():
@@ -133,18 +133,18 @@ def test_a_parameter_of_one_choice_alone_makes_no_surface_with_that_choice():
         study.add_trial(optuna.create_trial(params=params, distributions=given, value=0.5 + number / 100))
         trials.append(made_trial(number, params=params, values=[0.5 + number / 100]))
     record = made_study(trials, machines=["fan"], space={name: SPACE[name] for name in ("scorer", "knn.n_neighbors")})
-    found = {plot.name: plot for plot in draw_plots(study, record)}
-    assert "too alike" in found["contour"].caption
-    assert all(found[name].svgs for name in ("history", "slice", "edf"))
+    named = {plot.name: plot for plot in draw_plots(study, record)}
+    assert "too alike" in named["contour"].caption
+    assert all(named[name].svgs for name in ("history", "slice", "edf"))
 
 
 def test_two_objectives_have_a_front(monkeypatch):
     study, record, trials = lived_study(6, objectives=("score", "seconds"))
     plots = draw_plots(study, record)
     monkeypatch.setattr("asdbench.tuning.report.draw_plots", lambda *_: plots)
-    found = {plot.name: plot for plot in plots}
-    assert found["pareto"].svgs
-    assert not found["intermediate"].svgs
+    named = {plot.name: plot for plot in plots}
+    assert named["pareto"].svgs
+    assert not named["intermediate"].svgs
     assert str(Text(render_study_report(study, record, trials))).count(" front ") >= len(record.pareto) > 1
 
 
@@ -190,8 +190,8 @@ def test_seconds_in_words():
 
 @pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.slow), (375, True)])
 def test_the_page_fits_a_phone_and_asks_the_network_for_nothing(browser, page_of_twenty, width, dark):
-    with shown(browser, page_of_twenty, width, dark=dark) as found:
-        assert found.overflow_px == 0
-        assert found.complaints == []
-        assert found.requests == []
-        assert found.page.locator("svg.figure").count() == len(EVERY) + 4
+    with shown(browser, page_of_twenty, width, dark=dark) as page:
+        assert page.overflow_px == 0
+        assert page.complaints == []
+        assert page.requests == []
+        assert page.page.locator("svg.figure").count() == len(EVERY) + 4

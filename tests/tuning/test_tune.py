@@ -104,7 +104,7 @@ def test_a_study_goes_on_and_another_command_under_its_name_is_refused_with_the_
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_what_an_earlier_study_of_the_same_name_left_is_refused_and_kept(in_copy, tune, monkeypatch, gone):
+def test_what_an_earlier_study_of_the_same_name_left_is_refused_and_left_alone(in_copy, tune, monkeypatch, gone):
     monkeypatch.chdir(in_copy)  # tune went elsewhere
     if gone:
         (in_copy / "optuna.db").unlink()
