@@ -124,22 +124,25 @@ def one_at_a_time(uri: str, storage: "BaseStorage") -> Iterator[None]:
         yield
 
 
-@contextmanager
-def heartbeat(storage: "BaseStorage", study: str, numbers: Collection[int]) -> Iterator[None]:
-    """Say now and then that the trials of these numbers, which may change, are alive; journals have no heartbeat."""
+def say_alive(storage: "BaseStorage", study: str, number: int) -> None:
+    """Record a heartbeat of a trial; journals have none. A trial without any is never taken for lost by Optuna."""
     from optuna.storages import RDBStorage
 
-    if not isinstance(storage, RDBStorage):
-        yield
-        return
-    study_id = storage.get_study_id_from_name(study)
+    if isinstance(storage, RDBStorage):
+        study_id = storage.get_study_id_from_name(study)
+        storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(study_id, number))
+
+
+@contextmanager
+def heartbeat(storage: "BaseStorage", study: str, numbers: Collection[int]) -> Iterator[None]:
+    """Say now and then that the trials of these numbers, which may change, are alive."""
     end = threading.Event()
 
     def say() -> None:
         while not end.wait(HEARTBEAT_S):
             for number in list(numbers):
                 with suppress(Exception):  # the next one may get through
-                    storage.record_heartbeat(storage.get_trial_id_from_study_id_trial_number(study_id, number))
+                    say_alive(storage, study, number)
         storage.remove_session()
 
     thread = threading.Thread(target=say, daemon=True)

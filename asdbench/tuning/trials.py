@@ -31,7 +31,7 @@ from asdbench.tuning.queue import (
     trials_of,
 )
 from asdbench.tuning.record import MachineScore, State, StudyRecord, TrialRecord
-from asdbench.tuning.storage import JOURNAL, heartbeat, one_at_a_time
+from asdbench.tuning.storage import JOURNAL, heartbeat, one_at_a_time, say_alive
 from asdbench.tuning.study import UNIT, Tuning
 from asdbench.tuning.tasks import run_seed, score_machine, scores_of, value_of
 
@@ -175,6 +175,7 @@ class Trials:
             ordinal = ordinal_of(waiting, trials)
             self._study.sampler = make_sampler(tuning.asked.sampler, tuning.asked.sampler_seed, ordinal)
             trial = self._study.ask()
+            say_alive(self._storage, tuning.name, trial.number)
             trial.set_user_attr(LOCK, self._lock)
         trial.set_user_attr(WORKER, self._worker)
         tasks: list[tuple[Any, ...]] = [(run_seed, seed) for seed in tuning.seeds]

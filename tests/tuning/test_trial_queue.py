@@ -4,6 +4,7 @@ import datetime
 import json
 import subprocess
 import sys
+import time
 
 import optuna
 import pytest
@@ -24,7 +25,7 @@ from asdbench.tuning.queue import (
     trials_of,
 )
 from asdbench.tuning.space import Dimension, Space
-from asdbench.tuning.storage import GRACE_S, open_storage, quiet_optuna
+from asdbench.tuning.storage import GRACE_S, open_storage, quiet_optuna, say_alive
 
 K, LEAF = (Dimension("knn", name, "int", {"low": 1, "high": 9, "log": False}, 1, 3) for name in ("k", "leaf"))
 
@@ -113,6 +114,20 @@ def test_what_was_lost_between_its_end_and_the_queue_or_before_it_said_where_it_
     monkeypatch.setattr("asdbench.tuning.queue.datetime", Later)
     recover(study, SPACE)
     assert [unsaid.number] in [one.user_attrs[RETRY_OF] for one in waiting(study)]
+
+
+def test_a_command_lost_on_another_machine_is_noticed_by_its_missing_heartbeat(tmp_path, dead_lock, monkeypatch):
+    monkeypatch.setattr("asdbench.tuning.storage.GRACE_S", 1)
+    with quiet_optuna():
+        storage = open_storage(f"sqlite:///{tmp_path}/a.db")
+        study = optuna.create_study(storage=storage, study_name="far")
+        trial = ask(study, {**dead_lock, "host": "another"})
+        say_alive(storage, "far", trial.number)
+        recover(study, SPACE)
+        assert not waiting(study)
+        time.sleep(2.1)
+        recover(study, SPACE)
+    assert [one.user_attrs[RETRY_OF] for one in waiting(study)] == [[trial.number]]
 
 
 def test_losses_of_a_trial_are_counted_and_interruptions_are_not(study, dead_lock):

@@ -12,6 +12,7 @@ from asdbench.cli.app import app
 from asdbench.harness import embedding
 from asdbench.harness.record import load_record
 from asdbench.tuning import trials as tuning_trials
+from asdbench.tuning.queue import RETRY_OF
 from asdbench.tuning.record import StudyRecord
 
 
@@ -101,6 +102,19 @@ def test_a_study_goes_on_and_another_command_under_its_name_is_refused_with_the_
     assert study["counts"]["done"] == 4
     assert study["id"] == before["id"]
     assert (lost.read_text(), spoilt.read_text()) == texts, "a record says what the storage says"
+
+
+def test_a_trial_that_was_lost_three_times_has_failed(in_copy, tune, monkeypatch):
+    monkeypatch.chdir(in_copy)  # tune went elsewhere
+    study = optuna.load_study(study_name="demo", storage="sqlite:///optuna.db")
+    for number in (3, 4, 5):
+        lost = {RETRY_OF: list(range(3, number))}
+        study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.FAIL, user_attrs=lost))
+    (record,) = tune(*DEMO[4:], "--trials", 4).json["studies"]
+    assert record["counts"] == {"done": 3, "pruned": 0, "failed": 1}
+    failed = trials_of(record, in_copy)[-1]
+    assert (failed.number, failed.retry_of) == (6, 3)
+    assert "its process was lost in all 3 tries" in failed.reason
 
 
 @pytest.mark.parametrize("gone", [True, False])
