@@ -13,20 +13,14 @@ from pathlib import Path
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import Domain
-from asdbench.datasets.names import ATTRIBUTE_TEXT, clip_name, parse_name
+from asdbench.datasets.names import clip_name, parse_name
 
 EVALUATOR = "ground_truth_data and ground_truth_domain"
 ATTRIBUTES = "ground_truth_attributes"
 DATA_LIST = "eval_data_list"
 _FILE = re.compile(r"ground_truth_(?P<machine>.+)_(?:section|id)_\d+(?:_(?:source|target))?(?:_test)?")
-# Since 2023 the split is left out: section_00_source_normal_0035_weight15.
-_IN_FULL = re.compile(
-    rf"section_[0-9]+_(?P<domain>source|target)(?:_test)?_(?P<label>normal|anomaly)_[0-9]+(?:_{ATTRIBUTE_TEXT})?"
-    r"|(?P<label_2020>normal|anomaly)_id_[0-9]+_[0-9]+"
-)
 _YEAR = re.compile(r"(?:dcase[-_ ]?|eval_data_list_)(20\d\d)", re.IGNORECASE)
 _SECTION = re.compile(r"(?:^|_)(?:section|id)_([0-9]+)")
-_DOMAIN_WITHOUT_LABEL = re.compile(r"_(source|target)(?:_test)?_[0-9]+$")  # 2021
 _DOMAINS: dict[str, Domain] = {"0": "source", "1": "target"}
 
 Key = tuple[str, str]  # machine type, section
@@ -146,11 +140,8 @@ def read_ground_truths(
 
 def truth_of_name(clip: str) -> Truth:
     """What a clip's own name states: ``section_00_source_test_anomaly_0003``, ``normal_id_01_00000002``."""
-    match = _IN_FULL.fullmatch(clip)
-    if match is not None:
-        return Truth(int("anomaly" in (match["label"], match["label_2020"])), match["domain"])  # type: ignore[arg-type]
-    match = _DOMAIN_WITHOUT_LABEL.search(clip)
-    return Truth(None, match[1] if match else None)  # type: ignore[arg-type]
+    facts = parse_name(clip)
+    return Truth() if facts is None else Truth(facts.label, facts.domain)
 
 
 def section_of_name(clip: str) -> str | None:
@@ -192,8 +183,7 @@ def _truth_of_number(row: list[str], of_domains: bool) -> Truth:
         return Truth()
     if of_domains:
         return Truth(None, _DOMAINS[row[-1]])
-    facts = parse_name(clip_name(row[0]))  # 2021: the domain stands in the name
-    return Truth(int(row[-1]), facts.domain if facts is not None else None)
+    return Truth(int(row[-1]), truth_of_name(clip_name(row[0])).domain)  # 2021: the domain stands in the name
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -206,4 +196,5 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _name_in_full(cells: list[str]) -> str | None:
     """The last of some names that states a label."""
-    return next((name for cell in reversed(cells) if _IN_FULL.fullmatch(name := clip_name(cell))), None)
+    names = map(clip_name, reversed(cells))
+    return next((name for name in names if truth_of_name(name).label is not None), None)

@@ -1,8 +1,9 @@
 """What the file names of the DCASE Task 2 data sets, and their attribute files, say; which names can be used at all.
 
 From 2021 on: ``section_00_source_train_normal_0000_vel_12_loc_A.wav``; test clips without label are
-``section_00_0000.wav``, in 2021 ``section_03_source_test_0000.wav``. 2020: ``normal_id_00_00000000.wav``,
-``anomaly_id_00_00000000.wav``, and ``id_01_00000000.wav``. Numbers may have any count of digits.
+``section_00_0000.wav``, in 2021 ``section_03_source_test_0000.wav``; since 2023 ground truth leaves ``_test`` out. In
+2020 ``normal_id_00_00000000.wav``, ``anomaly_id_00_00000000.wav`` and ``id_01_00000000.wav``. Numbers may have any
+count of digits.
 
 Rows of the files ``attributes_<section>.csv`` beside the recordings are ``file_name,d1p,d1v,d2p,d2v,...``. They vary
 between years: with or without a header, with or without the folder and the ending in the file's name, with empty pairs
@@ -25,8 +26,8 @@ Attributes = tuple[tuple[str, str], ...]
 ATTRIBUTE_TEXT = r'[^\x00-\x1f\x7f,;|"]*'
 PATTERNS = (
     ("dcase2023", re.compile(
-        r"section_(?P<section>[0-9]+)_(?P<domain>source|target)_(?P<split>train|test)_(?P<label>normal|anomaly)_[0-9]+"
-        rf"(?:_(?P<attributes>{ATTRIBUTE_TEXT}))?"
+        r"section_(?P<section>[0-9]+)_(?P<domain>source|target)(?:_(?P<split>train|test))?_(?P<label>normal|anomaly)"
+        rf"_[0-9]+(?:_(?P<attributes>{ATTRIBUTE_TEXT}))?"
     )),
     ("dcase2023", re.compile(r"section_(?P<section>[0-9]+)(?:_(?P<domain>source|target))?(?:_test)?_[0-9]+")),
     ("dcase2020", re.compile(r"(?:(?P<label>normal|anomaly)_)?id_(?P<section>[0-9]+)_[0-9]+")),
