@@ -7,7 +7,7 @@ from typing import Any
 from asdbench.cli.evaluation_results import difference_as_json
 from asdbench.cli.output import echo
 from asdbench.cli.rank_diagram import rank_diagram
-from asdbench.cli.tables import print_table, styled, table, width
+from asdbench.cli.tables import interval, percent, print_learned, print_table, styled, table, width
 from asdbench.harness.learned import Learned, learned, learning_as_json
 from asdbench.leaderboard.comparison import Comparison, Scored
 from asdbench.leaderboard.run_groups import RunGroup
@@ -101,7 +101,8 @@ def print_pair(systems: Sequence[RunGroup], comparisons: Sequence[Comparison], m
         echo()
         echo(f"{one.dataset}: A less B, points of the official score of {one.protocol}", bold=True)
         print_table(table(columns, [_difference_row(one, machine) for machine in (*a.machines, None)]))
-        _print_learned({"A": a, "B": b})
+        for label, side in zip("AB", (a, b), strict=True):
+            print_learned(_learned(side), label)
         echo(_about_seeds({"A": a, "B": b}), dim=True)
         if _dropped(one.difference(*one.scored), max_drop):
             points = f"{max_drop:g} point{'' if max_drop == 1 else 's'}"
@@ -116,10 +117,10 @@ def _difference_row(one: Comparison, machine: str | None) -> Sequence[Any]:
     colour = "green" if low > 0 else "red" if high < 0 else ""
     cells = [
         machine or "all",
-        *(f"{100 * score:.2f}" for score in scores),
-        f"{100 * difference.difference:+.2f}",
-        f"{100 * low:+.2f}, {100 * high:+.2f}",
-        f"{100 * difference.probability:.1f} %",
+        *map(percent, scores),
+        percent(difference.difference, sign=True),
+        interval(difference.ci95, 2, sign=True),
+        f"{percent(difference.probability, 1)} %",
     ]
     return styled(cells, f"bold {colour}" if machine is None else colour)
 
@@ -142,42 +143,34 @@ def print_ranking(comparisons: Sequence[Comparison], ranks: AverageRanks) -> Non
 
 def _print_ranking(one: Comparison) -> None:
     order = one.ranks()
-    lettered = len(order) <= len(LETTERS)
+    lettered = len(order) <= min(len(LETTERS), 1 + (width() - 2) // CELL)  # else the matrix does not fit
     rows = []
     for letter, (label, rank) in zip(LETTERS if lettered else [""] * len(order), order.items(), strict=False):
         system = one.scored[label]
         training = _learned(system)
         name = f"{label} (did not learn)" if training and training.mark else label
-        low, high = system.ci95
-        interval = f"{100 * low:.1f}, {100 * high:.1f}"
-        rows.append([rank, *[letter] * lettered, name, len(system.seeds), f"{100 * system.score:.2f}", interval])
+        scores = [percent(system.score), interval(system.ci95)]
+        rows.append([rank, *[letter] * lettered, name, len(system.seeds), *scores])
     echo(f"{one.dataset}, official score of {one.protocol} in percent", bold=True)
     print_table(table([">rank", *[""] * lettered, "system", ">seeds", ">score", ">95 % interval"], rows))
-    _print_learned(one.scored)
+    for label, system in one.scored.items():
+        print_learned(_learned(system), label)
     echo(f"A rank is shared where no difference is significant (95 %). {_about_seeds(one.scored)}", dim=True)
     echo()
-    if not lettered or width() < 2 + CELL * (len(order) - 1):
+    if not lettered:
         echo("All differences, with their intervals: --json (or a wider terminal)", dim=True)
         return
     echo("Row less column, points; * where the 95 % interval of the difference excludes 0", bold=True)
     echo("  " + "".join(f"{letter:>{CELL - 1}} " for letter in LETTERS[1 : len(order)]).rstrip())
     for place, first in enumerate(list(order)[:-1]):
         differences = [one.difference(first, second) for second in list(order)[place + 1 :]]
-        cells = [f"{100 * each.difference:+.2f}{'*' if each.significant else ' '}" for each in differences]
+        cells = [f"{percent(each.difference, sign=True)}{'*' if each.significant else ' '}" for each in differences]
         line = "".join(f"{cell:>{CELL}}" for cell in [*[""] * place, *cells])
         echo(f"{LETTERS[place]} {line}".rstrip())
 
 
 def _learned(system: Scored) -> Learned | None:
     return learned(*(run.record for run in system.runs))
-
-
-def _print_learned(scored: Mapping[str, Scored]) -> None:
-    """What the training of each learned, where something is trained."""
-    for label, system in scored.items():
-        training = _learned(system)
-        if training is not None:
-            echo(f"{label}: {training.text}", **({"fg": "yellow"} if training.mark else {"dim": True}))
 
 
 def _about_seeds(scored: Mapping[str, Scored]) -> str:
@@ -191,13 +184,10 @@ def _about_seeds(scored: Mapping[str, Scored]) -> str:
         return (
             f"Intervals are of the choice of test clips and of seeds; {have} one seed, whose chance they do not hold."
         )
-    alike = len(set(counts.values())) == 1
-    seeds = f"{min(counts.values())} seeds each: intervals" if alike else f"Seeds: {_listed(counts)}. Intervals"
-    return f"{seeds} are of the choice of test clips and of seeds."
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{label} {count}" for label, count in counts.items())
+    if len(set(counts.values())) == 1:
+        return f"{min(counts.values())} seeds each: intervals are of the choice of test clips and of seeds."
+    seeds = ", ".join(f"{label} {count}" for label, count in counts.items())
+    return f"Seeds: {seeds}. Intervals are of the choice of test clips and of seeds."
 
 
 def _p(value: float) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 from rich.table import Table
 
 from asdbench.cli.output import echo
-from asdbench.cli.tables import print_widest, styled, table, text, width
+from asdbench.cli.tables import interval, percent, print_widest, styled, table, text, width
 from asdbench.protocols import Difference
 from asdbench.protocols.evaluation import result_rows
-from asdbench.protocols.results import Evaluation, Interval
+from asdbench.protocols.results import Evaluation
 from asdbench.score_files.evaluation import FolderEvaluation
 from asdbench.score_files.files import Problem
 
@@ -93,10 +93,10 @@ def _print_score(protocol: str, result: FolderEvaluation) -> None:
         if result.dataset:
             echo("Recordings of your own, not those of the challenge: --split own", dim=True)
         return
-    interval = result.intervals.official_score if result.intervals else None
+    ends = result.intervals.official_score if result.intervals else None
     # The official half-width is near 1e-5, so it needs its digits.
     digits = 4 if result.intervals and result.intervals.replicates == 0 else 2
-    score = f"{100 * result.official_score:.2f} %" + (f" [{_pair(interval, digits)}]" if interval else "")
+    score = f"{percent(result.official_score)} %" + (f" [{interval(ends, digits)}]" if ends else "")
     of = f" of {result.dataset}" if result.dataset else ""
     if result.partial:
         echo("partial", nl=False, fg="red", bold=True)
@@ -126,15 +126,15 @@ def _table(
     def add(
         machine: str, section: str, domain: str, values: dict[str, float], score: str = "", style: str = ""
     ) -> None:
-        cells = [machine, section, *[domain] * by_domain, *(_percent(values.get(column)) for column in columns)]
+        cells = [machine, section, *[domain] * by_domain, *(percent(values.get(column)) for column in columns)]
         rows.append([*styled(cells, style), text(score, "bold")])
 
     for name, machine in evaluation.machines.items():
         for section, part in machine.sections.items():
             for domain, values in zip(part.domains, sections[name, section], strict=False):
                 add(name, section, domain, values)
-        interval = (result.intervals.machines.get(name, {}) if result.intervals else {}).get("official_score")
-        score = f"{100 * machine.official_score:.2f}" + (f" [{_pair(interval, 1)}]" if interval else "")
+        ends = (result.intervals.machines.get(name, {}) if result.intervals else {}).get("official_score")
+        score = percent(machine.official_score) + (f" [{interval(ends)}]" if ends else "")
         kind = "mean" if machine.auc_source is None else "harmonic mean"
         means = machine.means and (machine.means.arithmetic if machine.auc_source is None else machine.means.harmonic)
         add("", kind, "", dict(means or {}), score, "cyan")
@@ -149,11 +149,3 @@ def _table(
 def _heading(column: str) -> str:
     metric, _, domain = column.partition("_")
     return METRICS[metric] + (f"\n{domain}" if domain else "")
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2f}"
-
-
-def _pair(interval: Interval, digits: int) -> str:
-    return ", ".join(f"{100 * value:.{digits}f}" for value in interval)

@@ -10,7 +10,7 @@ from rich.table import Table
 from asdbench.cli.options import RUNS
 from asdbench.cli.output import command, echo
 from asdbench.cli.run_plan import next_command
-from asdbench.cli.tables import print_table, print_widest, table, text, width
+from asdbench.cli.tables import interval, percent, print_learned, print_table, print_widest, table, text, width
 from asdbench.datasets import Dataset
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
@@ -98,10 +98,7 @@ def print_dataset(systems: Sequence[Sequence[RunRecord]], dataset: Dataset) -> N
     tables = [_table(ranked, dataset, machines, means) for machines, means in contents]
     printed = print_widest(*tables)
     for runs in systems:
-        training = learned(*runs)
-        if training:
-            style: dict[str, Any] = {"fg": "yellow"} if training.mark else {"dim": True}
-            echo(f"{runs[0].name}: {training.text}", **style)
+        print_learned(learned(*runs), runs[0].name)
     if printed is tables[-1]:
         echo(f"Machine types need more than {width()} columns: asdbench runs show RUN, or --json.", dim=True)
 
@@ -129,12 +126,11 @@ def _total(runs: Sequence[RunRecord]) -> str:
         return "no labels"
     if not scores:
         return "failed"
-    total = _percent(scores)
+    total = _mean_and_spread(scores)
     if len(scores) < len(runs):
         total += f" ({len(scores)} of {len(runs)} seeds)"
-    interval = runs[0].ci95
-    if len(runs) == 1 and interval:
-        total += f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+    if len(runs) == 1 and runs[0].ci95:
+        total += f" [{interval(runs[0].ci95)}]"
     return f"{total} (did not learn)" if mark_of(*runs) else total
 
 
@@ -142,7 +138,7 @@ def _of_machine(runs: Sequence[RunRecord], machine: str) -> str:
     """The score of one machine type, where all seeds have one, though some may have failed elsewhere."""
     results = [(run.results.machines if run.results else run.salvaged).get(machine) for run in runs]
     scores = [result.official_score for result in results if result is not None]
-    return _percent(scores) if len(scores) == len(runs) else "-"
+    return _mean_and_spread(scores) if len(scores) == len(runs) else "-"
 
 
 def _of_all_machines(runs: Sequence[RunRecord], term: str) -> str:
@@ -154,7 +150,7 @@ def _of_all_machines(runs: Sequence[RunRecord], term: str) -> str:
         for run in runs
         if run.results is not None
     ]
-    return _percent(means) if len(means) == len(runs) else "-"
+    return _mean_and_spread(means) if len(means) == len(runs) else "-"
 
 
 def _mean_score(runs: Sequence[RunRecord]) -> float:
@@ -162,9 +158,8 @@ def _mean_score(runs: Sequence[RunRecord]) -> float:
     return fmean(scores) if scores else -1.0
 
 
-def _percent(values: Sequence[float]) -> str:
-    spread = f" ± {100 * stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{100 * fmean(values):.2f}{spread}"
+def _mean_and_spread(values: Sequence[float]) -> str:
+    return percent(fmean(values)) + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
 
 
 def _print_choices(choices: Sequence[Choice], plan: Plan, records: Mapping[str, RunRecord]) -> None:
@@ -176,7 +171,7 @@ def _print_choices(choices: Sequence[Choice], plan: Plan, records: Mapping[str, 
     rows = []
     for choice in choices:
         scores = (choice.score, choice.mixed_score, choice.mean_score, choice.oracle_score)
-        cells = ["-" if score is None else f"{100 * score:.2f}" for score in scores]
+        cells = [percent(score) or "-" for score in scores]
         best = f" ({names[choice.oracle]})" if choice.oracle else ""
         rows.append([choice.dataset, choice.seed, names[choice.chosen], *cells[:3], cells[3] + best])
     echo()

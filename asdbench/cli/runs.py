@@ -41,7 +41,7 @@ def list_(
         for study in sorted(out.glob("studies/*/runs")):
             echo(f"Those of the study {study.parent.name}: {command('runs list', out=study)}", err=True)
     else:
-        from asdbench.cli.tables import print_table, table
+        from asdbench.cli.tables import percent, print_table, table
 
         ranked = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
         lines = [
@@ -49,7 +49,7 @@ def list_(
                 one.dataset.name,
                 one.name,
                 one.asked.seed,
-                f"{100 * _score(one):.2f}" if one.results else "-",
+                percent(_score(one)) if one.results else "-",
                 ", ".join(filter(None, [one.status, "partial" if one.dataset.lacks else "", mark_of(one)])),
                 one.finished_at[:16],
                 one.run_id,
@@ -131,7 +131,7 @@ def _end(stored: "Stored") -> None:
 
 def _print_run(folder: Path, record: "RunRecord") -> None:
     """A run for people: scores, what failed, what was used, how long it took."""
-    from asdbench.cli.tables import print_table, table
+    from asdbench.cli.tables import interval, percent, print_learned, print_table, table
     from asdbench.harness.learned import learned
     from asdbench.harness.store import result_rows
     from asdbench.tracking.command import tracking_lines
@@ -145,20 +145,13 @@ def _print_run(folder: Path, record: "RunRecord") -> None:
         scores = [key for key in SCORES if any(row[key] is not None for row in results)]
         rows = []
         for row in results:
-            interval = (
-                f"{100 * row['ci95_low']:.1f}, {100 * row['ci95_high']:.1f}" if row["ci95_low"] is not None else ""
-            )
-            cells = ["" if row[key] is None else f"{100 * row[key]:.2f}" for key in scores]
-            rows.append([row["machine"], *cells, interval])
+            cells = [percent(row[key]) for key in scores]
+            rows.append([row["machine"], *cells, interval((row["ci95_low"], row["ci95_high"]))])
         columns = ["machine", *(f">{key.replace('_', ' ')}" for key in scores), ">95 % interval"]
         print_table(table(columns, rows), whole=True)
-    trained = learned(record)
-    if trained is not None:
-        echo(trained.text, fg="yellow" if trained.mark else None)
-        for machine in record.dataset.test_clips if len(record.training) > 1 else ():
-            network = learned(record, machine=machine)
-            if network is not None:
-                echo(f"  {machine}: {network.text}", **({"fg": "yellow"} if network.mark else {"dim": True}))
+    print_learned(learned(record))
+    for machine in record.dataset.test_clips if len(record.training) > 1 else ():
+        print_learned(learned(record, machine=machine), f"  {machine}")
     for failure in record.failures:
         of = f" of {failure.machine}" if failure.machine else ""
         echo(f"failed: {failure.stage}{of}: {failure.reason}", fg="red")

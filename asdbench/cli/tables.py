@@ -1,13 +1,16 @@
 """Tables on standard output, drawn by rich. Where nobody looks at the output, no table is folded."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.output import shown
+from asdbench.cli.output import echo, shown
+
+if TYPE_CHECKING:
+    from asdbench.harness.learned import Learned
 
 UNLIMITED = 10_000  # columns
 PIPE_WIDTH = 200  # columns, where the output is no terminal
@@ -21,6 +24,23 @@ def text(value: object, style: str = "") -> Text:
 def styled(cells: Iterable[object], style: str) -> list[Text]:
     """The cells of a row, all in one style."""
     return [text(cell, style) for cell in cells]
+
+
+def percent(share: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """A fraction in percent; nothing for None."""
+    return "" if share is None else f"{100 * share:{'+' if sign else ''}.{digits}f}"
+
+
+def interval(ends: Sequence[float | None] | None, digits: int = 1, *, sign: bool = False) -> str:
+    """An interval of fractions in percent, "40.1, 84.8"; nothing for None."""
+    return ", ".join(percent(end, digits, sign=sign) for end in ends or () if end is not None)
+
+
+def print_learned(training: "Learned | None", label: str = "") -> None:
+    """What a training learned, where something was trained; marked where it learned nothing."""
+    if training is not None:
+        style: dict[str, Any] = {"fg": "yellow"} if training.mark else {"dim": True}
+        echo(f"{label}: {training.text}" if label else training.text, **style)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> Table:

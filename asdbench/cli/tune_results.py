@@ -9,7 +9,7 @@ from rich.table import Table
 
 from asdbench.cli.output import command, echo
 from asdbench.cli.progress import ConsoleProgress
-from asdbench.cli.tables import print_table, table, text
+from asdbench.cli.tables import percent, print_learned, print_table, table, text
 from asdbench.core.progress import Silent, Stage
 from asdbench.harness.learned import learning_as_json
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, StudyRecord, TrialRecord
@@ -83,7 +83,7 @@ def notes(tuning: Tuning) -> Iterator[str]:
 
 def _outcome(trial: TrialRecord) -> str:
     if trial.state == "done":
-        return ", ".join([_percent(trial.values[0]), *(f"{value:g}" for value in trial.values[1:])])
+        return ", ".join([percent(trial.values[0]), *(f"{value:g}" for value in trial.values[1:])])
     reason = trial.reason.splitlines()[0].rstrip(".") if trial.reason else "no reason given"
     return f"given up at {reason}" if trial.state == "pruned" else f"failed, {reason}"
 
@@ -93,7 +93,7 @@ def _best(trial: TrialRecord | None, study: StudyRecord) -> str:
         return ""
     if trial is not None and study.best.trial == trial.number:
         return ", the best so far"
-    return f"; best {_percent(study.best.score)}, trial {study.best.trial}"
+    return f"; best {percent(study.best.score)}, trial {study.best.trial}"
 
 
 def studies_as_json(records: Sequence[StudyRecord], out: Path) -> dict[str, Any]:
@@ -146,9 +146,7 @@ def print_study(record: StudyRecord, folder: Path) -> None:
         echo("No trial is done, so there is no best one.", fg="red")
         return
     print_table(_scores(record, best))
-    training = learned_of(best, folder)
-    if training is not None:
-        echo(f"best: {training.text}", **({"fg": "yellow"} if training.mark else {"dim": True}))
+    print_learned(learned_of(best, folder), "best")
     if best.params:
         print_table(_parameters(record, best))
     if record.pareto:
@@ -166,11 +164,11 @@ def _scores(record: StudyRecord, best: TrialRecord) -> Table:
     rows: list[list[Any]] = []
     gain = ""
     if record.default is not None:
-        rows.append(["default", _percent(record.default.score), record.default.trial, ""])
-        gain = f"{100 * (best.values[0] - record.default.score):+.2f} over the default"
-    rows.append([text("best", "bold"), text(_percent(best.values[0]), "bold"), best.number, gain])
+        rows.append(["default", percent(record.default.score), record.default.trial, ""])
+        gain = f"{percent(best.values[0] - record.default.score, sign=True)} over the default"
+    rows.append([text("best", "bold"), text(percent(best.values[0]), "bold"), best.number, gain])
     if record.leave_one_out is not None:
-        score = _percent(record.leave_one_out.score)
+        score = percent(record.leave_one_out.score)
         rows.append(["leave-one-out", score, "", "each machine type by the best on the others"])
     return table(["official score", ">%", ">trial", ""], rows)
 
@@ -192,7 +190,7 @@ def _pareto_front(record: StudyRecord, folder: Path) -> Table:
     trials = [trial for number in record.pareto if (trial := _read_trial(folder, number))]
     objectives = [">score %" if objective == "score" else f">{objective}" for objective in record.objectives]
     rows = [
-        [trial.number, _percent(trial.values[0]), *(f"{value:.4g}" for value in trial.values[1:])]
+        [trial.number, percent(trial.values[0]), *(f"{value:.4g}" for value in trial.values[1:])]
         for trial in sorted(trials, key=lambda trial: -trial.values[0])
     ]
     return table([">Pareto front: trial", *objectives], rows)
@@ -200,7 +198,3 @@ def _pareto_front(record: StudyRecord, folder: Path) -> Table:
 
 def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _percent(score: float) -> str:
-    return f"{100 * score:.2f}"

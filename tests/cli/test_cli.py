@@ -37,15 +37,15 @@ def test_a_system_is_shown_with_its_parts_choices_and_numbers(cli):
 
 def test_a_system_by_name_ends_in_a_table_with_its_name(cli, small_dataset, tmp_path):
     words = (
-        "run", "--system", "dcase2023-baseline-mahala", "--extractor", "raw-mel", "--scorer", "knn",
-        "--machine", "fan", "-p", "autoencoder.epochs=1", "--dataset", small_dataset, "--out", tmp_path / "runs",
+        "run", "--system", "guan2023-twfr-gmm", "--extractor", "raw-mel", "--scorer", "knn", "--machine", "fan",
+        "--dataset", small_dataset, "--out", tmp_path / "runs",
     )  # fmt: skip
     table = cli(*words).out
-    assert "dcase2023-baseline-mahala  autoencoder  identity" in table
+    assert "guan2023-twfr-gmm  twfr       gmm" in table
     runs = cli(*words, "--json").json["runs"]
-    assert [run["system"] for run in runs] == ["dcase2023-baseline-mahala", "raw-mel-knn"]
+    assert [run["system"] for run in runs] == ["guan2023-twfr-gmm", "raw-mel-knn"]
     plan = cli(*words, "--dry-run", "--json").json["plan"]
-    assert [run["system"] for run in plan] == ["dcase2023-baseline-mahala", None]
+    assert [run["system"] for run in plan] == ["guan2023-twfr-gmm", None]
 
 
 def test_list_and_show_for_people(cli):
