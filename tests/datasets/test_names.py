@@ -35,6 +35,7 @@ def test_2023_names_say_what_they_were_made_of(section, domain, split, label, nu
         ("section_00_test_0199", "dcase2023", "00", None),
         ("section_00_source_train_normal_0001_noAttribute", "dcase2023", "00", 0),
         ("section_00_source_test_normal_0000_m-n_W", "dcase2023", "00", 0),
+        ("section_00_source_anomaly_0035_weight15_BckgF", "dcase2023", "00", 1),
     ],
 )
 def test_names_of_other_years(stem, layout, section, label):
