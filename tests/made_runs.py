@@ -43,8 +43,8 @@ def drawn_sections(name, seed, quality, machines=MACHINES, clips=10, shift=0.5, 
                     domains.append(domain)
                     shifted = quality if domain == "source" else quality * shift
                     scores.append(rng.standard_normal() + label * shifted)
-        own = np.random.default_rng(derive_seed(seed, "seed", name, machine))
-        values = np.array(scores) + seed_spread * own.standard_normal(len(scores))
+        noise = np.random.default_rng(derive_seed(seed, "seed", name, machine))
+        values = np.array(scores) + seed_spread * noise.standard_normal(len(scores))
         sections[machine, "00"] = SectionScores(
             np.array(labels), np.array(domains), values, (values > 1.3).astype(int), tuple(names)
         )
@@ -60,9 +60,9 @@ def trained_networks(machines, parameters=0, learning=None):
             machines=[machine] if by_machine else list(machines),
             parameters=parameters,
             curves={"loss": [1.0, 0.5]},
-            learning=own,
+            learning=of_network,
         )
-        for machine, own in (learning.items() if by_machine else [("", learning)])
+        for machine, of_network in (learning.items() if by_machine else [("", learning)])
     ]
 
 

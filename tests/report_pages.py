@@ -13,7 +13,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.words, self.ids, self.open = [], [], [], []
+        self.tags, self.texts, self.ids, self.open = [], [], [], []
         self.feed(text)
         assert not self.open
 
@@ -32,11 +32,11 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if not self.open or self.open[-1] not in ("style", "script"):
-            self.words.append(data)
+            self.texts.append(data)
 
     @property
     def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
+        return re.sub(r"\s+", " ", " ".join(self.texts))
 
 
 def titles(page):

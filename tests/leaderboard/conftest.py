@@ -26,8 +26,8 @@ def _few_replicates(monkeypatch):
 
 @pytest.fixture
 def add(cli, tmp_path):
-    def call(*words):
-        return cli("leaderboard", "add", *words, "--out", tmp_path / "runs", "--board-dir", tmp_path / "boards")
+    def call(*arguments):
+        return cli("leaderboard", "add", *arguments, "--out", tmp_path / "runs", "--board-dir", tmp_path / "boards")
 
     return call
 
@@ -52,7 +52,7 @@ def board_dir(one_board, tmp_path):
 
 @pytest.fixture
 def leaderboard(cli, board_dir):
-    return lambda verb, *words: cli("leaderboard", verb, "--board-dir", board_dir, *words)
+    return lambda verb, *arguments: cli("leaderboard", verb, "--board-dir", board_dir, *arguments)
 
 
 REPLICATES = 500

@@ -32,14 +32,14 @@ def test_the_same_run_done_again_changes_nothing(add, tmp_path):
     add(folder)
     before = (tmp_path / "boards" / "results" / f"{folder.name}.json").read_bytes()
     edit_record(folder, lambda content: content.update(finished_at="2030-01-01T00:00:00+00:00", seconds={"fit": 9.0}))
-    for words in ((folder,), (folder, "--replace")):
-        outcome = add(*words)
+    for arguments in ((folder,), (folder, "--replace")):
+        outcome = add(*arguments)
         assert outcome.code == 0
         assert "there already, and equal" in outcome.out
     assert (tmp_path / "boards" / "results" / f"{folder.name}.json").read_bytes() == before
 
 
-def test_another_result_under_the_same_id_needs_replace_and_is_told_apart(add, tmp_path):
+def test_another_result_under_the_same_id_needs_replace_and_is_named(add, tmp_path):
     folder = made_run(tmp_path / "runs")
     add(folder)
     path = tmp_path / "boards" / "results" / f"{folder.name}.json"
@@ -76,7 +76,7 @@ def test_a_run_whose_scores_are_not_its_results_is_refused(add, tmp_path):
     assert entries(tmp_path) == [sound.name]
 
 
-def test_one_damaged_record_does_not_keep_the_others_away(add, tmp_path):
+def test_one_damaged_record_does_not_stop_the_others(add, tmp_path):
     broken, sound = made_run(tmp_path / "runs"), made_run(tmp_path / "runs", seed=1)
     (broken / "run.json").write_text("{")
     outcome = add("--all")
@@ -91,16 +91,16 @@ def test_one_damaged_record_does_not_keep_the_others_away(add, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "said"),
     [
         ([], 2, "Name the runs to add, or --all"),
         (["raw-mel", "--all"], 2, "Name the runs to add, or --all"),
         (["nothing-such"], 2, "No run 'nothing-such'"),
     ],
 )
-def test_wrong_usage_is_told(add, tmp_path, words, code, said):
+def test_wrong_usage_is_reported(add, tmp_path, arguments, code, said):
     made_run(tmp_path / "runs")
-    outcome = add(*words)
+    outcome = add(*arguments)
     assert outcome.code == code
     assert said in outcome.err
 
@@ -132,9 +132,9 @@ def test_a_failed_run_is_added_with_what_it_scored(add, tmp_path):
     assert load_entry(tmp_path / "boards" / "results" / f"{nothing.name}.json").scores == {}
 
 
-def test_labels_come_from_a_ground_truth_where_names_do_not_tell_them(add, tmp_path):
+def test_labels_come_from_a_ground_truth_where_names_do_not_say_them(add, tmp_path):
     folder = made_run(tmp_path / "runs", machines=("bandsaw",), dataset="dcase2023-eval", clips=5)
-    told = load_record(folder).results
+    recorded = load_record(folder).results
     truth = tmp_path / "truth"
     for kind in ("ground_truth_data", "ground_truth_domain"):
         (truth / kind).mkdir(parents=True)
@@ -143,8 +143,8 @@ def test_labels_come_from_a_ground_truth_where_names_do_not_tell_them(add, tmp_p
         lines = [line.split(",") for line in path.read_text().splitlines()]
         renamed |= {name: f"section_00_{number:04d}.wav" for number, (name, _) in enumerate(lines)}
         path.write_text("".join(f"{renamed[name]},{value}\n" for name, value in lines))
-    for kind, tell in (("data", lambda name: "anomaly" in name), ("domain", lambda name: "_target_" in name)):
-        text = "".join(f"{new},{int(tell(old))}\n" for old, new in renamed.items())
+    for kind, is_one in (("data", lambda name: "anomaly" in name), ("domain", lambda name: "_target_" in name)):
+        text = "".join(f"{new},{int(is_one(old))}\n" for old, new in renamed.items())
         (truth / f"ground_truth_{kind}" / "ground_truth_bandsaw_section_00_test.csv").write_text(text)
     edit_record(folder, lambda content: content.update(results=None))
     outcome = add(folder)
@@ -153,7 +153,7 @@ def test_labels_come_from_a_ground_truth_where_names_do_not_tell_them(add, tmp_p
     outcome = add(folder, "--ground-truth", truth)
     assert outcome.code == 0, outcome.err
     found = load_entry(tmp_path / "boards" / "results" / f"{folder.name}.json").record.results
-    assert found.official_score == pytest.approx(told.official_score, abs=1e-12)
+    assert found.official_score == pytest.approx(recorded.official_score, abs=1e-12)
 
 
 CONFLICTS = {

@@ -87,7 +87,7 @@ def test_nothing_of_a_name_is_active_on_any_page(cli, tmp_path):
         parsed.feed(text)
         assert not parsed.tags & {"img", "iframe", "i<", "object"}
         assert not re.search(r"<script>\s*(x|alert)", text)
-        own = (
+        allowed = (
             "index.",
             "dcase2023-dev.",
             "synthetic.",
@@ -96,7 +96,7 @@ def test_nothing_of_a_name_is_active_on_any_page(cli, tmp_path):
             "data:,",
             "#",
         )
-        assert not [address for address in parsed.addresses if not address.startswith(own)]
+        assert not [address for address in parsed.addresses if not address.startswith(allowed)]
 
 
 def trained_board(root):

@@ -52,7 +52,7 @@ def test_lines_start_at_the_ranks_and_bars_cover_the_groups():
     bars = [line.get_xdata() for line in lines if line.get_color() == BLUE]
     assert len(result.groups) == len(bars) > 1
     for (start, end), group in zip(bars, result.groups, strict=True):
-        covered = [name for name, own in result.ranks.items() if rank(start) <= own <= rank(end)]
+        covered = [name for name, average in result.ranks.items() if rank(start) <= average <= rank(end)]
         assert covered == list(group)
     ruler = next(line for line in lines if np.ptp(line.get_ydata()) == 0 and line.get_ydata()[0] < axis.get_ydata()[0])
     assert np.ptp(ruler.get_xdata()) / (right - left) * 7 == pytest.approx(result.critical_difference)
@@ -66,7 +66,7 @@ def test_bars_of_a_row_do_not_overlap():
         assert row != other_row or result.ranks[group[-1]] < result.ranks[other[0]]
 
 
-def test_a_critical_difference_wider_than_the_axis_is_told_in_words():
+def test_a_critical_difference_wider_than_the_axis_is_written_out():
     result = ranked(3, blocks=1)
     assert result.critical_difference > 2
     texts = [text.get_text() for text in draw_critical_difference(result).axes[0].texts]

@@ -32,10 +32,10 @@ def test_an_entry_holds_the_record_and_every_score_to_the_last_digit(tmp_path):
     assert entry.record == load_record(folder)
     for (machine, section), rows in entry.sections().items():
         with (folder / "scores" / f"anomaly_score_{machine}_section_{section}_test.csv").open() as file:
-            told = sorted((name, float(score)) for name, score in csv.reader(file))
-        assert rows.scores.tolist() == [score for _, score in told]
-        assert rows.labels.tolist() == [int("anomaly" in name) for name, _ in told]
-        assert rows.domains.tolist() == ["source" if "_source_" in name else "target" for name, _ in told]
+            written = sorted((name, float(score)) for name, score in csv.reader(file))
+        assert rows.scores.tolist() == [score for _, score in written]
+        assert rows.labels.tolist() == [int("anomaly" in name) for name, _ in written]
+        assert rows.domains.tolist() == ["source" if "_source_" in name else "target" for name, _ in written]
         with (folder / "scores" / f"decision_result_{machine}_section_{section}_test.csv").open() as file:
             decided = sorted((name, int(float(one))) for name, one in csv.reader(file))
         assert rows.decisions.tolist() == [one for _, one in decided]
@@ -47,8 +47,10 @@ def test_the_official_score_follows_from_the_entry_alone(entry_path):
 
     entry = load_entry(entry_path)
     rows = {}
-    for (machine, section), own in entry.sections().items():
-        members = zip(own.scores.tolist(), own.labels.tolist(), own.domains.tolist(), strict=True)
+    for (machine, section), section_rows in entry.sections().items():
+        members = zip(
+            section_rows.scores.tolist(), section_rows.labels.tolist(), section_rows.domains.tolist(), strict=True
+        )
         rows.setdefault(machine, {})[section] = list(members)
     assert official_score(2023, rows) == pytest.approx(entry.record.results.official_score, abs=1e-12)
 
@@ -77,7 +79,7 @@ def test_an_entry_of_the_first_schema_has_no_digest_and_is_read(entry_path):
     assert read_entries(entry_path.parent.parent).problems == []
 
 
-def test_an_altered_entry_is_told_when_the_run_is_added_again_and_is_replaced(tmp_path):
+def test_an_altered_entry_is_reported_when_the_run_is_added_again_and_is_replaced(tmp_path):
     folder = made_run(tmp_path / "runs")
     path = add_run(folder, tmp_path / "boards").path
     whole = path.read_bytes()
@@ -113,7 +115,7 @@ DAMAGE = {
         lambda content: content["scores"]["fan"]["00"]["scores"].__setitem__(10, 99.0),
         "is altered: results.fan",
     ),
-    # No result changes with these, so that the digest alone tells.
+    # No result changes with these, so that the digest alone shows it.
     "a score among others": (
         lambda content: content["scores"]["fan"]["00"]["scores"].__setitem__(
             0, content["scores"]["fan"]["00"]["scores"][0] + 1e-9
@@ -235,7 +237,7 @@ def test_a_run_that_still_names_the_home_folder_is_refused(monkeypatch, tmp_path
 def test_scores_survive_as_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "asdbench.score_files.evaluation.other_results", lambda *_: []
-    )  # these are not what the record tells of
+    )  # these are not those of the record
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.standard_normal(17) * 10.0 ** rng.integers(-300, 300, 17), [0.1 + 0.2, 5e-324, -0.0]])
     folder = made_run(tmp_path / "runs", machines=("fan",), clips=5)

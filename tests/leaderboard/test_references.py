@@ -1,4 +1,4 @@
-"""Published results: every file that the project has is sound, and a wrong one is told by file and key."""
+"""Published results: every file that the project has is sound, and a wrong one is reported by file and key."""
 
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def test_the_partial_auc_of_2021_stands_for_both_domains(reference):
         ("[machines]", "[machines", "not a TOML file"),
     ],
 )  # fmt: skip
-def test_a_wrong_one_is_told_by_file_and_key(reference, before, after, said):
+def test_a_wrong_one_is_reported_by_file_and_key(reference, before, after, said):
     assert before in SOUND
     path = reference(SOUND.replace(before, after, 1))
     with pytest.raises(PublishedError) as caught:
@@ -110,20 +110,23 @@ source = "A paper"
 
 def test_a_file_of_totals_holds_a_result_for_each_system(reference):
     found = load_references(reference(TOTALS))
-    assert [(own.system, own.official_score) for own in found.values()] == [("One", 60.0), ("Another, larger", 66.08)]
-    assert all(own.computed_score is None and own.score_of("fan") is None for own in found.values())
+    assert [(reference.system, reference.official_score) for reference in found.values()] == [
+        ("One", 60.0),
+        ("Another, larger", 66.08),
+    ]
+    assert all(reference.computed_score is None and reference.score_of("fan") is None for reference in found.values())
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         (TOTALS.partition("[totals]")[0] + "totals = 3", "totals takes a table"),
         (TOTALS.replace("66.08", "166.08"), "official_score"),
         (SOUND.partition("official_score")[0], "neither machines nor official_score"),
     ],
 )
-def test_wrong_totals_are_told(reference, text, words):
-    with pytest.raises(PublishedError, match=words):
+def test_wrong_totals_are_reported(reference, text, message):
+    with pytest.raises(PublishedError, match=message):
         load_references(reference(text))
 
 
@@ -132,6 +135,6 @@ def test_the_totals_are_the_published_ones(shared_data):
 
     with (shared_data / "published" / "official_score.csv").open() as file:
         theirs = {(row["dataset"], row["split"], float(row["percent"])) for row in csv.DictReader(file)}
-    totals = [own for own in read_references(BOARDS).references.values() if not own.machines]
+    totals = [reference for reference in read_references(BOARDS).references.values() if not reference.machines]
     assert len(totals) == 13 + 14 + 14
-    assert {(own.dataset, own.split, own.official_score) for own in totals} <= theirs
+    assert {(reference.dataset, reference.split, reference.official_score) for reference in totals} <= theirs

@@ -85,15 +85,15 @@ def test_a_changed_record_makes_check_fail(leaderboard, board_dir):
 
 def test_rendering_removes_its_own_stale_pages_and_nothing_else(leaderboard, board_dir):
     leaderboard("render")
-    own = board_dir / "README.md"
-    own.write_text("# mine\n")
+    readme = board_dir / "README.md"
+    readme.write_text("# mine\n")
     stale = [board_dir / "old.md", board_dir / "old.html"]
     for path in stale:
         path.write_bytes((board_dir / f"synthetic{path.suffix}").read_bytes())
     outcome = leaderboard("render")
     assert outcome.code == 0
     assert not any(path.exists() for path in stale)
-    assert own.read_text() == "# mine\n"
+    assert readme.read_text() == "# mine\n"
     assert all(MARKER in text.decode() for name, text in pages(board_dir).items() if name != "README.md")
 
 
@@ -176,7 +176,7 @@ def test_a_wrong_reference_is_named_and_all_else_is_rendered(leaderboard, board_
     assert (board_dir / "synthetic.html").exists()
 
 
-def test_a_page_that_cannot_be_written_does_not_keep_the_others_back(leaderboard, board_dir):
+def test_a_page_that_cannot_be_written_does_not_stop_the_others(leaderboard, board_dir):
     (board_dir / "synthetic.md").mkdir()
     outcome = leaderboard("render")
     assert outcome.code == 1
@@ -184,7 +184,7 @@ def test_a_page_that_cannot_be_written_does_not_keep_the_others_back(leaderboard
     assert (board_dir / "synthetic.html").exists()
 
 
-def test_where_nothing_can_be_written_the_first_reason_is_told(leaderboard, board_dir):
+def test_where_nothing_can_be_written_the_first_reason_is_shown(leaderboard, board_dir):
     for name in ("synthetic.md", "synthetic.html", "index.md", "index.html"):
         (board_dir / name).mkdir()
     outcome = leaderboard("render")
@@ -222,8 +222,8 @@ def test_one_board_can_be_rendered_alone(leaderboard, board_dir, tmp_path):
 
 
 def test_from_runs_to_a_board(cli, small_dataset, tmp_path):
-    words = ["--extractor", "raw-mel", "--scorer", "knn", "--seed", "0", "--seed", "1"]
-    ran = cli("run", "--dataset", small_dataset, *words, "--out", tmp_path / "runs", "--json")
+    arguments = ["--extractor", "raw-mel", "--scorer", "knn", "--seed", "0", "--seed", "1"]
+    ran = cli("run", "--dataset", small_dataset, *arguments, "--out", tmp_path / "runs", "--json")
     assert ran.code == 0, ran.err
     board_dir = tmp_path / "boards"
     added = cli("leaderboard", "add", "--all", "--out", tmp_path / "runs", "--board-dir", board_dir)

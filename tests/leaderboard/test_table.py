@@ -36,8 +36,8 @@ def test_seeds_of_one_system_are_one_row(put, table):
         ]
         assert cell.value == pytest.approx(fmean(values), abs=1e-12)
     for machine, cell in row.machines.items():
-        own = [record.results.machines[machine].official_score for record in records]
-        assert cell.value == pytest.approx(fmean(own), abs=1e-15)
+        of_machine = [record.results.machines[machine].official_score for record in records]
+        assert cell.value == pytest.approx(fmean(of_machine), abs=1e-15)
     assert row.parameters == 1002
     assert row.train_s == pytest.approx(11.0)
     assert row.score_s == pytest.approx(1.5)
@@ -103,7 +103,7 @@ def test_labels_that_would_read_alike_end_in_the_key(put, table):
     assert row_of(found, "raw-mel + gmm").rank
 
 
-def test_threads_tell_rows_apart_where_they_differ(put, table):
+def test_threads_make_rows_differ_where_they_differ(put, table):
     put(seed=0, threads=2)
     put(seed=1, threads=2)
     assert {row.label for row in table().of("measured")} == {"raw-mel + knn"}
@@ -118,7 +118,7 @@ def test_threads_tell_rows_apart_where_they_differ(put, table):
     }
 
 
-def test_ranks_are_shared_unless_the_paired_bootstrap_tells_apart(put, table, tmp_path):
+def test_ranks_are_shared_unless_the_paired_bootstrap_finds_a_difference(put, table, tmp_path):
     for name, quality in (("good", 2.5), ("same", 2.45), ("poor", 0.3)):
         put(scorer=name, quality=quality)
     found = table()
@@ -126,7 +126,7 @@ def test_ranks_are_shared_unless_the_paired_bootstrap_tells_apart(put, table, tm
         entry.record.scorer.name: entry.sections() for entry in read_entries(tmp_path / "boards").entries.values()
     }
     ranks = {row.name.removeprefix("raw-mel + "): row.rank for row in found.of("measured")}
-    named = {name: {key: _named(rows) for key, rows in own.items()} for name, own in sections.items()}
+    named = {name: {key: _named(rows) for key, rows in of_system.items()} for name, of_system in sections.items()}
     best = max(("good", "same"), key=lambda name: row_of(found, f"raw-mel + {name}").score.value)
     second = "same" if best == "good" else "good"
     apart = paired_difference("dcase2023", named[best], named[second], REPLICATES)

@@ -27,10 +27,21 @@ def real_run(small_dataset, session_cache, tmp_path_factory) -> Path:
     from asdbench.cli.app import app
 
     out = tmp_path_factory.mktemp("real") / "runs"
-    words = ["run", "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "knn", "--out", out, "--quiet"]
+    arguments = [
+        "run",
+        "--dataset",
+        small_dataset,
+        "--extractor",
+        "raw-mel",
+        "--scorer",
+        "knn",
+        "--out",
+        out,
+        "--quiet",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASDBENCH_CACHE", str(session_cache))
-        result = CliRunner().invoke(app, [str(word) for word in words])
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return next(out.glob("raw-mel*"))
 
@@ -74,7 +85,7 @@ def make_run_in() -> Callable[..., Path]:
                 fingerprint="0" * 32,
                 train_clips=dict.fromkeys(machines, 0),
                 test_clips={
-                    name: sum(len(clips) for (own, _), clips in rows.items() if own == name) for name in machines
+                    name: sum(len(clips) for (other, _), clips in rows.items() if other == name) for name in machines
                 },
             ),
             environment=Environment(
@@ -104,7 +115,9 @@ def _files(protocol: str, machine: str, section: str, clips: list[tuple[str, flo
         return {f"anomaly_score_{machine}_id_{section}.csv": clips}
     if protocol == "dcase2021":
         return {
-            f"anomaly_score_{machine}_section_{section}_{domain}_test.csv": [own for own in clips if domain in own[0]]
+            f"anomaly_score_{machine}_section_{section}_{domain}_test.csv": [
+                clip for clip in clips if domain in clip[0]
+            ]
             for domain in ("source", "target")
         }
     return {f"anomaly_score_{machine}_section_{section}_test.csv": clips}

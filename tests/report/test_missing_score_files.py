@@ -36,7 +36,9 @@ def test_every_file_that_is_deleted_is_named_in_its_place_and_in_the_findings(ma
         assert "The run's command with --fresh makes them again." in text
     assert by_machine["pump"].gap == ""
     (counted,) = [line for line in lines if line.startswith("At the thresholds")]
-    normal = sum("normal" in clip for (machine, _), own in rows.items() if machine == "pump" for clip, _ in own)
+    normal = sum(
+        "normal" in clip for (machine, _), of_section in rows.items() if machine == "pump" for clip, _ in of_section
+    )
     assert f"of {normal} normal clips" in counted
     assert "clips whose score files are missing (fan) are not counted" in counted
     page = write_report(folder).read_text()
@@ -57,12 +59,12 @@ def test_a_machine_type_that_was_never_scored_misses_no_file(make_run, clips_of)
     folder = make_run({("fan", "00"): clips_of(), ("pump", "00"): clips_of(seed=1)})
     record = load_record(folder)
     (folder / "scores" / "anomaly_score_pump_section_00_test.csv").unlink()
-    kept = {"fan": record.results.machines["fan"]}
+    scored = {"fan": record.results.machines["fan"]}
     changed = {
         "status": "failed",
         "results": None,
         "failures": [Failure(stage="fit", machine="pump", reason="it collapsed", detail="")],
-        "salvaged": kept,
+        "salvaged": scored,
         "thresholds": {"fan": record.thresholds["fan"]},
     }
     write_record(folder, record.model_copy(update=changed))

@@ -16,7 +16,7 @@ def contents(make_run, clips_of):
 def test_the_worst_are_those_of_a_brute_force_sort(contents):
     found, rows = contents
     false_alarms, misses = worst_mistakes(found.sections_of("fan"), 5)
-    clips = [(clip.removesuffix(".wav"), score) for own in rows.values() for clip, score in own]
+    clips = [(clip.removesuffix(".wav"), score) for chosen in rows.values() for clip, score in chosen]
     normal = sorted(((-score, clip) for clip, score in clips if "normal" in clip and score > 0.5))
     anomaly = sorted(((score, clip) for clip, score in clips if "anomaly" in clip and not score > 0.5))
     assert len(normal) > 5 < len(anomaly)
@@ -42,12 +42,12 @@ def test_counts_are_those_of_the_rows(contents):
     for (_, section), clips in rows.items():
         view = next(view for view in found.sections if view.section == section)
         for domain in ("source", "target"):
-            own = [(clip, score) for clip, score in clips if domain in clip]
+            chosen = [(clip, score) for clip, score in clips if domain in clip]
             expected = Counts(
-                sum("normal" in clip for clip, _ in own),
-                sum("normal" in clip and score > 0.5 for clip, score in own),
-                sum("anomaly" in clip for clip, _ in own),
-                sum("anomaly" in clip and score <= 0.5 for clip, score in own),
+                sum("normal" in clip for clip, _ in chosen),
+                sum("normal" in clip and score > 0.5 for clip, score in chosen),
+                sum("anomaly" in clip for clip, _ in chosen),
+                sum("anomaly" in clip and score <= 0.5 for clip, score in chosen),
             )
             assert count([clip for clip in scored_clips([view]) if clip.domain == domain]) == expected
 
@@ -61,7 +61,7 @@ def test_nothing_is_wrong_without_a_threshold(make_run, clips_of):
 
 def test_the_typical_clip_has_the_median_score(contents):
     found, rows = contents
-    scores = sorted(s for own in rows.values() for clip, s in own if "source_test_normal" in clip)
+    scores = sorted(s for chosen in rows.values() for clip, s in chosen if "source_test_normal" in clip)
     assert typical_normal(found.sections, "source").score == scores[(len(scores) - 1) // 2]
 
 
@@ -78,10 +78,10 @@ def test_every_clip_is_in_the_picture_once(make_run, clips_of, each):
         assert sum(heights) / min(heights) == pytest.approx(len(clips))
     remarks = [text.get_text() for text in axes.texts]
     for domain in ("source", "target"):
-        own = [s for clip, s in clips if f"{domain}_test_normal" in clip]
-        assert f"{sum(s > 0.5 for s in own)} of {each} false alarms" in remarks
-        own = [s for clip, s in clips if f"{domain}_test_anomaly" in clip]
-        assert f"{sum(s <= 0.5 for s in own)} of {each} missed" in remarks
+        chosen = [s for clip, s in clips if f"{domain}_test_normal" in clip]
+        assert f"{sum(s > 0.5 for s in chosen)} of {each} false alarms" in remarks
+        chosen = [s for clip, s in clips if f"{domain}_test_anomaly" in clip]
+        assert f"{sum(s <= 0.5 for s in chosen)} of {each} missed" in remarks
     assert any(line.get_xdata()[0] == 0.5 for line in axes.lines if len(line.get_xdata()) == 2)
 
 

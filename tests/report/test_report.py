@@ -88,8 +88,8 @@ def test_names_from_files_are_text_and_nothing_else(make_run, clips_of):
         ),
     )
     page = Page(written(folder))
-    assert "alert(1)" not in [data for data in page.words if data.startswith("alert")]
-    assert sum(tag == "script" for tag, _ in page.tags) == 2  # the page's own: theme, report
+    assert "alert(1)" not in [data for data in page.texts if data.startswith("alert")]
+    assert sum(tag == "script" for tag, _ in page.tags) == 2  # the page's: theme, report
     assert not any(tag == "b" and not attrs for tag, attrs in page.tags if "co" in str(attrs))
     assert HOSTILE in page.text
     assert machine in page.text
@@ -98,11 +98,11 @@ def test_names_from_files_are_text_and_nothing_else(make_run, clips_of):
 
 def unlabelled(make_run, clips_of, tmp_path):
     """A run on an evaluation set, and the evaluator's ground truth."""
-    told = clips_of()
-    random = np.random.default_rng(3).permutation(len(told))
+    labelled = clips_of()
+    random = np.random.default_rng(3).permutation(len(labelled))
     rows, labels, domains = [], [], []
     for number, index in enumerate(random):
-        name, score = told[index]
+        name, score = labelled[index]
         rows.append((f"section_00_{number:04d}.wav", score))
         labels.append(f"section_00_{number:04d}.wav,{int('anomaly' in name)}")
         domains.append(f"section_00_{number:04d}.wav,{int('target' in name)}")
@@ -113,7 +113,7 @@ def unlabelled(make_run, clips_of, tmp_path):
     return (
         make_run({("fan", "00"): rows}, results=None),
         tmp_path / "truth",
-        make_run({("fan", "00"): told}, "dcase2024"),
+        make_run({("fan", "00"): labelled}, "dcase2024"),
     )
 
 

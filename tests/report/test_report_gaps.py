@@ -85,7 +85,7 @@ def test_a_failed_run_shows_what_is_there(make_run, clips_of):
     assert f"{100 * salvaged['fan'].official_score:.1f}" in page.text
 
 
-def test_a_reason_is_told_once_with_the_machine_types_that_it_concerns(make_run, clips_of):
+def test_a_reason_is_shown_once_with_the_machine_types_that_it_concerns(make_run, clips_of):
     names = ("fan", "pump", "valve")
     folder = make_run({(name, "00"): clips_of() for name in names})
     shutil.rmtree(folder / "scores")
@@ -100,7 +100,7 @@ def test_a_reason_is_told_once_with_the_machine_types_that_it_concerns(make_run,
     assert page.text.count("Nothing to show: fit failed, for the reason at the top.") == 3
 
 
-def test_recordings_that_are_gone_are_told_of_once(make_run, clips_of):
+def test_recordings_that_are_gone_are_mentioned_once(make_run, clips_of):
     page = Page(written(make_run({(name, "00"): clips_of() for name in ("fan", "pump")})))
     assert page.text.count("No embedding map.") == 1
     assert page.text.count("No pictures of the clips.") == 1
@@ -119,7 +119,7 @@ def test_without_score_files_the_record_is_shown(make_run, clips_of, remove):
     assert "no pictures" in page.text.lower() or "Nothing to show" in page.text
 
 
-def test_score_files_that_were_changed_are_told(make_run, clips_of):
+def test_score_files_that_were_changed_are_reported(make_run, clips_of):
     folder = make_run({("fan", "00"): clips_of()})
     path = folder / "scores" / "anomaly_score_fan_section_00_test.csv"
     lines = path.read_text().splitlines()

@@ -27,9 +27,9 @@ def test_each_curve_is_of_the_clips_that_the_protocol_compares(protocol):
     curves = {curve.name: curve for curve in section_curves(protocol, rows)}
     assert list(curves) == (["all"] if protocol == "dcase2020" else ["source", "target", "all"])
     for name, curve in curves.items():
-        own = rows.domains == name if name != "all" else np.ones(len(rows.labels), bool)
-        normal = rows.scores[own & (rows.labels == 0)]
-        mask = own if protocol == "dcase2021" or name == "all" else own | (rows.labels == 1)
+        chosen = rows.domains == name if name != "all" else np.ones(len(rows.labels), bool)
+        normal = rows.scores[chosen & (rows.labels == 0)]
+        mask = chosen if protocol == "dcase2021" or name == "all" else chosen | (rows.labels == 1)
         anomaly = rows.scores[mask & (rows.labels == 1)]
         assert curve.auc == pytest.approx(brute_force.auc(normal, anomaly))
         assert curve.pauc == pytest.approx(brute_force.pauc(normal, anomaly))

@@ -69,7 +69,7 @@ def runs(challenge, session_cache, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("runs")
     for split in ("eval", "dev"):
-        words = [
+        arguments = [
             "run",
             "--dataset",
             "mini",
@@ -80,9 +80,9 @@ def runs(challenge, session_cache, tmp_path_factory):
             "--out",
             str(out),
         ]
-        words += ["--plugin-path", str(challenge / "plugin"), "--extractor", "autoencoder", "--scorer", "identity"]
+        arguments += ["--plugin-path", str(challenge / "plugin"), "--extractor", "autoencoder", "--scorer", "identity"]
         environment = {"ASDBENCH_CACHE": str(session_cache)}
-        outcome = CliRunner().invoke(app, [*words, "-p", "autoencoder.epochs=1", "--quiet"], env=environment)
+        outcome = CliRunner().invoke(app, [*arguments, "-p", "autoencoder.epochs=1", "--quiet"], env=environment)
         assert outcome.exit_code == 0, outcome.output
     return {split: next(out.glob(f"*mini-{split}-*")) for split in ("eval", "dev")}
 
@@ -94,12 +94,12 @@ def submitted(cli, challenge, runs, tmp_path):
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(cli, challenge, runs, tmp_path):
-    words = ("--label", LABEL, "--out", tmp_path, "--plugin-path", challenge / "plugin")
+    arguments = ("--label", LABEL, "--out", tmp_path, "--plugin-path", challenge / "plugin")
     folder, beginning = runs["eval"].parent, runs["eval"].name[:-4]
-    outcome = cli("submit", beginning, "--runs", folder, *words, "--development", runs["dev"].name)
+    outcome = cli("submit", beginning, "--runs", folder, *arguments, "--development", runs["dev"].name)
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "Sato_NTU" / LABEL).is_dir()
-    none = cli("submit", "autoencdr", "--runs", folder, *words)
+    none = cli("submit", "autoencdr", "--runs", folder, *arguments)
     assert (none.code, "No run 'autoencdr'" in none.err) == (2, True)
 
 
@@ -135,7 +135,7 @@ def test_the_folder_holds_what_the_organisers_want(submitted):
     assert "authors[0].email is not filled in" in outcome.out
 
 
-def test_the_meta_file_counts_the_network_and_tells_the_development_results(submitted, runs, cli):
+def test_the_meta_file_counts_the_network_and_has_the_development_results(submitted, runs, cli):
     _, folder = submitted
     meta = yaml.safe_load((folder / f"{LABEL}.meta.yaml").read_text())
     assert meta["submission"]["label"] == LABEL
@@ -154,11 +154,11 @@ def test_the_meta_file_counts_the_network_and_tells_the_development_results(subm
 def test_what_is_written_is_evaluated_to_the_same_numbers(submitted, runs, cli, tmp_path):
     _, folder = submitted
     truth = write_list(tmp_path / "eval_data_list_2023.csv")
-    words = ("--protocol", "dcase2023", "--ground-truth", truth, "--split", "own", "--json", "--replicates", 100)
-    written, own = (cli("evaluate", place, *words).json for place in (folder, runs["eval"]))
-    assert own.pop("notes"), "the run's record tells that a short training did not learn"
+    arguments = ("--protocol", "dcase2023", "--ground-truth", truth, "--split", "own", "--json", "--replicates", 100)
+    written, from_run = (cli("evaluate", place, *arguments).json for place in (folder, runs["eval"]))
+    assert from_run.pop("notes"), "the run's record says that a short training did not learn"
     assert not written.pop("notes")
-    assert written == own
+    assert written == from_run
     assert written["official_score"] is not None
 
 
@@ -171,20 +171,20 @@ def test_runs_without_labels_are_compared_with_the_ground_truth(runs, cli, tmp_p
 
 
 def test_values_of_the_author_win(cli, challenge, runs, tmp_path):
-    own = tmp_path / "own.yaml"
-    own.write_text(
+    values = tmp_path / "own.yaml"
+    values.write_text(
         "submission:\n  authors:\n  - {firstname: Yu, lastname: Sato, email: sato@ntu.example, corresponding: true}\n"
         "system:\n  description: {external_data_usage: none, attribute_usage: none, development_data_usage: none}\n"
     )
-    words = ("--label", LABEL, "--out", tmp_path, "--meta", own, "--plugin-path", challenge / "plugin")
-    assert cli("submit", runs["eval"], *words).code == 0
+    arguments = ("--label", LABEL, "--out", tmp_path, "--meta", values, "--plugin-path", challenge / "plugin")
+    assert cli("submit", runs["eval"], *arguments).code == 0
     folder = tmp_path / "Sato_NTU" / LABEL
     meta = yaml.safe_load((folder / f"{LABEL}.meta.yaml").read_text())
     assert meta["submission"]["authors"][0]["firstname"] == "Yu"
     assert meta["system"]["description"]["front_end"] == "log-mel"
     findings, code = checked(cli, challenge, folder)
     assert (findings, code) == ([], 0)
-    again = cli("submit", runs["eval"], *words)
+    again = cli("submit", runs["eval"], *arguments)
     assert again.code == 2
     assert "is there already" in again.err
 
@@ -207,7 +207,7 @@ META = f"{LABEL}.meta.yaml"
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "text"),
     [
         (lambda folder: (folder / SCORES).unlink(), f"{SCORES}: is missing"),
         (rename("anomaly_score_DCASE2023T2Vacuum_section_00_test_seed1.csv"), f"the official name is {SCORES}"),
@@ -229,13 +229,13 @@ META = f"{LABEL}.meta.yaml"
         (edit(META, "pauc: ", "pauc: 1"), "is not in percent"),
     ],
 )
-def test_the_check_names_what_is_wrong(cli, challenge, submitted, change, words):
+def test_the_check_names_what_is_wrong(cli, challenge, submitted, change, text):
     _, folder = submitted
     change(folder)
     findings, code = checked(cli, challenge, folder)
     assert code == 1
     shown = "\n".join(f"{f['file']}:{f['line']}: {f['text']}" for f in errors(findings))
-    assert words in shown.replace(":None:", ":"), shown
+    assert text in shown.replace(":None:", ":"), shown
 
 
 def test_numbers_with_gaps_are_a_warning(cli, challenge, submitted):
@@ -263,7 +263,7 @@ def test_a_folder_made_elsewhere_with_too_many_systems(cli, challenge, submitted
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("arguments", "code", "message"),
     [
         (["{run}"], 2, "Give a run and a label"),
         (["{run}", "--label", "Sato_task2_1"], 2, "expected <Name>_<Org>_task2_<1..4>"),
@@ -277,9 +277,9 @@ def test_a_folder_made_elsewhere_with_too_many_systems(cli, challenge, submitted
         (["{run}", "--label", LABEL, "--development", "{run}", "--out", "{empty}"], 2, "carry no labels"),
     ],
 )
-def test_mistakes(cli, runs, tmp_path, words, code, message):
+def test_mistakes(cli, runs, tmp_path, arguments, code, message):
     places = {"run": runs["eval"], "dev": runs["dev"], "empty": tmp_path}
-    outcome = cli("submit", *(word.format(**places) for word in words))
+    outcome = cli("submit", *(word.format(**places) for word in arguments))
     assert outcome.code == code, outcome.err
     assert message in outcome.err
     assert not (tmp_path / "Sato_NTU").exists()
