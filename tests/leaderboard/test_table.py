@@ -103,7 +103,7 @@ def test_labels_that_would_read_alike_end_in_the_key(put, table):
     assert row_of(found, "raw-mel + gmm").rank
 
 
-def test_threads_make_rows_differ_where_they_differ(put, table):
+def test_other_threads_are_another_row(put, table):
     put(seed=0, threads=2)
     put(seed=1, threads=2)
     assert {row.label for row in table().of("measured")} == {"raw-mel + knn"}
