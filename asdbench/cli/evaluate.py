@@ -57,6 +57,7 @@ def evaluate(
     import functools
 
     from asdbench.cli.evaluation_results import evaluation_as_json, print_evaluation
+    from asdbench.cli.tables import interval, percent
     from asdbench.core.errors import UsageError
     from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
     from asdbench.harness.record import FILE
@@ -102,11 +103,9 @@ def evaluate(
     else:
         print_evaluation(used, result, [] if quiet else notes)
         if difference is not None:
-            low, high = difference.ci95
-            echo(
-                f"{folder} less {against}: {100 * difference.difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}], "
-                f"better in {100 * difference.probability:.1f} % of the resampled test sets"
-            )
+            points, ends = percent(difference.difference, sign=True), interval(difference.ci95, 2, sign=True)
+            share = percent(difference.probability, 1)
+            echo(f"{folder} less {against}: {points} [{ends}], better in {share} % of the resampled test sets")
     if result.official_score is None:
         raise typer.Exit(1)
 
