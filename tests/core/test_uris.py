@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
@@ -85,6 +85,7 @@ SECRETS = st.text("abcXYZ019 @:/?#%&=+!é-_", min_size=6, max_size=20).filter(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(SECRETS, SECRETS)
 def test_no_part_of_the_credentials_is_shown(user, password):
     uri = URL.create("postgresql+psycopg", user, password, "db.example", 5432, "x").render_as_string(False)

@@ -15,7 +15,6 @@ from asdbench.testing.sounds import make_sounds
 CATALOG = load_catalog()
 TINY = {  # parameters that make a network small
     "simclr": {"backbone": "test_resnet", "projection_dim": 16, "copies": 1, "crop_s": 0.5},
-    "simclr-resnet50": {"backbone": "test_resnet", "projection_dim": 16, "copies": 1, "crop_s": 0.5, "hidden_dim": 8},
     "attribute-classifier": {"branches": ["stft-1024"], "dim": 16, "crop_s": 0.5},
     "siamese": {"conv_layers": 1, "features": 8, "validation": 0.0},
     "twfr-chosen": {"choose_from": ["0", "1"]},
@@ -66,7 +65,8 @@ def weights(tmp_path, monkeypatch):
     return of
 
 
-@pytest.mark.parametrize("name", CATALOG.names("extractors"))
+# A larger network behind the same code is not trained here.
+@pytest.mark.parametrize("name", [name for name in CATALOG.names("extractors") if name != "simclr-resnet50"])
 def test_extractors(name, weights):
     spectrogram = "log-mel" if name in ("pretrained-onnx", "speech-embedding") else None
     check_extractor(name, frontend=spectrogram, **TINY.get(name, {}), **weights(name))
