@@ -133,7 +133,7 @@ def _lock(plan: Plan, folder: Path) -> Path:
 def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _: None) -> RunRecord | None:
     """The record of a run that need not be done: done, or failed where failed ones are not to be tried again.
 
-    ``warn`` is told in one line of a run that is there, but damaged.
+    ``warn`` is called with one line about a run that is there, but damaged.
     """
     folder = plan.spec.out / cell.run_id
     if plan.spec.fresh or not folder.is_dir():
@@ -142,5 +142,9 @@ def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _:
         record = load_record(folder)
     except RecordError as error:
         warn(f"{str(error).removesuffix(AGAIN)} It is made again.")
+        return None
+    sections = sum(map(len, record.thresholds.values()))
+    if not record.digests and len(list(folder.glob("scores/anomaly_score_*.csv"))) < sections:  # of an old schema
+        warn(f"{folder} has lost score files. It is made again.")
         return None
     return None if record.status == "failed" and plan.spec.retry_failed else record

@@ -126,6 +126,17 @@ def test_records_of_older_schemas_are_read_without_digests(done):
     assert load_record(done).digests == {}
 
 
+def test_a_run_of_an_older_schema_that_has_lost_score_files_is_done_again(plan, done):
+    content = json.loads((done / "run.json").read_text())
+    del content["digests"]
+    (done / "run.json").write_text(json.dumps({**content, "schema_version": 4}))
+    (record,) = execute(plan(), Silent())
+    assert not record.digests, "it was read"
+    next((done / "scores").glob("anomaly_score_*.csv")).unlink()
+    (record,) = execute(plan(), Silent())
+    assert record.digests, "it was made again"
+
+
 def test_records_of_the_first_schema_are_still_read(tmp_path):
     record = load_record(made_run(tmp_path, parameters=10))
     content = json.loads(record.model_dump_json())
