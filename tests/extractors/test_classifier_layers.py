@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, max_pool2d, relu
 
-from asdbench.extractors.classification.layers import Normalise
+from asdbench.extractors.classification.layers import Normalise, ReluConv
 from asdbench.extractors.classification.stem import Stem
 
 
@@ -50,3 +50,17 @@ def test_normalisation_is_torchs():
     same(own.mean, theirs.running_mean)
     same(own.variance, theirs.running_var)
     same(own.eval()(batch), theirs.eval()(batch))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_relu_and_convolution_are_torchs(stride):
+    layer = ReluConv(3, 5, 3, stride).double()
+    weight = layer.weight.detach().clone().requires_grad_()
+    ours, others = (images(2, 3, 8, 9).requires_grad_() for _ in range(2))
+    output, expected = layer(ours), conv2d(relu(others), weight, stride=stride, padding=1)
+    same(output, expected)
+    passed = torch.rand_like(expected)
+    output.backward(passed)
+    expected.backward(passed)
+    same(ours.grad, others.grad)
+    same(layer.weight.grad, weight.grad)

@@ -1,4 +1,9 @@
-"""Batch normalisation as torch computes it, with less memory on a CPU, and a convolution behind a ReLU."""
+"""Batch normalisation and convolution as torch computes them, with less memory on a CPU.
+
+A convolution behind a ReLU stores another copy of its input: a training step of the multi-resolution network takes
+1.4 times the memory with torch's convolution, and 1.7 times with all of torch's layers, in the same time. On a GPU
+torch's layers are used.
+"""
 
 from typing import Any
 
@@ -70,4 +75,26 @@ class ReluConv(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, inputs, height, width) -> (batch, outputs, ceil(height / stride), ceil(width / stride))."""
-        return conv2d(relu(images), self.weight, stride=self._stride, padding=self.weight.shape[-1] // 2)
+        if by_torch(images):
+            return conv2d(relu(images), self.weight, stride=self._stride, padding=self.weight.shape[-1] // 2)
+        output: Tensor = _ReluConv.apply(images, self.weight, self._stride)
+        return output
+
+
+class _ReluConv(torch.autograd.Function):
+    """Stores the input before the ReLU, which the normalisation before it stores anyway."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
+        ctx.save_for_backward(images, weight)
+        ctx.stride = stride
+        return conv2d(relu(images), weight, stride=stride, padding=weight.shape[-1] // 2)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        images, weight = ctx.saved_tensors
+        stride, padding = [ctx.stride] * 2, [weight.shape[-1] // 2] * 2
+        back, change, _ = torch.ops.aten.convolution_backward(
+            gradient, relu(images), weight, None, stride, padding, [1, 1], False, [0, 0], 1, [True, True, False]
+        )
+        return torch.ops.aten.threshold_backward(back, images, 0), change, None
