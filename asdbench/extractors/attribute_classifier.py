@@ -11,7 +11,7 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.batches import minibatches, prefetched, to_device, whole_clips
+from asdbench.extractors.batches import common_length, minibatches, prefetched, to_device, whole_clips
 from asdbench.extractors.classification.branches import SpectrogramBranch, SpectrumBranch, checked
 from asdbench.extractors.classification.margin_losses import MarginLoss, margin_loss
 from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
@@ -157,9 +157,7 @@ class AttributeClassifier(NetworkExtractor):
             )
         labels = {key: names.index(name) for key, name in classes.items()}
         keys = sorted(labels)
-        samples = min(context.features.shape(key)[-1] for key in keys)
-        if self._crop_s:
-            samples = min(samples, max(1, round(self._crop_s * context.frame_rate_hz)))
+        samples = common_length(keys, self._crop_s, context)
         count = len(minibatches(keys, self.batch_size))
         examined = self._examined(labels, context.seed)
         with reproducible(context.seed):

@@ -17,7 +17,7 @@ from asdbench.core.errors import TrainingError
 from asdbench.core.files import write_bytes
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.batches import minibatches
+from asdbench.extractors.batches import common_length, minibatches
 from asdbench.extractors.learning import Learning
 from asdbench.extractors.network import NetworkExtractor
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
@@ -105,7 +105,7 @@ class Autoencoder(NetworkExtractor):
         machine = clips[0].machine
         domain_of = {clip.key: clip.domain or "source" for clip in clips}
         keys = sorted(domain_of)
-        self._require_frames(min(context.features.shape(key)[-1] for key in keys), context)
+        self._require_frames(keys, context)
         vectors = Vectors(keys, self._frames, context)
         order = np.random.default_rng(derive_seed(context.seed, "held out")).permutation(len(vectors))
         held_out, trained = np.split(order, [round(self._held_out * len(order))])
@@ -195,7 +195,7 @@ class Autoencoder(NetworkExtractor):
 
     def at_once(self, keys: Sequence[str], context: Context) -> int:
         """Clips whose vectors still lie in the processor's cache; none may be too short for one vector."""
-        self._require_frames(min(context.features.shape(key)[-1] for key in keys), context)
+        self._require_frames(keys, context)
         return CLIPS_AT_ONCE
 
     def rows(self, network: Network, features: Tensor) -> Tensor:
@@ -205,7 +205,8 @@ class Autoencoder(NetworkExtractor):
         residuals = (vectors - network(vectors.flatten(0, 1)).view(vectors.shape)).cpu()
         return torch.stack([self._clip_score(clip, frames.shape[2]) for clip in residuals])[:, None]
 
-    def _require_frames(self, shortest: int, context: Context) -> None:
+    def _require_frames(self, keys: Sequence[str], context: Context) -> None:
+        shortest = common_length(keys, 0.0, context)
         if shortest < self._frames:
             raise TrainingError(
                 f"autoencoder stacks {self._frames} frames, and a clip has {shortest}: it must last at least "

@@ -46,6 +46,12 @@ def to_device(images: NDArray[Any], device: str) -> Tensor:
     return batch.pin_memory().to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
 
 
+def common_length(keys: Sequence[str], crop_s: float, context: Context) -> int:
+    """Frames of the longest cut that each of the clips has; at most ``crop_s`` seconds, where that is not 0."""
+    shortest = min(context.features.shape(key)[-1] for key in keys)
+    return min(shortest, max(1, round(crop_s * context.frame_rate_hz))) if crop_s else shortest
+
+
 def whole_clips(keys: Sequence[str], at_once: int, context: Context) -> Iterator[Tensor]:
     """Features of training clips on the context's device, as far as the shortest of them reaches, batch by batch.
 
@@ -54,7 +60,7 @@ def whole_clips(keys: Sequence[str], at_once: int, context: Context) -> Iterator
         at_once: clips in a batch, about; two at least, which batch normalisation needs.
         context: features and device.
     """
-    shortest = min(context.features.shape(key)[-1] for key in keys)
+    shortest = common_length(keys, 0.0, context)
     for chosen in np.array_split(np.array(keys), max(1, len(keys) // max(2, at_once))):
         features = np.stack([np.asarray(context.features[key][..., :shortest], np.float32) for key in chosen])
         yield to_device(features, context.device)

@@ -12,7 +12,7 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError, did_you_mean
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
-from asdbench.extractors.batches import mean_and_spread, minibatches, prefetched, to_device, whole_clips
+from asdbench.extractors.batches import common_length, mean_and_spread, minibatches, prefetched, to_device, whole_clips
 from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.losses import nt_xent
 from asdbench.extractors.network import NetworkExtractor
@@ -138,9 +138,7 @@ class SimCLR(NetworkExtractor):
         """Each batch holds the originals first, then a copy of each in the same order."""
         rng = np.random.default_rng(derive_seed(context.seed, "pairs", epoch))
         for chosen in minibatches(rng.permutation(keys).tolist(), self.batch_size):
-            frames = min(context.features.shape(key)[-1] for key in chosen)
-            if self._crop_s:
-                frames = min(frames, max(1, round(self._crop_s * context.frame_rate_hz)))
+            frames = common_length(chosen, self._crop_s, context)
             batch = np.empty((2, len(chosen), *context.features.shape(chosen[0])[:-1], frames), np.float32)
             for position, key in enumerate(chosen):
                 original, copies = context.features[key], views[key]
