@@ -46,7 +46,7 @@ def test_a_given_r_needs_no_recordings_to_fit(table, make_context):
 
 @pytest.fixture
 def fan(table, monkeypatch):
-    monkeypatch.setattr("asdbench.selection.pasted.OUTLIERS", 40)
+    monkeypatch.setattr("asdbench.selection.pasted.OUTLIERS", 20)
     return table.select(machines=["fan"])
 
 
@@ -81,11 +81,11 @@ def test_the_r_of_the_best_criterion_is_taken_and_kept(fan, make_context, tmp_pa
 
 def test_the_choice_depends_on_the_seed_alone(fan, make_context):
     clips = fan.training_view()
-    first, again, one_job, other = (
+    first, one_job, other = (
         chosen(clips, context).notes
-        for context in (make_context(), make_context(), replace(make_context(), jobs=1), make_context(seed=1))
+        for context in (make_context(), replace(make_context(), jobs=1), make_context(seed=1))
     )
-    assert first == again == one_job
+    assert first == one_job
     assert first != other
 
 
