@@ -20,7 +20,7 @@ PRODUCTS = 2**24  # numbers of a matrix product at a time
 MEASURED = 2**16  # numbers measured at a time
 BLOCK = 1024  # rows prepared at a time
 MANY = 20_000  # rows from which on the bounds may be those of fewer dimensions,
-EXPLAINED = 0.98  # which hold this share of the variance
+EXPLAINED = 0.99  # which hold this share of the variance
 WORTH = 0.002  # share of the rows that are measured, above which a product of all dimensions is faster
 UNIT = 2.0**-24  # of rounding in single precision
 SMALLEST = 1e-33  # more than underflow takes away from a product
@@ -133,18 +133,20 @@ class Bank:
             bounds[np.arange(len(itself)), itself] = np.inf
         kth = _about_kth(bounds, self.k)
         if self._axes is not None:  # the nearest by their bounds may be far
-            kth = (self._measured(queries, bounds, kth)[:, -1] * self._scale**2 - squared) / divisor
+            nearest = self._measured(queries, bounds <= kth[:, None])
+            kth = (nearest[:, -1] * self._scale**2 - squared) / divisor
         reach = length + np.sqrt(np.maximum(kth * divisor + squared, 0.0))
         error = (queries.shape[1] + 5) * UNIT * reach * (2 * length + reach) / divisor + SMALLEST
-        limits = (kth + 2.5 * error).astype(np.float32)
-        if self._axes is not None and np.mean(bounds <= limits[:, None]) > WORTH + 4 * self.k / len(self):
+        candidates = bounds <= (kth + 2.5 * error).astype(np.float32)[:, None]
+        worth = len(queries) * (WORTH * len(self) + 4 * self.k)
+        if self._axes is not None and np.count_nonzero(candidates) > worth:
             self._summarise(None)
             return self._nearest(queries, itself)
-        return self._measured(queries, bounds, limits)
+        return self._measured(queries, candidates)
 
-    def _measured(self, queries: Rows, bounds: Rows, limits: Rows) -> Distances:
-        """The k smallest squared distances to rows with bounds up to the limit, (m, k); there are k or more of them."""
-        asked, rows = np.divmod(np.flatnonzero(bounds <= limits[:, None]), len(self))
+    def _measured(self, queries: Rows, candidates: NDArray[np.bool_]) -> Distances:
+        """The k smallest squared distances to the candidates (m, n) of each query, (m, k); there are k or more each."""
+        asked, rows = np.divmod(np.flatnonzero(candidates), len(self))
         squared = np.empty(len(rows))
         step = max(1, MEASURED // queries.shape[1])
         for first in range(0, len(rows), step):
