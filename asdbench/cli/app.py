@@ -3,6 +3,9 @@
 import errno
 import io
 import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -63,7 +66,8 @@ class Commands(TyperGroup):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line, whatever the output can show."""
         replace_unknown_characters()
-        return super().main(*args, **options)
+        with _interrupts_raised_again():
+            return super().main(*args, **options)
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """Read the options in front of the verb."""
@@ -83,6 +87,24 @@ def _expand_paths(command: click.Command) -> None:
             param.type = PathOption(param.type)
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
         _expand_paths(inner)
+
+
+@contextmanager
+def _interrupts_raised_again() -> Iterator[None]:
+    """Let a Ctrl-C count that comes while an object is freed, where Python ignores exceptions."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager

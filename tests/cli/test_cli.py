@@ -218,3 +218,19 @@ def test_help_and_list_import_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_ctrl_c_counts_even_while_an_object_is_freed(cli, small_dataset, tmp_path, monkeypatch):
+    """Python ignores what is raised then, and an extractor or a library may free objects at any time."""
+
+    class Freed:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def fit(self, *_args):
+        Freed()
+        time.sleep(30)
+
+    monkeypatch.setattr("asdbench.scorers.neighbours.NearestNeighbours.fit", fit)
+    words = ("--extractor", "raw-mel", "--scorer", "knn", "--dataset", small_dataset, "--out", tmp_path / "runs")
+    assert cli("run", *words).code == 130
