@@ -46,10 +46,10 @@ def evaluate(
         UsageError: no such protocol, split or machine type.
         RequirementError: there is no such folder, or it holds no score files.
     """
-    from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
+    from asdbench.harness.evaluating import evaluate_score_files, score_folder, truth_for
     from asdbench.registry import load_catalog
 
-    _, evaluation = evaluate_scores(
+    _, evaluation = evaluate_score_files(
         score_folder(Path(scores), Path(out)),
         load_catalog(),
         protocol,

@@ -59,7 +59,7 @@ def evaluate(
     from asdbench.cli.evaluation_results import evaluation_as_json, print_evaluation
     from asdbench.cli.tables import interval, percent
     from asdbench.core.errors import UsageError
-    from asdbench.harness.evaluating import evaluate_scores, score_folder, truth_for
+    from asdbench.harness.evaluating import evaluate_score_files, score_folder, truth_for
     from asdbench.harness.record import FILE
     from asdbench.protocols import paired_difference
     from asdbench.registry import load_catalog
@@ -71,7 +71,7 @@ def evaluate(
     truth = truth_for(ground_truth, protocol)
 
     evaluated = functools.partial(
-        evaluate_scores,
+        evaluate_score_files,
         catalog=catalog,
         protocol=protocol,
         split=split,

@@ -20,7 +20,7 @@ from asdbench.datasets.clips import content_of
 
 Array = NDArray[np.floating[Any]]
 NUMBERS, INDEX = "numbers.bin", "index.json"
-MAPPED = 256  # arrays, after which the file is mapped anew and what was read is given back
+REMAP_AFTER = 256  # reads; mapping the file anew gives back the memory of what was read
 
 
 def write_arrays(folder: Path, arrays: Iterable[tuple[str, NDArray[Any]]], dtype: str = "float32") -> None:
@@ -62,7 +62,7 @@ class Pack(StoredFolder):
         return iter(self._index)
 
     def __getitem__(self, key: str) -> Array:
-        if next(self._reads) % MAPPED == 0:
+        if next(self._reads) % REMAP_AFTER == 0:
             vars(self).pop("_numbers", None)
         offset, shape = self._index[key]
         return self._numbers[offset : offset + math.prod(shape)].reshape(shape)

@@ -39,7 +39,7 @@ def truth_for(place: Path | None, protocol: str | None) -> GroundTruth | None:
     return read_ground_truth(place.expanduser(), int(digits) if digits.isdigit() else None) if place else None
 
 
-def evaluate_scores(
+def evaluate_score_files(
     folder: Path,
     catalog: Catalog,
     protocol: str | None = None,
@@ -104,8 +104,10 @@ def _expectation_of_run(record: RunRecord, challenge: Expectation | None) -> Exp
     """What a run wrote by its record, and, of a challenge's data, what the challenge wants besides."""
     clips = record.dataset.test_clips
     if challenge is not None:
-        return replace(challenge, of_machines=clips)
+        return replace(challenge, test_clips_by_machine=clips)
     results = record.results.machines if record.results is not None else record.salvaged
     keys = [(machine, section) for machine, sections in record.thresholds.items() for section in sections]
     keys += [(machine, section) for machine, result in results.items() for section in result.sections]
-    return Expectation(name=record.dataset.name, sections=tuple(sorted({*keys})), of_machines=clips, is_challenge=False)
+    return Expectation(
+        name=record.dataset.name, sections=tuple(sorted({*keys})), test_clips_by_machine=clips, is_challenge=False
+    )

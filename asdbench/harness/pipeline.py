@@ -99,7 +99,7 @@ def evaluate_scores(
 
 
 def with_labels(cell: Cell, scores: Scores) -> dict[tuple[str, str], SectionScores]:
-    """Scores meet labels here, and only here."""
+    """The scores of a run with their labels, which nothing before this has seen."""
     labelled = {}
     for machine, sections in scores.items():
         for section, scored in sections.items():

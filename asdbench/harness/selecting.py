@@ -27,7 +27,7 @@ from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
 from asdbench.scorers.base import Embeddings
 from asdbench.selection import Outliers, SelectionError, criterion, outlier_features
-from asdbench.selection.criterion import Fitted
+from asdbench.selection.criterion import FitDetector
 
 Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: features, and the clips they are made of
 
@@ -142,7 +142,7 @@ def separation(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], 
     total = 0.0
     for section, clips in training.items():
         rows, outliers = zip(*(member[section] for member in members), strict=True)
-        fitted: Fitted = partial(fitted_scorer, cell.scorer, cell.seed, machine, section)
+        fitted: FitDetector = partial(fitted_scorer, cell.scorer, cell.seed, machine, section)
         if cell.members:
             fitted = partial(FittedEnsemble, cell, machine, section, [part.shape[1] for part in rows])
         side_by_side = Outliers(np.concatenate([one.rows for one in outliers], axis=1), outliers[0].made_of)

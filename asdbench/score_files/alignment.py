@@ -80,7 +80,7 @@ def _absent(scored: set[Key], truth: GroundTruth | None, expected: Expectation |
     wanted = dict.fromkeys([*(expected.sections if expected else ()), *(truth.sections if truth else ())])
     absent: dict[str, list[str]] = {  # a run that failed on a machine type states no sections of it
         machine: []
-        for machine in (expected.of_machines if expected else ())
+        for machine in (expected.test_clips_by_machine if expected else ())
         if not any(machine == name for name, _ in (*wanted, *scored))
     }
     for machine, section in wanted:
@@ -108,7 +108,7 @@ def _too_few_or_many(aligned: Aligned, expected: Expectation | None) -> list[Pro
     """Machine types with another number of clips than a run's record states, where no other problem explains it."""
     explained = {problem.machine for problem in aligned.problems if not problem.harmless}
     problems = []
-    for machine, wanted in (expected.of_machines if expected else {}).items():
+    for machine, wanted in (expected.test_clips_by_machine if expected else {}).items():
         count = sum(len(rows.labels) for key, rows in aligned.sections.items() if key[0] == machine)
         if count != wanted and machine not in explained:
             text = f"the score files of {machine} have {count} of the run's {wanted} test clips"

@@ -21,7 +21,7 @@ class Expectation:
         counts: clips of a section by domain and label, where they are known.
         elsewhere: sections of the challenge's other split.
         truth_problem: what is known to be wrong with copies of the ground truth; empty for nothing.
-        of_machines: test clips of each machine type, where a run's record states them.
+        test_clips_by_machine: test clips of each machine type, where a run's record states them.
         is_challenge: whether it is a challenge's split; else the score is none of the challenge.
     """
 
@@ -30,19 +30,19 @@ class Expectation:
     counts: Mapping[Key, Mapping[Any, int]] = field(default_factory=dict)
     elsewhere: frozenset[Key] = frozenset()
     truth_problem: str = ""
-    of_machines: Mapping[str, int] = field(default_factory=dict)
+    test_clips_by_machine: Mapping[str, int] = field(default_factory=dict)
     is_challenge: bool = True
 
     @property
     def machines(self) -> list[str]:
         """Machine types."""
-        return list(dict.fromkeys([*(machine for machine, _ in self.sections), *self.of_machines]))
+        return list(dict.fromkeys([*(machine for machine, _ in self.sections), *self.test_clips_by_machine]))
 
     def only(self, machines: Collection[str]) -> "Expectation":
         """What should be there of some machine types."""
         sections = tuple(key for key in self.sections if key[0] in machines)
-        clips = {machine: count for machine, count in self.of_machines.items() if machine in machines}
-        return replace(self, sections=sections, of_machines=clips)
+        clips = {machine: count for machine, count in self.test_clips_by_machine.items() if machine in machines}
+        return replace(self, sections=sections, test_clips_by_machine=clips)
 
     def wrong_counts(self, key: Key, clips: Collection[Truth]) -> str | None:
         """How the clips differ in number from those of the data set; None where they do not."""

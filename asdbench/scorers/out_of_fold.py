@@ -8,10 +8,10 @@ from asdbench.datasets.clips import TrainingClip
 from asdbench.datasets.folds import FOLDS, fits, folds
 from asdbench.scorers.base import Embeddings, Scorer, ScorerError, Scores
 
-Fitted = Callable[[Embeddings, Sequence[TrainingClip]], Scorer]
+FitScorer = Callable[[Embeddings, Sequence[TrainingClip]], Scorer]
 
 
-def out_of_fold(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted) -> Scores:
+def out_of_fold(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitScorer) -> Scores:
     """Score every training clip by a scorer that has not seen it.
 
     In-sample scores flatter the training clips (a Mahalanobis distance with as many clips as dimensions is the same
@@ -26,7 +26,7 @@ def out_of_fold(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted)
     return fitted(rows, clips).score(rows)
 
 
-def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, count: int) -> Scores:
+def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitScorer, count: int) -> Scores:
     """Score the clips of each fold by a scorer that is fitted to the others.
 
     Args:

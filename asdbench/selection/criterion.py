@@ -35,7 +35,7 @@ class Detector(Protocol):
         """Anomaly score of each row."""
 
 
-Fitted = Callable[[Embeddings, Sequence[TrainingClip]], Detector]
+FitDetector = Callable[[Embeddings, Sequence[TrainingClip]], Detector]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Areas:
 
 
 def criterion(
-    rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None
+    rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, outliers: Outliers | None = None
 ) -> float:
     """How good embeddings and scorer are, in (0, 1], estimated from normal clips alone; higher is better.
 
@@ -91,7 +91,7 @@ def criterion(
 
 
 def areas_of(
-    rows: Embeddings, clips: Sequence[TrainingClip], fitted: Fitted, outliers: Outliers | None = None
+    rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, outliers: Outliers | None = None
 ) -> Areas:
     """The areas that the criterion is the mean of; see there. BLAS takes one thread, so cores decide nothing."""
     import scipy.linalg  # noqa: F401  # loads a BLAS of SciPy's, which can be limited only once it is there

@@ -11,7 +11,7 @@ from asdbench.harness.fits import Embedded
 from asdbench.harness.pipeline import run_cell, with_labels
 from asdbench.harness.plan import Plan, replan
 from asdbench.harness.record import Failure, RunRecord
-from asdbench.harness.scoring import score_machine as scored_machine
+from asdbench.harness.scoring import score_machine
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import MachineResult, evaluate, official_terms
 from asdbench.registry import load_catalog
@@ -24,7 +24,7 @@ class TrialError(AsdbenchError):
     """A configuration that has no score."""
 
 
-def score_machine(
+def evaluate_machine(
     base: Plan, spec: RunSpec, machine: str, seed: int, *, progress: Progress, cores: int
 ) -> MachineScore:
     """Fit, embed and score one machine type with one seed; fits and embeddings stay in the cache for the run.
@@ -45,7 +45,7 @@ def score_machine(
     embedded = Embedded()
     EmbeddingStage(cell, plan.cache, progress, cores).add_machine(machine, embedded)
     _refuse(embedded.failures)
-    scores = {machine: scored_machine(cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)}
+    scores = {machine: score_machine(cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)}
     return _score_of(evaluate(cell.dataset.protocol, with_labels(cell, scores)).machines[machine])
 
 
@@ -102,11 +102,11 @@ def _refuse(failures: list[Failure]) -> None:
 
 
 def _planned(base: Plan, spec: RunSpec, seed: int) -> tuple[Plan, Cell]:
-    """The plan of a configuration, and its run with a seed, before which members of an ensemble stand."""
-    if _latest.get("base") is not base or _latest["spec"] != spec:  # a trial's tasks come one after the other
+    """The plan of a configuration, and its run with a seed: the last one, since an ensemble's members come first."""
+    if _latest.get("base") is not base or _latest["spec"] != spec:
         _latest.update(base=base, spec=spec, plan=replan(base, spec, load_catalog(spec.plugin_path)))
     plan: Plan = _latest["plan"]
     return plan, [cell for cell in plan.cells if cell.seed == seed][-1]
 
 
-_latest: dict[str, Any] = {}
+_latest: dict[str, Any] = {}  # the last plan, since a trial's tasks come one after the other

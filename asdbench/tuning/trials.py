@@ -33,7 +33,7 @@ from asdbench.tuning.queue import (
 from asdbench.tuning.record import MachineScore, State, StudyRecord, TrialRecord
 from asdbench.tuning.storage import JOURNAL, heartbeat, one_at_a_time, say_alive
 from asdbench.tuning.study import UNIT, Tuning
-from asdbench.tuning.tasks import run_seed, score_machine, scores_of, value_of
+from asdbench.tuning.tasks import evaluate_machine, run_seed, scores_of, value_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -180,7 +180,7 @@ class Trials:
         trial.set_user_attr(WORKER, self._worker)
         tasks: list[tuple[Any, ...]] = [(run_seed, seed) for seed in tuning.seeds]
         if tuning.pruner != "none":
-            tasks = [(score_machine, machine, seed) for machine, seed in tuning.units] + tasks
+            tasks = [(evaluate_machine, machine, seed) for machine, seed in tuning.units] + tasks
         retry_of = next(iter(history(waiting)), None)
         running = _Running(trial, retry_of, losses(waiting, trials), deque(tasks))
         self._running[trial.number] = running

@@ -78,8 +78,8 @@ def test_a_plugin_that_raises_costs_its_trial_alone(tune, tmp_path):
 
 def test_pruning_saves_work_and_keeps_the_best(tune, tmp_path, monkeypatch):
     scored = []
-    real = tuning_trials.score_machine
-    monkeypatch.setattr(tuning_trials, "score_machine", lambda *a, **k: (scored.append(a), real(*a, **k))[1])
+    real = tuning_trials.evaluate_machine
+    monkeypatch.setattr(tuning_trials, "evaluate_machine", lambda *a, **k: (scored.append(a), real(*a, **k))[1])
     words = ("--only", "knn", "--space", "knn.n_neighbors=12,1,11,2,10,3,9", "--grid")  # none twice
     (study,) = tune(*words, "--pruner", "median").json["studies"]
     given_up = [trial for trial in trials_of(study, tmp_path) if trial.state == "pruned"]
