@@ -16,13 +16,13 @@ class Expectation:
     """What should be there.
 
     Attributes:
-        name: of the data set, in words.
+        name: of the data set, for messages.
         sections: every (machine type, section) that a complete set has.
         counts: clips of a section by domain and label, where they are known.
         elsewhere: sections of the challenge's other split.
         truth_problem: what is known to be wrong with copies of the ground truth; empty for nothing.
         test_clips_by_machine: test clips of each machine type, where a run's record states them.
-        is_challenge: whether it is a challenge's split; else the score is none of the challenge.
+        is_challenge: whether it is a challenge's split; if not, the score is not a challenge score.
     """
 
     name: str

@@ -118,9 +118,7 @@ def test_features_are_the_same_bits_whatever_the_number_of_threads(make_folder, 
 
 
 def test_a_pack_gives_arrays_of_any_shape_in_its_type(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "asdbench.frontends.pack.REMAP_AFTER", 2
-    )  # arrays stay what they are when the file is mapped anew
+    monkeypatch.setattr("asdbench.frontends.pack.REMAP_AFTER", 2)  # arrays stay the same when the file is mapped anew
     rows = {str(size): np.random.default_rng(size).standard_normal((2, size, 3)) for size in (5, 0, 7)}
     pack = Pack(tmp_path / "pack")
     pack.get_or_make(lambda folder: write_arrays(folder, rows.items(), "float16"), pytest.fail)
