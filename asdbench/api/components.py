@@ -216,6 +216,15 @@ class System(Named):
     kind = "systems"
 
     @property
+    def component(self) -> Component:
+        """A system is composed of components and is none itself.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{self.name} is a system, made of several components. See: asdbench show {self.name}")
+
+    @property
     def given_by_component(self) -> dict[str, Any]:
         """What was given, by ``component.param``, as it was given."""
         return dict(self.given)

@@ -82,10 +82,10 @@ def evaluate(
         replicates=replicates,
     )
     folder = score_folder(folder, out)
+    against = None if against is None else score_folder(against, out)  # a wrong name is reported at once
     used, result = evaluated(folder)
     difference = None
     if against is not None:
-        against = score_folder(against, out)
         other_protocol, other = evaluated(against)
         if other_protocol != used:
             raise UsageError(f"--against: {folder} is evaluated by {used}, {against} by {other_protocol}.")

@@ -16,6 +16,8 @@ from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, S
 from asdbench.tuning.report import learned_of
 from asdbench.tuning.study import STUDIES, Tuning
 
+AT_ONCE = 8  # trials that may end before the first of them is shown
+
 
 class TrialBars(Silent):
     """Progress of the work of trials: bars where bars go again, else nothing. Notes of a run stand in its record."""
@@ -52,6 +54,8 @@ class TrialLines(ExitStack):
         if trial is None:
             self._begin(study, done, wanted)
         else:
+            if done - self._counted <= AT_ONCE:
+                done = min(self._counted + 1, done)
             self._progress.line(f"{done} of {wanted}, trial {trial.number}: {_outcome(trial)}{_best(trial, study)}")
         if self._bar is not None:
             self._bar.advance(max(0, done - self._counted), _best(None, study).strip(" ;"))

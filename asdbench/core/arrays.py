@@ -38,6 +38,8 @@ def load_npz(path: Path) -> list[tuple[str, NDArray[Any]]]:
     arrays = []
     with ZipFile(path) as file:
         members = [member for member in file.infolist() if member.filename.endswith(".npy")]
+        if sum(member.compress_size for member in members) > path.stat().st_size:
+            raise ArrayFileError("its arrays overlap: together they take more room than the file")
         packed = [member for member in members if member.file_size > RATIO * member.compress_size]
         size, unpacked = sum(one.compress_size for one in packed), sum(one.file_size for one in packed)
         if unpacked > LARGE:

@@ -58,7 +58,7 @@ class Silent:
 
 
 class LabelledProgress:
-    """Progress whose stages have a few label behind their names."""
+    """Progress whose stages have a label behind their names."""
 
     def __init__(self, progress: Progress, label: str) -> None:
         self._progress = progress

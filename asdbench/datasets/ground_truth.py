@@ -140,7 +140,7 @@ def read_ground_truths(
 
 def truth_of_name(clip: str) -> Truth:
     """What a clip's own name states: ``section_00_source_test_anomaly_0003``, ``normal_id_01_00000002``."""
-    facts = parse_name(clip)
+    facts = parse_name(clip) or parse_name(re.sub("_(normal|anomaly)_", r"_test_\1_", clip, count=1))  # since 2023
     return Truth() if facts is None else Truth(facts.label, facts.domain)
 
 

@@ -1,7 +1,7 @@
 """What the file names of the DCASE Task 2 data sets, and their attribute files, say; which names can be used at all.
 
 From 2021 on: ``section_00_source_train_normal_0000_vel_12_loc_A.wav``; test clips without label are
-``section_00_0000.wav``, in 2021 ``section_03_source_test_0000.wav``; since 2023 ground truth leaves ``_test`` out. In
+``section_00_0000.wav``, in 2021 ``section_03_source_test_0000.wav``. In
 2020 ``normal_id_00_00000000.wav``, ``anomaly_id_00_00000000.wav`` and ``id_01_00000000.wav``. Numbers may have any
 count of digits.
 
@@ -26,7 +26,7 @@ Attributes = tuple[tuple[str, str], ...]
 ATTRIBUTE_TEXT = r'[^\x00-\x1f\x7f,;|"]*'
 PATTERNS = (
     ("dcase2023", re.compile(
-        r"section_(?P<section>[0-9]+)_(?P<domain>source|target)(?:_(?P<split>train|test))?_(?P<label>normal|anomaly)"
+        r"section_(?P<section>[0-9]+)_(?P<domain>source|target)_(?P<split>train|test)_(?P<label>normal|anomaly)"
         rf"_[0-9]+(?:_(?P<attributes>{ATTRIBUTE_TEXT}))?"
     )),
     ("dcase2023", re.compile(r"section_(?P<section>[0-9]+)(?:_(?P<domain>source|target))?(?:_test)?_[0-9]+")),

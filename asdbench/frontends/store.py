@@ -87,12 +87,14 @@ class FeatureStore:
     def _compute(self, table: Dataset, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
         """Make a pack, unless another process makes it meanwhile; the recordings that cannot be used."""
         problems: list[Problem] = []
+        addresses: list[str] = []
         clips = dict(sorted({_address(clip, frontend): clip for clip in table}.items()))
 
         def features_by_address() -> Iterator[tuple[str, Features]]:
             made = _features(list(clips.values()), frontend, self._jobs)
             for address, features in zip(clips, made, strict=True):
                 stage.advance()
+                addresses.append(address)
                 if isinstance(features, BadRecording):
                     content = clips[address].content
                     problems.extend((clip.path, features) for clip in table if clip.content == content)
@@ -103,6 +105,7 @@ class FeatureStore:
 
         with suppress(_BadRecordingsError):
             pack.get_or_make(lambda folder: write_arrays(folder, features_by_address()), self._progress.note)
+            stage.advance(len(table) - len(addresses))  # equal recordings, and what another process has made
         return problems
 
 

@@ -13,6 +13,7 @@ from asdbench.core.digests import digest
 from asdbench.core.files import sweep
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
+from asdbench.datasets.clips import Domain
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.fits import Embedded
@@ -22,6 +23,7 @@ from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load
 from asdbench.harness.scoring import Scores, score_machine
 from asdbench.harness.writing import write_run
 from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
+from asdbench.score_files.files import file_name
 
 
 def run_cell(
@@ -143,8 +145,19 @@ def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _:
     except RecordError as error:
         warn(f"{str(error).removesuffix(AGAIN)} It is made again.")
         return None
-    sections = sum(map(len, record.thresholds.values()))
-    if not record.digests and len(list(folder.glob("scores/anomaly_score_*.csv"))) < sections:  # of an old schema
+    if not record.digests and not _has_score_files(folder, record):  # of an old schema
         warn(f"{folder} has lost score files. It is made again.")
         return None
     return None if record.status == "failed" and plan.spec.retry_failed else record
+
+
+def _has_score_files(folder: Path, record: RunRecord) -> bool:
+    """Whether every section that was scored has its score files; those of 2021 are one for each domain."""
+    layout = record.dataset.layout
+    domains: tuple[Domain | None, ...] = ("source", "target") if layout == "dcase2021" else (None,)
+    return all(
+        (folder / "scores" / file_name("anomaly_score", layout, machine, section, domain)).is_file()
+        for machine, sections in record.thresholds.items()
+        for section in sections
+        for domain in domains
+    )

@@ -122,6 +122,8 @@ def _is_abandoned(trial: "FrozenTrial") -> bool:
     lock = trial.user_attrs.get(LOCK)
     if lock:
         return is_gone(lock)
+    if "worker_place" in trial.user_attrs:  # of a command of an older version, which heartbeats alone show to be lost
+        return False
     start = trial.datetime_start  # its command says within milliseconds where it is, unless it is lost then
     return start is not None and datetime.now() - start > timedelta(seconds=GRACE_S)
 

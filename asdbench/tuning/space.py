@@ -60,14 +60,15 @@ class Dimension:
     @property
     def contains_default(self) -> bool:
         """Whether the default lies in the space."""
-        default, values = self.default, self.values
+        default = self.default
         if "choices" in self.space:
             alike = [one for one in self.space["choices"] if isinstance(one, bool) == isinstance(default, bool)]
             return default in alike
         if isinstance(default, bool) or not isinstance(default, int | float):
             return False
         in_range: bool = self.space["low"] <= default <= self.space["high"]
-        return in_range and (values is None or any(math.isclose(default, value, abs_tol=1e-12) for value in values))
+        steps = (default - self.space["low"]) / self.space.get("step", 1)
+        return in_range and ("step" not in self.space or math.isclose(steps, round(steps), abs_tol=1e-9))
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,9 @@ def open_storage(uri: str) -> "BaseStorage":
     shown = without_credentials(uri)
     file = _file_of(uri)
     if file is not None:
-        require_writable(file.parent, "--storage")
+        require_writable(
+            file.parent, "--storage journal:FILE" if uri.startswith(JOURNAL) else "--storage sqlite:///FILE"
+        )
     try:
         if file is None:
             return _database(re.sub("^postgres(ql)?://", "postgresql+psycopg://", uri), {"pool_pre_ping": True})
@@ -111,7 +113,7 @@ def clear_storage_errors(uri: str) -> Iterator[None]:
 def one_at_a_time(uri: str, storage: "BaseStorage") -> Iterator[None]:
     """Of all commands at a storage one is within: a lock beside a file, a locked row of a database."""
     from optuna.storages import RDBStorage
-    from sqlalchemy import text
+    from sqlalchemy import column, select, table
 
     file = _file_of(_with_home(uri))
     if file is not None:
@@ -120,7 +122,7 @@ def one_at_a_time(uri: str, storage: "BaseStorage") -> Iterator[None]:
         return
     assert isinstance(storage, RDBStorage)
     with storage.engine.begin() as connection:  # Optuna writes this row once, when it makes the tables
-        connection.execute(text("SELECT version_info_id FROM version_info FOR UPDATE"))
+        connection.execute(select(column("version_info_id")).select_from(table("version_info")).with_for_update())
         yield
 
 

@@ -14,7 +14,7 @@ from asdbench.harness.cluster.artifacts import ArtifactStore, pack_folder
 from asdbench.harness.cluster.calls import Message
 from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.cluster.nodes import own_code, require_fit
-from asdbench.harness.executors import Function, outcome_of
+from asdbench.harness.executors import Function, Outcome, outcome_of
 from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
@@ -41,12 +41,16 @@ def do_task(
     progress = RemoteProgress(queue.put)
 
     def run() -> None:
-        queue.put(("outcome", outcome_of(_do, plan[0], folders, function, args, progress=progress, cores=cores)))
+        try:
+            outcome = outcome_of(_do, plan[0], folders, function, args, progress=progress, cores=cores)
+        except BaseException as error:
+            outcome = Outcome(death=f"{type(error).__name__}: {error}")
+        queue.put(("outcome", outcome))
 
     yield [("node", ray.util.get_node_ip_address())]
     threading.Thread(target=run, daemon=True).start()
-    messages: list[Message] = [()]
-    while messages[-1][:1] != ("outcome",):
+    messages: list[Message] = []
+    while not any(kind == "outcome" for kind, *_ in messages):
         messages = [queue.get()]
         while not queue.empty():
             messages.append(queue.get())
