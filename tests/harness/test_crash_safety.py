@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -27,9 +28,8 @@ SMALL = {
 }
 MATRIX = [
     *("run", "--extractor", "raw-mel", "--extractor", "simclr", "--scorer", "knn", "--scorer", "mahalanobis-ml"),
-    *("--seed", "0", "--seed", "1"),
     *(word for name, value in SMALL.items() for word in ("-p", f"{name}={value}")),
-]  # 4 systems x 2 seeds on 2 synthetic machine types
+]  # 4 systems on 2 synthetic machine types
 
 
 def results(out: Path) -> dict[str, object]:
@@ -86,7 +86,7 @@ def undisturbed(tmp_path_factory, zygote):
 @pytest.mark.timeout(600)
 def test_a_matrix_killed_at_twenty_random_moments_ends_in_the_same_records(undisturbed, zygote, tmp_path):
     expected, took = undisturbed
-    assert sum(name.endswith("run.json") for name in expected) == 8
+    assert sum(name.endswith("run.json") for name in expected) == 4
     moments = random.Random(0)
     kills, rounds = 0, 0
     while kills < KILLS:
@@ -123,8 +123,8 @@ def test_two_commands_at_once_share_the_work(undisturbed, zygote, tmp_path):
     told = [log.read_text() for log in logs]
     assert ended == [0, 0], told
     assert results(tmp_path / "runs") == undisturbed[0]
-    trainings = sum(one.count("train simclr (") for one in told)
-    assert trainings == 2, "each seed was trained by one of them"
+    trainings = sum(len(re.findall(r"train simclr: \d+ done", one)) for one in told)
+    assert trainings == 1, "one of them trained, the other waited"
 
 
 @pytest.mark.slow
