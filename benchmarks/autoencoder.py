@@ -81,6 +81,8 @@ def loop(
             with torch.no_grad():
                 for batch in DataLoader(data, BATCH, sampler=held_out.tolist()):
                     mse_loss(network(batch), batch).item()
+        torch.optim.swa_utils.update_bn(shuffled(EPOCHS), network)
+        network.eval()
     lap()
     scores = []
     for key in tests:
