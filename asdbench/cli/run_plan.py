@@ -94,8 +94,8 @@ def _summary(plan: Plan, forecast: Forecast) -> str:
     processes = f"{forecast.processes} processes" if forecast.processes > 1 else "one process"
     summary += f"; {forecast.fits} fits, device {plan.device}, {processes}"
     if forecast.total_s is None:
-        return f"{summary}. No past run in {plan.spec.out}/ tells how long that takes."
-    unknown = f" ({forecast.unknown_fits} fits that none of them tells of count as the mean)"
+        return f"{summary}. No past run in {plan.spec.out}/ says how long that takes."
+    unknown = f" ({forecast.unknown_fits} fits that appear in none of them count as the mean)"
     return f"{summary}: about {duration(forecast.total_s)}, by past runs{unknown if forecast.unknown_fits else ''}."
 
 

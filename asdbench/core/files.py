@@ -28,7 +28,7 @@ def clear_disk_full(target: Path) -> Iterator[None]:
         if error.errno not in NO_ROOM:
             raise
         raise DiskFullError(
-            f"No room left on the disk while writing {target}; nothing half-written was kept.\n"
+            f"No room left on the disk while writing {target}; nothing half-written was left.\n"
             f"Free some space, or {_elsewhere(target, 'give another place')}."
         ) from error
 

@@ -1,8 +1,8 @@
 """The table of clips, and the two views of it that extractors and scorers are given.
 
 A view holds what its reader may know and nothing else. A clip is named in it by ``key``, a digest of the
-recording's bytes, because the file's name tells label and domain; views are ordered by key, because the order of
-the files tells them as well. Where several clips of a table have the same bytes, their keys carry a number behind
+recording's bytes, because the file's name states label and domain; views are ordered by key, because the order of
+the files reveals them as well. Where several clips of a table have the same bytes, their keys carry a number behind
 the digest: each is a clip of its own, with a row of its own.
 """
 

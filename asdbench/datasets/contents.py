@@ -16,7 +16,7 @@ INDEX = "index.json"
 
 
 class ContentDigests:
-    """Digests by path; what was computed is kept in a file of ``folder`` for each folder of recordings.
+    """Digests by path; what was computed is stored in a file of ``folder`` for each folder of recordings.
 
     A remembered digest holds while the file's size, inode and times of change are the same.
 

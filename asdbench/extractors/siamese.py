@@ -202,7 +202,8 @@ class Siamese(NetworkExtractor):
                 measured_on=f"{len(tests)} pairs of {len(validated | others_validated)} clips held out of training",
             )
             notes.append(
-                f"{machine}: {value:.0%} of {len(tests)} pairs of {len(validated)} validation clips are told right"
+                f"{machine}: {value:.0%} of {len(tests)} pairs of {len(validated)} validation clips are classified "
+                "correctly"
             )
         else:
             notes.append(f"{machine}: too few clips of one class to validate on, so there is no pair accuracy")

@@ -124,7 +124,7 @@ def _require_card_says(frontend: Component, built: "Frontend | NamedFeatures") -
     if isinstance(built, NamedFeatures) and not by_name(frontend):
         raise UsageError(
             f"The front end '{frontend.name}' looks features up by name, and its card does not say so, so that what "
-            "is kept of it would be given to recordings that have other names.\nAdd to its card: by_name = true"
+            "is cached of it would be given to recordings that have other names.\nAdd to its card: by_name = true"
         )
 
 

@@ -94,7 +94,7 @@ def learned(*records: RunRecord, machine: str | None = None) -> Learned | None:
         machine: only the networks of this machine type.
 
     Returns:
-        None where no network has a figure: nothing is trained, nothing can be held against chance, or the record is
+        None where no network has a figure: nothing is trained, nothing can be compared with chance, or the record is
         old.
     """
     runs = []

@@ -233,7 +233,7 @@ def read_record(folder: Path) -> RunRecord | None:
 def migrated(content: dict[str, Any]) -> dict[str, Any]:
     """A record of an older schema in today's.
 
-    Version 1 kept one loss curve for all machine types; version 2 the interval of the official score alone; version 3
+    Version 1 had one loss curve for all machine types; version 2 the interval of the official score alone; version 3
     no digest of each machine type, no threads, and nothing of a failed run; version 4 no digests of score files and
     no figure of what a training learned.
     """

@@ -207,7 +207,7 @@ def _require_same(first: str, one: RunRecord, second: str, two: RunRecord) -> No
 
 
 def _may_be_of(folder: str, runs: Sequence[Run]) -> bool:
-    """Whether a folder may hold a run of the system; a run's id tells (system and data set), another name does not."""
+    """Whether a folder may hold a run of the system; a run's id states system and data set, another name does not."""
     if not re.search(r"-s\d+-[0-9a-f]+$", folder):
         return True
     return any(folder.rsplit("-", 2)[0] == run.record.run_id.rsplit("-", 2)[0] for run in runs)

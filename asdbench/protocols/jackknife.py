@@ -1,4 +1,4 @@
-"""The interval that the official evaluators of 2022 on print, kept to compare with their output.
+"""The interval that the official evaluators of 2022 on print, here to compare with their output.
 
 It is a jackknife of AUC and of pAUC on the scores of all machine types thrown together, not of the official score;
 and its variance lacks a factor (N - 1)^2, so it comes out near 1e-5 where a correct one is some hundredths.

@@ -253,11 +253,11 @@ class SectionAlignment:
         unlabelled = [clip for clip, truth in truths.items() if truth.label is None]
         advice = "give the ground truth: --ground-truth DIR"
         if unlabelled and len(unlabelled) == len(truths):
-            text = f"the names tell no labels ({unlabelled[0]} ...); {advice}"
+            text = f"the names state no labels ({unlabelled[0]} ...); {advice}"
             self.problems.append(first.problem("unlabelled", text))
         else:
             for clip in unlabelled:
-                self.problems.append(entries[clip].problem("unlabelled", f"the name {clip} tells no label; {advice}"))
+                self.problems.append(entries[clip].problem("unlabelled", f"the name {clip} states no label; {advice}"))
         labelled: dict[str, Truth] = {}
         for clip, truth in truths.items():
             if truth.label is None:

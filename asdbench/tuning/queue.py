@@ -97,8 +97,8 @@ def losses(trial: "FrozenTrial", trials: Sequence["FrozenTrial"]) -> int:
 def recover(study: "Study", space: Space) -> None:
     """Queue again, with its parameters, each trial whose command is gone.
 
-    A command on this machine is gone at once; of others Optuna's heartbeat tells, which journals do not have. A trial
-    that was lost while it drew its parameters draws all of them again, by the same seed.
+    A command on this machine is gone at once; others are noticed by Optuna's heartbeat, which journals do not
+    have. A trial that was lost while it drew its parameters draws all of them again, by the same seed.
     """
     from optuna.storages import fail_stale_trials
     from optuna.trial import TrialState

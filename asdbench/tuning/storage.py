@@ -238,7 +238,7 @@ def _file_of(uri: str) -> Path | None:
         except (ArgumentError, ValueError):
             url = None
         if url is None or url.host or url.username or url.password or url.database in (None, "", ":memory:"):
-            raise UsageError(f"--storage {shown}: a study is kept in a file, sqlite:///FILE.")
+            raise UsageError(f"--storage {shown}: a study is stored in a file, sqlite:///FILE.")
         path = str(url.database)
     if is_login(path):
         raise UsageError(

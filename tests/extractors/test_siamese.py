@@ -82,7 +82,7 @@ def test_it_learns_and_the_seed_decides(table, context, tmp_path):
     assert first.curves["loss"][-1] < 0.5 * first.curves["loss"][0]
     assert len(first.curves["validation_pair_accuracy"]) == 12
     assert all(0 <= value <= 1 for value in first.curves["validation_pair_accuracy"])
-    assert any("validation clips are told right" in note for note in first.notes)
+    assert any("validation clips are classified correctly" in note for note in first.notes)
     assert not np.allclose(rows, fitted(1, "c").embed(blind, reader))
 
 

@@ -37,7 +37,7 @@ def test_a_data_set_of_the_users_own_is_whole_without_a_card(scores):
         ("section_00_source_test_normal_0002.wav,high", "not-a-number", "'high' is not a number"),
         ("section_00_source_test_normal_0002.wav,1,2", "malformed", "found 3 columns"),
         ("section_00_source_test_normal_0001.wav,1", "doubled", "stands twice, first in"),
-        ("recording.wav,1", "unlabelled", "tells no label"),
+        ("recording.wav,1", "unlabelled", "states no label"),
     ],
 )
 def test_a_bad_row_is_reported_with_file_and_line(scores, line, kind, message):

@@ -27,8 +27,8 @@ def test_a_file_is_made_where_it_is_not_there(tmp_path):
     ("uri", "words"),
     [
         ("optuna.db", "expected an address"),
-        ("sqlite://", "a study is kept in a file"),
-        ("sqlite:///:memory:", "a study is kept in a file"),
+        ("sqlite://", "a study is stored in a file"),
+        ("sqlite:///:memory:", "a study is stored in a file"),
         ("journal:", "expected a file behind it"),
         ("nosuch://host/db", "nosuch"),
         ("sqlite:////proc/nowhere/a.db", "Cannot write"),

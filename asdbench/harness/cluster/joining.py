@@ -161,7 +161,7 @@ def _refused(address: str, error: Exception) -> str:
 
 
 def _keep_off_the_screen() -> None:
-    """Ray prints errors of its nodes to standard output, whatever it is told about logs; that is where JSON goes."""
+    """Ray prints errors of its nodes to standard output, whatever its log settings are; that is where JSON goes."""
     from ray._private import worker
 
     if hasattr(worker, "print_to_stdstream"):
