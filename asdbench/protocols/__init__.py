@@ -12,7 +12,7 @@ from asdbench.protocols.results import (
     SectionResult,
     official_terms,
 )
-from asdbench.protocols.threshold import Threshold, fit_threshold
+from asdbench.protocols.threshold import Threshold, ThresholdRule, fit_threshold, p_values
 
 __all__ = [
     "DEFINITIONS",
@@ -25,10 +25,12 @@ __all__ = [
     "SectionResult",
     "SectionScores",
     "Threshold",
+    "ThresholdRule",
     "bootstrap_intervals",
     "evaluate",
     "fit_threshold",
     "official_terms",
+    "p_values",
     "paired_difference",
     "require_scorable",
     "undefined_terms",
