@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
-from asdbench.harness.data import is_challenge, is_made, open_dataset
+from asdbench.harness.data import is_challenge, is_made, open_dataset, stored_table
 from asdbench.harness.record import load_record
 from asdbench.harness.store import find_run, find_runs
 from asdbench.registry import load_catalog
 
+if TYPE_CHECKING:
+    import pandas
+
 
 def load(
-    data: str | Path | Dataset,
+    data: "str | Path | Dataset | pandas.DataFrame",
     *,
     split: str | None = None,
     data_root: str | Path | None = None,
@@ -24,11 +28,12 @@ def load(
     progress: Progress | None = None,
     **params: object,
 ) -> Dataset:
-    """Open a data set by name, or a folder of recordings.
+    """Open a data set by name, a folder of recordings, or a table of clips.
 
     Args:
-        data: name of a card ("synthetic", "dcase2023"), a folder that holds ``<machine>/train`` and
-            ``<machine>/test``, or a data set that is open already.
+        data: name of a card ("synthetic", "dcase2023"); a folder of recordings, of the challenge's names or any; a
+            table (CSV, Parquet, DataFrame) with a column ``path`` and any of machine, section, split, domain, label and
+            attribute.NAME; or a data set that is open already. docs/data.md says how folders are understood.
         split: "dev" or "eval", of a challenge's data.
         data_root: where the challenges' data lie; None is ``ASDBENCH_DATA``, else the user's data folder.
         machines: only these machine types.
@@ -40,7 +45,7 @@ def load(
         The table of clips.
 
     Raises:
-        UsageError: neither a folder nor a card, or a parameter that the card does not take.
+        UsageError: neither a folder, a table nor a card, or a parameter that the card does not take.
         RequirementError: recordings are missing or cannot be used; all of them are named.
 
     Example:
@@ -51,6 +56,8 @@ def load(
     """
     if isinstance(data, Dataset):
         return data.select(machines=machines) if machines else data
+    if not isinstance(data, str | Path):
+        data = stored_table(data)
     name = str(data)
     catalog = load_catalog([Path(folder).expanduser() for folder in plugin_path])
     challenge = is_challenge(name, catalog)

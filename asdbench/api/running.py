@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from asdbench.api.asked import listed, name_and_params, run_spec
 from asdbench.api.components import Extractor
@@ -29,11 +29,14 @@ from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, load_catalog
 from asdbench.registry.instances import InstanceComponent
 
-Data = str | Path | Dataset
+if TYPE_CHECKING:
+    import pandas
+
+Data: TypeAlias = "str | Path | Dataset | pandas.DataFrame"
 
 
 def run(
-    data: Data | Sequence[Data] = "synthetic",
+    data: "Data | Sequence[Data]" = "synthetic",
     extractor: Any = None,
     scorer: Any = None,
     *,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Domain = Literal["source", "target"]
 Split = Literal["train", "test", "supplemental"]
 
+OWN = "own"  # layout of recordings of any names: neither section, domain nor label stands in them
 COPY = "#"  # between the digest and the number of a copy
 
 
@@ -37,6 +38,7 @@ class Clip:
     Attributes:
         key: digest of the recording's bytes, and a number where several have the same; empty until they were read.
         attributes_from_file: whether ``attributes`` stand in the attribute file, not in the name.
+        name: by which score files name the clip; the file's name unless given, which may say folders before it.
     """
 
     path: Path
@@ -48,11 +50,15 @@ class Clip:
     attributes: tuple[tuple[str, str], ...]
     key: str = ""
     attributes_from_file: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.path.name)
 
     @property
-    def name(self) -> str:
-        """File name, by which score files name the clip."""
-        return self.path.name
+    def stem(self) -> str:
+        """The name without its ending."""
+        return self.name.rpartition(".")[0]
 
     @property
     def content(self) -> str:
@@ -103,12 +109,13 @@ class Dataset:
 
     Attributes:
         name: of the data set, with the split of a challenge's ("dcase2023-dev").
-        layout: year whose file names and folders it has ("dcase2023" stands for 2022 to 2026).
+        layout: year whose file names and folders it has ("dcase2023" stands for 2022 to 2026), or ``OWN``.
         protocol: whose official score its test clips call for.
         clips: training and test clips.
         supplemental: clips of a clean machine or of noise alone (2025 on); neither trained on nor tested by themselves.
         lacks: how the table differs from the challenge's split whose name it has, a line each.
         source: how it was opened, so that it can be opened again.
+        notes: what a reader of the results should know of the recordings, a line each.
     """
 
     name: str
@@ -118,6 +125,7 @@ class Dataset:
     supplemental: tuple[Clip, ...] = ()
     lacks: tuple[str, ...] = ()
     source: Source | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", _with_unique_keys(self.clips))
@@ -213,9 +221,14 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the content: every clip's machine, split, names, attributes and bytes, wherever the folder lies."""
+        """Digest of the content: every clip's machine, split, names, attributes and bytes, wherever the folder lies.
+
+        Of own recordings also section, domain and label, which the names of the challenge's hold.
+        """
         clips = (*self.clips, *self.supplemental)
         rows: list[Any] = [[clip.machine, clip.split, clip.name, clip.content] for clip in clips]
+        if self.layout == OWN:
+            rows += [[clip.section, clip.domain, clip.label] for clip in clips]
         # Those that stand in the name are counted already.
         attributes = [[clip.content, clip.attributes] for clip in clips if clip.attributes_from_file]
         return digest([*rows, *([attributes] if attributes else [])], 32)

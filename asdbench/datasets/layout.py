@@ -52,7 +52,8 @@ class MachineFiles:
         recordings: files named like clips, in the order of folder and name; their content was not looked at.
         layouts: how many of them have the names and folders of which layout, by layout and split.
         problems: one line for each thing that cannot be used.
-        empty: one line for each split without recordings.
+        empty: one line for each split without recordings, by split.
+        ignored: what is no recording, or lies where none is looked for, in folders with names of one's own.
         left_out: recordings of sections that were not asked for.
         other_sections: those sections.
     """
@@ -60,18 +61,25 @@ class MachineFiles:
     recordings: list[Clip] = field(default_factory=list)
     layouts: Counter[tuple[str, Split]] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)
+    empty: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
     left_out: int = 0
     other_sections: set[str] = field(default_factory=set)
 
 
 def machine_folders(root: Path) -> MachineFolders:
-    """Every machine type below ``root``, which is one data set, up to four folders deep.
+    """Every machine type below ``root``, which is one data set, up to four folders deep, or ``root`` itself.
+
+    Empty where no recording in them has a name of the challenge: such a folder is one of names of one's own.
 
     Raises:
         DataError: development and evaluation data lie in it, or a machine type lies in two places.
     """
     machines: MachineFolders = {}
+    if any((root / name).is_dir() for name in SPLIT_FOLDERS):
+        return {root.name: [root]} if _has_challenge_names(root) else {}
+    if not any(map(_has_challenge_names, _walk(root, DEPTH))):
+        return {}
     for folder in _walk(root, DEPTH):
         machines.setdefault(folder.name, []).append(folder)
     if len({_named_split(folder, root) for folders in machines.values() for folder in folders} - {None}) > 1:
@@ -81,6 +89,16 @@ def machine_folders(root: Path) -> MachineFolders:
         )
     _require_one_place(machines, root)
     return machines
+
+
+def _has_challenge_names(place: Path) -> bool:
+    """Whether a recording in a machine type's folder is named as those of the challenge are."""
+    return any(
+        path.suffix.lower() in ENDINGS and (parse_name(path.stem) or parse_supplemental_name(path.stem))
+        for name in SPLIT_FOLDERS
+        if (place / name).is_dir()
+        for path in (place / name).iterdir()
+    )
 
 
 def challenge_folders(root: Path, year: int, split: str, known: Collection[str], name: str = "") -> MachineFolders:
@@ -146,7 +164,10 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
     listed: list[tuple[str, Clip]] = []
     for place in places:
         for name, (split, domain) in SPLIT_FOLDERS.items():
-            for path in _audio_files(place / name, files.problems):
+            others: list[Path] = []
+            paths = audio_files(place / name, files.problems, others)
+            files.problems += [f"{path}: not a .wav or .flac file" for path in others]
+            for path in paths:
                 facts = _facts(path, split, domain, files.problems)
                 if facts is None:
                     continue
@@ -154,7 +175,7 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
                 pairs = facts.attributes or attributes.get(path.stem, ())
                 clip = Clip(path, machine, facts.section, facts.domain, split, facts.label, pairs)
                 listed.append((facts.layout, replace(clip, attributes_from_file=pairs != facts.attributes)))
-    files.problems += _doubled([clip for _, clip in listed])
+    files.problems += doubled([clip for _, clip in listed])
     for layout, clip in listed:
         if sections is None or clip.section in sections:
             files.recordings.append(clip)
@@ -164,12 +185,18 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
             files.other_sections.add(clip.section)
     for split in ("train", "test"):
         if not any(one.split == split for one in files.recordings):
-            files.empty.append(f"{next(iter(places)) / split}: no recordings")
+            files.empty[split] = f"{next(iter(places)) / split}: no recordings"
     return files
 
 
-def _audio_files(folder: Path, problems: list[str]) -> list[Path]:
-    """Recordings in a folder, sorted by name."""
+def audio_files(folder: Path, problems: list[str], others: list[Path]) -> list[Path]:
+    """Recordings in a folder, sorted by name.
+
+    Args:
+        folder: where they lie.
+        problems: is given a line for each name that cannot be used and each link that leads nowhere.
+        others: is given each file that is no recording, and each folder.
+    """
     try:
         with os.scandir(folder) as entries:
             visible = sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
@@ -185,9 +212,10 @@ def _audio_files(folder: Path, problems: list[str]) -> list[Path]:
             problems.append(f"{folder / printable(entry.name)}: {UNPRINTABLE}")
         elif path.suffix.lower() in ENDINGS and entry.is_file():
             usable.append(path)
+        elif entry.is_symlink() and not path.exists():
+            problems.append(f"{path}: a link that leads nowhere")
         else:
-            what = "a link that leads nowhere" if entry.is_symlink() else "not a .wav or .flac file"
-            problems.append(f"{path}: {what}")
+            others.append(path)
     return usable
 
 
@@ -213,14 +241,14 @@ def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str])
     return None
 
 
-def _doubled(recordings: Collection[Clip]) -> list[str]:
+def doubled(recordings: Collection[Clip]) -> list[str]:
     """Recordings of one machine type and split that differ in folder, ending or capitals alone.
 
     Score files, tables of embeddings and attribute files know clips by name, so that one row would stand for several.
     """
     by_name: dict[tuple[Split, str], list[Path]] = {}
     for one in recordings:
-        by_name.setdefault((one.split, same_name(one.path.stem)), []).append(one.path)
+        by_name.setdefault((one.split, same_name(one.stem)), []).append(one.path)
     return [
         f"{path}: has the name of {' and '.join(_beside(path, other) for other in paths if other is not path)}; "
         "keep one of them, or give them numbers of their own"

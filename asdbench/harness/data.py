@@ -4,38 +4,49 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.files import write_text
 from asdbench.core.paths import cache_root, expand_user, path_of_variable
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
 from asdbench.datasets import Dataset, read_folder
 from asdbench.datasets.challenge import inventory_of_challenge, read_challenge, require_split
+from asdbench.datasets.clip_table import FORMS, TABLE, csv_of
 from asdbench.datasets.clips import Source
 from asdbench.datasets.contents import ContentDigests
-from asdbench.datasets.inventory import Inventory, inventory_of_folder
+from asdbench.datasets.inventory import Inventory, inventory_of
 from asdbench.harness.machine import available_cores
 from asdbench.registry import Catalog, Component
+
+if TYPE_CHECKING:
+    import pandas
 
 DATA_VARIABLE = "ASDBENCH_DATA"
 FORMAT = 2  # of made data sets in the cache; raised when it changes
 
 
 def is_folder(dataset: str, catalog: Catalog) -> bool:
-    """Whether ``--dataset`` means a folder; a card's name comes first.
+    """Whether ``--dataset`` means a folder or a table of clips; a card's name comes first.
 
     Raises:
         UsageError: it is neither.
     """
     if dataset in catalog.names("datasets"):
         return False
-    if os.path.isdir(expand_user(dataset)):  # noqa: PTH112  # pathlib's raises for names that are too long
+    place = expand_user(dataset)
+    if os.path.isdir(place):  # noqa: PTH112  # pathlib's raises for names that are too long
         return True
+    if os.path.isfile(place):  # noqa: PTH113
+        if place.suffix.lower() in FORMS:
+            return True
+        raise UsageError(f"The file '{dataset}' is no table of clips; accepted: {', '.join(FORMS)}.\nSee: docs/data.md")
     hint = did_you_mean(dataset, catalog.names("datasets"))
     raise UsageError(
-        f"No data set '{dataset}': it is neither a folder nor a card.{hint}\n"
-        "See: asdbench list datasets, or give a folder that holds <machine>/train and <machine>/test."
+        f"No data set '{dataset}': it is neither a folder nor a card nor a table of clips.{hint}\n"
+        "See: asdbench list datasets, or give a folder of recordings (docs/data.md)."
     )
 
 
@@ -80,6 +91,24 @@ def open_dataset(
     return replace(dataset, source=source)
 
 
+def stored_table(frame: "pandas.DataFrame") -> Path:
+    """A table that lies in no file, as one in the cache, so that what is done with it can be opened again.
+
+    Raises:
+        UsageError: it is no table.
+        DataError: a row cannot be used; all of them are named.
+    """
+    if not hasattr(frame, "to_csv"):
+        raise UsageError(
+            f"A {type(frame).__name__} is no data; accepted are a name, a folder, a table and a DataFrame."
+        )
+    text = csv_of(frame, Path.cwd())
+    path = cache_root() / "tables" / digest(text, 16) / f"{TABLE}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    return path
+
+
 def open_inventory(
     source: Source, catalog: Catalog, root: Path | None = None, progress: Progress | None = None
 ) -> Inventory:
@@ -91,13 +120,13 @@ def open_inventory(
     """
     require_challenge([source.name], source.split, root, catalog)
     if is_folder(source.name, catalog):
-        return inventory_of_folder(expand_user(source.name), None, source.machines)
+        return inventory_of(expand_user(source.name), None, source.machines)
     card = catalog.find("datasets", source.name).challenge
     if card is not None:
         return inventory_of_challenge(source.name, card, source.split, data_root(root), source.machines)
     component = catalog.component("datasets", source.name, dict(source.params))
     folder = made_data(component, cache_root(), available_cores(), progress or Silent())
-    return inventory_of_folder(folder, component.name, source.machines)
+    return inventory_of(folder, component.name, source.machines)
 
 
 def require_challenge(names: Sequence[str], split: str | None, root: Path | None, catalog: Catalog) -> None:

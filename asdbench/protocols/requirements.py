@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asdbench.core.errors import DataError
+from asdbench.core.errors import DataError, RequirementError
 from asdbench.datasets.clips import Clip, Dataset
 from asdbench.protocols.definitions import DEFINITIONS, SectionScores
 
@@ -13,10 +13,18 @@ def require_scorable(table: Dataset) -> None:
     """Refuse test clips whose official score is not defined; without any labels scores are written, not evaluated.
 
     Raises:
-        DataError: some clips carry labels and others do not, or a section lacks training clips, a class or a domain.
+        RequirementError: there are no test clips at all.
+        DataError: some clips carry labels and others do not, or a machine type lacks test clips, or a section training
+            clips, a class or a domain.
     """
     test = table.select(split="test")
-    problems = [
+    if not len(test):
+        raise RequirementError(
+            f"{table.name} has no test clips, so nothing can be evaluated. A detector needs none: asdbench fit\n"
+            "Test clips lie in test/, of known label in test/normal and test/anomaly, or have split = test in a table."
+        )
+    problems = [f"{machine}: no test clips" for machine in table.machines if machine not in test.machines]
+    problems += [
         f"{machine}, section {section}: no training clips"
         for machine, section in test.sections
         if not len(table.select(machines=[machine], section=section, split="train"))

@@ -11,7 +11,7 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.paths import expand_user
 from asdbench.core.progress import Progress
 from asdbench.datasets.challenge import require_split
-from asdbench.datasets.inventory import folders_below
+from asdbench.datasets.inventory import inventory_of
 from asdbench.harness.plan import Plan, make_plan
 from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
@@ -230,9 +230,9 @@ class Tuning:
         """All machine types of the data set, whatever ``--machine`` says."""
         entry = self._catalog.entries["datasets"].get(self._dataset_name)
         if entry is None:
-            return folders_below(expand_user(self._dataset_name))
+            return inventory_of(expand_user(self._dataset_name)).wanted
         if entry.challenge is None:
-            return folders_below(self.dataset.clips[0].path.parents[2])
+            return inventory_of(self.dataset.clips[0].path.parents[2]).wanted
         assert self.dataset.source is not None, "a plan's data sets say how they were opened"
         split = require_split(self._dataset_name, entry.challenge, self.dataset.source.split, ())
         return entry.challenge.splits[split].machines  # type: ignore[index]

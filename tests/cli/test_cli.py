@@ -68,7 +68,7 @@ def test_list_and_show_for_people(cli):
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--device", "gpu"], 2, "asdbench: --device: Input"),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--config", "x.toml"], 2, "x.toml: no such file."),
         (["run", "--extractor", "raw-mel", "--scorer", "knn", "--out", "/dev/null/runs"], 2, "Cannot write"),
-        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--dataset", "/dev"], 3, "holds no machine"),
+        (["run", "--extractor", "raw-mel", "--scorer", "knn", "--dataset", "/dev"], 3, "holds no recordings"),
         (["data", "make", "synthetc"], 2, "Did you mean 'synthetic'"),
         (["data", "make", "-p", "clip_s=0"], 2, "takes a number from 1 to 60"),
     ],

@@ -10,7 +10,7 @@ from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.datasets.audit import verify
 from asdbench.datasets.audit.findings import lacking
-from asdbench.datasets.inventory import inventory_of_folder
+from asdbench.datasets.inventory import inventory_of
 
 
 def test_nothing_is_wrong_with_what_is_right(tiny):
@@ -142,7 +142,7 @@ def test_names_of_another_year(tiny):
 
 def test_two_layouts_in_a_folder(tiny, write_wav):
     write_wav(tiny / "fan" / "train" / "normal_id_00_00000000.wav", seed=99)
-    found = verify(inventory_of_folder(tiny), 2, Silent())
+    found = verify(inventory_of(tiny), 2, Silent())
     assert "layout" in {one.kind for one in found.findings if one.level == "error"}
 
 
@@ -172,7 +172,7 @@ def test_attributes_that_the_card_does_not_hide(tiny):
     hidden = make_card(machines={"fan": {"attributes_hidden": True}, "pump": {}})
     assert audit(tiny, hidden).findings == []
     assert audit(tiny, hidden).rows[0].attributes == "hidden"
-    assert verify(inventory_of_folder(tiny), 2, Silent()).findings == []  # no card, and none has any
+    assert verify(inventory_of(tiny), 2, Silent()).findings == []  # no card, and none has any
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tiny_challenge import RATE, audit, only
 
 from asdbench.core.progress import Silent
 from asdbench.datasets.audit import verify
-from asdbench.datasets.inventory import inventory_of_folder
+from asdbench.datasets.inventory import inventory_of
 
 
 def noise(shape=RATE // 2, level=0.1):
@@ -88,9 +88,9 @@ def test_the_worst_clipped_recording_comes_first(tiny):
 def test_a_folder_is_compared_with_the_bulk_of_the_machine_type(tiny):
     soundfile.write(tiny / "fan" / "train" / "section_00_source_train_normal_0001_vel_1.wav", noise(4000), RATE)
     soundfile.write(tiny / "fan" / "train" / "section_00_source_train_normal_0002_vel_1.wav", noise(8000), 22050)
-    found = verify(inventory_of_folder(tiny), 2, Silent())
+    found = verify(inventory_of(tiny), 2, Silent())
     # Two of fourteen lengths differ: below nine in ten nothing is the rule.
     assert [(one.kind, len(one.files)) for one in found.findings] == [("rate", 1)]
     soundfile.write(tiny / "fan" / "train" / "section_00_source_train_normal_0002_vel_1.wav", noise() * 0.9, RATE)
-    finding = only(verify(inventory_of_folder(tiny), 2, Silent()), "warning")
+    finding = only(verify(inventory_of(tiny), 2, Silent()), "warning")
     assert (finding.kind, finding.files[0].note) == ("length", "0.25 s")

@@ -55,7 +55,7 @@ def test_all_problems_are_listed_at_once(make_folder, dcase2023_names):
     root = make_folder(
         {
             "pump": {**names, "train": [*names["train"], "section_00_source_train_anomaly_0000.wav", "strange.wav"]},
-            "fan": {"train": names["train"]},
+            "fan": {"train": [], "test": names["test"]},
             "valve": {"test": names["test"], "train": [names["test"][0]]},
         }
     )
@@ -68,7 +68,7 @@ def test_all_problems_are_listed_at_once(make_folder, dcase2023_names):
     for part in (
         "section_00_source_train_anomaly_0000.wav: a training clip labelled anomalous",
         "strange.wav: the name fits no known layout",
-        f"{root / 'fan' / 'test'}: no recordings",
+        f"{root / 'fan' / 'train'}: no recordings",
         "the name says test, the folder train",
         "notes.txt: not a .wav or .flac file",
         "gone.wav: a link that leads nowhere",
@@ -96,9 +96,9 @@ def test_machines_that_are_not_picked_are_not_looked_at(make_folder, dcase2023_n
 @pytest.mark.parametrize(
     ("prepare", "part"),
     [
-        (lambda root: root.mkdir(), "holds no machine"),
+        (lambda root: root.mkdir(), "holds no recordings"),
         (lambda root: None, "There is no folder"),
-        (lambda root: [(root / split).mkdir(parents=True) for split in ("train", "test")], "the folder of one machine"),
+        (lambda root: [(root / split).mkdir(parents=True) for split in ("train", "test")], "x/train: no recordings"),
     ],
 )
 def test_folders_that_are_no_data_set(tmp_path, prepare, part):

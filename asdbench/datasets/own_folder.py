@@ -1,0 +1,129 @@
+"""Folders of recordings of any names: which of them are machines, and what the folders say of the recordings.
+
+A folder that holds ``train/`` is one machine. Else those of its folders that hold ``train/`` are machines, else those
+that hold recordings, which are training clips. Else it is one machine, and its recordings are training clips.
+``train/`` and ``test/`` may hold folders that say the domain (source, target), in ``test/`` the label (normal, good;
+anomaly, anomalous, abnormal), and one of another name, which is the attribute "folder".
+"""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asdbench.core.errors import DataError
+from asdbench.datasets.clips import OWN, Clip, Split
+from asdbench.datasets.layout import MachineFiles, audio_files, doubled
+from asdbench.datasets.names import EXAMPLES, parse_name, printable
+
+Folders = tuple[str, ...]  # names, from above
+
+LABELS = {"normal": 0, "good": 0, "anomaly": 1, "anomalous": 1, "abnormal": 1}
+DOMAINS = ("source", "target")
+SECTION = "00"  # of recordings that no section is known of
+DEPTH = 3  # folders below train/ and test/: domain, label, one more
+OTHER_AUDIO = (".aac", ".aif", ".aiff", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wma")
+BY_TABLE = "or name machine, split, domain and label of each recording in a table: --dataset clips.csv (docs/data.md)."
+OWN_HELP = (
+    "Accepted: FOLDER/*.wav, or FOLDER/train/*.wav and FOLDER/test/{normal,anomaly}/*.wav, of one machine or in a "
+    f"folder for each (.wav or .flac, any names);\nor names of the challenge ({EXAMPLES['dcase2023']}) in "
+    f"<machine>/train and <machine>/test; {BY_TABLE}"
+)
+
+
+def own_machines(root: Path) -> dict[str, Path]:
+    """The folder of each machine, by its name; empty where there are no recordings.
+
+    Raises:
+        DataError: recordings lie in the folder and in folders below, so that it cannot be told what is a machine.
+    """
+    if (root / "train").is_dir():
+        return {root.name: root}
+    below = [place for place in sorted(root.iterdir()) if place.is_dir() and not place.name.startswith(".")]
+    loose = audio_files(root, [], [])
+    machines = {place.name: place for place in below if (place / "train").is_dir()} or {
+        place.name: place for place in below if audio_files(place, [], [])
+    }
+    if machines and loose:
+        raise DataError(
+            f"{root} holds recordings itself ({loose[0].name} ...) and in folders: {', '.join(machines)}.",
+            advice=f"Give those of one machine a folder, or put all of one machine into train/; {BY_TABLE}",
+        )
+    return machines or ({root.name: root} if loose else {})
+
+
+def list_own_machine(machine: str, place: Path) -> MachineFiles:
+    """The recordings of a machine by its folders; the content of files is not looked at."""
+    files = MachineFiles()
+    splits: dict[Split, Path] = {"train": place}
+    if (place / "train").is_dir():
+        splits = {"train": place / "train", "test": place / "test"}
+        files.ignored += left_aside(place, splits.values())
+    elif (place / "test").is_dir():
+        files.problems.append(f"{place}: holds test/ and no train/; put the healthy recordings into train/")
+    for split, folder in splits.items():
+        found = list(_recordings(folder, files, None if folder == place else ()))
+        clips = [clip for path, between in found if (clip := _clip(path, machine, split, between, files.problems))]
+        if not found and folder.is_dir():
+            files.empty[split] = f"{folder}: no recordings"
+        files.recordings += with_names(clips)
+    named = [one for one in files.recordings if parse_name(one.path.stem)]
+    if named:
+        files.problems.append(
+            f"{named[0].path}: a name of the challenge (one of {len(named)} here), which says more than is read of "
+            "names outside <machine>/train and <machine>/test"
+        )
+    files.problems += doubled(files.recordings)
+    files.layouts.update((OWN, one.split) for one in files.recordings)
+    return files
+
+
+def with_names(clips: Sequence[Clip]) -> list[Clip]:
+    """Clips of one machine and split, each named by its path below the deepest folder that holds them all."""
+    if not clips:
+        return []
+    above = os.path.commonpath([clip.path.parent for clip in clips])
+    return [replace(clip, name=clip.path.relative_to(above).as_posix()) for clip in clips]
+
+
+def left_aside(root: Path, machines: Collection[Path]) -> list[str]:
+    """What lies in a folder beside what is read of it, a line each."""
+    others = (path for path in sorted(root.iterdir()) if path not in machines and not path.name.startswith("."))
+    return [f"{printable(str(path))}: {'a folder' if path.is_dir() else 'no recording'}" for path in others]
+
+
+def _recordings(folder: Path, files: MachineFiles, folders: Folders | None) -> Iterator[tuple[Path, Folders]]:
+    """Recordings in a folder and those below, each with the folders between; ``None`` looks into no others."""
+    others: list[Path] = []
+    for path in audio_files(folder, files.problems, others):
+        yield path, folders or ()
+    for path in others:
+        if path.is_dir() and folders is not None and len(folders) < DEPTH:
+            yield from _recordings(path, files, (*folders, path.name))
+        elif path.is_dir() or path.suffix.lower() not in OTHER_AUDIO:
+            files.ignored.append(f"{path}: {'a folder' if path.is_dir() else 'no recording'}")
+        else:
+            files.problems.append(f"{path}: {path.suffix} is not read; convert it to WAV, with ffmpeg for instance")
+
+
+def _clip(path: Path, machine: str, split: Split, folders: Folders, problems: list[str]) -> Clip | None:
+    """What the folders say of a recording; None, with a problem, where that is not clear."""
+    domains = [name.lower() for name in folders if name.lower() in DOMAINS]
+    labels = [LABELS[name.lower()] for name in folders if name.lower() in LABELS]
+    others = [name for name in folders if name.lower() not in (*DOMAINS, *LABELS)]
+    if max(len(domains), len(labels), len(others)) > 1:
+        problems.append(f"{path}: lies too deep; below {split}/ a folder each may say domain, label and one attribute")
+    elif split == "train" and 1 in labels:
+        problems.append(f"{path}: a training clip labelled anomalous; training clips must be normal")
+    else:
+        return Clip(
+            path=path,
+            machine=machine,
+            section=SECTION,
+            domain=domains[0] if domains else None,  # type: ignore[arg-type]  # one of DOMAINS
+            split=split,
+            label=labels[0] if labels else 0 if split == "train" else None,
+            attributes=(("folder", others[0]),) if others else (),
+            attributes_from_file=bool(others),
+        )
+    return None
