@@ -94,9 +94,16 @@ def cli() -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
+def shared_folder(tmp_path_factory) -> Path:
+    """One folder for all processes of the test run: what is dear is made there once, under a lock."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def zygote(shared_folder) -> Iterator[Zygote]:
     """Starts commands at once, that can be killed."""
-    one = Zygote()
+    one = Zygote(shared_folder)
     yield one
     one.end()
 

@@ -1,10 +1,7 @@
-"""Commands for a Ray cluster, and an extractor that waits for the test."""
+"""Runs made by a Ray cluster, and an extractor that waits for the test."""
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -53,15 +50,6 @@ def write_patient(tmp_path):
     (folder / "patient_extractor.py").write_text(PATIENT)
     (folder / "registry" / "extractors" / "patient.toml").write_text(CARD)
     return folder
-
-
-def start(*words, cache, stderr=subprocess.PIPE, **environment):
-    """The command as a process of its own."""
-    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, words)]
-    environment = {**os.environ, "ASDBENCH_CACHE": str(cache), "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment, start_new_session=True
-    )
 
 
 def comparable(folder):

@@ -11,7 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 RAY = Path(sys.executable).with_name("ray")
-COMMON = ("--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block")
+COMMON = (
+    "--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--include-log-monitor=false", "--block",
+)  # fmt: skip
 PORTS = ("--min-worker-port=0", "--max-worker-port=0")
 STARTED_S = 60.0
 
@@ -63,7 +65,7 @@ class Nodes:
             "RAY_health_check_period_ms": "500",  # a lost node is noticed within seconds
             "RAY_health_check_failure_threshold": "4",
         }
-        words = ("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder / 'r'}")
+        words = ("--head", f"--port={port}", "--include-dashboard=false", "--no-monitor", f"--temp-dir={folder / 'r'}")
         self.all = [Node("127.0.0.2", folder / "head.log", self.environment | environment, *words)]
         self.all[0].wait()
 

@@ -1,47 +1,85 @@
 """Starts ``asdbench`` commands at once: a process that has imported everything and forks a child for each command.
 
-Importing torch takes seconds; a test that kills twenty commands would spend its time on that. Run as a program, it
-reads a JSON object a line: ``{"words", "environment", "log"}`` starts a command and is answered by its process id,
-``{"wait": pid}`` by its exit code (-9 for SIGKILL).
+Importing torch, timm, scikit-learn and the rest takes seconds of each command; tests that kill twenty of them would
+spend their time on that. All processes of a test run share one: it forks a server for each of them, which reads a JSON
+object a line: ``{"words", "environment", "log"}`` starts a command and is answered by its process id, ``{"wait": pid}``
+by its exit code (-9 for SIGKILL), ``{"ended": pid}`` by 1 when it need not be waited for.
 """
 
 import json
 import os
+import select
+import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+
+from filelock import FileLock
+
+IMPORTED = (
+    "optuna", "pandas", "rich.progress", "scipy.stats", "sklearn.covariance", "sklearn.metrics", "sklearn.neighbors",
+    "sqlalchemy", "timm", "torch._dynamo", "torchaudio", "asdbench.cli.app", "asdbench.cli.run", "asdbench.cli.tune",
+    "asdbench.extractors.simclr", "asdbench.harness.processes", "asdbench.tuning.tune",
+)  # fmt: skip
 
 
 class Zygote:
-    """The other side of the program below."""
+    """The other side of the program below.
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+    Args:
+        place: a folder of the test run, which all of its processes see.
+    """
 
-    def start(self, *words: object, cache: Path, log: Path) -> int:
+    def __init__(self, place: Path) -> None:
+        self._process = None
+        with FileLock(place / "zygote.lock"):
+            self._line = _connected(place / "zygote")
+            if self._line is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, __file__],
+                    stdin=subprocess.PIPE,  # open as long as this process is there
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                )
+                (place / "zygote").write_text(self._process.stdout.readline())
+                self._line = _connected(place / "zygote")
+        self._answers = self._line.makefile()
+
+    def start(self, *words: object, cache: Path, log: Path, **environment: str) -> int:
         """Start a command with a cache of its own; its process id. What it says is added to the log."""
-        environment = {"ASDBENCH_CACHE": str(cache)}
+        environment = {"ASDBENCH_CACHE": str(cache), **environment}
         return self._ask({"words": [str(word) for word in words], "environment": environment, "log": str(log)})
 
     def wait(self, pid: int) -> int:
         """Exit code of a command."""
         return self._ask({"wait": pid})
 
+    def has_ended(self, pid: int) -> bool:
+        """Whether waiting for it takes no time."""
+        return bool(self._ask({"ended": pid}))
+
     def end(self) -> None:
         """Stop."""
-        self._process.kill()
-        self._process.communicate()
+        self._answers.close()
+        self._line.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
 
     def _ask(self, question: dict[str, object]) -> int:
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self._line.sendall(json.dumps(question).encode() + b"\n")
+        return int(self._answers.readline())
+
+
+def _connected(address: Path) -> socket.socket | None:
+    """A line to the zygote of this test run, if there is one."""
+    with suppress(OSError, ValueError):
+        return socket.create_connection(("127.0.0.1", int(address.read_text())))
+    return None
 
 
 def _child(words: list[str], environment: dict[str, str], log: str) -> None:
@@ -49,7 +87,7 @@ def _child(words: list[str], environment: dict[str, str], log: str) -> None:
 
     os.environ.update(environment)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for standard in (1, 2):  # the standard output was the line to the test
+    for standard in (1, 2):
         os.dup2(file, standard)
     code = 1
     try:
@@ -58,6 +96,23 @@ def _child(words: list[str], environment: dict[str, str], log: str) -> None:
         code = end.code if isinstance(end.code, int) else 1
     sys.stdout.flush()
     os._exit(code)
+
+
+def _serve(line: socket.socket) -> None:
+    """Do what one process of the test run asks for, until it is gone."""
+    with line.makefile() as questions:
+        for text in questions:
+            question = json.loads(text)
+            if "wait" in question:
+                answer = os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
+            elif "ended" in question:
+                answer = os.waitid(os.P_PID, question["ended"], os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            else:
+                answer = os.fork()
+                if answer == 0:
+                    line.close()
+                    _child(**question)
+            line.sendall(b"%d\n" % answer)
 
 
 def _told(restore):
@@ -72,21 +127,26 @@ def _told(restore):
 
 
 def _main() -> None:
-    import torch._dynamo  # noqa: F401
-
+    for name in IMPORTED:
+        with suppress(ModuleNotFoundError):  # of an extra
+            import_module(name)
     from asdbench.extractors import training
 
     training.SAVE_EVERY_S = 0.0  # short epochs are kept as well, so that kills meet the writing of states
     training.Checkpoints.restore = _told(training.Checkpoints.restore)
-    for line in sys.stdin:
-        question = json.loads(line)
-        if "wait" in question:
-            print(os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1]), flush=True)
-            continue
-        child = os.fork()
-        if child == 0:
-            _child(**question)
-        print(child, flush=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print(listener.getsockname()[1], flush=True)
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            line, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                _serve(line)
+                os._exit(0)
+            line.close()
 
 
 if __name__ == "__main__":

@@ -1,33 +1,31 @@
 """Nodes that share no folder hand fits and features to each other through a store with an address."""
 
-import json
 from pathlib import Path
 
 import pytest
-from ray_commands import comparable, needs_ray, start
-from waiting import WITHIN_S
+from ray_commands import comparable, needs_ray
 
 
 @needs_ray
 @pytest.mark.slow
-def test_nodes_with_caches_of_their_own_make_the_same_runs(nodes, small_dataset, cli, tmp_path, monkeypatch):
+def test_nodes_with_caches_of_their_own_make_the_same_runs(nodes, zygote, small_dataset, cli, tmp_path, monkeypatch):
     words = [
         "run", "--dataset", small_dataset, "--tracking", "none", "--json",
         "--extractor", "raw-mel", "--extractor", "autoencoder", "--scorer", "knn",
         "-p", "autoencoder.epochs=1",
     ]  # fmt: skip
     other = nodes.add(ASDBENCH_CACHE=str(tmp_path / "node"))
-    command = start(
+    command = zygote.start(
         *words, "--engine", "ray", "--out", tmp_path / "far", "--artifacts", f"file://{tmp_path}/depot",
-        cache=tmp_path / "driver", **nodes.environment,
+        cache=tmp_path / "driver", log=tmp_path / "log", **nodes.environment,
     )  # fmt: skip
-    out, err = command.communicate(timeout=WITHIN_S)
+    code = zygote.wait(command)
     other.kill()
-    assert command.returncode == 0, err
+    assert code == 0, (tmp_path / "log").read_text()
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "own"))
     near = cli(*words, "--out", tmp_path / "near")
-    names = [Path(run["record"]).parent.name for run in json.loads(out)["runs"]]
-    assert names == [Path(run["record"]).parent.name for run in near.json["runs"]]
+    names = [Path(run["record"]).parent.name for run in near.json["runs"]]
+    assert sorted(names) == sorted(path.parent.name for path in (tmp_path / "far").glob("*/run.json"))
     assert len(names) == 2
     for name in names:
         assert comparable(tmp_path / "far" / name) == comparable(tmp_path / "near" / name)

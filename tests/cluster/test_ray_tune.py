@@ -6,30 +6,29 @@ import signal
 import sqlite3
 
 import pytest
-from ray_commands import needs_ray, start
-from waiting import WITHIN_S, until
+from ray_commands import needs_ray
+from waiting import until
 
 
 @needs_ray
 @pytest.mark.slow
 def test_a_lost_worker_costs_no_trial_and_the_values_are_those_of_one_machine(
-    nodes, plugin, signs, small_dataset, cli, tmp_path, monkeypatch
+    nodes, zygote, plugin, signs, small_dataset, cli, tmp_path, monkeypatch
 ):
     words = [
         "tune", "--plugin-path", plugin, "--dataset", small_dataset, "--machine", "fan", "--tracking", "none",
         "--extractor", "patient", "--scorer", "knn", "--only", "patient", "--sampler", "grid",
         "--space", "patient.weight=1,2", "--json",
     ]  # fmt: skip
-    command = start(
+    command = zygote.start(
         *words, "--engine", "ray", "--out", tmp_path / "far", "--storage", f"sqlite:///{tmp_path}/far.db",
-        cache=tmp_path / "shared", ASDBENCH_DATA=str(signs), **nodes.environment,
+        cache=tmp_path / "shared", log=tmp_path / "log", ASDBENCH_DATA=str(signs), **nodes.environment,
     )  # fmt: skip
-    begun = until(lambda: command.poll() is not None or sorted(signs.glob("127*")))
-    assert begun is not True, command.communicate()
+    begun = until(lambda: zygote.has_ended(command) or sorted(signs.glob("127*")))
+    assert begun is not True, (tmp_path / "log").read_text()
     os.kill(int(begun[0].read_text()), signal.SIGKILL)
     (signs / "go").touch()
-    _, err = command.communicate(timeout=WITHIN_S)
-    assert command.returncode == 0, err
+    assert zygote.wait(command) == 0, (tmp_path / "log").read_text()
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "own"))
     near = cli(*words, "--out", tmp_path / "near", "--storage", f"sqlite:///{tmp_path}/near.db")
     assert near.code == 0, near.err

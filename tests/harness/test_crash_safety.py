@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from waiting import until
 
 KILLS = 20
 SMALL = {
@@ -67,10 +68,9 @@ def nothing_is_half_written(out: Path, cache: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, zygote):
+def undisturbed(shared_folder, zygote):
     """Results of the matrix left alone, and how long it took; made once for all processes of the test run."""
-    base = tmp_path_factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "undisturbed"
+    place = shared_folder / "undisturbed"
     with FileLock(f"{place}.lock"):
         if not (place / "took").is_file():
             place.mkdir(exist_ok=True)
@@ -108,14 +108,6 @@ def test_a_matrix_killed_at_twenty_random_moments_ends_in_the_same_records(undis
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_records_as_one(undisturbed, zygote, tmp_path):
-    own = {"cache": tmp_path / "cache", "log": tmp_path / "log"}
-    child = zygote.start(*MATRIX, "--jobs", 2, "--out", tmp_path / "runs", **own)
-    assert zygote.wait(child) == 0, own["log"].read_text()
-    assert results(tmp_path / "runs") == undisturbed[0]
-
-
-@pytest.mark.slow
 def test_two_commands_at_once_share_the_work(undisturbed, zygote, tmp_path):
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     both = [zygote.start(*MATRIX, "--out", tmp_path / "runs", cache=tmp_path / "cache", log=log) for log in logs]
@@ -129,20 +121,18 @@ def test_two_commands_at_once_share_the_work(undisturbed, zygote, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
-def test_a_command_with_workers_killed_outright_leaves_none_of_them_and_goes_on(undisturbed, zygote, tmp_path):
+def test_a_command_killed_outright_leaves_no_process_and_two_processes_give_the_records_of_one(
+    undisturbed, zygote, tmp_path
+):
     words = (*MATRIX, "--jobs", 2, "--out", tmp_path / "runs")
     own = {"cache": tmp_path / "cache", "log": tmp_path / "log"}
     command = zygote.start(*words, **own)
-    deadline = time.monotonic() + 100
-    while not list(own["cache"].glob("trained/[!.]*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: list(own["cache"].glob("trained/[!.]*")))
     workers = descendants(command)
     os.kill(command, signal.SIGKILL)
     zygote.wait(command)
     assert len(workers) >= 4, "the server that forks them among them"
-    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     nothing_is_half_written(tmp_path / "runs", own["cache"])
     again = zygote.start(*words, **own)
     assert zygote.wait(again) == 0, own["log"].read_text()
