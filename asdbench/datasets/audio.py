@@ -1,7 +1,7 @@
 """Decode one recording: one channel, one sample rate, float32; refuse what is no usable recording."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import gcd
@@ -16,6 +16,7 @@ from asdbench.datasets.far_cancellation import near_minus_far
 __all__ = ["BadRecording", "Header", "NoSuchChannel", "decode", "one_channel_at", "read_audio", "read_header"]
 
 Samples = NDArray[np.float32]
+Resampler = Callable[[Samples, int, int], Samples]
 SILENCE = 2.0**-15  # one step of a 16-bit recording, as peak-to-peak amplitude
 LOUDEST = 2.0**31  # samples that are no fractions of full scale may be 32-bit numbers; the power of more is infinite
 RATES_HZ = (2_000, 768_000)  # of recorders; another one stands in a damaged header
@@ -69,7 +70,9 @@ def read_audio(path: Path, sample_rate_hz: int, channel: str) -> Samples:
     return one_channel_at(sample_rate_hz, channel, *decode(path))
 
 
-def one_channel_at(sample_rate_hz: int, channel: str, samples: Samples, rate_hz: int) -> Samples:
+def one_channel_at(
+    sample_rate_hz: int, channel: str, samples: Samples, rate_hz: int, resampler: Resampler | None = None
+) -> Samples:
     """Samples of shape (samples,) made of those (samples, channels) of a recording at ``rate_hz``.
 
     Args:
@@ -78,6 +81,7 @@ def one_channel_at(sample_rate_hz: int, channel: str, samples: Samples, rate_hz:
             it, where 0 is near the machine and 1 far from it.
         samples: float32, in [-1, 1].
         rate_hz: of ``samples``.
+        resampler: makes (samples,) at the second rate of those at the first; torchaudio's where it is None.
 
     Raises:
         BadRecording: empty, not finite, silent, of a form that no recorder makes, or (``NoSuchChannel``) without that
@@ -86,7 +90,7 @@ def one_channel_at(sample_rate_hz: int, channel: str, samples: Samples, rate_hz:
     channels = samples.shape[1]
     _refuse_form(rate_hz, channels)
     if "-" in channel:
-        return _near_minus_far(sample_rate_hz, channel, samples, rate_hz)
+        return _near_minus_far(sample_rate_hz, channel, samples, rate_hz, resampler)
     if channel == "mean" and channels > 1:
         mono = np.asarray(samples.mean(axis=1), np.float32)
     else:
@@ -95,7 +99,7 @@ def one_channel_at(sample_rate_hz: int, channel: str, samples: Samples, rate_hz:
             raise NoSuchChannel(f"has {channels} channel(s), no channel {channel}")
         mono = np.ascontiguousarray(samples[:, number])
     refuse_unusable(mono)
-    return _resample(mono, rate_hz, sample_rate_hz)
+    return _resample(mono, rate_hz, sample_rate_hz, resampler)
 
 
 def decode(path: Path) -> tuple[Samples, int]:
@@ -203,7 +207,9 @@ def _extremes(samples: Samples) -> tuple[Samples, Samples]:
     return lowest, highest
 
 
-def _near_minus_far(sample_rate_hz: int, channel: str, samples: Samples, rate_hz: int) -> Samples:
+def _near_minus_far(
+    sample_rate_hz: int, channel: str, samples: Samples, rate_hz: int, resampler: Resampler | None
+) -> Samples:
     numbers = [int(number) for number in channel.split("-")]
     if samples.shape[1] <= max(numbers):
         raise NoSuchChannel(f"has {samples.shape[1]} channel(s); {channel} takes two: one near the machine, one far")
@@ -211,7 +217,7 @@ def _near_minus_far(sample_rate_hz: int, channel: str, samples: Samples, rate_hz
     refuse_unusable(near)
     _extremes(far)
     silent = np.ptp(far) < SILENCE
-    near, far = (_resample(one, rate_hz, sample_rate_hz) for one in (near, far))
+    near, far = (_resample(one, rate_hz, sample_rate_hz, resampler) for one in (near, far))
     if silent:  # there is nothing to take off
         return near
     residual = near_minus_far(near, far, sample_rate_hz)
@@ -220,17 +226,19 @@ def _near_minus_far(sample_rate_hz: int, channel: str, samples: Samples, rate_hz
     return residual
 
 
-def _resample(samples: Samples, rate_hz: int, wanted_hz: int) -> Samples:
+def _resample(samples: Samples, rate_hz: int, wanted_hz: int, resampler: Resampler | None) -> Samples:
     if rate_hz == wanted_hz:
         return samples
-    import torch
-    from torchaudio.functional import resample
-
     common = gcd(rate_hz, wanted_hz)
     if (rate_hz // common) * (wanted_hz // common) > LARGEST_FILTERS:
         raise BadRecording(
             f"its sample rate of {rate_hz} Hz has too little in common with {wanted_hz} Hz; "
             f"resample it first, for example: sox OLD.wav -r {wanted_hz} NEW.wav"
         )
+    if resampler is not None:
+        return resampler(samples, rate_hz, wanted_hz)
+    import torch
+    from torchaudio.functional import resample
+
     result: Samples = resample(torch.from_numpy(samples), rate_hz, wanted_hz).numpy()
     return result

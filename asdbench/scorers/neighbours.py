@@ -26,6 +26,7 @@ class NearestNeighbours(ArrayScorer):
     def __init__(self, *, n_neighbors: int, method: str, metric: str) -> None:
         super().__init__()
         self._k = n_neighbors
+        self._method = method
         self._reduce = _REDUCE[method]
         self._metric = metric
 

@@ -109,8 +109,13 @@ class SpectrogramBranch(nn.Module):
     def forward(self, waveforms: Tensor, exchange: StatisticsExchange | None = None) -> Tensor:
         """(batch, samples) -> (batch, dim)."""
         with torch.no_grad(), torch.autocast(waveforms.device.type, enabled=False):
-            images = self.spectrogram(waveforms, exchange)
-            images = self.bins(images.permute(0, 2, 1)[..., None])[..., 0].permute(0, 2, 1).contiguous()
+            magnitudes = self.spectrogram(waveforms, exchange)
+        return self.read(magnitudes)
+
+    def read(self, magnitudes: Tensor) -> Tensor:
+        """(batch, frames, bins) -> (batch, dim)."""
+        with torch.no_grad(), torch.autocast(magnitudes.device.type, enabled=False):
+            images = self.bins(magnitudes.permute(0, 2, 1)[..., None])[..., 0].permute(0, 2, 1).contiguous()
         values = self.blocks(self.stem(images)).amax(2)
         rows: Tensor = self.dense(self.normalise(values.flatten(1)[..., None, None])[..., 0, 0])
         return rows
@@ -157,6 +162,10 @@ class SpectrumBranch(nn.Module):
         """(batch, samples) -> (batch, dim)."""
         with torch.no_grad(), torch.autocast(waveforms.device.type, enabled=False):
             spectra = self.spectrum(waveforms)
+        return self.read(spectra)
+
+    def read(self, spectra: Tensor) -> Tensor:
+        """(batch, samples // 2) -> (batch, dim)."""
         rows: Tensor = self.dense(self.convolutions(spectra[:, None]))
         return rows
 

@@ -18,8 +18,8 @@ EPS = 1e-5
 
 
 def by_torch(images: Tensor) -> bool:
-    """Whether torch's own layers are the better ones."""
-    return images.is_cuda
+    """Whether torch's own layers are the better ones: on a GPU, and where the network is exported."""
+    return images.is_cuda or torch.onnx.is_in_onnx_export()
 
 
 class Normalise(RunningMoments):

@@ -1,0 +1,158 @@
+"""Scoring with an exported model: needs onnxruntime, numpy, scipy and soundfile, and no torch."""
+
+import json
+from collections.abc import Sequence
+from math import ceil, gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.datasets.audio import BadRecording, decode, one_channel_at
+
+INPUT, OUTPUT = "waveform", "score"
+Samples = NDArray[np.float32]
+
+
+class OnnxDetector:
+    """A detector that ``asdbench export`` wrote; decoding, channel and sampling rate are those of the system.
+
+        detector = OnnxDetector("pump.onnx")
+        detector.score(["monday.wav"])[0] > detector.threshold
+
+    Runs on one thread, so that what it gives does not depend on the machine's cores.
+
+    Args:
+        model: path of the file, or its content.
+
+    Attributes:
+        metadata: all texts in the file.
+        name: of the system.
+        machine: machine type that it was fitted to.
+        section: of it.
+        sample_rate_hz: of the waveforms that it takes.
+        channel: of recordings with several.
+        min_samples: of the shortest waveform that it takes.
+        threshold: scores above it are alarms.
+        threshold_method: how that was found.
+        training_scores: of healthy clips, in ascending order, float64 (n,).
+
+    Raises:
+        UsageError: no model that asdbench exported.
+        RequirementError: onnxruntime is missing.
+    """
+
+    def __init__(self, model: str | Path | bytes) -> None:
+        self._session = _session(model)
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        try:
+            self.name, self.machine, self.section = (self.metadata[key] for key in ("name", "machine", "section"))
+            self.sample_rate_hz = int(self.metadata["sample_rate_hz"])
+            self.channel = self.metadata["channel"]
+            self.min_samples = int(self.metadata["min_samples"])
+            self.threshold = float(self.metadata["threshold"])
+            self.threshold_method = self.metadata["threshold_method"]
+            self.training_scores = np.array(json.loads(self.metadata["training_scores"]), np.float64)
+        except (KeyError, ValueError) as error:
+            raise UsageError(
+                f"{_called(model)} is an ONNX model, but none that asdbench exported: its metadata lack {error}.\n"
+                "Write one: asdbench export DETECTOR --onnx FILE"
+            ) from error
+
+    def score(self, recordings: Sequence[str | Path]) -> list[float | BadRecording]:
+        """The score of each recording, or why it has none, in their order."""
+
+        def one(path: str | Path) -> float | BadRecording:
+            try:
+                return self.score_waveform(self.read(Path(path)))
+            except BadRecording as reason:
+                return reason
+
+        return [one(path) for path in recordings]
+
+    def read(self, path: Path) -> Samples:
+        """Waveform (samples,) of a .wav or .flac file as the model takes it.
+
+        Raises:
+            BadRecording: the recording cannot be used, or is too short.
+        """
+        return self.convert(*decode(path))
+
+    def convert(self, samples: Samples, rate_hz: int) -> Samples:
+        """The same of a recording in memory, float32 (samples, channels) in [-1, 1] at ``rate_hz``.
+
+        Raises:
+            BadRecording: the recording cannot be used, or is too short.
+        """
+        waveform = one_channel_at(self.sample_rate_hz, self.channel, samples, rate_hz, resample)
+        if len(waveform) < self.min_samples:
+            raise BadRecording(f"too short: {len(waveform)} samples, at least {self.min_samples} are needed")
+        return waveform
+
+    def score_waveform(self, waveform: Samples) -> float:
+        """Score of a waveform (samples,) at the model's rate.
+
+        Raises:
+            BadRecording: the model does not take its length.
+        """
+        try:
+            score = float(self._session.run([OUTPUT], {INPUT: np.asarray(waveform, np.float32)})[0][0])
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise BadRecording(f"the model fails on its {len(waveform)} samples: {_first_line(error)}") from error
+        if not np.isfinite(score):
+            raise BadRecording(f"the model gives no score for its {len(waveform)} samples; it may be too short")
+        return score
+
+
+def _session(model: str | Path | bytes) -> Any:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise RequirementError(
+            "Scoring with an .onnx file needs onnxruntime, which is not there.\nInstall it: pip install onnxruntime"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what fails is raised, and said once
+    try:
+        content = model if isinstance(model, bytes) else Path(model).read_bytes()
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except OSError as error:
+        raise UsageError(f"{_called(model)} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise UsageError(f"{_called(model)} cannot be opened as an ONNX model: {_first_line(error)}") from error
+
+
+def _called(model: str | Path | bytes) -> str:
+    return "The model" if isinstance(model, bytes) else str(model)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def resample(samples: Samples, rate_hz: int, wanted_hz: int) -> Samples:
+    """Windowed-sinc resampling of (samples,), with the filters of ``torchaudio.functional.resample`` (its defaults).
+
+    Args:
+        samples: at ``rate_hz``.
+        rate_hz: without a common divisor with ``wanted_hz``, or with one.
+        wanted_hz: of the result, float32 (ceil(samples * wanted_hz / rate_hz),).
+    """
+    zero_crossings, rolloff = 6, 0.99
+    common = gcd(rate_hz, wanted_hz)
+    old, new = rate_hz // common, wanted_hz // common
+    cutoff = min(old, new) * rolloff
+    width = ceil(zero_crossings * old / cutoff)
+    # In single precision, as torchaudio makes them: their rounding is larger than that of the sums.
+    steps = np.arange(-width, width + old, dtype=np.float32) / np.float32(old)
+    places = steps - (np.arange(new, dtype=np.float32) / np.float32(new))[:, None]
+    angle = np.clip(places * np.float32(cutoff), -zero_crossings, zero_crossings)
+    window = np.cos(angle * np.float32(np.pi / zero_crossings / 2)) ** 2
+    filters = np.sinc(angle) * window * np.float32(cutoff / old)
+    padded = np.pad(samples, (width, width + old))
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, 2 * width + old)[::old]
+    result: Samples = (pieces @ filters.T).ravel()[: ceil(np.float32(len(samples) * new / old))]
+    return result
