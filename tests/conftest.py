@@ -2,18 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import official_score
 import pytest
 import soundfile
 from browser import launched
-from typer.testing import CliRunner
+from click.testing import CliRunner
+from typer.main import get_command
 from zygote import Zygote
 
 import asdbench
@@ -22,6 +26,9 @@ from asdbench.core.progress import Silent
 for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[_name]
 os.environ["ASDBENCH_TRACKING"] = "none"  # also for what is made once for a session; tests of tracking say else
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4e9:  # whole files wait for the disk, some fifty times a run
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a suite in the background; its commands would be deaf too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, likewise
@@ -79,13 +86,20 @@ class Outcome:
         return json.loads(self.out)
 
 
+@cache
+def _command() -> click.Command:
+    """The command line, whose options take some time to put together."""
+    from asdbench.cli.app import app
+
+    return get_command(app)
+
+
 @pytest.fixture
 def cli() -> Callable[..., Outcome]:
     """Runs ``asdbench`` in this process: ``cli("list", "scorers")``."""
-    from asdbench.cli.app import app
 
     def call(*words: object) -> Outcome:
-        result = CliRunner().invoke(app, [str(word) for word in words])
+        result = CliRunner().invoke(_command(), [str(word) for word in words])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -96,15 +97,18 @@ def environment(device: str, threads: int | None) -> Environment:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that decide numbers."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    return {name: _version(name) for name in PACKAGES}
 
 
+@cache
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@cache  # the code that runs is that of the first time, whatever is committed while it does
 def _git_state(checkout: Path) -> tuple[str | None, bool | None]:
     """Commit of the asdbench checkout and whether it was changed since; None outside a checkout."""
     if not (checkout / ".git").exists():
