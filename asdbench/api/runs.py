@@ -16,6 +16,7 @@ from asdbench.datasets.ground_truth import truth_of_name
 from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord
 from asdbench.harness.replay import Replay, reopen
+from asdbench.harness.store import truth_of_run
 from asdbench.score_files.files import Problem, list_score_files, read_rows
 
 if TYPE_CHECKING:
@@ -114,10 +115,11 @@ class Run:
     def _rows(self, machine: str) -> Iterator[dict[str, Any]]:
         """The rows of a machine type's score files."""
         values: dict[tuple[str, str], dict[str, Any]] = {}
+        truth = truth_of_run(self.folder)
         for file in list_score_files(self.folder / "scores")[0]:
             if file.machine == machine:
                 problems: list[Problem] = []
-                rows = read_rows(file, problems.append)
+                rows = read_rows(file, problems.append, free_names=truth is not None)
                 if problems:
                     raise RequirementError(f"{self.folder} cannot be read: {problems[0]}.")
                 names = [name for name, *_ in csv.reader(file.path.read_text().splitlines())]  # with their endings
@@ -125,7 +127,7 @@ class Run:
                     columns = values.setdefault((file.section, row.clip), {"name": names[row.line - 1]})
                     columns["score" if file.kind == "anomaly_score" else "decision"] = row.value
         for (section, clip), columns in sorted(values.items()):
-            facts = truth_of_name(clip)
+            facts = truth.sections[machine, section][clip] if truth is not None else truth_of_name(clip)
             known = {"machine": machine, "section": section, "domain": facts.domain, "label": facts.label}
             yield {**known, **columns, "threshold": self.record.thresholds[machine][section].value}
 

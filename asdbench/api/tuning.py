@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.api.asked import listed, name_and_params, run_spec
 from asdbench.api.components import Extractor, Scorer, System
+from asdbench.api.loading import load
+from asdbench.api.running import Data
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
@@ -118,7 +120,7 @@ class Study:
 
 
 def tune(
-    data: str | Path | Dataset = "synthetic",
+    data: Data = "synthetic",
     extractor: str | Extractor | Sequence[str | Extractor] = (),
     scorer: str | Scorer | Sequence[str | Scorer] = (),
     system: str | System | Sequence[str | System] = (),
@@ -249,8 +251,10 @@ def tune(
     return Study(study, record, tuning.folder)
 
 
-def _source(data: str | Path | Dataset, split: Literal["dev", "eval"] | None, machines: Sequence[str]) -> Source:
+def _source(data: Data, split: Literal["dev", "eval"] | None, machines: Sequence[str]) -> Source:
     """How the command line asks for a data set."""
+    if not isinstance(data, str | Path):
+        data = load(data)
     if not isinstance(data, Dataset):
         return Source(str(data), split, tuple(machines))
     if data.source is None:

@@ -11,18 +11,19 @@ from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, PluginPath, Q
 from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
+    from asdbench.datasets import Dataset
     from asdbench.datasets.download import DownloadedZip
     from asdbench.datasets.inventory import Inventory
 
 app = group("Make and inspect data sets.")
 SYSTEM = {"extractor": "raw-mel", "scorer": "mahalanobis-lw"}  # of the command that is proposed
-SHOWN_FAULTS = 5
+SHOWN = 5  # faults, files, values
 
 
 @app.command()
 def make(
     name: Annotated[
-        str, typer.Argument(help="Card of a synthetic data set: synthetic, synthetic-large or synthetic-stereo.")
+        str, typer.Argument(help="Card of a made data set: synthetic, synthetic-large, synthetic-stereo, factory.")
     ] = "synthetic",
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; the cache when left out.")] = None,
     params: Annotated[
@@ -31,7 +32,10 @@ def make(
     jobs: Jobs = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Make the recordings of a synthetic data set."""
+    """Make the recordings of a synthetic data set.
+
+    Example: asdbench data make factory --to factory
+    """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
     from asdbench.core.paths import cache_root
@@ -51,8 +55,15 @@ def make(
     cores, progress = jobs or available_cores(), ConsoleProgress(quiet)
     if to is not None:
         component.build().make(to, cores, progress)
-    echo(to or made_data(component, cache_root(), cores, progress))
-    echo(f"Run on it: {command('run', dataset=to or name, **SYSTEM)}", err=True)
+    folder = to or made_data(component, cache_root(), cores, progress)
+    echo(folder)
+    if (tomorrow := folder / "tomorrow").is_dir():
+        machine = component.params["machines"][0]
+        detector = f"{machine}.asd"
+        echo(f"Fit a detector: {command('fit', str(folder / machine), **SYSTEM, to=detector)}", err=True)
+        echo(f"Score with it: {command('score', detector, str(tomorrow / machine))}", err=True)
+    table = folder / "clips.csv"
+    echo(f"Run on it: {command('run', dataset=table if table.is_file() else to or name, **SYSTEM)}", err=True)
 
 
 @app.command()
@@ -144,14 +155,19 @@ def info(
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """Show what a data set holds: numbers of clips, rates, channels and lengths, and what is missing."""
+    """Show what a data set holds, and how it was understood.
+
+    Numbers of clips by machine, section, split, domain and label, rates, channels, lengths, attributes, by which
+    definition it is scored, what is missing, and what is left aside.
+    """
     from dataclasses import asdict
 
     from asdbench.cli.tables import print_table, table
     from asdbench.core.progress import Silent
     from asdbench.datasets.audio import BadRecording, Header
-    from asdbench.datasets.audit.findings import counts, lacking, layout_of, rows
+    from asdbench.datasets.audit.findings import counts, lacking, layout_of, rows, values_of_attributes
     from asdbench.datasets.audit.sounds import for_each, header_or_reason
+    from asdbench.datasets.clips import OWN
     from asdbench.harness.machine import available_cores
 
     inventory = open_inventory(dataset, split, data_root, machine, plugin_path)
@@ -160,14 +176,21 @@ def info(
     sections = rows(inventory, {path: one for path, one in read.items() if isinstance(one, Header)})
     unusable = [f"{inventory.relative(path)}: {one}" for path, one in read.items() if isinstance(one, BadRecording)]
     clips, layout, missing = counts(inventory), layout_of(inventory), lacking(inventory)
-    fingerprint, faults = _fingerprint(inventory)
+    table_of_clips, faults = _dataset(inventory)
+    fingerprint = table_of_clips.fingerprint if table_of_clips else None
+    aside = [inventory.relative(line) for line in inventory.left_aside]
+    attributes = values_of_attributes(inventory)
     if as_json:
         print_json(
             {
                 "name": inventory.name,
                 "layout": layout,
                 "fingerprint": fingerprint,
+                "protocol": table_of_clips.protocol if table_of_clips else None,
+                "notes": list(table_of_clips.notes) if table_of_clips else [],
                 "clips": clips,
+                "attributes": attributes,
+                "left_aside": aside,
                 "root": str(inventory.root),
                 "split": inventory.split,
                 "machines": [asdict(row) for row in sections],
@@ -190,13 +213,22 @@ def info(
         echo(f"missing: {line}")
     for reason in unusable:
         echo(f"cannot be used: {reason}")
-    if fingerprint is not None:
+    if layout == OWN:
+        for name, values in attributes.items():
+            echo(f"attribute {name}: {', '.join(values[:SHOWN])}{', ...' if len(values) > SHOWN else ''}")
+        for line in aside[:SHOWN]:
+            echo(f"left aside: {line}")
+        if len(aside) > SHOWN:
+            echo(f"left aside: {len(aside) - SHOWN} more (all of them: --json)")
+    if table_of_clips is not None:
+        if inventory.card is None:
+            echo(_how_scored(table_of_clips))
         echo(f"fingerprint {fingerprint}")
         return
-    for fault in faults[:SHOWN_FAULTS]:
+    for fault in faults[:SHOWN]:
         echo(f"cannot be used: {fault}")
-    if len(faults) > SHOWN_FAULTS:
-        echo(f"cannot be used: and {len(faults) - SHOWN_FAULTS} more")
+    if len(faults) > SHOWN:
+        echo(f"cannot be used: and {len(faults) - SHOWN} more")
     of_challenge = {"split": inventory.split, "data_root": inventory.root} if inventory.card else {}
     echo("No fingerprint: something is missing or cannot be used.")
     echo(f"All that is wrong: {command('data verify', dataset, **of_challenge, machine=machine)}")
@@ -204,8 +236,52 @@ def info(
         echo(f"Get what is missing: {inventory.download(inventory.missing)}")
 
 
-def _fingerprint(inventory: "Inventory") -> tuple[str | None, list[str]]:
-    """The fingerprint that runs record, and why there is none."""
+@app.command("table")
+def write_table(
+    dataset: DataSet = "synthetic",
+    split: Split = None,
+    data_root: DataRoot = None,
+    machine: Machines = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it there (.csv, .parquet); paths below its folder become relative."),
+    ] = None,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Print the table of a data set's clips as CSV: what was understood, to be looked at and edited.
+
+    The table is taken wherever a data set is named: --dataset clips.csv. docs/data.md says what columns mean.
+
+    Example: asdbench data table recordings > clips.csv
+    """
+    from asdbench.core.errors import UsageError
+    from asdbench.core.files import write_text
+    from asdbench.datasets.clip_table import FORMS, table_of
+
+    if to is not None and (to.suffix.lower() not in FORMS or to.exists()):
+        why = "it is there already" if to.exists() else f"accepted are {' and '.join(FORMS)}"
+        raise UsageError(f"--to {to}: {why}; nothing was written. Give another.")
+    inventory = open_inventory(dataset, split, data_root, machine, plugin_path)
+    frame = table_of(inventory.to_dataset(), None if to is None else to.absolute().parent.resolve())
+    if to is None:
+        echo(frame.to_csv(index=False), nl=False)
+    elif to.suffix.lower() == ".csv":
+        write_text(to, frame.to_csv(index=False))
+    else:
+        frame.to_parquet(to)
+
+
+def _how_scored(dataset: "Dataset") -> str:
+    """What can be done with a data set, in a line."""
+    if not any(clip.split == "test" for clip in dataset):
+        return "No test clips: asdbench fit needs none; run and tune do."
+    scored = f"Scored by {dataset.protocol}: AUC of each domain, and pAUC."
+    scored = next((note for note in dataset.notes if note.startswith("AUC")), scored)
+    return scored if dataset.labelled else "No labels of test clips: they are scored, and not evaluated."
+
+
+def _dataset(inventory: "Inventory") -> "tuple[Dataset | None, list[str]]":
+    """The data set as runs open it, and why there is none."""
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import DataError
     from asdbench.core.paths import cache_root
@@ -214,7 +290,7 @@ def _fingerprint(inventory: "Inventory") -> tuple[str | None, list[str]]:
     if inventory.missing:
         return None, []
     try:
-        return inventory.to_dataset(content_digests(cache_root(), ConsoleProgress(False))).fingerprint, []
+        return inventory.to_dataset(content_digests(cache_root(), ConsoleProgress(False))), []
     except DataError as error:
         return None, [inventory.relative(problem) for problem in error.problems] or [str(error)]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DataSet = Annotated[
     str,
-    typer.Argument(help="A folder, the card of a synthetic data set, or that of a challenge: dcase2020 to dcase2026."),
+    typer.Argument(help="A folder, a table of clips (.csv, .parquet), or a card: synthetic, dcase2020 to dcase2026."),
 ]
 SHOWN_FILES = 5
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "missing": "red"}

@@ -73,8 +73,8 @@ Scorers = Annotated[
 Datasets = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="NAME|DIR",
-        help="A card's name, or a folder with <machine>/train and <machine>/test; may be repeated. "
+        metavar="NAME|DIR|TABLE",
+        help="A card's name, a folder of recordings, or a table of clips (CSV, Parquet); may be repeated. "
         "[default: synthetic]",
     ),
 ]

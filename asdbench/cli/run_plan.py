@@ -57,6 +57,8 @@ def print_plan(plan: Plan, forecast: Forecast) -> None:
     """The plan as a table, and what it comes to."""
     for dataset in plan.datasets:
         echo(f"{dataset.name}: {len(dataset)} clips of {', '.join(dataset.machines)}; protocol {dataset.protocol}")
+        for note in dataset.notes:
+            echo(f"  {note}", dim=True)
     outlooks = [outlook for outlook in forecast.cells if not outlook.cell.implied]
     several, named = len(plan.datasets) > 1, any(outlook.cell.system for outlook in outlooks)
     columns = ["data set"] * several + ["system"] * named
@@ -111,7 +113,7 @@ def next_command(plan: Plan) -> str:
         return f"{command('compare', *names, out=out)}   (which of them the test clips tell apart)"
     if spec.dataset == ["synthetic"]:
         again = command("run", dataset="FOLDER", **_pipeline(spec, with_data=False), out=out)
-        return f"{again}   (your own recordings: FOLDER/<machine>/train and test)"
+        return f"{again}   (your own recordings: docs/data.md)"
     if len(spec.seed) == 1:
         again = command(
             "run",

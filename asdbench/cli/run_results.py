@@ -12,6 +12,7 @@ from asdbench.cli.output import command, echo
 from asdbench.cli.run_plan import next_command
 from asdbench.cli.tables import interval, percent, print_learned, print_table, print_widest, table, text, width
 from asdbench.datasets import Dataset
+from asdbench.datasets.clips import OWN
 from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
 from asdbench.harness.record import FILE
@@ -88,10 +89,14 @@ def print_dataset(systems: Sequence[Sequence[RunRecord]], dataset: Dataset) -> N
     count = max(map(len, systems))
     if count > 1:
         spread = f", mean ± standard deviation of {count} seeds"
-    score = f"official score of {dataset.protocol}"
+    from asdbench.protocols.definitions import score_name
+
+    score = score_name(dataset.protocol, dataset.layout)
     if dataset.lacks:
         score = f"PARTIAL score by {dataset.protocol}, not official,"
     echo(f"{dataset.name}, {score} in percent{spread if dataset.labelled else ''}", bold=True)
+    for note in dataset.notes:
+        echo(note, dim=True)
     ranked = sorted(systems, key=lambda runs: -_mean_score(runs))
     terms = [name for name in TERMS if (name in ("AUC", "pAUC") if dataset.protocol == "dcase2020" else name != "AUC")]
     contents: list[tuple[Sequence[str], Sequence[str]]] = [(dataset.machines, terms), (dataset.machines, []), ([], [])]
@@ -107,7 +112,7 @@ def _table(
     systems: Sequence[Sequence[RunRecord]], dataset: Dataset, machines: Sequence[str], terms: Sequence[str]
 ) -> Table:
     named = any(runs[0].asked.system for runs in systems)
-    total = "partial score" if dataset.lacks else "official score"
+    total = "partial score" if dataset.lacks else "score" if dataset.layout == OWN else "official score"
     columns = [*["system"] * named, "extractor", "scorer", *(f">{column}" for column in (*machines, *terms, total))]
     rows = []
     for runs in systems:

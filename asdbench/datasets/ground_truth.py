@@ -6,18 +6,26 @@ the baselines' ``eval_data_list_<year>.csv``, whose rows name a clip twice, with
 """
 
 import csv
+import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asdbench.core.errors import DataError
-from asdbench.datasets.clips import Domain
+from asdbench.core.files import write_text
+from asdbench.datasets import clip_table
+from asdbench.datasets.clips import Clip, Domain
 from asdbench.datasets.names import clip_name, parse_name
+
+if TYPE_CHECKING:
+    import pandas
 
 EVALUATOR = "ground_truth_data and ground_truth_domain"
 ATTRIBUTES = "ground_truth_attributes"
 DATA_LIST = "eval_data_list"
+CLIP_TABLE = "a table of clips"
 _FILE = re.compile(r"ground_truth_(?P<machine>.+)_(?:section|id)_\d+(?:_(?:source|target))?(?:_test)?")
 _YEAR = re.compile(r"(?:dcase[-_ ]?|eval_data_list_)(20\d\d)", re.IGNORECASE)
 _SECTION = re.compile(r"(?:^|_)(?:section|id)_([0-9]+)")
@@ -51,11 +59,13 @@ class GroundTruth:
         kind: ``EVALUATOR``, ``ATTRIBUTES`` or ``DATA_LIST``.
         sections: by machine type and section, then by the clip's name without ending.
         aliases: of each section, the clips that names in full, with domain and label, stand for.
+        free_names: whether names are free, with folders before them that belong to the name.
     """
 
     kind: str = ""
     sections: dict[Key, dict[str, Truth]] = field(default_factory=dict)
     aliases: dict[Key, dict[str, str]] = field(default_factory=dict)
+    free_names: bool = False
 
     def add(self, key: Key, clip: str, truth: Truth) -> bool:
         """Add what one row states of a clip; False where an earlier row contradicts it."""
@@ -71,11 +81,32 @@ class GroundTruth:
         return replace(self, sections={key: clips for key, clips in self.sections.items() if key[0] in machines})
 
 
+def write_truth(path: Path, clips: Iterable[Clip]) -> None:
+    """Write what is known of test clips of free names, which state nothing themselves."""
+    rows = io.StringIO(newline="")
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(("machine", "section", "name", "domain", "label"))
+    for clip in clips:
+        label = "" if clip.label is None else clip.label
+        writer.writerow((clip.machine, clip.section, clip.name, clip.domain or "", label))
+    write_text(path, rows.getvalue())
+
+
+def read_truth(path: Path) -> GroundTruth:
+    """What ``write_truth`` has written."""
+    truth = GroundTruth(CLIP_TABLE, free_names=True)
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            known = Truth(int(row["label"]) if row["label"] else None, row["domain"] or None)  # type: ignore[arg-type]
+            truth.add((row["machine"], row["section"]), row["name"].rpartition(".")[0], known)
+    return truth
+
+
 def read_ground_truth(place: Path, year: int | None = None) -> GroundTruth:
     """Read the ground truth that an official score is computed with: the evaluator's where it is there.
 
     Args:
-        place: the evaluator's folder, or a baseline's ``eval_data_list_<year>.csv``.
+        place: the evaluator's folder, a baseline's ``eval_data_list_<year>.csv``, or a table of clips.
         year: folders and files that name another year are left out.
 
     Raises:
@@ -110,6 +141,13 @@ def read_ground_truths(
     Raises:
         DataError: there is none of these machine types, or a row is not understood.
     """
+    if place.is_file() and (frame := _clip_table(place)) is not None:
+        of_table = GroundTruth(CLIP_TABLE, free_names=True)
+        there, _ = clip_table.list_table(frame, place.parent.resolve(), place.stem)
+        for machine in (one for one in there if machines is None or one in machines):
+            for clip in (one for one in there[machine].recordings if one.split == "test"):
+                of_table.add((clip.machine, clip.section), clip.stem, Truth(clip.label, clip.domain))
+        return {CLIP_TABLE: of_table}
     if place.name == "ground_truth_data":
         place = place.parent
     paths = sorted(place.rglob("*.csv")) if place.is_dir() else [place] if place.is_file() else []
@@ -133,9 +171,19 @@ def read_ground_truths(
         raise DataError(
             f"--ground-truth {place}: no ground truth{wanted} lies there.",
             advice="Accepted: a folder with ground_truth_data/ground_truth_<machine>_section_<NN>_test.csv, "
-            "ground_truth_domain, ground_truth_attributes or eval_data_list_<year>.csv, or one such file.",
+            "ground_truth_domain, ground_truth_attributes or eval_data_list_<year>.csv, or one such file; or a table "
+            "of clips (docs/data.md).",
         )
     return truths
+
+
+def _clip_table(path: Path) -> "pandas.DataFrame | None":
+    """The rows of a file that is a table of clips, which has a column ``path``; None of another."""
+    if path.suffix.lower() == ".csv":
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            header = [cell.strip(' "').lower() for cell in re.split("[,;\t]", file.readline().strip())]
+        return clip_table.read_table(path) if "path" in header else None
+    return clip_table.read_table(path) if path.suffix.lower() in clip_table.FORMS else None
 
 
 def truth_of_name(clip: str) -> Truth:

@@ -87,7 +87,7 @@ def open_dataset(
     else:
         component = catalog.component("datasets", source.name, dict(source.params))
         folder = made_data(component, cache, available_cores(), progress)
-        dataset = read_folder(folder, component.name, digests, source.machines)
+        dataset = read_folder(_table_or(folder), component.name, digests, source.machines)
     return replace(dataset, source=source)
 
 
@@ -126,7 +126,7 @@ def open_inventory(
         return inventory_of_challenge(source.name, card, source.split, data_root(root), source.machines)
     component = catalog.component("datasets", source.name, dict(source.params))
     folder = made_data(component, cache_root(), available_cores(), progress or Silent())
-    return inventory_of(folder, component.name, source.machines)
+    return inventory_of(_table_or(folder), component.name, source.machines)
 
 
 def require_challenge(names: Sequence[str], split: str | None, root: Path | None, catalog: Catalog) -> None:
@@ -141,6 +141,12 @@ def require_challenge(names: Sequence[str], split: str | None, root: Path | None
             f"--{'split' if split else 'data-root'}: {quoted} is not the data set of a challenge, so there is nothing "
             "to pick.\nSee: asdbench list datasets"
         )
+
+
+def _table_or(folder: Path) -> Path:
+    """The table of clips of a made data set, where it has one."""
+    table = folder / "clips.csv"
+    return table if table.is_file() else folder
 
 
 def made_data(component: Component, cache: Path, jobs: int, progress: Progress) -> Path:

@@ -8,7 +8,7 @@ from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.challenge import DEFAULT_SPLIT
 from asdbench.datasets.ground_truth import GroundTruth, read_ground_truth
 from asdbench.harness.record import FILE, RunRecord, load_record
-from asdbench.harness.store import find_run, verify_score_files
+from asdbench.harness.store import find_run, truth_of_run, verify_score_files
 from asdbench.protocols import PROTOCOLS
 from asdbench.protocols.resampling import REPLICATES
 from asdbench.registry import Catalog
@@ -81,7 +81,7 @@ def evaluate_score_files(
     return protocol, evaluate_folder(
         place,
         protocol,
-        truth,
+        truth or (truth_of_run(folder) if record is not None else None),
         expected,
         partial=partial,
         machines=machines,

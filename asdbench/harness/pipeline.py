@@ -65,7 +65,7 @@ def run_cell(
         scores = score_clips(cell, embedded, progress)  # -> scorer
         evaluation, intervals = evaluate_scores(cell, scores, embedded.failures)  # -> protocol
         record = write_run(plan, cell, embedded, scores, evaluation, intervals)  # -> run
-    for note in record.notes:  # those of the fit are alike for all scorers, so they are said once
+    for note in record.notes[len(cell.dataset.notes) :]:  # those of the fit are said once, as all scorers share them
         progress.note(f"{cell.extractor.name if note in embedded.notes else cell.name}: {note}")
     return record
 

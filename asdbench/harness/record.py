@@ -17,6 +17,7 @@ from asdbench.extractors.learning import Learning
 from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
 
 FILE = "run.json"
+TRUTH = "clips.csv"  # beside it where names of test clips do not say domain and label: those that are known
 SCHEMA = 5
 AGAIN = " The same command makes it again."
 _BLANK = "0" * 64  # in the place of the record's own digest while that is taken

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.paths import expand_user
 from asdbench.harness.learned import Learned, learned, learning_columns
-from asdbench.harness.record import FILE, RecordError, RunRecord, load_record
+from asdbench.harness.record import FILE, TRUTH, RecordError, RunRecord, load_record
 
 if TYPE_CHECKING:
     from asdbench.datasets.ground_truth import GroundTruth
@@ -101,6 +101,7 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
     protocol = record.dataset.protocol
     if isinstance(ground_truth, Path):
         ground_truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
+    ground_truth = ground_truth or truth_of_run(folder)
     if not (folder / "scores").is_dir():
         raise RequirementError(f"{folder} cannot be read: it has no folder scores/.{_again(record)}")
     files, _ = list_score_files(folder / "scores")
@@ -121,6 +122,17 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
         for problem in other_results(recorded, evaluate(protocol, aligned.sections).machines):
             raise RequirementError(f"{folder} cannot be used: {problem}.{_again(record)}")
     return aligned.sections
+
+
+def truth_of_run(folder: Path) -> "GroundTruth | None":
+    """What a run on recordings of free names has written of its test clips; None where their names say it."""
+    from asdbench.datasets.ground_truth import read_truth
+
+    path = folder / TRUTH
+    try:
+        return read_truth(path) if path.is_file() else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequirementError(f"{path} cannot be read: {error}. Run it again.") from error
 
 
 def verify_score_files(folder: Path, record: RunRecord) -> "list[Problem]":

@@ -5,12 +5,14 @@ from typing import Any
 
 from asdbench.core.files import whole_folder
 from asdbench.core.store import checksums
-from asdbench.datasets.clips import Source
+from asdbench.datasets.clips import OWN, Source
+from asdbench.datasets.ground_truth import write_truth
 from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Embedded
 from asdbench.harness.machine import environment
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import (
+    TRUTH,
     Asked,
     RunRecord,
     UsedComponent,
@@ -70,7 +72,7 @@ def write_run(
             for machine, sections in scores.items()
         },
         training=embedded.training,
-        notes=[*embedded.notes, *_notes(scores)],
+        notes=[*cell.dataset.notes, *embedded.notes, *_notes(scores)],
         failures=failures,
         seconds={stage: round(value, 3) for stage, value in embedded.seconds.items()},
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -82,6 +84,8 @@ def write_run(
                 order = scored.order_of(clips)
                 layout = cell.dataset.layout
                 write_score_files(folder / "scores", layout, clips, scored.scores[order], scored.decisions[order])
+        if cell.dataset.layout == OWN and scores:
+            write_truth(folder / TRUTH, cell.dataset.select(split="test"))
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         names = [path.relative_to(folder).as_posix() for path in files]
         record = record.model_copy(update={"digests": dict(zip(names, checksums(files), strict=True))})

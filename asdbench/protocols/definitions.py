@@ -109,3 +109,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     **{f"dcase{year}": Definition(_normals_of_a_domain) for year in range(2022, 2027)},
 }
 PROTOCOLS = tuple(DEFINITIONS)
+
+
+def score_name(protocol: str, layout: str) -> str:
+    """What the one number of a data set is called: recordings without domains have no official score."""
+    if protocol == "dcase2020" and layout != protocol:
+        return "mean of AUC and pAUC (no domains; as dcase2020)"
+    return f"official score of {protocol}"

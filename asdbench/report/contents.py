@@ -12,7 +12,7 @@ from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.clips import Domain
 from asdbench.datasets.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
-from asdbench.harness.store import verify_score_files
+from asdbench.harness.store import truth_of_run, verify_score_files
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
 from asdbench.score_files.evaluation import evaluate_folder
 from asdbench.score_files.files import Problem, ScoreFile, file_name, list_score_files, read_rows
@@ -113,6 +113,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     truth = None
     if ground_truth is not None:
         truth = read_ground_truth(ground_truth.expanduser(), int(protocol.removeprefix("dcase")))
+    known = truth or truth_of_run(folder)
     labelled: Mapping[Key, SectionScores] = {}
     evaluation, intervals, partial = record.results, record.intervals, bool(record.dataset.lacks)
     scores = folder / "scores"
@@ -122,7 +123,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     try:
         if not scores.is_dir():
             raise RequirementError(f"The run's folder has no score files ({scores.name}/).")
-        read = evaluate_folder(scores, protocol, truth, partial=True, interval="bootstrap" if truth else "none")
+        read = evaluate_folder(scores, protocol, known, partial=True, interval="bootstrap" if truth else "none")
         labelled = read.sections
         # That labels are missing is the headline where there is no score.
         expected = truth is None and evaluation is None
@@ -134,7 +135,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     except RequirementError as error:  # of a run that failed before anything was scored, for instance
         problems.append(f"{error} {AGAIN}" if missing else str(error))
     views = [
-        _view(record, key, labelled.get(key), files, truth)
+        _view(record, key, labelled.get(key), files, known)
         for key in sorted({(file.machine, file.section) for file in files})
         if key[0] in shown
     ]
@@ -195,7 +196,8 @@ def _view(
     clips: dict[str, tuple[float, str]] = {}
     for file in files:
         if file.kind == "anomaly_score" and (file.machine, file.section) == key:
-            for row in read_rows(file, lambda problem: None):  # these are among the problems already
+            free = truth is not None and truth.free_names
+            for row in read_rows(file, lambda problem: None, free):  # these are among the problems already
                 known = (truth.sections.get(key, {}).get(row.clip) if truth else None) or truth_of_name(row.clip)
                 if row.value is not None:
                     clips[row.clip] = (row.value, known.domain or file.domain or "")

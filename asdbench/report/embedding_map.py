@@ -99,7 +99,7 @@ def place(
     for blind in clips:
         clip = known[blind.key, blind.section]
         label, domain = clip.label, str(clip.domain or "")
-        row_shown = shown.get((clip.section, clip.path.name)) or shown.get((clip.section, clip.path.stem))
+        row_shown = shown.get((clip.section, clip.name)) or shown.get((clip.section, clip.stem))
         if clip.split == "test" and row_shown:
             view, row = row_shown
             label = label if view.labels is None else int(view.labels[row])

@@ -134,7 +134,7 @@ def close_look(contents: Contents, machine: str, replay: Replay | str, number: i
     recordings: dict[tuple[str, str], Clip] = {}
     if not isinstance(replay, str):
         test_clips = replay.dataset.select(machines=[machine], split="test")
-        recordings = {(clip.section, clip.path.stem): clip for clip in test_clips}
+        recordings = {(clip.section, clip.stem): clip for clip in test_clips}
         keys = list(dict.fromkeys(_key(clip) for clip in (*false_alarms, *misses, *typical)))
         try:
             pictures = _log_mels(contents, {key: recordings.get(key) for key in keys}, audio)

@@ -10,6 +10,7 @@ from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.replay import Replay, reopen
 from asdbench.pages import asset, render_page, template
+from asdbench.protocols.definitions import score_name
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
@@ -104,6 +105,7 @@ def render_report(
         anchors={machine: f"machine-{number}" for number, machine in enumerate(contents.machines, 1)},
         opened=len(contents.machines) <= OPENED,
         percent=percent,
+        score_name=score_name,
     )
     title = f"{record.name} on {record.dataset.name}, seed {record.asked.seed}"
     styles, scripts = [asset(TEMPLATES, "report.css")], [asset(TEMPLATES, "report.js")]

@@ -163,6 +163,7 @@ class SectionAlignment:
         self.protocol = protocol
         self.truth = truth.sections.get(key, {}) if truth is not None else None
         self.aliases = truth.aliases.get(key, {}) if truth is not None else {}
+        self.free_names = truth is not None and truth.free_names
         self.expected = expected
         self.problems: list[Problem] = []
 
@@ -207,7 +208,7 @@ class SectionAlignment:
                 text = f"holds the same section as {first} and is left aside; one system, one seed a folder"
                 self.problems.append(file.problem("doubled", text))
                 continue
-            for row in read_rows(file, self.problems.append):
+            for row in read_rows(file, self.problems.append, self.free_names):
                 clip = self._clip(row.clip)
                 if clip in entries:
                     known = entries[clip]
@@ -219,7 +220,8 @@ class SectionAlignment:
                 foreign = self._foreign(clip)
                 if foreign:
                     self.problems.append(file.problem("extra", f"{clip} is {foreign}", row.line))
-                entries[clip] = Entry(None if foreign else row.value, file, row.line, truth_of_name(row.clip))
+                named = Truth() if self.free_names else truth_of_name(row.clip)
+                entries[clip] = Entry(None if foreign else row.value, file, row.line, named)
         return entries
 
     def _clip(self, name: str) -> str:
@@ -233,10 +235,12 @@ class SectionAlignment:
     def _foreign(self, clip: str) -> str | None:
         """What a clip is that is no test clip of this section."""
         machine, section = self.key
-        facts = parse_name(clip)
-        named = section_of_name(clip)
         if self.truth is not None and clip not in self.truth:
             return f"no test clip of {machine}, section {section}"
+        if self.free_names:
+            return None
+        facts = parse_name(clip)
+        named = section_of_name(clip)
         if named is not None and named != section:
             return f"of section {named}, in the file of section {section}"
         return "a training clip" if facts is not None and facts.split == "train" else None

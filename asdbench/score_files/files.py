@@ -156,17 +156,25 @@ def write_score_files(
     for kind, column in values.items():
         for domain in domains:
             rows = [
-                f"{clip.name},{value}\n"
+                (clip.name, value)
                 for clip, value in sorted(zip(clips, column, strict=True), key=lambda row: row[0].name)
                 if domain in (None, clip.domain)
             ]
             if rows:
+                text = io.StringIO(newline="")
+                csv.writer(text, lineterminator="\n").writerows(rows)
                 name = file_name(kind, layout, clips[0].machine, clips[0].section, domain)
-                write_text(folder / name, "".join(rows))
+                write_text(folder / name, text.getvalue())
 
 
-def read_rows(file: ScoreFile, report: Callable[[Problem], None]) -> list[Row]:
-    """All rows that name a clip; a value that is no finite number, or no decision of 0 or 1, is None and reported."""
+def read_rows(file: ScoreFile, report: Callable[[Problem], None], free_names: bool = False) -> list[Row]:
+    """All rows that name a clip; a value that is no finite number, or no decision of 0 or 1, is None and reported.
+
+    Args:
+        file: to read.
+        report: is given what is wrong.
+        free_names: whether clips have names of their own, whose folders belong to them.
+    """
 
     def fail(kind: ProblemKind, text: str, line: int | None = None) -> None:
         report(file.problem(kind, text, line))
@@ -196,15 +204,15 @@ def read_rows(file: ScoreFile, report: Callable[[Problem], None]) -> list[Row]:
     for line, row in lines:
         if len(row) != 2:
             fail("malformed", f"{EXPECTED}; found {len(row)} columns: {_printable(','.join(row))}", line)
-        elif fault := _fault_of_name(row[0]):
+        elif not free_names and (fault := _fault_of_name(row[0])):
             fail("malformed", f"{_printable(row[0])} is no name of a clip: {fault}; {EXPECTED}", line)
-        elif foreign := _fault_of_folder(row[0], file.machine):
+        elif not free_names and (foreign := _fault_of_folder(row[0], file.machine)):
             fail("extra", f"{_printable(row[0])} is {foreign}", line)
         else:
             value, problem = _value(file, row[1].strip(), line)
             if problem:
                 report(problem)
-            rows.append(Row(clip_name(row[0]), value, line))
+            rows.append(Row(row[0].rpartition(".")[0] if free_names else clip_name(row[0]), value, line))
     return rows
 
 

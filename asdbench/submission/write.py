@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
+from asdbench.datasets.clips import OWN
 from asdbench.harness.record import FILE, RunRecord, load_record, read_record
 from asdbench.harness.store import require_score_files, sections_of
 from asdbench.protocols import MachineResult
@@ -53,6 +54,8 @@ def write_submission(
     require_score_files(run, record)
     if record.results is not None:
         sections_of(run, record)
+    if record.dataset.layout == OWN:
+        raise UsageError(f"{run} is a run on recordings of your own; the challenge wants scores of its own.")
     if record.asked.split == "dev" or record.dataset.name.endswith("-dev"):
         raise UsageError(
             f"{run} is a run on development data; the challenge wants scores of the evaluation data.\n"

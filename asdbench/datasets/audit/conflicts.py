@@ -22,7 +22,7 @@ def conflicts(inventory: Inventory, place: Path) -> Iterator[Finding]:
     recordings = GroundTruth(FILE_NAMES)
     for one in inventory.recordings:
         if one.split == "test":
-            recordings.add((one.machine, one.section), one.path.stem, Truth(one.label, one.domain))
+            recordings.add((one.machine, one.section), one.stem, Truth(one.label, one.domain))
     for truth in truths.values():
         yield from _names(truth, recordings)
     known = inventory.card is not None and KNOWN in inventory.card.problems

@@ -134,6 +134,14 @@ def counts(inventory: Inventory) -> list[dict[str, str | int]]:
     return [{**dict(zip(columns, key, strict=True)), "clips": number} for key, number in sorted(numbers.items())]
 
 
+def values_of_attributes(inventory: Inventory) -> dict[str, list[str]]:
+    """Every attribute and its values, sorted."""
+    values: dict[str, set[str]] = {}
+    for name, value in (pair for one in inventory.recordings for pair in one.attributes):
+        values.setdefault(name, set()).add(value)
+    return {name: sorted(some) for name, some in sorted(values.items())}
+
+
 def layout_of(inventory: Inventory) -> str:
     """The card's layout, else that of the names; several are joined by " and "."""
     if inventory.card is not None:
@@ -145,7 +153,9 @@ def lacking(inventory: Inventory) -> list[str]:
     """What is not there, one line for each machine type or section; empty when nothing is missing."""
     lines = [f"{machine}: nothing of it" for machine in inventory.missing]
     for machine, section, here in inventory.sections():
-        without = [split for split in ("train", "test") if not any(one.split == split for one in here)]
+        # What a folder without a card lacks are training clips alone: who wants a detector needs no others.
+        needed = ("train", "test") if inventory.card else ("train",)
+        without = [split for split in needed if not any(one.split == split for one in here)]
         if machine in inventory.machines and without:
             lines.append(f"{machine} section {section}: no {' and no '.join(without)} recordings")
     return lines

@@ -33,6 +33,12 @@ class ClipPlan:
     number: int
 
 
+def fault_of(plan: ClipPlan) -> str:
+    """The fault mode of an anomalous clip; empty for a healthy one."""
+    faults = plan.machine.faults
+    return faults[plan.number % len(faults)] if plan.label == "anomaly" else ""
+
+
 class SyntheticDataset:
     """Seeded generator of machine recordings with faults and domain shift.
 
@@ -65,18 +71,23 @@ class SyntheticDataset:
         """Write all clips to ``folder``, whole or not at all, ``jobs`` at a time."""
         plans = list(self.plans())
         with whole_folder(folder) as place, progress.stage("synthetic machines", len(plans)) as stage:
-            for machine in self.machines:
-                for split in ("train", "test"):
-                    (place / machine.name / split).mkdir(parents=True)
             pool = ThreadPoolExecutor(jobs)
             try:
                 for _ in pool.map(lambda plan: self._write(plan, place), plans):
                     stage.advance()
             finally:
                 pool.shutdown(cancel_futures=True)
-            about = {"machines": [machine.name for machine in self.machines], "clip_s": self.clip_s, "seed": self.seed}
-            about |= {"microphones": 2} if self.microphones == 2 else {}
-            (place / "synthetic.json").write_text(json.dumps(about) + "\n")
+            self.describe(place)
+
+    def describe(self, folder: Path) -> None:
+        """Write what the clips were made of beside them."""
+        about = {"machines": [machine.name for machine in self.machines], "clip_s": self.clip_s, "seed": self.seed}
+        about |= {"microphones": 2} if self.microphones == 2 else {}
+        (folder / "synthetic.json").write_text(json.dumps(about) + "\n")
+
+    def path_of(self, plan: ClipPlan, name: str) -> Path:
+        """Where a clip of a name goes, below the data set's folder."""
+        return Path(plan.machine.name, plan.split, name)
 
     def plans(self) -> Iterator[ClipPlan]:
         """All clips, machine by machine."""
@@ -98,7 +109,7 @@ class SyntheticDataset:
         noise, microphone = str(rng.choice(domain.noises)), str(rng.choice(domain.microphones))
         fault, severity = "", 0.0
         if plan.label == "anomaly":
-            fault, severity = machine.faults[plan.number % len(machine.faults)], float(rng.uniform(*machine.severity))
+            fault, severity = fault_of(plan), float(rng.uniform(*machine.severity))
         operation = Operation(speed * rng.normal(1, 0.01), load + rng.normal(0, 0.04), fault, severity)
         name = (
             f"section_00_{plan.domain}_{plan.split}_{plan.label}_{plan.number:04d}"
@@ -119,4 +130,6 @@ class SyntheticDataset:
         samples: NDArray[np.float64] = sound.samples if isinstance(sound, StereoRecording) else sound
         wav = BytesIO()  # soundfile does not say why it cannot write to a disk; Python does
         soundfile.write(wav, samples, RATE_HZ, subtype="PCM_16", format="WAV")
-        (place / plan.machine.name / plan.split / name).write_bytes(wav.getvalue())
+        path = place / self.path_of(plan, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wav.getvalue())
