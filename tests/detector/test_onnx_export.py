@@ -235,6 +235,15 @@ def test_recordings_are_read_as_the_library_reads_them(psd, pump, tmp_path):
     assert all(isinstance(one, BadRecording) for one in scores[3:])
 
 
+def test_a_clip_that_is_too_short_has_no_score():
+    autoencoder = System("autoencoder")  # which stacks five frames
+    detector = OnnxDetector(autoencoder.model(autoencoder.fitted("identity")))
+    with pytest.raises(BadRecording, match="no score for its 300 samples"):
+        detector.score_waveform(TESTS[0][:300])
+    with pytest.raises(BadRecording, match="too short: 99 samples, at least 257"):
+        detector.convert(TESTS[0][:99, None], RATE_HZ)
+
+
 @pytest.mark.parametrize("rates", [(44100, 16000), (8000, 16000), (48000, 16000), (16000, 22050)])
 def test_resampling_is_that_of_torchaudio(rates):
     from torchaudio.functional import resample as by_torchaudio
