@@ -64,7 +64,7 @@ def _(scorer: DomainMahalanobis, rows: Value) -> Value:
 def _(scorer: NearestNeighbours, rows: Value) -> Value:
     near = nearest(scorer._bank, rows)
     if scorer._method == "largest":
-        return near.take((scorer._bank.k - 1), 1)
+        return near.take(scorer._bank.k - 1, 1)
     if scorer._method == "mean":
         return near.mean(1)
     middle = (scorer._bank.k - 1) // 2, scorer._bank.k // 2
