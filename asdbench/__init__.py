@@ -7,43 +7,53 @@
 Names are imported when they are first used, so that importing the package takes no torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from asdbench.core.lazy import importer
 
 if TYPE_CHECKING:
     from asdbench.api.components import extractor, scorer, system
     from asdbench.api.evaluating import compare, evaluate
+    from asdbench.api.fitting import fit
     from asdbench.api.loading import load, open_runs
     from asdbench.api.running import run
     from asdbench.api.runs import Run, Runs
     from asdbench.api.tuning import Study, tune
+    from asdbench.detector.detector import Detector
+    from asdbench.detector.recordings import Sound
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "load": "loading",
-    "extractor": "components",
-    "scorer": "components",
-    "system": "components",
-    "run": "running",
-    "Run": "runs",
-    "Runs": "runs",
-    "open_runs": "loading",
-    "evaluate": "evaluating",
-    "compare": "evaluating",
-    "tune": "tuning",
-    "Study": "tuning",
+    "load": "api.loading",
+    "extractor": "api.components",
+    "scorer": "api.components",
+    "system": "api.components",
+    "run": "api.running",
+    "Run": "api.runs",
+    "Runs": "api.runs",
+    "open_runs": "api.loading",
+    "evaluate": "api.evaluating",
+    "compare": "api.evaluating",
+    "tune": "api.tuning",
+    "Study": "api.tuning",
+    "fit": "api.fitting",
+    "Detector": "detector.detector",
+    "Sound": "detector.recordings",
 }
 
 __all__ = [
+    "Detector",
     "Run",
     "Runs",
+    "Sound",
     "Study",
     "__version__",
     "build",
     "compare",
     "evaluate",
     "extractor",
+    "fit",
     "load",
     "open_runs",
     "run",
@@ -53,10 +63,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'asdbench' has no attribute '{name}'")
-    return getattr(import_module(f"asdbench.api.{_HOME[name]}"), name)
+__getattr__ = importer("asdbench", _HOME)
 
 
 def __dir__() -> list[str]:
