@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from asdbench.datasets.containers import BadRecording, examine
 from asdbench.datasets.far_cancellation import near_minus_far
 
-__all__ = ["BadRecording", "Header", "NoSuchChannel", "decode", "one_channel_at", "read_audio", "read_header"]
+__all__ = [
+    "BadRecording", "Header", "NoSuchChannel", "decode", "one_channel_at", "read_audio", "read_blocks", "read_header",
+]  # fmt: skip
 
 Samples = NDArray[np.float32]
 Resampler = Callable[[Samples, int, int], Samples]
@@ -116,14 +118,40 @@ def decode(path: Path) -> tuple[Samples, int]:
         del content[: container.start]
         for place, patch in container.patches.items():
             content[place : place + len(patch)] = patch
-        samples, rate = _read_to_the_end(content)
-        if container.frames not in (None, len(samples)):
-            what = "truncated" if len(samples) < container.frames else "the header is wrong"
-            raise BadRecording(
-                f"{what}: it announces {container.frames} samples, the file holds {len(samples)}; "
-                "copy or encode it again"
-            )
+        blocks, rate = [], 0
+        for block, rate in _blocks(io.BytesIO(content)):  # noqa: B007
+            blocks.append(block)
+        samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        _require_announced(container.frames, len(samples))
         return samples, rate
+
+
+def read_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
+    """The same, block by block, of which memory holds one at a time; the last is shorter.
+
+    Raises:
+        BadRecording: as ``decode``, also behind the first blocks.
+    """
+    with _reasons():
+        with path.open("rb") as file:
+            container = examine(file)
+        if container.endless or container.start or container.patches:  # libsndfile does not read it as it lies there
+            samples, rate = decode(path)
+            step = max(1, round(seconds * rate))
+            for start in range(0, len(samples), step):
+                yield samples[start : start + step], rate
+            return
+        count = 0
+        for block, rate in _blocks(path, seconds):
+            count += len(block)
+            yield block, rate
+        _require_announced(container.frames, count)
+
+
+def _require_announced(announced: int | None, found: int) -> None:
+    if announced not in (None, found):
+        what = "truncated" if found < announced else "the header is wrong"
+        raise BadRecording(f"{what}: it announces {announced} samples, the file holds {found}; copy or encode it again")
 
 
 @contextmanager
@@ -144,7 +172,7 @@ def _reasons() -> Iterator[None]:
         ) from error
 
 
-def _read_to_the_end(content: bytearray) -> tuple[Samples, int]:
+def _blocks(source: io.BytesIO | Path, seconds: float | None = None) -> Iterator[tuple[Samples, int]]:
     """Samples (samples, channels) and rate, in blocks: no number of a header is trusted with an allocation."""
     import soundfile
 
@@ -154,19 +182,19 @@ def _read_to_the_end(content: bytearray) -> tuple[Samples, int]:
         def seekable(self) -> bool:
             return False
 
-    with Forward(io.BytesIO(content)) as file:
+    with Forward(source) as file:
         _refuse_form(file.samplerate, file.channels)
         # The same numbers as libsndfile's own, five times as fast.
         kind, scale = ("int16", np.float32(2.0**-15)) if file.subtype == "PCM_16" else ("float32", None)
-        blocks: list[Samples] = []
+        size = BLOCK // file.channels if seconds is None else round(seconds * file.samplerate)
         count = 0
-        while len(block := file.read(max(1, BLOCK // file.channels), dtype=kind, always_2d=True)):
-            blocks.append(block if scale is None else np.multiply(block, scale, dtype=np.float32))
+        while len(block := file.read(max(1, size), dtype=kind, always_2d=True)):
             count += block.size
-            _refuse_long(count)
-        if not blocks:
+            if seconds is None:
+                _refuse_long(count)
+            yield (block if scale is None else np.multiply(block, scale, dtype=np.float32)), file.samplerate
+        if not count:
             raise BadRecording("holds no samples; record it again or remove it")
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), file.samplerate
 
 
 def _refuse_form(rate_hz: int, channels: int) -> None:
