@@ -9,14 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import DataError, UsageError
-from asdbench.core.progress import Silent
-from asdbench.datasets import BlindClip, Dataset
+from asdbench.datasets import Dataset
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import TrainingClip
-from asdbench.extractors.base import Context
 from asdbench.extractors.base import Extractor as FittedExtractor
-from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.machine import available_cores, torch_threads
 from asdbench.harness.outputs import checked_scores
 from asdbench.harness.scoring import scores_of_training
 from asdbench.registry import Component, load_catalog
@@ -180,7 +176,8 @@ class Extractor(_Component):
             >>> asd.extractor("raw-mel").embed_audio(list(noise), 16000).shape
             (2, 256)
         """
-        from asdbench.trained.recordings import Decoded, Sound, decode_all
+        from asdbench.detector.member import embedded, features_of
+        from asdbench.detector.recordings import sound_of
 
         component = self.component
         extractor: FittedExtractor = self._fitted or component.build()
@@ -190,24 +187,18 @@ class Extractor(_Component):
                 f'asdbench.extractor({self.name!r}).fit("synthetic").embed_audio(...)'
             )
         frontend = load_catalog(self.plugin_path).component("frontends", component.card.frontend).build()  # type: ignore[attr-defined]
-        sounds = [Sound(np.asarray(waveform), sample_rate_hz) for waveform in waveforms]
-        if not sounds:
-            return np.empty((0, 0), np.float32)
-        decoded = decode_all(sounds, frontend, available_cores())
-        problems = [f"recording {place}: {one}" for place, one in enumerate(decoded) if isinstance(one, BadRecording)]
+        features, problems = [], []
+        for place, waveform in enumerate(waveforms):
+            try:
+                features.append(features_of(sound_of(np.asarray(waveform), sample_rate_hz), frontend))
+            except BadRecording as reason:
+                problems.append(f"recording {place}: {reason}")
         if problems:
-            raise DataError(f"{len(problems)} of {len(sounds)} recordings cannot be embedded:", problems)
-        sound = {str(place): one.features for place, one in enumerate(decoded) if isinstance(one, Decoded)}
-        context = Context(
-            seed=derive_seed(0, "extractor", self.name),
-            device=device,
-            jobs=available_cores(),
-            progress=Silent(),
-            features=InMemoryFeatures(sound),
-            frame_rate_hz=frontend.frame_rate_hz,
-        )
-        with torch_threads(1):
-            return np.asarray(extractor.embed([BlindClip(key, "", "00") for key in sound], context))
+            raise DataError(f"{len(problems)} of {len(waveforms)} recordings cannot be embedded:", problems)
+        if not features:
+            return np.empty((0, 0), np.float32)
+        seed = derive_seed(0, "extractor", self.name)
+        return embedded(extractor, self.name, features, frontend, seed=seed, device=device, threads=1)
 
 
 class System(Named):

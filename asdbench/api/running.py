@@ -126,8 +126,8 @@ def run(
         load(one, split=split, data_root=data_root, machines=machines, plugin_path=folders, progress=progress)
         for one in listed(data)
     ]
-    spec = spec.model_copy(update={"dataset": [_source(table).name for table in tables]})
-    specs = list(_combinations(spec, catalog, extractors, scorers, systems, params or {}, tables))
+    spec = spec.model_copy(update={"dataset": [source_of(table).name for table in tables]})
+    specs = list(combinations(spec, catalog, extractors, scorers, systems, params or {}, tables))
     plan = _plan(spec, specs, catalog, tables, progress)
     if jobs != 1 and not _is_picklable(plan):
         progress.note("An object that was given cannot be pickled, so everything runs in this process.")
@@ -147,7 +147,7 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
     if machine is not None and machine not in table.machines:
         raise UsageError(f"{table.name} has no machine '{machine}'. Accepted: {', '.join(table.machines)}.")
     spec = RunSpec(
-        dataset=[_source(table).name],
+        dataset=[source_of(table).name],
         extractor=[asked.name],
         scorer=["knn"],
         params=asked.given_by_component,
@@ -169,7 +169,7 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
     return extractor
 
 
-def _combinations(
+def combinations(
     spec: RunSpec,
     catalog: Catalog,
     extractors: Sequence[Any],
@@ -186,7 +186,7 @@ def _combinations(
         )
     if bool(extractors) != bool(scorers):
         raise UsageError("Extractors meet scorers: give both, extractor=... and scorer=...")
-    of_data = {f"{_source(table).name}.{key}": value for table in tables for key, value in _source(table).params}
+    of_data = {f"{source_of(table).name}.{key}": value for table in tables for key, value in source_of(table).params}
     shared = {**of_data, **params}
     named_scorers = [name_and_params(one, "scorers", catalog) for one in scorers]
     for given in extractors:
@@ -230,5 +230,6 @@ def _is_picklable(plan: Plan) -> bool:
     return True
 
 
-def _source(table: Dataset) -> Source:
+def source_of(table: Dataset) -> Source:
+    """How a data set was asked for."""
     return table.source or Source(table.name)

@@ -21,11 +21,15 @@ from asdbench.cli import (
     compare,
     data,
     evaluate,
+    export,
+    fit,
     leaderboard,
     list_,
     report,
     run,
     runs,
+    score,
+    serve,
     show,
     submit,
     track,
@@ -146,6 +150,10 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
+app.command("fit")(fit.fit)
+app.command("score")(score.score)
+app.command("serve")(serve.serve)
+app.command("export")(export.export)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.command("check")(check.check)

@@ -116,6 +116,23 @@ Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins.")
 ]
 
+# Where the threshold comes from.
+FalseAlarms = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        click_type=Number(min=0, max=1, min_open=True, max_open=True),
+        help="Share of healthy clips that may be called anomalous; sets the threshold.",
+    ),
+]
+Threshold = Annotated[
+    str | None,
+    typer.Option(metavar="gamma:Q|NUMBER", help="The challenge's quantile, or a number. [default: gamma:0.9]"),
+]
+PerDomain = Annotated[
+    bool, typer.Option("--per-domain", help="The rate of false alarms holds in each domain, not only over all.")
+]
+
 # How and where it is run.
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")]
 Jobs = Annotated[

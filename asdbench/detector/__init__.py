@@ -1,1 +1,1 @@
-"""A fitted system in one file, and what can be made of it."""
+"""A detector: a fitted system with a threshold, in one file, and all that is done with it."""

@@ -62,6 +62,7 @@ def metadata_of(
     name: str,
     machine: str,
     section: str,
+    clip_s: float,
     threshold: float,
     threshold_method: str,
     training_scores: NDArray[np.float64],
@@ -73,6 +74,7 @@ def metadata_of(
         name: of the system.
         machine: machine type that it was fitted to.
         section: of it.
+        clip_s: median length of the healthy clips.
         threshold: scores above it are alarms.
         threshold_method: how it was found.
         training_scores: of healthy clips that the scorer had not seen; p-values come from them.
@@ -85,6 +87,7 @@ def metadata_of(
         "sample_rate_hz": str(frontend.sample_rate_hz),
         "channel": frontend.channel,
         "min_samples": str(frontend.min_samples),
+        "clip_s": repr(float(clip_s)),
         "threshold": repr(float(threshold)),
         "threshold_method": threshold_method,
         "training_scores": json.dumps([float(f"{score:.9g}") for score in np.sort(training_scores)]),

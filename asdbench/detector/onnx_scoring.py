@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError
-from asdbench.datasets.audio import BadRecording, decode, one_channel_at
+from asdbench.datasets.audio import BadRecording, one_channel_at
+from asdbench.detector.recordings import Given, Sound
+from asdbench.detector.results import Alarm, Scored, alarm_of
+from asdbench.detector.scoring import score_recordings
+from asdbench.protocols.threshold import Threshold, ThresholdRule
 
 INPUT, OUTPUT = "waveform", "score"
 Samples = NDArray[np.float32]
@@ -20,7 +24,7 @@ class OnnxDetector:
     """A detector that ``asdbench export`` wrote; decoding, channel and sampling rate are those of the system.
 
         detector = OnnxDetector("pump.onnx")
-        detector.score(["monday.wav"])[0] > detector.threshold
+        detector.score("monday.wav").decisions
 
     Runs on one thread, so that what it gives does not depend on the machine's cores.
 
@@ -35,6 +39,7 @@ class OnnxDetector:
         sample_rate_hz: of the waveforms that it takes.
         channel: of recordings with several.
         min_samples: of the shortest waveform that it takes.
+        clip_s: length of the healthy clips.
         threshold: scores above it are alarms.
         threshold_method: how that was found.
         training_scores: of healthy clips, in ascending order, float64 (n,).
@@ -52,6 +57,7 @@ class OnnxDetector:
             self.sample_rate_hz = int(self.metadata["sample_rate_hz"])
             self.channel = self.metadata["channel"]
             self.min_samples = int(self.metadata["min_samples"])
+            self.clip_s = float(self.metadata["clip_s"])
             self.threshold = float(self.metadata["threshold"])
             self.threshold_method = self.metadata["threshold_method"]
             self.training_scores = np.array(json.loads(self.metadata["training_scores"]), np.float64)
@@ -61,24 +67,64 @@ class OnnxDetector:
                 "Write one: asdbench export DETECTOR --onnx FILE"
             ) from error
 
-    def score(self, recordings: Sequence[str | Path]) -> list[float | BadRecording]:
-        """The score of each recording, or why it has none, in their order."""
+    @property
+    def machines(self) -> dict[str, list[str]]:
+        """The machine type and section that it was exported for."""
+        return {self.machine: [self.section]}
 
-        def one(path: str | Path) -> float | BadRecording:
-            try:
-                return self.score_waveform(self.read(Path(path)))
-            except BadRecording as reason:
-                return reason
-
-        return [one(path) for path in recordings]
-
-    def read(self, path: Path) -> Samples:
-        """Waveform (samples,) of a .wav or .flac file as the model takes it.
+    def settled(self, machine: str | None = None, section: str | None = None) -> tuple[str, str]:
+        """The machine type and section that are meant.
 
         Raises:
-            BadRecording: the recording cannot be used, or is too short.
+            UsageError: another one than those of the file.
         """
-        return self.convert(*decode(path))
+        for asked, known in ((machine, self.machine), (section, self.section)):
+            if asked not in (None, known):
+                raise UsageError(
+                    f"The model was exported for {self.machine}, section {self.section}, not for '{asked}'.\n"
+                    "Export another one: asdbench export DETECTOR --machine NAME --section NN --onnx FILE"
+                )
+        return self.machine, self.section
+
+    def score(
+        self,
+        recordings: Given | Sequence[Given],
+        machine: str | None = None,
+        section: str | None = None,
+        *,
+        false_alarms: float | None = None,
+        threshold: str | float | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        alarm_after: str | tuple[int, int] = (1, 1),
+    ) -> Scored:
+        """Score recordings, as ``Detector.score`` does.
+
+        Raises:
+            UsageError: options that do not fit.
+        """
+        self.settled(machine, section)
+        used = Threshold(self.threshold, self.threshold_method)
+        if false_alarms is not None or threshold is not None:
+            used = ThresholdRule.asked(threshold, false_alarms).fit(self.training_scores)
+        return score_recordings(
+            lambda sounds: [self._scored(one) for one in sounds],
+            recordings,
+            threshold=used.value,
+            method=used.method,
+            healthy=self.training_scores,
+            clip_s=self.clip_s,
+            window_s=window_s,
+            hop_s=hop_s,
+            alarm=alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after),
+            notes=[used.note] if used.note else [],
+        )
+
+    def _scored(self, sound: Sound) -> float | BadRecording:
+        try:
+            return self.score_waveform(self.convert(sound.samples, int(sound.sample_rate_hz)))
+        except BadRecording as reason:
+            return reason
 
     def convert(self, samples: Samples, rate_hz: int) -> Samples:
         """The same of a recording in memory, float32 (samples, channels) in [-1, 1] at ``rate_hz``.

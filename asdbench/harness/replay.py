@@ -57,8 +57,7 @@ class Replay:
             RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
         """
         embedded = Embedded()
-        for cell in self.cell.members or (self.cell,):
-            self._fit(cell, machine)
+        self.require_fits(machine)
         EmbeddingStage(self.cell, self.cache, self.progress, available_cores()).add_machine(machine, embedded)
         if machine not in embedded.rows:
             reason = next((failure.reason for failure in embedded.failures), "they are not in the cache")
@@ -72,6 +71,15 @@ class Replay:
             RequirementError: it is no longer in the cache.
         """
         return self._fit(self.cell, machine)
+
+    def require_fits(self, machine: str) -> None:
+        """Make sure that the trained extractors of a machine type are there.
+
+        Raises:
+            RequirementError: one is no longer in the cache.
+        """
+        for cell in self.cell.members or (self.cell,):
+            self._fit(cell, machine)
 
     def features(self, machine: str) -> FeatureReader:
         """Features of the machine type's clips."""

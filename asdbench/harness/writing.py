@@ -55,10 +55,10 @@ def write_run(
             profile=cell.profile,
             params=_given(cell),
         ),
-        extractor=_used(cell.extractor),
-        scorer=_used(cell.scorer),
-        frontend=_used(cell.frontend),
-        augmentations=[_used(part) for part in cell.augmentations],
+        extractor=used_component(cell.extractor),
+        scorer=used_component(cell.scorer),
+        frontend=used_component(cell.frontend),
+        augmentations=[used_component(part) for part in cell.augmentations],
         dataset=_used_dataset(cell),
         environment=environment(cell.device, cell.threads if cell.device == "cpu" else None),
         results=evaluation,
@@ -108,7 +108,8 @@ def _names(component: Component) -> list[str]:
     return [component.name, *(name for part in parts for name in _names(part))]
 
 
-def _used(component: Component) -> UsedComponent:
+def used_component(component: Component) -> UsedComponent:
+    """What a record says of a component."""
     return UsedComponent(
         name=component.name,
         target=component.target,

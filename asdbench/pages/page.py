@@ -19,14 +19,16 @@ def render_page(
     scripts: Sequence[str] = (),
     styles: Sequence[str] = (),
     marker: str = "",
+    connects: bool = False,
 ) -> str:
-    """One HTML document, light and dark, readable on a phone, that asks the network for nothing.
+    """One HTML document, light and dark, readable on a phone, that loads nothing from anywhere.
 
     Args:
         title: of the browser's tab, plain text.
         body: what stands on the page, a ``Markup`` or HTML text; it goes in as it is, so the caller escapes.
         scripts: JavaScript to run at the end of the page, source text; none is needed to read the page.
         styles: CSS behind the shared one, source text.
+        connects: whether its scripts may speak to the server that the page came from; they reach nobody else.
         marker: a comment at the top of the document, by which a program knows its own pages.
 
     Returns:
@@ -34,8 +36,10 @@ def render_page(
     """
     from markupsafe import Markup
 
-    page = template("page.html")
-    return f"{page.render(title=title, body=Markup(body), scripts=scripts, styles=styles, marker=marker)}\n"
+    page = template("page.html").render(
+        title=title, body=Markup(body), scripts=scripts, styles=styles, marker=marker, connects=connects
+    )
+    return f"{page}\n"
 
 
 def asset(folder: Path, name: str) -> str:

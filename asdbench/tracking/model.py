@@ -1,4 +1,4 @@
-"""A trained system behind MLflow's ``predict``; imported by MLflow when a logged model is loaded."""
+"""A detector behind MLflow's ``predict``; imported by MLflow when a logged model is loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +12,12 @@ from mlflow.pyfunc.model import PythonModel
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
-from asdbench.core.errors import AsdbenchError, UsageError
-from asdbench.trained import Recording, Sound, TrainedSystem, load_system
+from asdbench.core.errors import AsdbenchError, DataError, UsageError
+from asdbench.detector.detector import Detector
+from asdbench.detector.recordings import Sound
 
 T = TypeVar("T")
-SYSTEM = "system"  # name of the artifact
+DETECTOR, SYSTEM = "detector", "system"  # names of the artifact: now, and a folder of older versions
 RECORDING, WAVEFORM, RATE, MACHINE, SECTION = "recording", "waveform", "sample_rate_hz", "machine", "section"
 _ANY = AnyType()  # type: ignore[no-untyped-call]
 SIGNATURE = ModelSignature(
@@ -37,16 +38,17 @@ class AnomalyDetector(PythonModel):
     """Scores recordings: a row each, given by its path or by its samples.
 
     Columns of the input: ``recording`` (path of a .wav or .flac file), or ``waveform`` (floats in [-1, 1], (samples,)
-    or (samples, channels)) and ``sample_rate_hz``; ``machine``, which may be left out where the system knows one
+    or (samples, channels)) and ``sample_rate_hz``; ``machine``, which may be left out where the detector knows one
     machine type; ``section``, which is the machine type's first one where it is left out.
     """
 
     def __init__(self) -> None:
-        self._system: TrainedSystem | None = None
+        self._detector: Detector | None = None
 
     def load_context(self, context: Any) -> None:
-        """Open the system; what of it is missing here is an error now."""
-        self._system = _as_mlflow_error(lambda: load_system(Path(context.artifacts[SYSTEM])))
+        """Open the detector; what of it is missing here is an error now."""
+        path = context.artifacts.get(DETECTOR) or context.artifacts[SYSTEM]
+        self._detector = _as_mlflow_error(lambda: Detector.load(Path(path)))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Anomaly score (higher is more anomalous) and decision (1 is anomalous) of each row.
@@ -57,7 +59,7 @@ class AnomalyDetector(PythonModel):
         return _as_mlflow_error(lambda: self._predicted(pd.DataFrame(model_input)))
 
     def _predicted(self, table: pd.DataFrame) -> pd.DataFrame:
-        assert self._system is not None, "MLflow loads the context first"
+        assert self._detector is not None, "MLflow loads the context first"
         if not len(table) or not {RECORDING, WAVEFORM} & set(table.columns):
             raise UsageError(
                 f"There is nothing to score. Give rows with '{RECORDING}' (a path), or '{WAVEFORM}' and '{RATE}'."
@@ -66,7 +68,10 @@ class AnomalyDetector(PythonModel):
         scores = np.empty(len(recordings), np.float64)
         decisions = np.empty(len(recordings), np.int64)
         for (machine, section), rows in _groups(table).items():
-            scored = self._system.score([recordings[row] for row in rows], machine, section)
+            scored = self._detector.score([recordings[row] for row in rows], machine, section)
+            if scored.errors:
+                problems = [f"{one.path}: {one.error}" for one in scored.errors]
+                raise DataError(f"{len(problems)} of {len(scored)} recording(s) cannot be scored:", problems)
             scores[rows], decisions[rows] = scored.scores, scored.decisions
         return pd.DataFrame({"anomaly_score": scores, "anomaly": decisions}, index=table.index)
 
@@ -88,7 +93,7 @@ def _groups(table: pd.DataFrame) -> dict[tuple[str | None, str | None], list[int
     return groups
 
 
-def _recording(row: dict[Any, Any], number: int) -> Recording:
+def _recording(row: dict[Any, Any], number: int) -> str | Sound:
     if _given(row, RECORDING) == _given(row, WAVEFORM):
         raise UsageError(f"Row {number}: give either '{RECORDING}' (a path) or '{WAVEFORM}' and '{RATE}'.")
     if _given(row, RECORDING):

@@ -1,4 +1,4 @@
-"""Save a trained system as an MLflow model, or log it into the run that it came from."""
+"""Save a detector as an MLflow model, or log it into the run that it came from."""
 
 import os
 import re
@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from asdbench import __version__
-from asdbench.core.errors import AsdbenchError, DataError, RequirementError, UsageError
+from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import require_writable, whole_folder
 from asdbench.core.progress import Progress
+from asdbench.detector.detector import Detector
+from asdbench.detector.fitting import fit_run
+from asdbench.detector.recordings import Sound
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.tracking.store import Store, connect, quiet, reason_of, why_away
-from asdbench.trained import Sound, TrainedSystem, load_system, save_system
 
 CODE = Path(__file__).with_name("model_code.py")
 LONGEST_EXAMPLE_S = 10.0
@@ -31,7 +33,7 @@ def save_model(
     plugin_path: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> None:
-    """Write the trained system of a run as an MLflow model, with no store.
+    """Write the detector of a run as an MLflow model, with no store.
 
     Args:
         run: folder of the run.
@@ -48,9 +50,8 @@ def save_model(
         raise UsageError(f"--to {to}: it is there already, and nothing is replaced. Remove it, or name another folder.")
     require_writable(to, "--to DIR")
     with TemporaryDirectory(prefix="asdbench-") as temporary:
-        system = Path(temporary) / "system"
-        save_system(load_record(run), system, data_root=data_root, plugin_path=plugin_path, progress=progress)
-        arguments = _arguments(system, plugin_path)
+        detector = fit_run(load_record(run), data_root=data_root, plugin_path=plugin_path, progress=progress)
+        arguments = _arguments(detector, Path(temporary))
         import mlflow.pyfunc
 
         with whole_folder(to) as folder:
@@ -70,7 +71,7 @@ def log_model(
     plugin_path: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> str:
-    """Log the trained system of a run into its MLflow run; a run that was not sent yet is sent first.
+    """Log the detector of a run into its MLflow run; a run that was not sent yet is sent first.
 
     Args:
         run: folder of the run.
@@ -94,9 +95,8 @@ def log_model(
         raise RequirementError(f"{away}.\nWithout a store: asdbench track model {run.name} --to DIR")
     record = load_record(run)
     with TemporaryDirectory(prefix="asdbench-") as temporary:
-        system = Path(temporary) / "system"
-        save_system(record, system, data_root=data_root, plugin_path=plugin_path, progress=progress)
-        arguments = _arguments(system, plugin_path)
+        detector = fit_run(record, data_root=data_root, plugin_path=plugin_path, progress=progress)
+        arguments = _arguments(detector, Path(temporary))
         from asdbench.tracking.log import log_run
 
         try:
@@ -142,35 +142,31 @@ def _log_into(record: RunRecord, store: Store, mlflow_run: str, register: str | 
     return str(info.model_uri)
 
 
-def _arguments(folder: Path, plugin_path: Sequence[Path]) -> dict[str, Any]:
-    """What MLflow is given of a system, whether it is saved or logged."""
+def _arguments(detector: Detector, temporary: Path) -> dict[str, Any]:
+    """What MLflow is given of a detector, whether it is saved or logged; its file is written into a folder."""
     quiet()
     os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # a project in the working directory is not the model's
-    from asdbench.tracking.model import SIGNATURE, SYSTEM
+    from asdbench.tracking.model import DETECTOR, SIGNATURE
 
     return {
         "python_model": str(CODE),
-        "artifacts": {SYSTEM: str(folder)},
+        "artifacts": {DETECTOR: str(detector.save(temporary / "detector.asd"))},
         "signature": SIGNATURE,
-        "input_example": _example(load_system(folder, plugin_path=plugin_path)),
+        "input_example": _example(detector),
         "pip_requirements": [f"asdbench=={__version__}"],  # named, so that MLflow does not go looking for them
     }
 
 
-def _example(system: TrainedSystem) -> Any:
-    """One sound as a DataFrame, about as short as the system takes it."""
+def _example(detector: Detector) -> Any:
+    """One sound as a DataFrame, about as short as the detector takes it."""
     import pandas as pd
 
-    machine, sections = next(iter(system.machines.items()))
-    rate_hz, count = system.sample_rate_hz, system.min_samples
+    machine, sections = next(iter(detector.machines.items()))
+    rate_hz, count = detector.sample_rate_hz, detector.min_samples
     noise = 0.1 * np.random.default_rng(0).standard_normal(max(count, round(LONGEST_EXAMPLE_S * rate_hz)))
     samples = noise.round(3).astype(np.float32)
-    while count < len(samples):
-        try:
-            system.score([Sound(samples[:count], rate_hz)], machine, sections[0])
-            break
-        except DataError:  # too short for the extractor
-            count *= 2
+    while count < len(samples) and detector.score(Sound(samples[:count], rate_hz), machine, sections[0]).errors:
+        count *= 2  # too short for the extractor
     waveform = [round(float(value), 3) for value in samples[:count]]
     return pd.DataFrame(
         {"waveform": [waveform], "sample_rate_hz": [rate_hz], "machine": [machine], "section": [sections[0]]}

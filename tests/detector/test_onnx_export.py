@@ -148,7 +148,7 @@ class System:
             self.extractor,
             scorer,
             metadata_of(
-                self.frontend, name="a + b", machine="pump", section="00", threshold=1.5,
+                self.frontend, name="a + b", machine="pump", section="00", clip_s=0.25, threshold=1.5,
                 threshold_method="gamma:0.9", training_scores=spread,
             ),
         )  # fmt: skip
@@ -231,8 +231,8 @@ def test_recordings_are_read_as_the_library_reads_them(psd, pump, tmp_path):
     names = ["stereo.flac", "cd.wav", "low.wav", "silent.wav", "text.wav", "none.wav"]
     scores = detector.score([tmp_path / name for name in names])
     rows = psd.embed([decode(tmp_path / name, psd.frontend) for name in names[:3]])
-    assert scores[:3] == pytest.approx(psd.fitted("knn").score(rows), rel=1e-5)
-    assert all(isinstance(one, BadRecording) for one in scores[3:])
+    assert scores.scores[:3] == pytest.approx(psd.fitted("knn").score(rows), rel=1e-5)
+    assert [one.path for one in scores.errors] == [str(tmp_path / name) for name in names[3:]]
 
 
 def test_a_clip_that_is_too_short_has_no_score():
@@ -274,11 +274,11 @@ def test_scoring_needs_neither_torch_nor_pandas_nor_scikit_learn(pump, tmp_path)
         "import sys\n"
         "for name in ('torch', 'torchaudio', 'pandas', 'sklearn', 'pydantic', 'onnx'): sys.modules[name] = None\n"
         "from asdbench.detector.onnx_scoring import OnnxDetector\n"
-        "print(OnnxDetector(sys.argv[1]).score([sys.argv[2]])[0])"
+        "print(OnnxDetector(sys.argv[1]).score(sys.argv[2]).scores[0])"
     )
     words = [sys.executable, "-c", program, pump, tmp_path / "cd.wav"]
     printed = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    assert float(printed) == pytest.approx(OnnxDetector(pump).score([tmp_path / "cd.wav"])[0])
+    assert float(printed) == pytest.approx(OnnxDetector(pump).score(tmp_path / "cd.wav").scores[0])
 
 
 def test_the_program_of_the_page_runs(pump, tmp_path, monkeypatch, capsys):
@@ -289,4 +289,7 @@ def test_the_program_of_the_page_runs(pump, tmp_path, monkeypatch, capsys):
     soundfile.write("monday.wav", TESTS[0], RATE_HZ, subtype="FLOAT")
     exec(program, {})
     name, score, *_ = capsys.readouterr().out.split()
-    assert (name, float(score)) == ("monday.wav", pytest.approx(OnnxDetector(pump).score(["monday.wav"])[0], abs=0.01))
+    assert (name, float(score)) == (
+        "monday.wav",
+        pytest.approx(OnnxDetector(pump).score("monday.wav").scores[0], abs=0.01),
+    )

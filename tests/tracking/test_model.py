@@ -142,7 +142,7 @@ def test_a_saved_model_is_whole_says_what_it_takes_and_holds_no_pickle(saved):
     from mlflow.models import Model
 
     files = {path.relative_to(saved).as_posix() for path in saved.rglob("*") if path.is_file()}
-    assert {"MLmodel", "model_code.py", "input_example.json", "artifacts/system/system.json"} <= files
+    assert {"MLmodel", "model_code.py", "input_example.json", "artifacts/detector.asd"} <= files
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".pt", ".joblib"))]
     signature = Model.load(saved).signature
     assert [str(column.name) for column in signature.inputs] == [
@@ -182,7 +182,7 @@ def detector(saved):
     from asdbench.tracking.model import AnomalyDetector
 
     found = AnomalyDetector()
-    found.load_context(SimpleNamespace(artifacts={"system": str(saved / "artifacts" / "system")}))
+    found.load_context(SimpleNamespace(artifacts={"detector": str(saved / "artifacts" / "detector.asd")}))
     return found
 
 
@@ -220,8 +220,8 @@ def test_paths_and_arrays_may_stand_in_one_table_with_channels_as_nested_lists(d
         ({"waveform": [0.1, 0.2], "machine": "fan"}, "Row 0: 'waveform' needs 'sample_rate_hz'"),
         ({"waveform": ["loud"], "sample_rate_hz": 16000, "machine": "fan"}, "Row 0: .* take numbers"),
         ({"recording": "gone.wav", "machine": "fan"}, "gone.wav: there is no such file"),
-        ({"recording": "gone.wav"}, "several machine types; name one of fan, valve"),
-        ({"recording": "gone.wav", "machine": "fun"}, "not trained for 'fun'. Did you mean 'fan'"),
+        ({"recording": "gone.wav"}, "several machine types; name one with --machine: fan, valve"),
+        ({"recording": "gone.wav", "machine": "fun"}, "not fitted to 'fun'. Did you mean 'fan'"),
     ],
 )
 def test_a_row_that_cannot_be_scored_is_named(detector, row, message):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import asdbench
 from asdbench.core.progress import Silent
 from asdbench.harness import RunRecord, RunSpec, execute, make_plan
 
@@ -46,3 +47,12 @@ def trained_run(small_dataset, trained_runs) -> Callable[..., RunRecord]:
         return next(execute(make_plan(spec, Silent()), Silent()))
 
     return do
+
+
+@pytest.fixture(scope="session")
+def fan_detector(small_dataset, session_cache, tmp_path_factory) -> Path:
+    """The file of a detector of the small data set's fan."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASDBENCH_CACHE", str(session_cache))
+        detector = asdbench.fit(small_dataset, "raw-mel", "knn", machines=["fan"], false_alarms=0.2)
+    return detector.save(tmp_path_factory.mktemp("detectors") / "fan.asd")

@@ -1,0 +1,130 @@
+"""``asdbench fit``: from healthy recordings, or from a run, to a detector."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asdbench.cli import options as opt
+from asdbench.cli.options import RUNS, FalseAlarms, PerDomain, Threshold, Whole
+from asdbench.cli.output import command, echo, print_json
+
+if TYPE_CHECKING:
+    from asdbench.detector.detector import Detector
+
+
+def fit(
+    recordings: Annotated[
+        str | None,
+        typer.Argument(metavar="RECORDINGS", help="Healthy recordings: a folder, a table, a card's name."),
+    ] = None,
+    to: Annotated[Path, typer.Option(metavar="FILE.asd", help="The file to write.")] = Path("detector.asd"),
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN", help="Take what a run has fitted, in place of recordings."),
+    ] = None,
+    extractor: Annotated[str | None, typer.Option(metavar="NAME", help="Feature extractor.")] = None,
+    scorer: Annotated[str | None, typer.Option(metavar="NAME", help="Scorer, also pyod:NAME or sklearn:NAME.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="NAME", help="Published system, in place of the two.")] = None,
+    false_alarms: FalseAlarms = None,
+    threshold: Threshold = None,
+    per_domain: PerDomain = False,
+    machine: opt.Machines = None,
+    split: opt.Split = None,
+    data_root: opt.DataRoot = None,
+    seed: Annotated[int, typer.Option(click_type=Whole(min=0, max=2**63 - 1), help="Base seed.")] = 0,
+    params: opt.Params = None,
+    profile: opt.Profile = None,
+    frontend: opt.Frontend = None,
+    augmentation: opt.Augmentations = None,
+    device: opt.Device = None,
+    threads: opt.Threads = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie, for --from.")] = RUNS,
+    force: Annotated[bool, typer.Option("--force", help="Replace a detector that is there.")] = False,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
+) -> None:
+    """Fit a system to healthy recordings, set a threshold, and write a detector: one file that scores new recordings.
+
+    Example: asdbench fit recordings/pump --extractor raw-mel --scorer mahalanobis-lw --false-alarms 0.01 --to pump.asd
+    """
+    import asdbench
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import UsageError
+    from asdbench.harness.spec import read_spec
+    from asdbench.protocols.threshold import ThresholdRule
+
+    if (recordings is None) == (from_ is None):
+        raise UsageError("Give recordings or --from RUN: asdbench fit recordings/pump --extractor raw-mel --scorer knn")
+    if to.exists() and not force:
+        raise UsageError(f"--to {to}: it is there already, and nothing is replaced. Another name, or --force.")
+    progress, folders = ConsoleProgress(quiet), plugin_path or []
+    if from_ is not None:
+        from asdbench.detector.fitting import fit_run
+        from asdbench.harness.record import load_record
+        from asdbench.harness.store import find_run
+
+        if extractor or scorer or system or params or machine:
+            raise UsageError("--from RUN takes the parts and recordings of the run; leave out what names others.")
+        rule = (
+            None
+            if threshold is None and false_alarms is None
+            else ThresholdRule.asked(threshold, false_alarms, per_domain)
+        )
+        record = load_record(find_run(from_, out))
+        detector = fit_run(record, rule, data_root=data_root, plugin_path=folders, progress=progress)
+    else:
+        spec = read_spec(None, {"params": params or [], "device": device, "profile": profile, "threads": threads})
+        detector = asdbench.fit(
+            str(recordings),
+            extractor,
+            scorer,
+            system=system,
+            false_alarms=false_alarms,
+            threshold=threshold,
+            per_domain=per_domain,
+            augmentations=augmentation,
+            frontend=frontend,
+            params=spec.params,
+            seed=seed,
+            machines=machine or (),
+            split=split,  # type: ignore[arg-type]
+            data_root=data_root,
+            profile=spec.profile,
+            device=spec.device,
+            threads=spec.threads,
+            plugin_path=folders,
+            progress=progress,
+        )
+    detector.save(to)
+    print_json(_as_json(detector, to)) if as_json else _print(detector, to)
+
+
+def _as_json(detector: "Detector", path: Path) -> dict[str, object]:
+    content = detector.content
+    return {
+        "detector": str(path),
+        "name": content.name,
+        "dataset": content.dataset,
+        "notes": detector.notes,
+        "machines": {
+            name: {
+                "clips": machine.clips,
+                "clip_s": machine.clip_s,
+                "thresholds": {section: used.model_dump() for section, used in machine.thresholds.items()},
+            }
+            for name, machine in content.machines.items()
+        },
+    }
+
+
+def _print(detector: "Detector", path: Path) -> None:
+    for note in detector.notes:
+        echo(f"note: {note}", dim=True, err=True)
+    for name, machine in sorted(detector.content.machines.items()):
+        for section, used in sorted(machine.thresholds.items()):
+            where = f"{name}, section {section}" if len(machine.thresholds) > 1 else name
+            echo(f"{where}: {machine.clips} healthy clips; threshold {used.value:.6g} ({used.method})")
+    echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB", bold=True)
+    echo(f"Next: {command('score', str(path), 'RECORDINGS')}", dim=True)

@@ -1,0 +1,171 @@
+"""``asdbench score``: recordings by a detector."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asdbench.cli.options import AsJson, Device, FalseAlarms, Number, PluginPath, Quiet, Threshold
+from asdbench.cli.output import echo, print_json
+
+if TYPE_CHECKING:
+    from asdbench.detector.results import Scored
+
+ALARM = 4  # exit code
+
+
+def score(
+    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What fit wrote (.asd), or export (.onnx).")],
+    recordings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH...", help="Recordings, folders of them, or - for names on standard input."),
+    ] = None,
+    machine: Annotated[str | None, typer.Option(metavar="NAME", help="Machine type, where it knows several.")] = None,
+    section: Annotated[str | None, typer.Option(metavar="NN", help="Section. [default: the first]")] = None,
+    false_alarms: FalseAlarms = None,
+    threshold: Threshold = None,
+    window: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", click_type=Number(min=0, min_open=True), help="Score windows of this length."),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            click_type=Number(min=0, min_open=True),
+            help="From one window to the next. [default: the window's length]",
+        ),
+    ] = None,
+    alarm_after: Annotated[
+        str, typer.Option(metavar="K/N", help="Alarm when K of N windows in a row lie above the threshold.")
+    ] = "1/1",
+    explain: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page that says why clips are suspicious.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Score what is added to the folder until stopped: one JSON line each.")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --watch, what was scored. [default: DETECTOR.watched.jsonl]"),
+    ] = None,
+    settle: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            click_type=Number(min=0),
+            help="With --watch, how long a file is unchanged before it is read.",
+        ),
+    ] = 2.0,
+    fail_on_alarm: Annotated[
+        bool, typer.Option("--fail-on-alarm", help=f"Exit with {ALARM} when something is anomalous.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+    quiet: Quiet = False,
+    plugin_path: PluginPath = None,
+) -> None:
+    """Score recordings: how anomalous each is, whether that is an alarm, and how unusual among the healthy clips.
+
+    A recording that cannot be scored is a row with the reason, and the exit code is then 1.
+
+    Example: asdbench score pump.asd tomorrow/ --explain why.html
+    """
+    from asdbench.core.errors import UsageError
+    from asdbench.detector.opening import open_detector
+
+    if not recordings:
+        raise UsageError(
+            f"Nothing to score. Give files, folders, or - for standard input: asdbench score {detector} PATH..."
+        )
+    if as_csv and as_json:
+        raise UsageError("--csv and --json: one of them.")
+    model = open_detector(detector, plugin_path=plugin_path or (), device=device or "auto")
+    options: dict[str, Any] = {
+        "machine": machine,
+        "section": section,
+        "false_alarms": false_alarms,
+        "threshold": threshold,
+        "window_s": window,
+        "hop_s": hop,
+        "alarm_after": alarm_after,
+    }
+    if watch:
+        if len(recordings) != 1 or explain is not None or as_csv:
+            raise UsageError("--watch takes one folder, and writes JSON lines: no --csv, no --explain.")
+        _watch(model, detector, Path(recordings[0]), journal, settle, options, fail_on_alarm)
+        return
+    scored = model.score(recordings, **options)
+    if explain is not None:
+        from asdbench.detector.explanation_page import write_explanations
+
+        shown = write_explanations(model, scored, explain, machine, section, window, hop)
+    if as_json:
+        print_json({"detector": str(detector), "name": model.name, **scored.to_json()})
+    else:
+        _print_csv(scored) if as_csv else _print(scored)
+    for note in () if quiet else scored.notes:
+        echo(f"note: {note}", dim=True, err=True)
+    if explain is not None:
+        echo(f"{explain}: {shown} explained", err=as_json or as_csv)
+    if fail_on_alarm and scored.decisions.any():
+        raise typer.Exit(ALARM)
+    if scored.errors:
+        raise typer.Exit(1)
+
+
+def _print(scored: "Scored") -> None:
+    from asdbench.cli.tables import print_table, table, text
+
+    rows = []
+    for one in scored:
+        if one.error is not None:
+            rows.append([one.path, "", "", text(one.error, "red")])
+            continue
+        verdict = text("ANOMALOUS", "bold red") if one.anomalous else text("normal", "dim")
+        rows.append([one.path, f"{one.score:.4g}", f"{one.p_value:.3g}", verdict])
+    print_table(table(["recording", ">score", ">p-value", "verdict"], rows))
+    alarms, bad = int(scored.decisions.sum()), len(scored.errors)
+    summary = f"{alarms} of {len(scored) - bad} anomalous; threshold {scored.threshold:.6g} ({scored.method})"
+    echo(summary + (f"; {bad} could not be scored" if bad else ""), bold=True)
+
+
+def _print_csv(scored: "Scored") -> None:
+    import csv
+
+    columns = ["path", "score", "threshold", "anomalous", "p_value", "error"]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for one in scored:
+        values = (getattr(one, column) for column in columns)
+        writer.writerow(["" if value is None else int(value) if isinstance(value, bool) else value for value in values])
+
+
+def _watch(
+    model: Any,
+    detector: Path,
+    folder: Path,
+    journal: Path | None,
+    settle_s: float,
+    options: dict[str, Any],
+    fail_on_alarm: bool,
+) -> None:
+    import json
+    from functools import partial
+
+    from asdbench.core.digests import file_digest
+    from asdbench.detector.watching import watch
+
+    journal = journal or detector.with_name(f"{detector.name}.watched.jsonl")
+    score = partial(model.score, **options)
+    echo(f"Watching {folder}; results also in {journal}. Ctrl-C ends it.", dim=True, err=True)
+    try:
+        for line in watch(score, folder.expanduser(), journal, file_digest(detector), settle_s=settle_s):
+            echo(json.dumps(line))
+            sys.stdout.flush()
+            if fail_on_alarm and line.get("anomalous"):
+                raise typer.Exit(ALARM)
+    except KeyboardInterrupt:
+        return

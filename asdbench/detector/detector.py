@@ -1,0 +1,372 @@
+"""A fitted system with a threshold: scores recordings, decides, explains, and is one file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.files import require_writable
+from asdbench.datasets import TrainingClip
+from asdbench.datasets.audio import BadRecording
+from asdbench.detector.archive import FIT_AGAIN, pack, unpack
+from asdbench.detector.components import find_component
+from asdbench.detector.member import FittedMember
+from asdbench.detector.recordings import Given, Sound
+from asdbench.detector.results import Alarm, Scored, alarm_of
+from asdbench.detector.schema import FILE, SCHEMA, DetectorFile, Machine, Part
+from asdbench.detector.scoring import score_recordings
+from asdbench.detector.section import Rows, SectionScorer
+from asdbench.frontends.decoding import Waveform
+from asdbench.harness.machine import available_cores, resolve_device
+from asdbench.protocols.threshold import Threshold, ThresholdRule
+from asdbench.registry import Component
+from asdbench.registry.instances import InstanceComponent
+
+if TYPE_CHECKING:
+    from asdbench.detector.explanation import Explanation
+
+_CLIPS = TypeAdapter(list[TrainingClip])
+
+
+class Detector:
+    """Made by ``asdbench.fit``, or read by ``Detector.load``.
+
+    Scores are those of a run of the same parts on the same recordings, to the last bit where clips are embedded one by
+    one (statistics, the autoencoder); the sums of a network that takes many at once depend, in the last bits of
+    float32, on how many come together. A detector may be used by several threads; they take turns.
+
+    Attributes:
+        content: all that the file says of itself.
+        device: "cpu" or "cuda".
+        notes: what the user should know.
+
+    Example:
+        >>> import asdbench as asd
+        >>> detector = asd.fit(asd.load("synthetic", machines=["fan"]), extractor="raw-mel", scorer="knn")
+        >>> detector.machines
+        {'fan': ['00']}
+    """
+
+    def __init__(
+        self, folder: Path, content: DetectorFile, components: Mapping[str, list[Component]], device: str, keep: Any
+    ) -> None:
+        self.content = content
+        self.device = device
+        self.notes = list(content.notes)
+        self._folder = folder
+        self._keep = keep  # a temporary folder lives as long as the detector
+        self._components = components
+        self._members = [
+            FittedMember(folder / "extractors" / str(number), member, extractor, frontend, device, content.threads)
+            for number, (member, extractor, frontend) in enumerate(
+                zip(content.members, components["extractors"], components["frontends"], strict=True)
+            )
+        ]
+        self._scorers: dict[tuple[str, str], SectionScorer] = {}
+        self._turn = RLock()
+
+    @classmethod
+    def load(cls, path: str | Path, *, plugin_path: Sequence[str | Path] = (), device: str = "auto") -> "Detector":
+        """Read what ``save`` wrote.
+
+        Args:
+            path: of the file; or the folder of a system that an older asdbench saved.
+            plugin_path: folders of third-party components that it needs; the file itself names none that is imported.
+            device: "auto", "cpu" or "cuda"; "auto" is the CPU for what was fitted there.
+
+        Raises:
+            RequirementError: it is damaged, of a newer asdbench, or needs a component that is not there or is another
+                one now.
+        """
+        temporary = TemporaryDirectory(prefix="asdbench-", ignore_cleanup_errors=True)
+        folder = Path(temporary.name)
+        if (Path(path) / "system.json").is_file():
+            from asdbench.detector.old_folder import convert
+
+            convert(Path(path), folder)
+        else:
+            unpack(Path(path), folder)
+        content = _content(folder / FILE, Path(path))
+        return open_folder(folder, content, [Path(one) for one in plugin_path], device, temporary)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the detector as one file, whole or not at all.
+
+        Raises:
+            UsageError: nothing can be written there.
+            RequirementError: a part is an object of the user's own, which has no name by which it could be found again.
+        """
+        path = Path(path).expanduser()
+        for part in (part for parts in self._components.values() for part in parts):
+            if isinstance(part, InstanceComponent):
+                raise RequirementError(
+                    f"A detector with an object of your own ({part.target}) cannot be saved: nothing is pickled.\n"
+                    "Give it a card, and name it: docs/plugins.md"
+                )
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; a detector is one file, {path / 'detector.asd'} for instance.")
+        require_writable(path.parent)
+        pack(self._folder, path)
+        return path
+
+    @property
+    def name(self) -> str:
+        """The system's card, or extractor and scorer."""
+        return self.content.name
+
+    @property
+    def machines(self) -> dict[str, list[str]]:
+        """Sections of each machine type that recordings can be scored as."""
+        return {name: sorted(machine.thresholds) for name, machine in sorted(self.content.machines.items())}
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Rate that recordings are resampled to."""
+        return int(self._members[0].frontend.sample_rate_hz)
+
+    @property
+    def min_samples(self) -> int:
+        """Samples of the shortest recording, at that rate."""
+        return int(self._members[0].frontend.min_samples)
+
+    def training_scores(self, machine: str | None = None, section: str | None = None) -> NDArray[np.float64]:
+        """Scores of the healthy clips by scorers that had not seen them, float64 (n,); the threshold is of them."""
+        machine, section = self.settled(machine, section)
+        stored = self.arrays(machine).get(f"scores.{section}")
+        if stored is None:  # of an older version's folder
+            stored = self._section_scorer(machine, section).fit(self.training_rows(machine), self._training(machine))
+        return np.asarray(stored, np.float64)
+
+    def threshold(
+        self, machine: str | None = None, section: str | None = None, rule: ThresholdRule | None = None
+    ) -> Threshold:
+        """The threshold that was set, or that another rule makes of the same training scores.
+
+        Raises:
+            UsageError: no such machine type or section, or more clips are needed for the rate.
+        """
+        machine, section = self.settled(machine, section)
+        if rule is None:
+            used = self.content.machines[machine].thresholds[section]
+            return Threshold(used.value, used.method)
+        training = self._training(machine)
+        scores = self.training_scores(machine, section)
+        if len(scores) != len(training):
+            training = [clip for clip in training if clip.section == section]
+        return rule.fit(scores, [clip.domain for clip in training])
+
+    def score(
+        self,
+        recordings: Given | Sequence[Given],
+        machine: str | None = None,
+        section: str | None = None,
+        *,
+        false_alarms: float | None = None,
+        threshold: str | float | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        alarm_after: str | tuple[int, int] = (1, 1),
+    ) -> Scored:
+        """Score recordings of one machine type and section.
+
+        Args:
+            recordings: files, folders, ``Sound`` for arrays; one or several.
+            machine: machine type; may be left out where the detector knows one.
+            section: its number ("00"); the first one when left out.
+            false_alarms: another rate than the detector's.
+            threshold: another threshold: a number, or "gamma:0.9".
+            window_s: score windows of this length; None scores recordings whole.
+            hop_s: from the beginning of a window to that of the next; None is the window's length.
+            alarm_after: (3, 5) or "3/5" alarms when three of five windows in a row lie above the threshold.
+
+        Returns:
+            A result for each recording; one that cannot be scored says why.
+
+        Raises:
+            UsageError: a machine type or section that it was not fitted to, or an option that fits no other.
+
+        Example:
+            >>> import asdbench as asd
+            >>> data = asd.load("synthetic", machines=["fan"])
+            >>> detector = asd.fit(data, extractor="raw-mel", scorer="knn", false_alarms=0.1)
+            >>> scored = detector.score([data.clips[0].path])
+            >>> bool(scored.scores[0] > scored.threshold) == scored[0].anomalous
+            True
+        """
+        machine, section = self.settled(machine, section)
+        rule = None
+        if false_alarms is not None or threshold is not None:
+            rule = ThresholdRule.asked(threshold, false_alarms)
+        used = self.threshold(machine, section, rule)
+        alarm = alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after)
+        return score_recordings(
+            partial(self.scores_of, machine=machine, section=section),
+            recordings,
+            threshold=used.value,
+            method=used.method,
+            healthy=self.training_scores(machine, section),
+            clip_s=self.content.machines[machine].clip_s,
+            window_s=window_s,
+            hop_s=hop_s,
+            alarm=alarm,
+            notes=[*self.notes, *([used.note] if used.note else [])],
+            jobs=available_cores(),
+        )
+
+    def explain(self, recording: Given, machine: str | None = None, section: str | None = None) -> "Explanation":
+        """Which parts of a recording, in time and frequency, raise its score, and which healthy clip it is nearest to.
+
+        The recording is scored again with one region after the other replaced by the healthy mean; it costs about 80
+        scorings of one recording.
+
+        Raises:
+            UsageError: no such machine type or section.
+            DataError: the recording cannot be used.
+        """
+        from asdbench.detector.explanation import explain
+
+        return explain(self, recording, *self.settled(machine, section))
+
+    def settled(self, machine: str | None = None, section: str | None = None) -> tuple[str, str]:
+        """The machine type and section that are meant.
+
+        Raises:
+            UsageError: there are several, and none is named; or there is none of that name.
+        """
+        known = self.machines
+        if machine is None and len(known) > 1:
+            raise UsageError(f"The detector knows several machine types; name one with --machine: {', '.join(known)}.")
+        machine = machine if machine is not None else next(iter(known))
+        if machine not in known:
+            hint = did_you_mean(machine, known)
+            raise UsageError(f"The detector was not fitted to '{machine}'.{hint} Accepted: {', '.join(known)}.")
+        section = section if section is not None else known[machine][0]
+        if section not in known[machine]:
+            raise UsageError(f"{machine} has no section '{section}'. Accepted: {', '.join(known[machine])}.")
+        return machine, section
+
+    def scores_of(self, sounds: Sequence[Sound], machine: str, section: str) -> list[float | BadRecording]:
+        """A score for each sound, or why it has none."""
+        waveforms = [[member.waveform(one) for one in sounds] for member in self._members]
+        return self.scores_of_waveforms(waveforms, machine, section)
+
+    def scores_of_waveforms(
+        self, waveforms: Sequence[Sequence[Waveform | BadRecording]], machine: str, section: str
+    ) -> list[float | BadRecording]:
+        """The same of waveforms as the front ends take them, by member."""
+        with self._turn:
+            embedded = self.embed(waveforms, machine, section)
+            reasons = [next((one for one in rows if isinstance(one, BadRecording)), None) for rows in embedded]
+            good = [rows for rows, reason in zip(embedded, reasons, strict=True) if reason is None]
+            if not good:
+                return [reason for reason in reasons if reason is not None]
+            columns: Any = [np.stack(column) for column in zip(*good, strict=True)]
+            scores = iter(self.scorer(machine, section).score(columns).tolist())
+            return [reason if reason is not None else next(scores) for reason in reasons]
+
+    def embed(
+        self, waveforms: Sequence[Sequence[Waveform | BadRecording]], machine: str, section: str
+    ) -> list[tuple[NDArray[np.float32] | BadRecording, ...]]:
+        """Embeddings (dim,) of each recording by member, or why there is none, of waveforms by member."""
+        columns = []
+        for member, of_member in zip(self._members, waveforms, strict=True):
+            good = [one for one in of_member if not isinstance(one, BadRecording)]
+            rows = iter(member.embed(good, machine, section) if good else [])
+            columns.append([one if isinstance(one, BadRecording) else next(rows) for one in of_member])
+        return list(zip(*columns, strict=True))
+
+    def scorer(self, machine: str, section: str) -> SectionScorer:
+        """The scorers of a section, fitted anew to the training embeddings that are in the file."""
+        with self._turn:
+            if (machine, section) not in self._scorers:
+                scorer = self._section_scorer(machine, section)
+                scorer.fit(self.training_rows(machine), self._training(machine), scores=False)
+                self._scorers[machine, section] = scorer
+            return self._scorers[machine, section]
+
+    def _section_scorer(self, machine: str, section: str) -> SectionScorer:
+        combine = self._components["combine"]
+        return SectionScorer(
+            self._components["scorers"], combine[0] if combine else None, self.content.seed, machine, section
+        )
+
+    def training_rows(self, machine: str) -> list[Rows]:
+        """Embeddings of the machine type's training clips by member, (n, dim) each."""
+        arrays = self.arrays(machine)
+        return [arrays[f"rows.{number}"] for number in range(len(self._members))]
+
+    @property
+    def members(self) -> list[FittedMember]:
+        """The extractors as they were fitted."""
+        return self._members
+
+    def arrays(self, machine: str) -> dict[str, NDArray[Any]]:
+        """All arrays of a machine type, as the file has them."""
+        from safetensors.numpy import load_file
+
+        arrays: dict[str, NDArray[Any]] = load_file(machine_file(self._folder, self.content.machines[machine]))
+        return arrays
+
+    def _training(self, machine: str) -> list[TrainingClip]:
+        path = machine_file(self._folder, self.content.machines[machine]).with_suffix(".json")
+        return _CLIPS.validate_json(path.read_bytes())
+
+
+def open_folder(
+    folder: Path, content: DetectorFile, plugin_path: Sequence[Path], device: str, keep: Any = None
+) -> Detector:
+    """The detector whose files lie in a folder.
+
+    Raises:
+        RequirementError: a component is not there, or is another one now.
+    """
+    notes: list[str] = []
+
+    def found(kind: str, parts: Sequence[Part]) -> list[Component]:
+        components = []
+        for part in parts:
+            component, more = find_component(kind, part, folder, plugin_path)
+            components.append(component)
+            notes.extend(more)
+        return components
+
+    components = {
+        "extractors": found("extractors", [one.extractor for one in content.members]),
+        "frontends": found("frontends", [one.frontend for one in content.members]),
+        "scorers": found("scorers", [one.scorer for one in content.members]),
+        "combine": found("scorers", [content.combine] if content.combine else []),
+    }
+    device = "cpu" if device == "auto" and content.device == "cpu" else resolve_device(device)
+    detector = Detector(folder, content, components, device, keep)
+    detector.notes += notes
+    return detector
+
+
+def machine_file(folder: Path, machine: Machine) -> Path:
+    """The arrays of a machine type; what is known of its clips lies beside them, as JSON."""
+    return folder / "machines" / f"{machine.number}.safetensors"
+
+
+def _content(file: Path, source: Path) -> DetectorFile:
+    try:
+        content = json.loads(file.read_bytes())
+        version = content.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA:
+            raise RequirementError(
+                f"{source} has schema {version}; this asdbench knows {SCHEMA}. A newer asdbench reads it."
+            )
+        return DetectorFile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (OSError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+    raise RequirementError(f"{source} is no detector, or damaged: {reason}.\n{FIT_AGAIN}")

@@ -1,0 +1,206 @@
+"""Make a detector: of recordings, or of a run that was done."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from safetensors.numpy import save_file
+
+from asdbench import __version__
+from asdbench.core.errors import AsdbenchError, RequirementError
+from asdbench.core.files import write_bytes, write_json
+from asdbench.core.paths import cache_root
+from asdbench.core.progress import Progress, Silent
+from asdbench.datasets import TrainingClip
+from asdbench.datasets.audio import read_header
+from asdbench.detector.components import part_of
+from asdbench.detector.detector import Detector, machine_file
+from asdbench.detector.explanation import healthy_arrays
+from asdbench.detector.schema import FILE, DetectorFile, Machine, Member, SavedFit
+from asdbench.detector.section import Rows, SectionScorer
+from asdbench.frontends.base import NamedFeatures
+from asdbench.harness.cells import Cell
+from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.fits import Embedded, Fit
+from asdbench.harness.machine import available_cores
+from asdbench.harness.record import RunRecord, UsedThreshold
+from asdbench.harness.replay import reopen
+from asdbench.harness.writing import used_component
+from asdbench.protocols.threshold import ThresholdRule
+from asdbench.registry.cards import ScorerCard
+
+Thresholds = Mapping[str, Mapping[str, UsedThreshold]]  # by machine type and section
+_CLIPS = TypeAdapter(list[TrainingClip])
+
+
+def fit_run(
+    record: RunRecord,
+    rule: ThresholdRule | None = None,
+    *,
+    data_root: Path | None = None,
+    plugin_path: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> Detector:
+    """The detector that a run has fitted; of a failed run for the machine types that were scored.
+
+    Args:
+        record: of the run.
+        rule: makes thresholds; None leaves those of the run.
+        data_root: where the challenges' data lie.
+        plugin_path: folders of third-party components.
+        progress: where the work is reported.
+
+    Raises:
+        RequirementError: recordings, a component or the trained extractor are not there any more.
+        UsageError: more clips are needed for the rate.
+    """
+    thresholds = {machine: sections for machine, sections in record.thresholds.items() if sections}
+    if not thresholds:
+        raise RequirementError(
+            f"{record.run_id} scored no machine type, so there is no detector to make.\n"
+            "asdbench run --retry-failed goes on with it."
+        )
+    replay = reopen(record, data_root=data_root, plugin_path=plugin_path, progress=progress)
+    for machine in thresholds:
+        replay.require_fits(machine)
+    return fit_cell(replay.cell, rule, None if rule else thresholds, list(thresholds), replay.progress)
+
+
+def fit_cell(
+    cell: Cell,
+    rule: ThresholdRule | None = None,
+    thresholds: Thresholds | None = None,
+    machines: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Detector:
+    """Train what is not in the cache, fit the scorers, set the thresholds.
+
+    Args:
+        cell: parts, recordings and seed.
+        rule: makes thresholds; None is the official baselines' rule.
+        thresholds: to be taken over, in the place of a rule.
+        machines: machine types; all when empty.
+        progress: where the work is reported.
+
+    Raises:
+        UsageError: more clips are needed for the rate.
+        AsdbenchError: a fit failed.
+    """
+    progress, rule = progress or Silent(), rule or ThresholdRule()
+    members, machines = cell.members or (cell,), machines or cell.dataset.machines
+    for member in members:
+        if isinstance(member.frontend.build(), NamedFeatures):
+            raise RequirementError(
+                f"{member.frontend.name} looks features up by the recordings' names, and new recordings have none "
+                "there, so it makes no detector."
+            )
+    for machine in machines if thresholds is None else ():
+        _require_clips(cell, machine, rule)
+    temporary = TemporaryDirectory(prefix="asdbench-", ignore_cleanup_errors=True)
+    folder = Path(temporary.name)
+    embedded = [_embed(member, machines, progress) for member in members]
+    numbers = [
+        _copy_extractors(folder / "extractors" / str(number), member, machines) for number, member in enumerate(members)
+    ]
+    notes = [note for one in embedded for note in one.notes]
+    saved: dict[str, Machine] = {}
+    for number, machine in enumerate(machines):
+        clips = cell.dataset.training(machine)
+        rows = [_training_rows(one, member, machine, clips) for one, member in zip(embedded, members, strict=True)]
+        scores, of_sections = {}, {}
+        for section in sorted(thresholds[machine] if thresholds else {clip.section for clip in clips}):
+            combine = cell.scorer if cell.members else None
+            scorer = SectionScorer([member.scorer for member in members], combine, cell.seed, machine, section)
+            scores[section] = scorer.fit(rows, clips)
+            made = rule.fit(scores[section], [clip.domain for clip in scorer.training])
+            notes += [*scorer.notes, *([made.note] if made.note and thresholds is None else [])]
+            of_sections[section] = (
+                thresholds[machine][section] if thresholds else UsedThreshold(value=made.value, method=made.method)
+            )
+        path_of = {clip.key: clip.path for clip in cell.dataset.select(machines=[machine], split="train")}
+        paths = [path_of[clip.key] for clip in clips]
+        healthy, examples = healthy_arrays(paths, rows[0], used_component(members[0].frontend))
+        saved[machine] = Machine(
+            number=number,
+            clips=len(clips),
+            clip_s=round(float(np.median([read_header(path).seconds for path in paths])), 3),
+            examples=examples,
+            thresholds=of_sections,
+        )
+        place = machine_file(folder, saved[machine])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, NDArray[Any]] = {f"rows.{place}": one for place, one in enumerate(rows)}
+        arrays |= {f"scores.{section}": one for section, one in scores.items()}
+        save_file(arrays | healthy, place)
+        write_bytes(place.with_suffix(".json"), _CLIPS.dump_json(clips, indent=1))
+    components = {
+        "extractors": [member.extractor for member in members],
+        "frontends": [member.frontend for member in members],
+        "scorers": [member.scorer for member in members],
+        "combine": [cell.scorer] if cell.members else [],
+    }
+    content = DetectorFile(
+        asdbench=__version__,
+        name=cell.name,
+        dataset=cell.dataset.name,
+        fingerprint=cell.dataset.fingerprint,
+        seed=cell.seed,
+        device=cell.device,
+        threads=cell.threads,
+        members=[
+            Member(
+                extractor=part_of(member.extractor, folder),
+                frontend=part_of(member.frontend, folder),
+                scorer=part_of(member.scorer, folder),
+                fits=fits,
+            )
+            for member, fits in zip(members, numbers, strict=True)
+        ],
+        combine=part_of(cell.scorer, folder) if cell.members else None,
+        machines=saved,
+        notes=list(dict.fromkeys(notes)),
+    )
+    write_json(folder / FILE, content.model_dump(mode="json"))
+    return Detector(folder, content, components, cell.device, temporary)
+
+
+def _require_clips(cell: Cell, machine: str, rule: ThresholdRule) -> None:
+    """Refuse a rate that the training clips of a section cannot promise, before anything is trained."""
+    clips = cell.dataset.training(machine)
+    assert isinstance(cell.scorer.card, ScorerCard)
+    for section in sorted({clip.section for clip in clips}):
+        here = [clip for clip in clips if cell.scorer.card.fit_on == "machine" or clip.section == section]
+        domains = {clip.domain for clip in here} if rule.per_domain else {None}
+        for domain in domains:
+            count = sum(domain is None or clip.domain == domain for clip in here)
+            of_domain = f", {domain} domain" if domain else ""
+            rule.require(count, f" of {machine}{of_domain}")
+
+
+def _embed(member: Cell, machines: Sequence[str], progress: Progress) -> Embedded:
+    stage, embedded = EmbeddingStage(member, cache_root(), progress, available_cores()), Embedded()
+    for group in member.groups:
+        if set(group) & set(machines):
+            stage.add_group(group, embedded)
+    failed = next((one for one in embedded.failures if one.machine in (None, *machines)), None)
+    if failed is not None:
+        raise AsdbenchError(f"{member.name}: {failed.reason}")
+    return embedded
+
+
+def _training_rows(embedded: Embedded, member: Cell, machine: str, clips: Sequence[TrainingClip]) -> Rows:
+    row_of = {clip.key: row for row, clip in enumerate(member.dataset.blind(machine))}
+    return np.ascontiguousarray(embedded.rows[machine][[row_of[clip.key] for clip in clips]])
+
+
+def _copy_extractors(folder: Path, member: Cell, machines: Sequence[str]) -> dict[str, SavedFit]:
+    fits = {machine: Fit(member, member.group_of(machine), cache_root()) for machine in machines}
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(fit.trained for fit in fits.values()))}
+    for place, number in numbers.items():
+        shutil.copytree(place, folder / str(number))
+    return {machine: SavedFit(number=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}

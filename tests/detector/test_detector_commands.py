@@ -1,0 +1,102 @@
+"""``asdbench fit``, ``score`` and ``export`` by hand: what an engineer types, and what goes wrong."""
+
+import csv
+import io
+import shutil
+
+import numpy as np
+import pytest
+
+import asdbench
+from asdbench import Detector
+
+
+@pytest.fixture(scope="module")
+def pump(small_dataset, tmp_path_factory):
+    """Twenty healthy recordings of one machine with a recorder's names, and others of tomorrow."""
+    folder = tmp_path_factory.mktemp("own")
+    for split, place in (("train", "pump"), ("test", "tomorrow")):
+        (folder / place).mkdir()
+        for number, clip in enumerate(sorted(small_dataset.glob(f"fan/{split}/*.wav"))):
+            shutil.copyfile(clip, folder / place / f"pump_2025-03-{number + 1:02d}T10-00.wav")
+    return folder
+
+
+def fitted(cli, pump, path, *more):
+    return cli("fit", pump / "pump", "--extractor", "raw-mel", "--scorer", "knn", "--to", path, *more)
+
+
+def test_three_commands_from_healthy_recordings_to_an_alarm(cli, pump, tmp_path):
+    ran = fitted(cli, pump, tmp_path / "pump.asd", "--false-alarms", 0.1, "--json")
+    assert ran.code == 0, ran.err
+    threshold = ran.json["machines"]["pump"]["thresholds"]["00"]["value"]
+    ran = cli("score", tmp_path / "pump.asd", pump / "tomorrow", "--json")
+    assert ran.code == 0, ran.err
+    clips = ran.json["clips"]
+    assert [one["path"] for one in clips] == sorted(path.name for path in (pump / "tomorrow").iterdir())
+    assert [one["anomalous"] for one in clips] == [one["score"] > threshold for one in clips]
+    healthy = Detector.load(tmp_path / "pump.asd").training_scores()
+    assert len(healthy) == 20
+    assert threshold == np.sort(healthy)[18]  # the 19th of 20: one of 21 may lie above
+    for one in clips:
+        assert one["p_value"] == pytest.approx((1 + (healthy >= one["score"]).sum()) / 21)
+    assert cli("score", tmp_path / "pump.asd", pump / "tomorrow", "--fail-on-alarm", "--threshold", 0).code == 4
+    assert cli("score", tmp_path / "pump.asd", pump / "tomorrow", "--fail-on-alarm", "--threshold", 1e9).code == 0
+
+
+def test_the_same_system_as_a_run_has_the_threshold_and_scores_of_that_run(cli, small_dataset, tmp_path):
+    words = ("--extractor", "raw-mel", "--scorer", "mahalanobis-lw")
+    ran = cli("run", *words, "--dataset", small_dataset, "--out", tmp_path / "runs", "--json")
+    record = ran.json["runs"][0]["record"]
+    cli("fit", "--from", tmp_path / "runs" / record.split("/")[-2], "--to", tmp_path / "run.asd")
+    cli("fit", small_dataset, *words, "--to", tmp_path / "fit.asd")
+    one, other = (Detector.load(tmp_path / name) for name in ("run.asd", "fit.asd"))
+    for machine in ("fan", "valve"):
+        clips = sorted(small_dataset.glob(f"{machine}/test/*.wav"))
+        assert one.score(clips, machine).clips == other.score(clips, machine).clips
+    assert cli("score", tmp_path / "fit.asd", clips[0]).code == 2  # which machine type?
+
+
+def test_rates_that_the_clips_cannot_promise_are_refused_before_anything_is_written(cli, pump, tmp_path):
+    ran = fitted(cli, pump, tmp_path / "pump.asd", "--false-alarms", 0.01)
+    assert ran.code == 2
+    assert "1/21 = 0.04762; 0.01 takes 99 clips" in ran.err
+    assert not (tmp_path / "pump.asd").exists()
+    assert fitted(cli, pump, tmp_path / "pump.asd", "--false-alarms", 0.2, "--threshold", 3).code == 2
+    (tmp_path / "pump.asd").write_text("mine")
+    assert fitted(cli, pump, tmp_path / "pump.asd").code == 2
+    assert (tmp_path / "pump.asd").read_text() == "mine"
+
+
+def test_bad_recordings_are_rows_and_all_others_are_scored(cli, pump, fan_detector, tmp_path):
+    good = next((pump / "tomorrow").iterdir())
+    (tmp_path / "bad.wav").write_text("no sound")
+    (tmp_path / "empty").mkdir()
+    ran = cli("score", fan_detector, tmp_path / "bad.wav", good, tmp_path / "gone.wav", "--csv")
+    assert ran.code == 1
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert [one["path"] for one in rows] == [str(tmp_path / "bad.wav"), str(good), str(tmp_path / "gone.wav")]
+    assert [bool(one["error"]) for one in rows] == [True, False, True]
+    assert rows[1]["anomalous"] in ("0", "1")
+    table = cli("score", fan_detector, tmp_path / "bad.wav", good)
+    assert "1 could not be scored" in table.out
+    assert cli("score", fan_detector, tmp_path / "empty").code == 2
+    assert cli("score", fan_detector).code == 2
+
+
+def test_an_exported_model_is_a_detector_as_well(cli, pump, fan_detector, tmp_path):
+    exported = cli("export", fan_detector, "--onnx", tmp_path / "fan.onnx", "--check", pump / "tomorrow")
+    assert exported.code == 0, exported.err
+    ran, expected = (
+        cli("score", one, pump / "tomorrow", "--json").json for one in (tmp_path / "fan.onnx", fan_detector)
+    )
+    for one, other in zip(ran["clips"], expected["clips"], strict=True):
+        assert one["score"] == pytest.approx(other["score"], rel=1e-4)
+        assert {**one, "score": 0, "threshold": 0} == {**other, "score": 0, "threshold": 0}
+    assert cli("export", fan_detector, "--onnx", tmp_path / "fan.onnx").code == 2  # it is there
+    asdbench.fit(pump / "pump", "raw-mel", "pyod:IForest").save(tmp_path / "forest.asd")
+    refused = cli("export", tmp_path / "forest.asd", "--onnx", tmp_path / "forest.onnx")
+    assert refused.code == 3
+    assert not (tmp_path / "forest.onnx").exists()
+    windows = ("--window", 0.5, "--hop", 0.25, "--alarm-after", "2/3", "--json")
+    assert cli("score", tmp_path / "fan.onnx", pump / "tomorrow", *windows).code == 0
