@@ -99,7 +99,7 @@ def print_pair(systems: Sequence[RunGroup], comparisons: Sequence[Comparison], m
     for one in comparisons:
         a, b = one.scored.values()
         echo()
-        echo(f"{one.dataset}: A less B, points of the official score of {one.protocol}", bold=True)
+        echo(f"{one.dataset}: A less B, points of the {one.score_name}", bold=True)
         print_table(table(columns, [_difference_row(one, machine) for machine in (*a.machines, None)]))
         for label, side in zip("AB", (a, b), strict=True):
             print_learned(_learned(side), label)
@@ -151,7 +151,7 @@ def _print_ranking(one: Comparison) -> None:
         name = f"{label} (did not learn)" if training and training.mark else label
         scores = [percent(system.score), interval(system.ci95)]
         rows.append([rank, *[letter] * lettered, name, len(system.seeds), *scores])
-    echo(f"{one.dataset}, official score of {one.protocol} in percent", bold=True)
+    echo(f"{one.dataset}, {one.score_name} in percent", bold=True)
     print_table(table([">rank", *[""] * lettered, "system", ">seeds", ">score", ">95 % interval"], rows))
     for label, system in one.scored.items():
         print_learned(_learned(system), label)

@@ -98,8 +98,8 @@ GroundTruth = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR|FILE",
-        help="Labels, where the clips' names do not say them: an official evaluator's folder, or a baseline's "
-        "eval_data_list_*.csv.",
+        help="Labels, where the clips' names do not say them: an official evaluator's folder, a baseline's "
+        "eval_data_list_*.csv, or a table of clips.",
     ),
 ]
 Profile = Annotated[

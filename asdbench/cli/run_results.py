@@ -112,7 +112,8 @@ def _table(
     systems: Sequence[Sequence[RunRecord]], dataset: Dataset, machines: Sequence[str], terms: Sequence[str]
 ) -> Table:
     named = any(runs[0].asked.system for runs in systems)
-    total = "partial score" if dataset.lacks else "score" if dataset.layout == OWN else "official score"
+    own = dataset.layout == OWN or dataset.protocol == "dcase2020" != dataset.layout
+    total = "partial score" if dataset.lacks else "score" if own else "official score"
     columns = [*["system"] * named, "extractor", "scorer", *(f">{column}" for column in (*machines, *terms, total))]
     rows = []
     for runs in systems:

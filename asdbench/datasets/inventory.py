@@ -206,6 +206,7 @@ def inventory_of(root: Path, name: str | None = None, machines: Sequence[str] = 
         UsageError: there is no machine type of a name in ``machines``.
         DataError: there is no such folder or table, no recording in it, or a name that cannot be printed.
     """
+    given = Path(os.path.abspath(root)).name  # noqa: PTH100  # of a link its own, not that of where it leads
     root = root.resolve()
     require_printable([root])
     if root.is_file():
@@ -216,7 +217,7 @@ def inventory_of(root: Path, name: str | None = None, machines: Sequence[str] = 
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.", advice=OWN_HELP)
     folders = machine_folders(root)
-    own = {} if folders else own_machines(root)
+    own = {} if folders else own_machines(root, given)
     known = folders or own
     if not known:
         raise DataError(f"{root} holds no recordings of a machine.", _deeper(root), OWN_HELP)

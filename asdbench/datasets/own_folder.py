@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import OWN, Clip, Split
-from asdbench.datasets.layout import MachineFiles, audio_files, doubled
+from asdbench.datasets.layout import ENDINGS, MachineFiles, audio_files, doubled
 from asdbench.datasets.names import EXAMPLES, parse_name, printable
 
 Folders = tuple[str, ...]  # names, from above
@@ -31,36 +31,51 @@ OWN_HELP = (
 )
 
 
-def own_machines(root: Path) -> dict[str, Path]:
+def own_machines(root: Path, name: str) -> dict[str, Path]:
     """The folder of each machine, by its name; empty where there are no recordings.
+
+    Args:
+        root: to look into.
+        name: of the machine where the folder is that of one.
 
     Raises:
         DataError: recordings lie in the folder and in folders below, so that it cannot be told what is a machine.
     """
-    if (root / "train").is_dir():
-        return {root.name: root}
+    if split_folder(root, "train").is_dir():
+        return {name: root}
     below = [place for place in sorted(root.iterdir()) if place.is_dir() and not place.name.startswith(".")]
     loose = audio_files(root, [], [])
-    machines = {place.name: place for place in below if (place / "train").is_dir()} or {
-        place.name: place for place in below if audio_files(place, [], [])
-    }
+    machines = {place.name: place for place in below if split_folder(place, "train").is_dir()}
+    if not machines:
+        machines = {place.name: place for place in below if audio_files(place, [], [])}
+        if strange := [one for one in machines if one.lower() in (*LABELS, *DOMAINS, "test")]:
+            raise DataError(
+                f"{root} holds no train/, and {', '.join(strange)} beside it would be machines.",
+                advice=f"Put healthy recordings into train/, others into test/normal and test/anomaly; {BY_TABLE}",
+            )
     if machines and loose:
         raise DataError(
             f"{root} holds recordings itself ({loose[0].name} ...) and in folders: {', '.join(machines)}.",
             advice=f"Give those of one machine a folder, or put all of one machine into train/; {BY_TABLE}",
         )
-    return machines or ({root.name: root} if loose else {})
+    return machines or ({name: root} if loose else {})
+
+
+def split_folder(place: Path, split: Split) -> Path:
+    """``train`` or ``test`` in a machine's folder, in capitals or not."""
+    return next((path for path in sorted(place.iterdir()) if path.name.lower() == split), place / split)
 
 
 def list_own_machine(machine: str, place: Path) -> MachineFiles:
     """The recordings of a machine by its folders; the content of files is not looked at."""
     files = MachineFiles()
-    splits: dict[Split, Path] = {"train": place}
-    if (place / "train").is_dir():
-        splits = {"train": place / "train", "test": place / "test"}
+    splits: dict[Split, Path] = {"train": split_folder(place, "train"), "test": split_folder(place, "test")}
+    if splits["train"].is_dir():
         files.ignored += left_aside(place, splits.values())
-    elif (place / "test").is_dir():
-        files.problems.append(f"{place}: holds test/ and no train/; put the healthy recordings into train/")
+    else:
+        if splits["test"].is_dir():
+            files.problems.append(f"{place}: holds test/ and no train/; put the healthy recordings into train/")
+        splits = {"train": place}
     for split, folder in splits.items():
         found = list(_recordings(folder, files, None if folder == place else ()))
         clips = [clip for path, between in found if (clip := _clip(path, machine, split, between, files.problems))]
@@ -89,7 +104,13 @@ def with_names(clips: Sequence[Clip]) -> list[Clip]:
 def left_aside(root: Path, machines: Collection[Path]) -> list[str]:
     """What lies in a folder beside what is read of it, a line each."""
     others = (path for path in sorted(root.iterdir()) if path not in machines and not path.name.startswith("."))
-    return [f"{printable(str(path))}: {'a folder' if path.is_dir() else 'no recording'}" for path in others]
+    return [f"{printable(str(path))}: {_kind(path)}" for path in others]
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    return "a recording beside train/" if path.suffix.lower() in ENDINGS else "no recording"
 
 
 def _recordings(folder: Path, files: MachineFiles, folders: Folders | None) -> Iterator[tuple[Path, Folders]]:
@@ -101,7 +122,7 @@ def _recordings(folder: Path, files: MachineFiles, folders: Folders | None) -> I
         if path.is_dir() and folders is not None and len(folders) < DEPTH:
             yield from _recordings(path, files, (*folders, path.name))
         elif path.is_dir() or path.suffix.lower() not in OTHER_AUDIO:
-            files.ignored.append(f"{path}: {'a folder' if path.is_dir() else 'no recording'}")
+            files.ignored.append(f"{path}: {_kind(path)}")
         else:
             files.problems.append(f"{path}: {path.suffix} is not read; convert it to WAV, with ffmpeg for instance")
 
@@ -112,7 +133,8 @@ def _clip(path: Path, machine: str, split: Split, folders: Folders, problems: li
     labels = [LABELS[name.lower()] for name in folders if name.lower() in LABELS]
     others = [name for name in folders if name.lower() not in (*DOMAINS, *LABELS)]
     if max(len(domains), len(labels), len(others)) > 1:
-        problems.append(f"{path}: lies too deep; below {split}/ a folder each may say domain, label and one attribute")
+        line = f"{path.parent}: lies too deep; below {split}/ a folder each may say domain, label and one attribute"
+        problems += [line] if problems[-1:] != [line] else []
     elif split == "train" and 1 in labels:
         problems.append(f"{path}: a training clip labelled anomalous; training clips must be normal")
     else:

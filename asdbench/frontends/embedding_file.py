@@ -61,8 +61,10 @@ class EmbeddingFile(NamedFeatures):
         return rows
 
     def _row(self, place: Place) -> int | None:
-        machine, split, name = place.machine, place.split, _bare(place.name)
-        spellings = ((machine, split, name), (machine, name), (split, name), (name,))
+        *folders, file = place.name.split("/")
+        name = (*folders, _bare(file))
+        above = ((place.machine, place.split), (place.machine,), (place.split,), ())
+        spellings = [*((*some, *name)[-3:] for some in above), name[-1:]]
         return next((self._rows[one] for one in spellings if one in self._rows), None)
 
     def require(self, places: Sequence[Place]) -> str:

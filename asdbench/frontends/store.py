@@ -1,5 +1,6 @@
 """Features of a data set, computed once and cached on disk."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import TYPE_CHECKING
 from asdbench.core.digests import digest
 from asdbench.core.errors import DataError, UsageError
 from asdbench.core.progress import Progress, Stage
-from asdbench.datasets.audio import BadRecording, NoSuchChannel
-from asdbench.datasets.clips import Clip, Dataset, Split
+from asdbench.datasets.audio import BadRecording, NoSuchChannel, read_header
+from asdbench.datasets.clips import OWN, Clip, Dataset, Split
 from asdbench.frontends.base import NamedFeatures, Place
 from asdbench.frontends.decoding import Features, features_of_all
 from asdbench.frontends.pack import FeatureReader, Pack, write_arrays
@@ -69,6 +70,8 @@ class FeatureStore:
                 [f"{path}: {reason}" for path, reason in problems],
                 _advice([reason for _, reason in problems], frontend.name),
             )
+        if missing and table.layout == OWN and not isinstance(built, NamedFeatures):
+            self._tell_other_rates([clip for part, _ in missing for clip in part], built.sample_rate_hz)
         return FeatureReader([pack for _, pack in packs])
 
     def packs(self, table: Dataset, frontend: Component) -> list[Pack]:
@@ -83,6 +86,15 @@ class FeatureStore:
         keys = sorted(names_of(table) if by_name(frontend) else {clip.content for clip in table})
         what = f"features ({frontend.name}) of {', '.join(table.machines)}"
         return Pack(self._cache / digest({"frontend": frontend.identity(), "clips": keys}), what)
+
+    def _tell_other_rates(self, clips: Sequence[Clip], rate_hz: int) -> None:
+        """Note how many recordings are resampled; those of a challenge have the rate that front ends take."""
+        rates = Counter(read_header(clip.path).rate_hz for clip in clips)
+        there = rates.pop(rate_hz, 0)
+        if rates:
+            from_rates = ", ".join(map(str, sorted(rates)))
+            counted = f"{rates.total()} of {there + rates.total()} recordings are"
+            self._progress.note(f"{counted} resampled to {rate_hz} Hz, from {from_rates} Hz.")
 
     def _compute(self, table: Dataset, frontend: "Frontend", pack: Pack, stage: Stage) -> list[Problem]:
         """Make a pack, unless another process makes it meanwhile; the recordings that cannot be used."""

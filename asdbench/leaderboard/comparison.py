@@ -11,6 +11,7 @@ from asdbench.harness.store import sections_of
 from asdbench.leaderboard.run_groups import Run, RunGroup, require_same_data
 from asdbench.protocols import Difference, evaluate
 from asdbench.protocols.average_ranks import AverageRanks, average_ranks
+from asdbench.protocols.definitions import score_name
 from asdbench.protocols.ranking import shared_ranks
 from asdbench.protocols.resampling import (
     Resampled,
@@ -60,6 +61,12 @@ class Comparison:
     dataset: str
     protocol: str
     scored: Mapping[str, Scored]
+
+    @property
+    def score_name(self) -> str:
+        """What the scores are called."""
+        data = next(iter(self.scored.values())).runs[0].record.dataset
+        return score_name(data.protocol, data.layout)
 
     def difference(self, first: str, second: str, machine: str | None = None) -> Difference:
         """The first less the second, in total or for one machine type."""

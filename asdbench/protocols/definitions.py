@@ -112,7 +112,7 @@ PROTOCOLS = tuple(DEFINITIONS)
 
 
 def score_name(protocol: str, layout: str) -> str:
-    """What the one number of a data set is called: recordings without domains have no official score."""
+    """What the one number of a data set is called: recordings without two domains have no official score."""
     if protocol == "dcase2020" and layout != protocol:
-        return "mean of AUC and pAUC (no domains; as dcase2020)"
+        return "mean of AUC and pAUC over all clips (as dcase2020)"
     return f"official score of {protocol}"

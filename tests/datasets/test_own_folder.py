@@ -49,7 +49,7 @@ def test_folders_with_recordings_are_machines(recordings):
 
 def test_folders_of_train_and_test(recordings):
     train = ("train/x.wav", "train/source/x.wav", "train/Target/am/x.wav", "train/pm/x.wav")
-    test = ("test/normal/x.wav", "test/source/anomalous/x.wav", "test/abnormal/target/x.wav", "test/good/x.wav")
+    test = ("Test/normal/x.wav", "Test/source/anomalous/x.wav", "Test/abnormal/target/x.wav", "Test/good/x.wav")
     root = recordings(*(f"pump/{name}" for name in train + test))
     expected = {
         ("train", "x.wav"): (None, 0, ()),
@@ -95,6 +95,7 @@ def test_the_score_follows_from_the_domains(recordings, names, protocol, why):
         (["a.wav", "march/b.wav"], "holds recordings itself (a.wav ...) and in folders: march"),
         (["test/normal/a.wav", "a.wav"], "holds test/ and no train/"),
         (["march/pump/a/b.wav"], "recordings lie deeper, in"),
+        (["normal/a.wav", "anomaly/a.wav"], "anomaly, normal beside it would be machines"),
         (["a.wav", "b.mp3"], ".mp3 is not read; convert it to WAV"),
         (["train/anomaly/a.wav"], "a training clip labelled anomalous"),
         (["train/march/section_00_source_train_normal_0000.wav"], "a name of the challenge (one of 1 here)"),

@@ -89,6 +89,16 @@ def test_names_alone_where_they_are_unique(table, vectors, tmp_path):
     assert agrees(read(tmp_path / "fan.npz", fans, tmp_path), fans, vectors)
 
 
+@pytest.mark.parametrize("above", ["{0.machine}/{0.split}/", "{0.machine}/", ""])
+def test_names_of_ones_own_have_folders(above, table, vectors, tmp_path):
+    fans = [clip for clip in table if clip.machine == "fan"]
+    own = replace(table, clips=tuple(replace(c, name=f"{'ab'[i % 2]}/{i // 2}.wav") for i, c in enumerate(fans)))
+    rows = [vectors[f"{clip.machine}/{clip.split}/{clip.path.name}"] for clip in own]
+    np.savez(tmp_path / "own.npz", names=[above.format(clip) + clip.name for clip in own], embeddings=np.stack(rows))
+    features = read(tmp_path / "own.npz", own, tmp_path)
+    assert all(np.array_equal(features[clip.key][0, :, 0], row) for clip, row in zip(own, rows, strict=True))
+
+
 @pytest.mark.parametrize("ending", ["", ".flac", ".WAV"])
 def test_the_ending_of_a_recording_does_not_matter(ending, table, vectors, tmp_path):
     renamed = {name.removesuffix(".wav") + ending: row for name, row in vectors.items()}
