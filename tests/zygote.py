@@ -2,8 +2,8 @@
 
 Importing torch, timm, scikit-learn and the rest takes seconds of each command; tests that kill twenty of them would
 spend their time on that. All processes of a test run share one: it forks a server for each of them, which reads a JSON
-object a line: ``{"words", "environment", "log"}`` starts a command and is answered by its process id, ``{"wait": pid}``
-by its exit code (-9 for SIGKILL), ``{"ended": pid}`` by 1 when it need not be waited for.
+object a line: ``{"words", "environment", "log", "out"}`` starts a command and is answered by its process id,
+``{"wait": pid}`` by its exit code (-9 for SIGKILL), ``{"ended": pid}`` by 1 when it need not be waited for.
 """
 
 import json
@@ -49,10 +49,14 @@ class Zygote:
                 self._line = _connected(place / "zygote")
         self._answers = self._line.makefile()
 
-    def start(self, *words: object, cache: Path, log: Path, **environment: str) -> int:
-        """Start a command with a cache of its own; its process id. What it says is added to the log."""
+    def start(self, *words: object, cache: Path, log: Path, out: Path | None = None, **environment: str) -> int:
+        """Start a command with a cache of its own; its process id.
+
+        What it says is added to the log; what it prints on its standard output to ``out``, if that is given.
+        """
         environment = {"ASDBENCH_CACHE": str(cache), **environment}
-        return self._ask({"words": [str(word) for word in words], "environment": environment, "log": str(log)})
+        files = {"log": str(log), "out": str(out or log)}
+        return self._ask({"words": [str(word) for word in words], "environment": environment, **files})
 
     def wait(self, pid: int) -> int:
         """Exit code of a command."""
@@ -82,13 +86,12 @@ def _connected(address: Path) -> socket.socket | None:
     return None
 
 
-def _child(words: list[str], environment: dict[str, str], log: str) -> None:
+def _child(words: list[str], environment: dict[str, str], log: str, out: str) -> None:
     from asdbench.cli.app import app
 
     os.environ.update(environment)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for standard in (1, 2):
-        os.dup2(file, standard)
+    for standard, file in ((1, out), (2, log)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), standard)
     code = 1
     try:
         app(words)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-PYTHON = [sys.executable, "-c", "from asdbench.cli.app import main; main()"]
+from waiting import until
 
 
 def test_list_and_show_as_json(cli):
@@ -177,33 +176,19 @@ def test_bad_recordings_are_all_listed_and_leave_no_run(cli, make_folder, dcase2
     assert not (tmp_path / "o").exists()
 
 
-def test_interrupted_with_control_c(tmp_path, own_cache):
+def test_interrupted_with_control_c(zygote, tmp_path):
     """As on a keyboard: a signal to a process of its own while it makes recordings."""
-    environment = {**os.environ, "ASDBENCH_CACHE": str(tmp_path / "cache")}
-    words = (
-        "run",
-        "--dataset",
-        "synthetic-large",
-        "--extractor",
-        "raw-mel",
-        "--scorer",
-        "knn",
-        "--out",
-        tmp_path / "o",
-    )
-    process = subprocess.Popen(
-        [*PYTHON, *map(str, words)], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    files = {"cache": tmp_path / "cache", "log": tmp_path / "err", "out": tmp_path / "out"}
+    words = ("--dataset", "synthetic-large", "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "runs")
+    process = zygote.start("run", *words, **files)
     made = tmp_path / "cache" / "datasets"
-    deadline = time.monotonic() + 60
-    while not list(made.glob("**/*.wav")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    until(lambda: list(made.glob("**/*.wav")))
+    os.kill(process, signal.SIGINT)
+    code, err = zygote.wait(process), (tmp_path / "err").read_text()
+    assert code == 130, err
     assert "interrupted" in err
     assert "Traceback" not in err
-    assert out == ""
+    assert (tmp_path / "out").read_text() == ""
     assert list(made.iterdir()) == [], "half a data set must not stay"
 
 

@@ -1,8 +1,7 @@
 """``asdbench data download`` as a person and a script meet it."""
 
+import os
 import signal
-import subprocess
-import sys
 
 import pytest
 from waiting import until
@@ -127,26 +126,26 @@ def test_failures_end_in_a_message_and_a_code(download, cli, server, tmp_path):
     assert cli(*options, "--accept-new").code == 0
 
 
-def test_interrupted_and_killed(server, tmp_path):
+def test_interrupted_and_killed(server, zygote, cli, tmp_path):
     """While the server makes the command wait; the next one goes on from there."""
     served = server.files["/files/dev_fan.zip"]
     folder = write_card(tmp_path / "plugin", server.base)
     options = ["data", "download", NAME, "--machine", "fan", "--plugin-path", folder, "--data-root", tmp_path / "data"]
-    command = [sys.executable, "-c", "from asdbench.cli.app import main; main()", *map(str, options)]
     part = tmp_path / "data" / NAME / "zips" / "dev" / "fan" / "dev_fan.zip.part"
     transferred = 0
     for ending in (signal.SIGINT, signal.SIGKILL):
         served.cuts, served.stall_s = [1 << 16], 30.0
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = zygote.start(*options, cache=tmp_path, log=tmp_path / "err", out=tmp_path / "out")
         until(lambda: part.exists() and part.stat().st_size > transferred)  # noqa: B023
-        process.send_signal(ending)
-        out, err = process.communicate(timeout=30)
+        os.kill(process, ending)
+        code, err = zygote.wait(process), (tmp_path / "err").read_text()
         if ending == signal.SIGINT:
-            assert (process.returncode, out) == (130, ""), err
+            assert (code, (tmp_path / "out").read_text()) == (130, ""), err
             assert "are here: the same command goes on" in err
             assert "Traceback" not in err
         transferred = part.stat().st_size
     served.cuts, served.stall_s = [], 0.0
-    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = cli(*options)
+    assert done.code == 0, done.err
     assert server.gets()[-1].range == f"bytes={transferred}-"
-    assert "fan: 22 files" in process.stdout
+    assert "fan: 22 files" in done.out
