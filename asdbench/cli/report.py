@@ -28,10 +28,13 @@ def report(
     audio: Annotated[
         bool, typer.Option("--audio", help="Put the sound of those clips into the file as well: large, and readable.")
     ] = False,
+    explain: Annotated[
+        int, typer.Option(click_type=Whole(min=0, max=50), help="Most suspicious clips explained of each machine type.")
+    ] = 1,
     data_root: DataRoot = None,
     plugin_path: PluginPath = None,
 ) -> None:
-    """Write one HTML file about a run: ROC, scores and thresholds, embedding maps, worst mistakes, training.
+    """Write one HTML file about a run: ROC, scores and thresholds, embedding maps, worst mistakes and why, training.
 
     The file holds everything and asks the network for nothing. Where recordings or the cache are gone, it says what
     brings their pictures back.
@@ -54,6 +57,7 @@ def report(
         worst=worst,
         embedding_map=embedding_map,  # type: ignore[arg-type]
         audio=audio,
+        explain=explain,
         data_root=data_root,
         plugin_path=plugin_path or (),
     )

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from asdbench.core.errors import DataError
 from asdbench.datasets.audio import BadRecording
 from asdbench.detector.recordings import Given, Recording, Sound, read_whole, sound_of
+from asdbench.detector.spectrograms import FRAMES, LogMelPictures, MelScale, averaged
 from asdbench.frontends.decoding import Waveform
 from asdbench.harness.record import UsedComponent
 from asdbench.protocols.threshold import p_values
-from asdbench.report.spectrograms import FRAMES, LogMelPictures, MelScale, averaged
 
 if TYPE_CHECKING:
     from asdbench.detector.detector import Detector

@@ -11,9 +11,9 @@ from asdbench.core.files import write_text
 from asdbench.detector.explanation import Explanation, Region
 from asdbench.detector.recordings import Sound, read_windows
 from asdbench.detector.results import Scored
+from asdbench.detector.spectrograms import SIZE_PX, common_scale_db, draw_log_mel, frequency_ticks, wav_address
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.figures import drawing_style, figure_svg, new_figure
-from asdbench.report.spectrograms import SIZE_PX, common_scale_db, draw_log_mel, frequency_ticks, wav_address
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +86,9 @@ def stylesheet() -> str:
     return asset(TEMPLATES, "explanations.css")
 
 
-def article(one: Explanation, path: str, anomalous: bool, threshold: float, start_s: float = 0.0) -> str:
+def article(
+    one: Explanation, path: str, anomalous: bool, threshold: float, start_s: float = 0.0, *, audio: bool = True
+) -> str:
     """One recording as HTML.
 
     Args:
@@ -95,6 +97,7 @@ def article(one: Explanation, path: str, anomalous: bool, threshold: float, star
         anomalous: the decision on it.
         threshold: that it was compared with.
         start_s: of the window that is explained, within the recording.
+        audio: put its sound into the page.
     """
     from markupsafe import Markup
 
@@ -113,7 +116,7 @@ def article(one: Explanation, path: str, anomalous: bool, threshold: float, star
         own=figure_svg(own, f"Log-mel of {path}"),
         map=figure_svg(_map(one), f"Contributions of regions of {path}"),
         nearest=figure_svg(nearest, f"Log-mel of the healthy clip {one.nearest}"),
-        audio=wav_address(*one.sound),
+        audio=wav_address(*one.sound) if audio else "",
         hertz=lambda hz: f"{hz:.0f} Hz" if hz < 1000 else f"{hz / 1000:.1f} kHz",
     )
     return Markup(html)

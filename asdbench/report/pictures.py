@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip
+from asdbench.detector.spectrograms import LogMelPictures, common_scale_db, draw_log_mel, wav_address
 from asdbench.harness.learned import network_text
 from asdbench.harness.replay import Replay
 from asdbench.pages.figures import figure_svg
@@ -16,7 +17,6 @@ from asdbench.report.decisions import ScoredClip, typical_normal, worst_mistakes
 from asdbench.report.embedding_map import draw_map, place, thinned
 from asdbench.report.roc import Curve, draw_roc, section_curves
 from asdbench.report.scores import draw_scores
-from asdbench.report.spectrograms import LogMelPictures, common_scale_db, draw_log_mel, wav_address
 from asdbench.report.training import draw_curves
 
 if TYPE_CHECKING:

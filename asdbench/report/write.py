@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.files import write_text
+from asdbench.detector.explanation_page import stylesheet
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.replay import Replay, reopen
@@ -16,6 +17,7 @@ from asdbench.report.contents import Contents, read_contents
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import by_reason, columns, failures_by_reason, findings, machine_rows, totals
 from asdbench.report.pictures import close_look, map_pictures, section_pictures, training_pictures
+from asdbench.report.suspicious import suspicious
 
 FILE = "report.html"
 MARKER = "asdbench report"  # by which a report is known as one, and may be written anew
@@ -32,6 +34,7 @@ def write_report(
     worst: int = 3,
     embedding_map: Method = "pca",
     audio: bool = False,
+    explain: int = 1,
     data_root: Path | None = None,
     plugin_path: Sequence[Path] = (),
 ) -> Path:
@@ -45,6 +48,7 @@ def write_report(
         worst: false alarms and misses of each machine type that are looked at closely.
         embedding_map: "pca", "umap", "none", or "auto" for UMAP where it is installed and PCA elsewhere.
         audio: put the sound of those clips into the file.
+        explain: most suspicious clips of each machine type that are explained; each costs about 80 scorings of a clip.
         data_root: where the challenges' data lie; None is the usual place.
         plugin_path: folders with registry/ and modules of the user's own that the run was made with.
 
@@ -57,19 +61,24 @@ def write_report(
     path = folder / FILE if to is None else to.expanduser()
     _refuse_in_the_way(path)
     contents = read_contents(folder, ground_truth, machines)
-    needed = bool(contents.sections) and (worst > 0 or method != "none")
+    needed = bool(contents.sections) and (worst > 0 or explain > 0 or method != "none")
     replay: Replay | str = "No test clip was scored."
     if needed:
         try:
             replay = reopen(contents.record, data_root=data_root, plugin_path=plugin_path)
         except (AsdbenchError, OSError) as error:
             replay = f"{error}\nOnce they are there: asdbench report {folder.name}"
-    write_text(path, render_report(contents, replay, worst, method, audio))
+    write_text(path, render_report(contents, replay, worst, method, audio, explain))
     return path
 
 
 def render_report(
-    contents: Contents, replay: Replay | str, worst: int, method: Literal["pca", "umap", "none"], audio: bool
+    contents: Contents,
+    replay: Replay | str,
+    worst: int,
+    method: Literal["pca", "umap", "none"],
+    audio: bool,
+    explain: int = 0,
 ) -> str:
     """The report as one HTML document; where recordings and embeddings are not to be had, ``replay`` says why."""
     record = contents.record
@@ -84,6 +93,8 @@ def render_report(
         for machine in contents.machines
         if worst > 0 and any(view.labels is not None for view in contents.sections_of(machine))
     ]
+    shown = [machine for machine in contents.machines if explain > 0 and contents.sections_of(machine)]
+    suspects = [suspicious(contents, machine, replay, explain) for machine in shown]
     body = template("report.html", TEMPLATES).render(
         name=record.name,
         record=record,
@@ -99,6 +110,8 @@ def render_report(
         map_gaps=by_reason({machine: reason for machine, (pictures, reason) in maps.items() if not pictures}),
         looks=looks,
         look_gaps=by_reason({look.machine: look.missing for look in looks}),
+        suspects=suspects,
+        suspect_gaps=by_reason({one.machine: one.missing for one in suspects}),
         pictures=of_what(record),
         training=training_pictures(contents),
         used=used_components(record),
@@ -108,7 +121,7 @@ def render_report(
         score_name=score_name,
     )
     title = f"{record.name} on {record.dataset.name}, seed {record.asked.seed}"
-    styles, scripts = [asset(TEMPLATES, "report.css")], [asset(TEMPLATES, "report.js")]
+    styles, scripts = [stylesheet(), asset(TEMPLATES, "report.css")], [asset(TEMPLATES, "report.js")]
     return render_page(title, body, styles=styles, scripts=scripts, marker=MARKER)
 
 

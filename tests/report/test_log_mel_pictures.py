@@ -8,8 +8,7 @@ import soundfile
 from torchaudio.functional import melscale_fbanks
 
 from asdbench.datasets.audio import BadRecording
-from asdbench.harness.record import UsedComponent
-from asdbench.report.spectrograms import (
+from asdbench.detector.spectrograms import (
     LogMelPictures,
     MelScale,
     averaged,
@@ -18,6 +17,7 @@ from asdbench.report.spectrograms import (
     frequency_ticks,
     wav_address,
 )
+from asdbench.harness.record import UsedComponent
 
 
 def frontend(name="log-mel", **params):

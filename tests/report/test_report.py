@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,3 +204,28 @@ def test_curves_are_drawn_as_measured(make_run, clips_of):
     assert draw_curves(TrainedNetwork(machines=["fan"], parameters=3, curves={})) is None
     page = Page(written(make_run({("fan", "00"): clips_of()})))
     assert "12 345 learned parameters" in page.text
+
+
+def test_the_most_suspicious_clip_of_an_unlabelled_run_is_explained(cli, small_dataset, tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "pump" / split).mkdir(parents=True)
+        for number, clip in enumerate(sorted(small_dataset.glob(f"fan/{split}/*.wav"))):
+            shutil.copyfile(clip, tmp_path / "pump" / split / f"{split} {number}.wav")
+    words = ("--dataset", tmp_path / "pump", "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "runs")
+    ran = cli("run", *words, "--json")
+    assert ran.code == 0, ran.err
+    folder = Path(ran.json["runs"][0]["record"]).parent
+    text = write_report(folder).read_text(encoding="utf-8")
+    page = Page(text)
+    assert "no score" in page.text
+    rows = [
+        line.split(",")
+        for path in folder.glob("scores/anomaly_score*.csv")
+        for line in path.read_text().split("\n")
+        if line
+    ]
+    highest = max(rows, key=lambda row: float(row[1]))[0]
+    (article,) = re.findall(r'<article class="clip">.*?</article>', text, re.DOTALL)
+    assert f"<h3>{highest.removesuffix('.wav')}</h3>" in article
+    assert article.count("<svg") == 3
+    assert "<article" not in write_report(folder, explain=0).read_text(encoding="utf-8")
