@@ -14,16 +14,28 @@ import pytest
 from filelock import FileLock
 from postgres import free_port
 
+from asdbench.core.progress import Silent
+from asdbench.harness.data import made_data
+from asdbench.registry import load_catalog
 from asdbench.tracking.marks import Sent
 from asdbench.tracking.store import Store, connect, store_of
 from asdbench.tracking.sync import Sender
 
 
+@pytest.fixture(scope="session", autouse=True)
+def synthetic_recordings(shared_folder, session_cache, small_dataset) -> None:
+    """Made runs name the data set ``synthetic``: what is sent of them opens it, and finds few clips."""
+    from asdbench.datasets.synthetic import SyntheticDataset
+
+    with FileLock(shared_folder / "synthetic.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SyntheticDataset, "make", lambda _, folder, *__: shutil.copytree(small_dataset, folder))
+        made_data(load_catalog().component("datasets", "synthetic"), session_cache, 1, Silent())
+
+
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
+def empty_database(shared_folder) -> Path:
     """A database with MLflow's tables, which takes seconds to make: once for all processes of the test run."""
-    base = tmp_path_factory.getbasetemp()
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "empty-mlflow"
+    root = shared_folder / "empty-mlflow"
     with FileLock(f"{root}.lock"):
         if not (root / "made").is_file():
             root.mkdir(exist_ok=True)
