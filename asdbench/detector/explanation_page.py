@@ -165,5 +165,5 @@ def _map(one: Explanation) -> "Figure":
         axes.set_xlabel("time in s")
         bar = figure.colorbar(mesh, cax=figure.add_axes((0.83, 0.21, 0.025, 0.75)))
         bar.outline.set_visible(False)
-        bar.set_label("score without it: less")
+        bar.set_label("fall of the score")
     return figure
