@@ -20,9 +20,9 @@ from asdbench.detector.archive import FIT_AGAIN, pack, unpack
 from asdbench.detector.components import find_component
 from asdbench.detector.member import FittedMember
 from asdbench.detector.recordings import Given, Sound
-from asdbench.detector.results import Alarm, Scored, alarm_of
+from asdbench.detector.results import Scored
 from asdbench.detector.schema import FILE, SCHEMA, DetectorFile, Machine, Part
-from asdbench.detector.scoring import score_recordings
+from asdbench.detector.scoring import Model, score_recordings
 from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.decoding import Waveform
 from asdbench.harness.machine import available_cores, resolve_device
@@ -202,23 +202,19 @@ class Detector:
             True
         """
         machine, section = self.settled(machine, section)
-        rule = None
-        if false_alarms is not None or threshold is not None:
-            rule = ThresholdRule.asked(threshold, false_alarms)
-        used = self.threshold(machine, section, rule)
-        alarm = alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after)
-        return score_recordings(
+        asked = false_alarms is not None or threshold is not None
+        rule = ThresholdRule.asked(threshold, false_alarms) if asked else None
+        model = Model(
             partial(self.scores_of, machine=machine, section=section),
-            recordings,
-            threshold=used.value,
-            method=used.method,
-            healthy=self.training_scores(machine, section),
-            clip_s=self.content.machines[machine].clip_s,
-            window_s=window_s,
-            hop_s=hop_s,
-            alarm=alarm,
-            notes=[*self.notes, *([used.note] if used.note else [])],
-            jobs=available_cores(),
+            self.sample_rate_hz,
+            self._members[0].frontend.channel,
+            self.content.machines[machine].clip_s,
+            self.threshold(machine, section, rule),
+            self.training_scores(machine, section),
+            self.notes,
+        )
+        return score_recordings(
+            model, recordings, window_s=window_s, hop_s=hop_s, alarm_after=alarm_after, jobs=available_cores()
         )
 
     def explain(self, recording: Given, machine: str | None = None, section: str | None = None) -> "Explanation":

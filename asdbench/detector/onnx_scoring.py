@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.datasets.audio import BadRecording, one_channel_at
 from asdbench.detector.recordings import Given, Sound
-from asdbench.detector.results import Alarm, Scored, alarm_of
-from asdbench.detector.scoring import score_recordings
+from asdbench.detector.results import Scored
+from asdbench.detector.scoring import Model, score_recordings
 from asdbench.protocols.threshold import Threshold, ThresholdRule
 
 INPUT, OUTPUT = "waveform", "score"
@@ -107,18 +107,15 @@ class OnnxDetector:
         used = Threshold(self.threshold, self.threshold_method)
         if false_alarms is not None or threshold is not None:
             used = ThresholdRule.asked(threshold, false_alarms).fit(self.training_scores)
-        return score_recordings(
+        model = Model(
             lambda sounds: [self._scored(one) for one in sounds],
-            recordings,
-            threshold=used.value,
-            method=used.method,
-            healthy=self.training_scores,
-            clip_s=self.clip_s,
-            window_s=window_s,
-            hop_s=hop_s,
-            alarm=alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after),
-            notes=[used.note] if used.note else [],
+            self.sample_rate_hz,
+            self.channel,
+            self.clip_s,
+            used,
+            self.training_scores,
         )
+        return score_recordings(model, recordings, window_s=window_s, hop_s=hop_s, alarm_after=alarm_after)
 
     def _scored(self, sound: Sound) -> float | BadRecording:
         try:

@@ -1,7 +1,9 @@
 """From recordings to results, whichever model scores them: whole or in windows, bad ones with their reason."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,67 +14,115 @@ from numpy.typing import NDArray
 from asdbench.core.errors import UsageError
 from asdbench.datasets.audio import BadRecording
 from asdbench.detector.recordings import Given, Recording, Sound, read_whole, read_windows, recordings_of, sound_of
-from asdbench.detector.results import Alarm, Scored, ScoredRecording, Window, result_of
+from asdbench.detector.results import Alarm, Scored, ScoredRecording, Window, alarm_of, result_of
+from asdbench.protocols.threshold import Threshold
 
 AT_ONCE = 32  # recordings, or windows, in memory together
-OTHER_LENGTH = 0.1  # by which windows may differ from the healthy clips without a note
-ALARM = Alarm()
+OTHER_LENGTH = 0.1  # by which recordings may differ from the healthy clips without a note
 ScoresOf = Callable[[Sequence[Sound]], Sequence[float | BadRecording]]  # a score, or why there is none
 
 
+@dataclass(frozen=True)
+class Model:
+    """What scores recordings of one machine type and section.
+
+    Attributes:
+        scores_of: makes the scores of sounds.
+        sample_rate_hz: that sounds are resampled to.
+        channel: of recordings with several.
+        clip_s: length of the healthy clips.
+        threshold: above which a score is anomalous, and where it comes from.
+        healthy: scores of the healthy clips, float64 (n,).
+        notes: what the user should know.
+    """
+
+    scores_of: ScoresOf
+    sample_rate_hz: int
+    channel: str
+    clip_s: float
+    threshold: Threshold
+    healthy: NDArray[np.float64]
+    notes: Sequence[str] = ()
+
+
 def score_recordings(
-    scores_of: ScoresOf,
+    model: Model,
     given: Given | Sequence[Given],
     *,
-    threshold: float,
-    method: str,
-    healthy: NDArray[np.float64],
-    clip_s: float,
-    window_s: float | None = None,
-    hop_s: float | None = None,
-    alarm: Alarm = ALARM,
-    notes: Sequence[str] = (),
+    window_s: float | None,
+    hop_s: float | None,
+    alarm_after: str | tuple[int, int],
     jobs: int = 1,
 ) -> Scored:
-    """Score recordings, a few at a time.
+    """Score recordings, a few at a time; see ``Detector.score``.
 
     Args:
-        scores_of: makes the scores of sounds.
+        model: makes the scores.
         given: files, folders, ``Sound`` for arrays; one or several.
-        threshold: above which a score is anomalous.
-        method: where it comes from.
-        healthy: scores of the training clips.
-        clip_s: length of the healthy clips.
         window_s: score windows of this length; None scores recordings whole.
         hop_s: from the beginning of a window to that of the next; None is the window's length.
-        alarm: when windows raise one.
-        notes: what the user should know of the model.
+        alarm_after: when windows raise an alarm.
         jobs: threads for decoding.
 
     Raises:
-        UsageError: a hop that is longer than the window, or a folder without recordings.
+        UsageError: options that do not fit, or a folder without recordings.
     """
-    hop_s = window_s if hop_s is None else hop_s
-    if window_s is None and (hop_s is not None or alarm != ALARM):
+    alarm = alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after)
+    if window_s is None and (hop_s is not None or alarm != Alarm()):
         raise UsageError("A hop, or an alarm of several windows, needs the length of a window: --window 10")
     if window_s is not None and hop_s is not None and not 0 < hop_s <= window_s:
         raise UsageError(
             f"--hop {hop_s:g}: it is above 0 and at most the window, {window_s:g} s, so that nothing is skipped."
         )
-    recordings = _recordings(given)
+    recordings, forms = _recordings(given), _Forms(model)
 
     def result(one: Sound | Recording, windows: Sequence[Window]) -> ScoredRecording:
         name, file = (one.name, None) if isinstance(one, Sound) else (one.path, one.file)
-        return result_of(name, file, windows, threshold, healthy, alarm, whole=window_s is None)
+        return result_of(name, file, windows, model.threshold.value, model.healthy, alarm, whole=window_s is None)
 
     if window_s is None:
-        clips = list(_whole(scores_of, recordings, clip_s, result, jobs))
+        clips = list(_whole(forms, recordings, model.clip_s, result, jobs))
     else:
-        assert hop_s is not None
-        clips = [result(one, _windows(scores_of, one, window_s, hop_s)) for one in recordings]
-        if clip_s and abs(window_s - clip_s) > OTHER_LENGTH * clip_s:
-            notes = [*notes, f"Windows last {window_s:g} s, healthy clips {clip_s:g}: the threshold was set on those."]
-    return Scored(clips, threshold, method, notes)
+        clips = [result(one, _windows(forms, one, window_s, hop_s or window_s)) for one in recordings]
+    noted = [note for note in (*model.notes, model.threshold.note) if note]
+    return Scored(clips, model.threshold.value, model.threshold.method, [*noted, *forms.notes(window_s)])
+
+
+class _Forms:
+    """Scores sounds, and says afterwards which of them were not like the healthy clips in form."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._rates: dict[int, set[str]] = defaultdict(set)  # names of recordings
+        self._channels: dict[int, set[str]] = defaultdict(set)
+        self._lengths: set[str] = set()
+
+    def __call__(self, sounds: Sequence[Sound]) -> Sequence[float | BadRecording]:
+        for one in sounds:
+            self._rates[int(one.sample_rate_hz)].add(one.name)
+            self._channels[one.samples.shape[1]].add(one.name)
+            seconds, clip_s = len(one.samples) / one.sample_rate_hz, self._model.clip_s
+            if clip_s and abs(seconds - clip_s) > OTHER_LENGTH * clip_s:
+                self._lengths.add(one.name)
+        return self._model.scores_of(sounds)
+
+    def notes(self, window_s: float | None) -> Iterator[str]:
+        model = self._model
+        for rate_hz, names in sorted(self._rates.items()):
+            if rate_hz != model.sample_rate_hz:
+                yield f"{_counted(names)} at {rate_hz} Hz: resampled to {model.sample_rate_hz}."
+        for channels, names in sorted(self._channels.items()):
+            if channels > 1:
+                taken = "their mean is" if model.channel == "mean" else f"channel {model.channel} is"
+                yield f"{_counted(names)} with {channels} channels: {taken} taken."
+        if window_s is not None and abs(window_s - model.clip_s) > OTHER_LENGTH * model.clip_s:
+            yield f"Windows last {window_s:g} s, healthy clips {model.clip_s:g} s: the threshold was set on those."
+        elif window_s is None and self._lengths:
+            yield f"{_counted(self._lengths)} of another length than the healthy clips ({model.clip_s:g} s)."
+
+
+def _counted(names: set[str]) -> str:
+    return next(iter(names)) if len(names) == 1 else f"{len(names)} recordings"
 
 
 def _recordings(given: Given | Sequence[Given]) -> list[Sound | Recording]:

@@ -79,6 +79,11 @@ def test_recordings_of_another_rate_or_with_channels_are_taken_as_a_run_takes_th
     soundfile.write(tmp_path / "a.wav", samples, 48000, subtype="FLOAT")
     read, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
     of_file = system.score([tmp_path / "a.wav"], "fan").scores
+    name = tmp_path / "a.wav"
+    assert system.score(name, "fan").notes == (
+        f"{name} at 48000 Hz: resampled to 16000.",
+        f"{name} with 2 channels: channel 0 is taken.",
+    )
     assert of_file == system.score([Sound(read, 48000)], "fan").scores
     assert of_file == system.score([Sound(read[:, 0], 48000.0)], "fan").scores  # log-mel takes channel 0
     assert of_file != system.score([Sound(read[:, 1], 48000)], "fan").scores
