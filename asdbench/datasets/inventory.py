@@ -13,7 +13,7 @@ from asdbench.datasets.clips import OWN, Clip, Dataset
 from asdbench.datasets.contents import ContentDigests
 from asdbench.datasets.layout import ENDINGS, MachineFiles, list_machine, machine_folders
 from asdbench.datasets.names import EXAMPLES, printable, require_printable
-from asdbench.datasets.own_folder import BY_TABLE, OWN_HELP, left_aside, list_own_machine, own_machines
+from asdbench.datasets.own_folder import BY_TABLE, OTHER_AUDIO, OWN_HELP, left_aside, list_own_machine, own_machines
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard, ChallengeSplit
@@ -220,7 +220,7 @@ def inventory_of(root: Path, name: str | None = None, machines: Sequence[str] = 
     own = {} if folders else own_machines(root, given)
     known = folders or own
     if not known:
-        raise DataError(f"{root} holds no recordings of a machine.", _deeper(root), OWN_HELP)
+        raise DataError(f"{root} holds no recordings of a machine.", _elsewhere(root), OWN_HELP)
     for machine in machines:
         if machine not in known:
             accepted = ", ".join(map(printable, known))
@@ -236,10 +236,12 @@ def inventory_of(root: Path, name: str | None = None, machines: Sequence[str] = 
     return Inventory(name, root, files, tuple(picked), ignored=tuple(aside))
 
 
-def _deeper(root: Path) -> list[str]:
-    """A folder further down that does hold recordings, as one line, where there is one."""
+def _elsewhere(root: Path) -> list[str]:
+    """A folder further down that does hold recordings, or such that are not read, as one line where there is one."""
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith("."))
         if any(name.lower().endswith(ENDINGS) for name in files):
             return [f"recordings lie deeper, in {printable(folder)}: give the folder above that one, or a table"]
+        if others := [name for name in files if name.lower().endswith(OTHER_AUDIO)]:
+            return [f"{printable(str(Path(folder, others[0])))}: not read; convert it to WAV, with ffmpeg for instance"]
     return []

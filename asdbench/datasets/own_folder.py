@@ -14,7 +14,7 @@ from pathlib import Path
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import OWN, Clip, Split
 from asdbench.datasets.layout import ENDINGS, MachineFiles, audio_files, doubled
-from asdbench.datasets.names import EXAMPLES, parse_name, printable
+from asdbench.datasets.names import parse_name, printable
 
 Folders = tuple[str, ...]  # names, from above
 
@@ -23,11 +23,10 @@ DOMAINS = ("source", "target")
 SECTION = "00"  # of recordings that no section is known of
 DEPTH = 3  # folders below train/ and test/: domain, label, one more
 OTHER_AUDIO = (".aac", ".aif", ".aiff", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wma")
-BY_TABLE = "or name machine, split, domain and label of each recording in a table: --dataset clips.csv (docs/data.md)."
+BY_TABLE = "or say what each recording is in a table: --dataset clips.csv (docs/data.md)."
 OWN_HELP = (
-    "Accepted: FOLDER/*.wav, or FOLDER/train/*.wav and FOLDER/test/{normal,anomaly}/*.wav, of one machine or in a "
-    f"folder for each (.wav or .flac, any names);\nor names of the challenge ({EXAMPLES['dcase2023']}) in "
-    f"<machine>/train and <machine>/test; {BY_TABLE}"
+    "Accepted: .wav or .flac files of any names in a folder, in a folder for each machine, or in train/, test/normal "
+    f"and test/anomaly there;\n{BY_TABLE}"
 )
 
 

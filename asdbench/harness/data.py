@@ -85,9 +85,7 @@ def open_dataset(
         split = require_split(source.name, card, source.split, source.machines)
         dataset = read_challenge(source.name, card, split, data_root(root), digests, source.machines)
     else:
-        component = catalog.component("datasets", source.name, dict(source.params))
-        folder = made_data(component, cache, available_cores(), progress)
-        dataset = read_folder(_table_or(folder), component.name, digests, source.machines)
+        dataset = read_folder(_made_recordings(source, catalog, progress), source.name, digests, source.machines)
     return replace(dataset, source=source)
 
 
@@ -124,9 +122,7 @@ def open_inventory(
     card = catalog.find("datasets", source.name).challenge
     if card is not None:
         return inventory_of_challenge(source.name, card, source.split, data_root(root), source.machines)
-    component = catalog.component("datasets", source.name, dict(source.params))
-    folder = made_data(component, cache_root(), available_cores(), progress or Silent())
-    return inventory_of(_table_or(folder), component.name, source.machines)
+    return inventory_of(_made_recordings(source, catalog, progress or Silent()), source.name, source.machines)
 
 
 def require_challenge(names: Sequence[str], split: str | None, root: Path | None, catalog: Catalog) -> None:
@@ -143,8 +139,12 @@ def require_challenge(names: Sequence[str], split: str | None, root: Path | None
         )
 
 
-def _table_or(folder: Path) -> Path:
-    """The table of clips of a made data set, where it has one."""
+def _made_recordings(source: Source, catalog: Catalog, progress: Progress) -> Path:
+    """The folder that a card makes, or the table of clips in it, where it has one."""
+    if Path(source.name).is_dir():
+        progress.note(f"{source.name} is the card of that name; the folder here is ./{source.name}.")
+    component = catalog.component("datasets", source.name, dict(source.params))
+    folder = made_data(component, cache_root(), available_cores(), progress)
     table = folder / "clips.csv"
     return table if table.is_file() else folder
 

@@ -41,7 +41,7 @@ def require_scorable(table: Dataset) -> None:
         raise DataError(
             f"The test clips of {table.name} cannot be evaluated:",
             problems,
-            "Add the missing clips, or leave the machine out: --machine NAME picks machine types.",
+            "Add the missing clips or labels, or leave the machine out: --machine NAME picks machine types.",
         )
 
 

@@ -14,7 +14,7 @@ from asdbench.core.digests import file_digest
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.locks import exclusive
 from asdbench.harness.record import FILE as RUN_FILE
-from asdbench.harness.record import RunRecord, load_record
+from asdbench.harness.record import TRUTH, RunRecord, load_record
 from asdbench.tracking.entries import Entry, run_entry
 from asdbench.tracking.marks import Mark, Sent, content_of, is_sent, is_study, read_mark, write_mark
 from asdbench.tracking.store import Store
@@ -72,7 +72,8 @@ def log_run(
                 nonlocal reason
                 fits, reason = _trained(record, data_root, plugin_path)
                 scores: Artifacts = [(folder / "scores", "scores")] if (folder / "scores").is_dir() else []
-                return [(folder / RUN_FILE, None), *scores, *fits]
+                truth: Artifacts = [(folder / TRUTH, None)] if (folder / TRUTH).is_file() else []
+                return [(folder / RUN_FILE, None), *truth, *scores, *fits]
 
         experiment, name = _experiment(client, store, dataset)
         files = [path for file in later if (path := folder / file).is_file()]
