@@ -102,7 +102,7 @@ def list_table(
             continue
         path = _absolute(folder, cells["path"])
         faults = list(_faults(cells, machine, path))
-        if places.setdefault(str(path), number) != number:
+        if cells["path"] and places.setdefault(str(path), number) != number:
             faults.append(f"{cells['path']} stands in row {places[str(path)]} already")
         problems += [f"row {number}: {fault}" for fault in faults]
         if not faults:

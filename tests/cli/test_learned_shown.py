@@ -30,7 +30,8 @@ def line_of(text, name):
 
 
 def test_in_the_table_of_a_run(out, capsys):
-    data = SimpleNamespace(name="synthetic", protocol="dcase2023", machines=MACHINES, lacks=(), labelled=True)
+    facts = {"name": "synthetic", "layout": "dcase2023", "protocol": "dcase2023", "lacks": (), "notes": ()}
+    data = SimpleNamespace(**facts, machines=MACHINES, labelled=True)
     print_dataset([[load_record(folder)] for folder in sorted(out.iterdir())], data)
     printed = capsys.readouterr().out
     siamese, simclr, raw = (line_of(printed, name) for name in ("siamese ", "simclr ", "raw-mel "))

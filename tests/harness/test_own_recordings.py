@@ -20,12 +20,12 @@ def made(tmp_path_factory):
 
     def make(name, folders, train=("",)):
         rng = np.random.default_rng(0)
-        places = [f"train/{folder}/{i}.wav" for folder in train for i in range(8)]
-        places += [f"test/{folder}/{i}.wav" for folder in folders for i in range(5)]
+        places = [f"train/{folder}/{i}, x.wav" for folder in train for i in range(8)]
+        places += [f"test/{folder}/{i}, x.wav" for folder in folders for i in range(5)]
         for place in places:
             (root / name / "pump, 1" / place).parent.mkdir(parents=True, exist_ok=True)
             hum = np.sin(np.arange(4800) * 0.3) * rng.uniform(0, 0.1) * ("anomal" in place)
-            rate = 8000 if (name, place) == ("no-labels", "train//0.wav") else 16000
+            rate = 8000 if (name, place) == ("no-labels", "train//0, x.wav") else 16000
             soundfile.write(root / name / "pump, 1" / place, 0.1 * rng.standard_normal(4800) + hum, rate)
         return root / name
 
@@ -61,7 +61,7 @@ def test_what_is_done_with_a_run(made, cli, tmp_path, case):
     evaluated = cli("evaluate", folder, "--json")
     if case == "no-labels":
         assert (knn["official_score"], evaluated.code) == (None, 1)
-        labels = "".join(f"{root}/pump, 1/test/{i}.wav;test;{i % 2};pump, 1\n" for i in range(5))
+        labels = "".join(f"{root}/pump, 1/test/{i}, x.wav;test;{i % 2};pump, 1\n" for i in range(5))
         (tmp_path / "labels.csv").write_text("path;split;label;machine\n" + labels)
         evaluated = cli("evaluate", folder, "--ground-truth", tmp_path / "labels.csv", "--json")
         expected = roc_auc_score([0, 1, 0, 1, 0], scores["score"])
