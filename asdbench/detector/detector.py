@@ -1,31 +1,28 @@
 """A fitted system with a threshold: scores recordings, decides, explains, and is one file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.files import require_writable
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.audio import BadRecording
-from asdbench.detector.archive import FIT_AGAIN, pack, unpack
-from asdbench.detector.components import find_component
+from asdbench.detector.archive import pack
 from asdbench.detector.member import FittedMember
 from asdbench.detector.recordings import Given, Sound
 from asdbench.detector.results import Scored
-from asdbench.detector.schema import FILE, SCHEMA, DetectorFile, Machine, Part
+from asdbench.detector.schema import DetectorFile, Machine
 from asdbench.detector.scoring import Model, score_recordings
 from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.decoding import Waveform
-from asdbench.harness.machine import available_cores, resolve_device
+from asdbench.harness.machine import available_cores
 from asdbench.protocols.threshold import Threshold, ThresholdRule
 from asdbench.registry import Component
 from asdbench.registry.instances import InstanceComponent
@@ -86,16 +83,9 @@ class Detector:
             RequirementError: it is damaged, of a newer asdbench, or needs a component that is not there or is another
                 one now.
         """
-        temporary = TemporaryDirectory(prefix="asdbench-", ignore_cleanup_errors=True)
-        folder = Path(temporary.name)
-        if (Path(path) / "system.json").is_file():
-            from asdbench.detector.old_folder import convert
+        from asdbench.detector.loading import load_detector
 
-            convert(Path(path), folder)
-        else:
-            unpack(Path(path), folder)
-        content = _content(folder / FILE, Path(path))
-        return open_folder(folder, content, [Path(one) for one in plugin_path], device, temporary)
+        return load_detector(Path(path), [Path(one) for one in plugin_path], device)
 
     def save(self, path: str | Path) -> Path:
         """Write the detector as one file, whole or not at all.
@@ -316,53 +306,6 @@ class Detector:
         return _CLIPS.validate_json(path.read_bytes())
 
 
-def open_folder(
-    folder: Path, content: DetectorFile, plugin_path: Sequence[Path], device: str, keep: Any = None
-) -> Detector:
-    """The detector whose files lie in a folder.
-
-    Raises:
-        RequirementError: a component is not there, or is another one now.
-    """
-    notes: list[str] = []
-
-    def found(kind: str, parts: Sequence[Part]) -> list[Component]:
-        components = []
-        for part in parts:
-            component, more = find_component(kind, part, folder, plugin_path)
-            components.append(component)
-            notes.extend(more)
-        return components
-
-    components = {
-        "extractors": found("extractors", [one.extractor for one in content.members]),
-        "frontends": found("frontends", [one.frontend for one in content.members]),
-        "scorers": found("scorers", [one.scorer for one in content.members]),
-        "combine": found("scorers", [content.combine] if content.combine else []),
-    }
-    device = "cpu" if device == "auto" and content.device == "cpu" else resolve_device(device)
-    detector = Detector(folder, content, components, device, keep)
-    detector.notes += notes
-    return detector
-
-
 def machine_file(folder: Path, machine: Machine) -> Path:
     """The arrays of a machine type; what is known of its clips lies beside them, as JSON."""
     return folder / "machines" / f"{machine.number}.safetensors"
-
-
-def _content(file: Path, source: Path) -> DetectorFile:
-    try:
-        content = json.loads(file.read_bytes())
-        version = content.get("schema_version")
-        if isinstance(version, int) and version > SCHEMA:
-            raise RequirementError(
-                f"{source} has schema {version}; this asdbench knows {SCHEMA}. A newer asdbench reads it."
-            )
-        return DetectorFile.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    except (OSError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-    raise RequirementError(f"{source} is no detector, or damaged: {reason}.\n{FIT_AGAIN}")
