@@ -24,6 +24,7 @@ def evaluate(
     partial: bool = False,
     intervals: Method = "bootstrap",
     replicates: int = REPLICATES,
+    clip_s: float | None = None,
     out: str | Path = "runs",
 ) -> FolderEvaluation:
     """The official score of a folder of score files, anybody's, or of a run.
@@ -37,6 +38,7 @@ def evaluate(
         partial: score what is there although something is missing or wrong.
         intervals: "bootstrap", "official" (what the official evaluators print) or "none".
         replicates: of the bootstrap.
+        clip_s: length of a clip (s), by which false alarms per hour are counted; of a run its record's.
         out: folder that runs are looked for in.
 
     Returns:
@@ -59,6 +61,7 @@ def evaluate(
         machines=machines,
         interval=intervals,
         replicates=replicates,
+        clip_s=clip_s,
     )
     return evaluation
 

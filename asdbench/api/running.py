@@ -54,6 +54,9 @@ def run(
     jobs: int = 1,
     threads: int = 1,
     engine: Literal["local", "ray"] = "local",
+    threshold: str | float | None = None,
+    false_alarms: float | None = None,
+    per_domain: bool = False,
     fresh: bool = False,
     retry_failed: bool = False,
     plugin_path: Sequence[str | Path] = (),
@@ -83,6 +86,10 @@ def run(
             process. A script that uses it needs ``if __name__ == "__main__":``, as all of Python's processes do.
         threads: of one training on the CPU.
         engine: "ray" for the cluster at ``RAY_ADDRESS``.
+        threshold: above which a clip is called anomalous: a number, or "gamma:0.9", the official baselines' rule,
+            which is the default.
+        false_alarms: in place of it the smallest threshold whose expected rate on new normal clips is at most this.
+        per_domain: the rule holds within each domain; the largest of the domains' thresholds is taken.
         fresh: fit, embed and score again.
         retry_failed: do runs again that failed before.
         plugin_path: folders with ``registry/`` and modules of your own.
@@ -93,7 +100,8 @@ def run(
         them, with its reason.
 
     Raises:
-        UsageError: a name or parameter that does not exist, or an object that is neither extractor nor scorer.
+        UsageError: a name or parameter that does not exist, an object that is neither extractor nor scorer, or a rate
+            of false alarms that the training clips are too few to promise.
         RequirementError: recordings are missing or cannot be used.
 
     Example:
@@ -118,6 +126,9 @@ def run(
         jobs=jobs,
         threads=threads,
         out=out,
+        threshold=threshold,
+        false_alarms=false_alarms,
+        per_domain=per_domain,
         fresh=fresh,
         retry_failed=retry_failed,
     )

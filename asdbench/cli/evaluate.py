@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Out, PluginPath, Quiet, Replicates
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Number, Out, PluginPath, Quiet, Replicates
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ def evaluate(
         str, typer.Option(metavar="bootstrap|official|none", help="95 % intervals; official: as the evaluators print.")
     ] = "bootstrap",
     replicates: Replicates = 10_000,
+    clip_s: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            click_type=Number(min=0, min_open=True),
+            help="Length of a clip, for false alarms per hour. [default: the run's, for a run]",
+        ),
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(metavar="DIR|RUN", help="A second system: the difference, on the same resampled clips."),
@@ -80,6 +88,7 @@ def evaluate(
         machines=machine or [],
         interval=ci,
         replicates=replicates,
+        clip_s=clip_s,
     )
     folder = score_folder(folder, out)
     against = None if against is None else score_folder(against, out)  # a wrong name is reported at once

@@ -1,7 +1,7 @@
 """Table and JSON of evaluated score files."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -9,6 +9,7 @@ from rich.table import Table
 from asdbench.cli.output import echo
 from asdbench.cli.tables import interval, percent, print_widest, styled, table, text, width
 from asdbench.protocols import Difference
+from asdbench.protocols.decisions import PER_HOUR, Decisions, Measure
 from asdbench.protocols.evaluation import result_rows
 from asdbench.protocols.results import Evaluation
 from asdbench.score_files.evaluation import FolderEvaluation
@@ -48,6 +49,7 @@ def evaluation_as_json(
         "official": result.official_score is not None and not result.partial and result.dataset is not None,
         "machines": machines,
         "means": evaluation.means.model_dump() if evaluation and evaluation.means else None,
+        "decisions": result.decisions.model_dump() if result.decisions else None,
         "problems": [problem.model_dump() for problem in result.problems],
         "notes": list(notes),
         **({"difference": difference_as_json(difference, "official_score")} if difference is not None else {}),
@@ -64,11 +66,39 @@ def print_evaluation(protocol: str, result: FolderEvaluation, notes: Sequence[st
         if print_widest(_table(protocol, result.evaluation, result), scored) is scored:
             echo(f"Precision, recall and F1 need more than {width()} columns, or --json.", dim=True)
         echo()
+    if result.decisions is not None:
+        print_decisions(result.decisions)
     for note in notes:
         echo(f"note: {note}", fg="yellow")
     if result.intervals is not None and result.intervals.replicates == 0:
         echo(f"note: the interval is {result.intervals.method}.", fg="yellow")
     _print_score(protocol, result)
+
+
+def print_decisions(decisions: Decisions) -> None:
+    """F1-EV, false alarms and anomalies detected, by machine type; official scores have no part in it."""
+    columns = list(decisions.total.named)
+    if not columns:
+        return
+    rows = {**decisions.machines, **({"mean": decisions.total} if len(decisions.machines) > 1 else {})}
+    bootstrapped = any(one.ci95 for one in decisions.total.named.values())
+    echo("Decisions, percent and number an hour" + (", [95 % interval]" if bootstrapped else ""), bold=True)
+    heads = ["machine", *(">" + column.replace(" ", "\n", 1) for column in columns)]
+    tables = [
+        table(heads, [[name, *(_measure(one.named, head, ends) for head in columns)] for name, one in rows.items()])
+        for ends in (True, False)
+    ]
+    print_widest(*tables)
+    echo()
+
+
+def _measure(measures: Mapping[str, Measure], column: str, ends: bool) -> str:
+    if column not in measures:
+        return ""
+    scale = 0.01 if column == PER_HOUR else 1.0
+    one = measures[column]
+    low_high = f" [{interval((one.ci95[0] * scale, one.ci95[1] * scale))}]" if ends and one.ci95 else ""
+    return percent(one.value * scale, 1) + low_high
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:

@@ -17,6 +17,7 @@ from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
 from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
+from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.tracking.command import tracking_of
 
 TERMS = {"AUC": "auc", "AUC source": "auc_source", "AUC target": "auc_target", "pAUC": "pauc"}
@@ -44,6 +45,8 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
         "ci95": list(record.ci95) if record.ci95 else None,
         **learning_as_json(learned(record)),
         "machines": {name: machine.model_dump() for name, machine in (results.machines if results else {}).items()},
+        "threshold": record.asked.threshold or DEFAULT_RULE.text,
+        "decisions": record.decisions.model_dump() if record.decisions else None,
         "record": str(folder / FILE),
         "seconds": record.seconds,
         "notes": record.notes,

@@ -13,6 +13,7 @@ from asdbench.harness.scoring import fitted_scorer, scores_of_training
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Scorer
+from asdbench.scorers.out_of_fold import held_out_scores, scores_for_units
 
 Rows = NDArray[np.float32]
 
@@ -97,8 +98,11 @@ class SectionScorer:
         fitted = partial(self._fitted_scorer, component)
         scorer = fitted(rows, clips)
         self._fitted.append(scorer)
+        for_units = self._combine is not None and component is not self._combine
+        by = scores_for_units if for_units else held_out_scores
+        known = scores_of_training(scorer, rows, clips, fitted, component.name, by) if scores else np.empty(0)
         self.notes += checked_notes(scorer.notes, component.name)
-        return scores_of_training(scorer, rows, clips, fitted, component.name) if scores else np.empty(0)
+        return known
 
 
 def _fitted(

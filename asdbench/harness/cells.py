@@ -9,6 +9,7 @@ from typing import Any, Literal
 from asdbench.core.digests import derive_seed, digest
 from asdbench.datasets import Dataset
 from asdbench.frontends.store import by_name, names_of
+from asdbench.protocols.threshold import DEFAULT_RULE, ThresholdRule
 from asdbench.registry import Component
 from asdbench.registry.cards import ExtractorCard
 
@@ -34,6 +35,7 @@ class Cell:
         system: the card that composed it, if one did.
         given: parameters given by hand in its command, 'component.param': value.
         members: of an ensemble the runs whose scores it combines; empty for any other.
+        rule: how thresholds follow from training scores.
         implied: nobody asked for this run, which is there because an ensemble combines its scores.
     """
 
@@ -49,6 +51,7 @@ class Cell:
     system: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     members: tuple["Cell", ...] = ()
+    rule: ThresholdRule = DEFAULT_RULE
     implied: bool = False
 
     @property
@@ -104,6 +107,8 @@ class Cell:
     def run_id(self) -> str:
         """Name of the run's folder: readable beginning, and the digest of all that the run depends on."""
         dataset = self.dataset
+        # The default is no part of it: ids are what they were before there were others.
+        rule = {} if self.rule == DEFAULT_RULE else {"threshold": self.rule.text}
         depends: dict[str, Any] = {
             **self.identity(),
             "scorer": self.scorer.identity(),
@@ -112,6 +117,7 @@ class Cell:
             "seed": self.seed,
             "device": self.numerics,
             "names": [self.extractor.name, self.scorer.name],  # seeds derive from them
+            **rule,
         }
         name = self.system or f"{self.extractor.name}-{self.scorer.name}"
         whole = f"{_plain(name)}-{_plain(dataset.name)}-s{self.seed}"

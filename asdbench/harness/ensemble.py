@@ -12,6 +12,7 @@ from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Embedded
 from asdbench.harness.scoring import fitted_scorer, score_machine, scores_of_training
 from asdbench.scorers.base import Embeddings, Scores
+from asdbench.scorers.out_of_fold import scores_for_units
 
 Embed = Callable[[Cell, str], Embedded]
 
@@ -33,7 +34,9 @@ def _column(member: Cell, machine: str, embed: Embed, done: Embedded) -> NDArray
     if machine not in embedded.rows:
         raise _failure(member, next((failure.reason for failure in embedded.failures), "it has no embeddings"))
     try:
-        sections = score_machine(member.dataset, embedded.rows[machine], member.scorer, member.seed, machine)
+        sections = score_machine(
+            member.dataset, embedded.rows[machine], member.scorer, member.seed, machine, by=scores_for_units
+        )
     except AsdbenchError as error:
         raise _failure(member, str(error)) from error
     row_of = {clip.key: row for row, clip in enumerate(member.dataset.blind(machine))}
@@ -71,7 +74,8 @@ class FittedEnsemble:
         for member, of_member in zip(cell.members, self._split(rows), strict=True):
             fitted = partial(fitted_scorer, member.scorer, cell.seed, machine, section)
             self._members.append(scorer := fitted(of_member, clips))
-            columns.append(scores_of_training(scorer, of_member, clips, fitted, member.scorer.name))
+            name = member.scorer.name
+            columns.append(scores_of_training(scorer, of_member, clips, fitted, name, scores_for_units))
         self._scorer = fitted_scorer(cell.scorer, cell.seed, machine, section, _side_by_side(columns), clips)
 
     def score(self, rows: Embeddings) -> Scores:

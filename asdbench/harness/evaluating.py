@@ -50,6 +50,7 @@ def evaluate_score_files(
     machines: Sequence[str] = (),
     interval: Method = "bootstrap",
     replicates: int = REPLICATES,
+    clip_s: float | None = None,
 ) -> tuple[str, FolderEvaluation]:
     """The protocol used, and what the folder came to.
 
@@ -89,6 +90,7 @@ def evaluate_score_files(
         replicates=replicates,
         known=verify_score_files(folder, record) if record is not None else (),
         recorded=recorded,
+        clip_s=clip_s or (record.dataset.clip_s if record else None),
     )
 
 

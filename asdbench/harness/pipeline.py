@@ -21,8 +21,9 @@ from asdbench.harness.outputs import recorded
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load_record, read_record
 from asdbench.harness.scoring import Scores, score_machine
-from asdbench.harness.writing import write_run
+from asdbench.harness.writing import lengths, write_run
 from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
+from asdbench.protocols.decisions import Decisions, decision_measures
 from asdbench.score_files.files import file_name
 
 
@@ -63,8 +64,8 @@ def run_cell(
         embedded = EmbeddingStage(cell, plan.cache, progress, cores).run(failures)  # dataset -> frontend -> extractor
         embedded.seconds |= seconds or {}
         scores = score_clips(cell, embedded, progress)  # -> scorer
-        evaluation, intervals = evaluate_scores(cell, scores, embedded.failures)  # -> protocol
-        record = write_run(plan, cell, embedded, scores, evaluation, intervals)  # -> run
+        evaluated = evaluate_scores(cell, scores, embedded.failures)  # -> protocol
+        record = write_run(plan, cell, embedded, scores, *evaluated)  # -> run
     for note in record.notes[len(cell.dataset.notes) :]:  # those of the fit are said once, as all scorers share them
         progress.note(f"{cell.extractor.name if note in embedded.notes else cell.name}: {note}")
     return record
@@ -79,7 +80,8 @@ def score_clips(cell: Cell, embedded: Embedded, progress: Progress) -> Scores:
         for machine in dataset.machines:
             if machine in embedded.rows:
                 with recorded(failures, "score", machine):
-                    scores[machine] = score_machine(dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)
+                    rows = embedded.rows[machine]
+                    scores[machine] = score_machine(dataset, rows, cell.scorer, cell.seed, machine, cell.rule)
             stage.advance(1, machine)
     embedded.seconds["score"] = time.perf_counter() - started
     known = {failure.machine for failure in failures}
@@ -91,13 +93,19 @@ def score_clips(cell: Cell, embedded: Embedded, progress: Progress) -> Scores:
 
 def evaluate_scores(
     cell: Cell, scores: Scores, failures: Sequence[Failure] = ()
-) -> tuple[Evaluation | None, Intervals | None]:
-    """The official score and its intervals; None where clips carry no labels, and no intervals of a failed run."""
+) -> tuple[Evaluation | None, Intervals | None, Decisions | None]:
+    """The official score, its intervals, and what decisions are worth.
+
+    None where clips carry no labels; of a failed run only the first.
+    """
     if not scores or not cell.dataset.labelled:
-        return None, None
+        return None, None, None
     sections = with_labels(cell, scores)
     evaluation = evaluate(cell.dataset.protocol, sections)
-    return evaluation, None if failures else bootstrap_intervals(cell.dataset.protocol, sections)
+    if failures:
+        return evaluation, None, None
+    intervals = bootstrap_intervals(cell.dataset.protocol, sections)
+    return evaluation, intervals, decision_measures(sections, lengths(cell.dataset))
 
 
 def with_labels(cell: Cell, scores: Scores) -> dict[tuple[str, str], SectionScores]:

@@ -1,6 +1,7 @@
 """From what was asked to the cells that are run."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +18,9 @@ from asdbench.harness.data import is_challenge, is_made, open_dataset, require_c
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.protocols import require_scorable
+from asdbench.protocols import ThresholdRule, require_scorable
 from asdbench.registry import Catalog, Component, load_catalog
+from asdbench.registry.cards import ScorerCard
 from asdbench.registry.ensembles import Ensemble
 from asdbench.score_files.files import file_name
 
@@ -106,11 +108,14 @@ def cells_of(dataset: Dataset, spec: RunSpec, catalog: Catalog, device: str) -> 
     """
     wanted, scopes = _settled(spec, catalog)
     seeds = list(dict.fromkeys(spec.seed))
+    rule = spec.rule
     training_clips = sum(clip.split == "train" for clip in dataset)
     cells: dict[str, Cell] = {}
     for stages in sorted(wanted, key=lambda one: one.is_ensemble):  # so that a member that is asked for itself is known
         profile = scopes.profile(stages, training_clips)
         extractor, frontend, augmentations, scorers = _components(scopes, stages, profile)
+        for scorer in scorers:
+            _require_promise(rule, dataset, scorer)
         for seed in seeds:
             shared = partial(
                 Cell,
@@ -120,6 +125,7 @@ def cells_of(dataset: Dataset, spec: RunSpec, catalog: Catalog, device: str) -> 
                 threads=spec.threads,
                 profile=profile,
                 given=dict(spec.params),
+                rule=rule,
             )
             members = []
             for member in member_cells(extractor, shared):
@@ -191,6 +197,21 @@ def _components(
         frontend = scopes.component("frontends", stages.frontend, stages)
     augmentations = tuple(scopes.component("augmentations", name, stages) for name in stages.augmentations)
     return extractor, frontend, augmentations, [scopes.component("scorers", name, stages) for name in stages.scorers]
+
+
+def _require_promise(rule: ThresholdRule, dataset: Dataset, scorer: Component) -> None:
+    """Refuse a rate of false alarms that the training clips of a section, or of a domain of it, cannot promise."""
+    assert isinstance(scorer.card, ScorerCard)
+    training = dataset.select(split="train")
+    if rule.per_domain and not any(clip.domain for clip in training):
+        raise UsageError(f"--per-domain: the domains of the clips of {dataset.name} are not known. Leave it out.")
+    clips: dict[tuple[str, str, str], int] = Counter()
+    for clip in training:
+        section = "" if scorer.card.fit_on == "machine" else clip.section
+        clips[clip.machine, section, (clip.domain or "") if rule.per_domain else ""] += 1
+    for (machine, section, domain), count in sorted(clips.items()):
+        where = [machine, *([f"section {section}"] if section else []), *([f"{domain} domain"] if domain else [])]
+        rule.require(count, f" of {', '.join(where)},")
 
 
 def _require_short_names(dataset: Dataset) -> None:

@@ -14,11 +14,13 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
 from asdbench.core.store import differing
 from asdbench.extractors.learning import Learning
+from asdbench.protocols.decisions import Decisions
 from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
 
 FILE = "run.json"
 TRUTH = "clips.csv"  # beside it where names of test clips do not say domain and label: those that are known
-SCHEMA = 5
+SCHEMA = 6
+SEALED = 5  # from which on a record has its own digest
 AGAIN = " The same command makes it again."
 _BLANK = "0" * 64  # in the place of the record's own digest while that is taken
 BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
@@ -42,6 +44,9 @@ class Asked(Model):
     seed: int = Field(description="Base seed.")
     profile: str | None = Field(description="Profile of the extractor's card that was used.")
     params: dict[str, Any] = Field(description="Parameters given by hand in the command, 'component.param': value.")
+    threshold: str | None = Field(
+        default=None, description="Rule of the thresholds, 'false-alarms:0.05' for instance; None is gamma:0.9."
+    )
 
 
 class UsedComponent(Model):
@@ -77,6 +82,9 @@ class UsedDataset(Model):
     )
     train_clips: dict[str, int] = Field(description="Training clips by machine type.")
     test_clips: dict[str, int] = Field(description="Test clips by machine type.")
+    clip_s: dict[str, float] = Field(
+        default_factory=dict, description="Mean length of a machine type's test clips (s); empty in old records."
+    )
 
 
 class Environment(Model):
@@ -125,7 +133,7 @@ class Failure(Model):
 class RunRecord(Model):
     """One run."""
 
-    schema_version: Literal[5] = Field(default=5, description="Raised when this schema changes.")
+    schema_version: Literal[6] = Field(default=6, description="Raised when this schema changes.")
     run_id: str = Field(description="Readable, ends in the digest of all that the run depends on.")
     status: Literal["done", "failed"] = Field(description="done only when every machine type was scored.")
     asked: Asked
@@ -140,6 +148,9 @@ class RunRecord(Model):
         default_factory=dict, description="Of a failed run: the machine types that were scored all the same."
     )
     intervals: Intervals | None = Field(description="95 % bootstrap intervals; None where results are.")
+    decisions: Decisions | None = Field(
+        default=None, description="What the decisions are worth; None where results are, and in old records."
+    )
     thresholds: dict[str, dict[str, UsedThreshold]] = Field(description="By machine type and section.")
     training: list[TrainedNetwork] = Field(description="One for each network; empty when nothing is trained.")
     notes: list[str] = Field(description="What the user should know, a singular covariance for instance.")
@@ -210,7 +221,7 @@ def load_record(folder: Path, *, files: bool = True) -> RunRecord:
         record = RunRecord.model_validate(migrated(content))
         seal = record.digests.pop(FILE, None)
         before, _, after = text.rpartition(seal or _BLANK)
-        if version == SCHEMA and seal != _text_digest(before + _BLANK + after):
+        if version >= SEALED and seal != _text_digest(before + _BLANK + after):
             raise RecordError(f"{path} is damaged: it was changed after the run.{AGAIN}")
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -236,7 +247,7 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
 
     Version 1 had one loss curve for all machine types; version 2 the interval of the official score alone; version 3
     no digest of each machine type, no threads, and nothing of a failed run; version 4 no digests of score files and
-    no figure of what a training learned.
+    no figure of what a training learned; version 5 nothing of decisions but the thresholds.
     """
     if content.get("schema_version") == 1:
         loss = content.pop("loss", [])
@@ -251,6 +262,6 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
             "intervals": {**known, "official_score": ci95} if ci95 else None,
             "dataset": {**content["dataset"], "protocol": content["dataset"]["layout"]},
         }
-    if content.get("schema_version") in (3, 4):
-        content = {**content, "schema_version": 5}
+    if content.get("schema_version") in (3, 4, 5):
+        content = {**content, "schema_version": 6}
     return content

@@ -11,12 +11,13 @@ from threadpoolctl import threadpool_limits
 from asdbench.core.digests import derive_seed
 from asdbench.datasets import BlindClip, Clip, Dataset, TrainingClip
 from asdbench.harness.outputs import OutputError, checked_notes, checked_scores
-from asdbench.protocols import Threshold, fit_threshold
+from asdbench.protocols import Threshold, ThresholdRule
+from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Embeddings, Scorer
 from asdbench.scorers.base import Scores as ScoreArray
-from asdbench.scorers.out_of_fold import out_of_fold
+from asdbench.scorers.out_of_fold import held_out_scores
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,17 @@ class ScoredSection:
 
 Scores = dict[str, dict[str, ScoredSection]]  # by machine type and section
 FittedScorer = Callable[[Embeddings, Sequence[TrainingClip]], Scorer]  # fits one to some rows and their clips
+TrainingScores = Callable[[Scorer, Embeddings, Sequence[TrainingClip], FittedScorer], ScoreArray]
 
 
 def score_machine(
-    dataset: Dataset, rows: Embeddings, component: Component, seed: int, machine: str
+    dataset: Dataset,
+    rows: Embeddings,
+    component: Component,
+    seed: int,
+    machine: str,
+    rule: ThresholdRule = DEFAULT_RULE,
+    by: TrainingScores = held_out_scores,
 ) -> dict[str, ScoredSection]:
     """Score one machine type's test clips, section by section, on one thread.
 
@@ -65,6 +73,8 @@ def score_machine(
         component: the scorer.
         seed: base seed.
         machine: machine type.
+        rule: how thresholds follow from training scores.
+        by: scores training clips, for the threshold or for units.
 
     Returns:
         Scores by section number.
@@ -85,7 +95,7 @@ def score_machine(
         with threadpool_limits(limits=1):
             scored[section] = _score_section(
                 fitted, rows[[row_of[clip.key] for clip in training]], training,
-                rows[[row_of[clip.key] for clip in test]], test, component.name,
+                rows[[row_of[clip.key] for clip in test]], test, component.name, rule, by,
             )  # fmt: skip
     return scored
 
@@ -97,11 +107,13 @@ def _score_section(
     test_rows: Embeddings,
     test: Sequence[BlindClip],
     name: str,
+    rule: ThresholdRule,
+    by: TrainingScores,
 ) -> ScoredSection:
     scorer = fitted(training_rows, training)
     scores = checked_scores(scorer.score(test_rows), len(test), name)
-    training_scores = scores_of_training(scorer, training_rows, training, fitted, name)
-    threshold = fit_threshold(training_scores)
+    training_scores = scores_of_training(scorer, training_rows, training, fitted, name, by)
+    threshold = rule.fit(training_scores, [clip.domain for clip in training])
     if not np.isfinite(threshold.value):
         raise OutputError(f"The training scores of {name} give no threshold: it is {threshold.value}.")
     return ScoredSection(
@@ -109,7 +121,7 @@ def _score_section(
         scores=scores,
         decisions=(scores > threshold.value).astype(np.int64),
         threshold=threshold,
-        notes=tuple(checked_notes(scorer.notes, name)),
+        notes=tuple(checked_notes([*scorer.notes, *filter(None, [threshold.note])], name)),
         training=training,
         training_scores=training_scores,
     )
@@ -131,13 +143,18 @@ def fitted_scorer(
 
 
 def scores_of_training(
-    scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip], fitted: FittedScorer, name: str
+    scorer: Scorer,
+    rows: Embeddings,
+    clips: Sequence[TrainingClip],
+    fitted: FittedScorer,
+    name: str,
+    by: TrainingScores = held_out_scores,
 ) -> ScoreArray:
     """Scores of training clips, by scorers that have not seen them where that can be had, float64 (n,).
+
+    ``by`` scores them: for a threshold, or for units (``scores_for_units``).
 
     Raises:
         AsdbenchError: the scorer gives training scores that are not finite or not one a clip.
     """
-    known = scorer.training_scores()
-    scores = known if known is not None else out_of_fold(rows, clips, fitted)
-    return checked_scores(scores, len(clips), name, "training scores")
+    return checked_scores(by(scorer, rows, clips, fitted), len(clips), name, "training scores")

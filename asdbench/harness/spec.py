@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.paths import user_path
+from asdbench.protocols.threshold import ThresholdRule
 from asdbench.registry.toml import CardError, read_toml
 
 TRACKING_VARIABLE = "ASDBENCH_TRACKING"
@@ -49,7 +50,15 @@ class RunSpec(BaseModel):
     fresh: bool = False
     retry_failed: bool = False
     select: Literal["normal-only"] | None = None
+    threshold: str | float | None = None
+    false_alarms: float | None = None
+    per_domain: bool = False
     tracking: Literal["mlflow", "none"] = "mlflow"
+
+    @property
+    def rule(self) -> ThresholdRule:
+        """How thresholds follow from training scores."""
+        return ThresholdRule.asked(self.threshold, self.false_alarms, self.per_domain)
 
     @field_validator("dataset", mode="before")
     @classmethod
@@ -102,6 +111,7 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
 
 
 def _consistent(spec: RunSpec) -> RunSpec:
+    _ = spec.rule  # refuses what is no rule
     if spec.artifacts is not None and spec.engine != "ray":
         raise UsageError("--artifacts goes with --engine ray: processes of one machine share its cache.")
     if spec.gpus_per_task > 1 and spec.gpus_per_task % 1:

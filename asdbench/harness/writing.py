@@ -1,10 +1,14 @@
 """What a run leaves: its record and its score files, in one folder that is there whole or not at all."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from statistics import fmean
 from typing import Any
 
 from asdbench.core.files import whole_folder
 from asdbench.core.store import checksums
+from asdbench.datasets import Dataset
+from asdbench.datasets.audio import BadRecording, read_header
 from asdbench.datasets.clips import OWN, Source
 from asdbench.datasets.ground_truth import write_truth
 from asdbench.harness.cells import Cell
@@ -22,7 +26,9 @@ from asdbench.harness.record import (
 )
 from asdbench.harness.scoring import Scores
 from asdbench.protocols import Evaluation, Intervals
+from asdbench.protocols.decisions import Decisions
 from asdbench.protocols.results import MachineResult
+from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.registry import Component
 from asdbench.registry.composites import Composite
 from asdbench.score_files import write_score_files
@@ -35,6 +41,7 @@ def write_run(
     scores: Scores,
     evaluation: Evaluation | None,
     intervals: Intervals | None,
+    decisions: Decisions | None = None,
 ) -> RunRecord:
     """Write the run's folder and return the record; with any failure in ``embedded`` the run is recorded as failed."""
     salvaged: dict[str, MachineResult] = {}
@@ -54,6 +61,7 @@ def write_run(
             seed=cell.seed,
             profile=cell.profile,
             params=_given(cell),
+            threshold=None if cell.rule == DEFAULT_RULE else cell.rule.text,
         ),
         extractor=used_component(cell.extractor),
         scorer=used_component(cell.scorer),
@@ -64,6 +72,7 @@ def write_run(
         results=evaluation,
         salvaged=salvaged,
         intervals=intervals,
+        decisions=decisions,
         thresholds={
             machine: {
                 section: UsedThreshold(value=scored.threshold.value, method=scored.threshold.method)
@@ -132,7 +141,18 @@ def _used_dataset(cell: Cell) -> UsedDataset:
         fingerprints={machine: clips.fingerprint for machine, clips in of_machine.items()},
         train_clips={machine: len(clips.select(split="train")) for machine, clips in of_machine.items()},
         test_clips={machine: len(clips.select(split="test")) for machine, clips in of_machine.items()},
+        clip_s=lengths(cell.dataset),
     )
+
+
+def lengths(dataset: Dataset) -> dict[str, float]:
+    """Mean length of the test clips by machine type (s); without those whose recordings cannot be read."""
+    found = {}
+    for machine in dataset.machines:
+        with suppress(BadRecording, OSError):
+            headers = [read_header(clip.path) for clip in dataset.select(machines=[machine], split="test")]
+            found.update({machine: round(fmean(header.seconds for header in headers), 6)} if headers else {})
+    return found
 
 
 def _notes(scores: Scores) -> list[str]:

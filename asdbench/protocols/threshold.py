@@ -139,10 +139,21 @@ class ThresholdRule:
         """
         names = [name or "" for name in domains] if domains is not None else [""] * len(training_scores)
         if not self.per_domain or len(set(names)) < 2:
-            return self._fitted(training_scores)
+            threshold = self._fitted(training_scores)
+            return replace(threshold, note=threshold.note or self._caution(names))
         of_each = {name: self._fitted(training_scores[np.array(names) == name]) for name in sorted(set(names))}
         largest = max(of_each, key=lambda name: of_each[name].value)
         return replace(of_each[largest], method=f"{of_each[largest].method}, of the {largest} domain, the largest")
+
+    def _caution(self, names: Sequence[str]) -> str:
+        """What a promise over several domains does not hold for."""
+        if self.kind != "false-alarms" or len(set(names)) < 2:
+            return ""
+        mix = " and ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
+        return (
+            f"the rate of {self.number:g} is that of normal clips in the training clips' mix of domains ({mix}); "
+            "within one of them it may be exceeded, unless it is asked for per domain"
+        )
 
     def _fitted(self, scores: Scores) -> Threshold:
         if self.kind == "fixed":
@@ -153,6 +164,9 @@ class ThresholdRule:
         above = math.floor((len(scores) + 1) * self.number + ROUNDING) - 1  # training scores over the threshold
         value = float(np.sort(scores)[len(scores) - 1 - above])
         return Threshold(value, f"at most {self.number:g} false alarms, by {len(scores)} training scores")
+
+
+DEFAULT_RULE = ThresholdRule()
 
 
 def p_values(training_scores: Scores, scores: Scores) -> Scores:

@@ -1,8 +1,11 @@
 """Which test clips the decision threshold gets wrong."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from asdbench.protocols.decisions import Decisions, decision_measures
 from asdbench.report.contents import SectionView
 
 
@@ -65,6 +68,16 @@ def count(clips: Sequence[ScoredClip]) -> Counts | None:
     anomaly = [clip for clip in decided if clip.label == 1]
     false_alarms, misses = sum(clip.above > 0 for clip in normal), sum(clip.above <= 0 for clip in anomaly)
     return Counts(len(normal), false_alarms, len(anomaly), misses)
+
+
+def measures(views: Sequence[SectionView], clip_s: Mapping[str, float]) -> Decisions | None:
+    """What decisions on some sections are worth, of those whose labels are known; None where there is none."""
+    sections = {}
+    for view in views:
+        if view.rows is not None:
+            decided = None if view.threshold is None else (view.scores > view.threshold.value).astype(np.int64)
+            sections[view.machine, view.section] = replace(view.rows, decisions=decided)
+    return decision_measures(sections, clip_s) if sections else None
 
 
 def worst_mistakes(views: Sequence[SectionView], number: int) -> tuple[list[ScoredClip], list[ScoredClip]]:

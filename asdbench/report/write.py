@@ -11,9 +11,11 @@ from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.replay import Replay, reopen
 from asdbench.pages import asset, render_page, template
+from asdbench.protocols.decisions import PER_HOUR
 from asdbench.protocols.definitions import score_name
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, read_contents
+from asdbench.report.decisions import measures
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import by_reason, columns, failures_by_reason, findings, machine_rows, totals
 from asdbench.report.pictures import close_look, map_pictures, section_pictures, training_pictures
@@ -103,6 +105,8 @@ def render_report(
         columns=columns(contents),
         totals=totals(contents),
         findings=findings(contents, rows),
+        decisions=measures(contents.sections, record.dataset.clip_s),
+        per_hour=PER_HOUR,
         mark=mark_of(record),
         failures=failures_by_reason(record.failures),
         sections={m: [section_pictures(contents, view) for view in contents.sections_of(m)] for m in contents.machines},

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.ground_truth import EVALUATOR, GroundTruth
 from asdbench.protocols import Evaluation, Intervals, MachineResult, bootstrap_intervals, evaluate
+from asdbench.protocols.decisions import REPLICATES as DECISION_REPLICATES
+from asdbench.protocols.decisions import Decisions, decision_measures
 from asdbench.protocols.jackknife import official_jackknife
 from asdbench.protocols.resampling import REPLICATES, Sections
 from asdbench.score_files.alignment import align
@@ -33,6 +35,7 @@ class FolderEvaluation:
         intervals: of the evaluation.
         problems: all that is missing or wrong.
         sections: the rows behind the evaluation.
+        decisions: what the decisions of these sections are worth; None where there is no section.
     """
 
     dataset: str | None
@@ -42,6 +45,7 @@ class FolderEvaluation:
     intervals: Intervals | None
     problems: Sequence[Problem]
     sections: Sections
+    decisions: Decisions | None = None
 
 
 def evaluate_folder(
@@ -56,6 +60,7 @@ def evaluate_folder(
     replicates: int = REPLICATES,
     known: Sequence[Problem] = (),
     recorded: Mapping[str, MachineResult] | None = None,
+    clip_s: Mapping[str, float] | float | None = None,
 ) -> FolderEvaluation:
     """Evaluate the score files in ``folder``.
 
@@ -71,6 +76,7 @@ def evaluate_folder(
         replicates: of the bootstrap.
         known: what is known to be wrong with these files before they are read.
         recorded: each machine type's result when a run wrote the files; another result is a problem.
+        clip_s: length of a clip (s), of all or by machine type, by which false alarms per hour are counted.
 
     Raises:
         RequirementError: the folder holds no score file.
@@ -102,6 +108,7 @@ def evaluate_folder(
         aligned.problems += other_results(recorded, evaluation.machines)
     wanted = evaluation is not None and (aligned.whole or partial)
     intervals = None
+    resampled = min(replicates, DECISION_REPLICATES) if interval == "bootstrap" else 0
     if wanted and interval == "bootstrap":
         intervals = bootstrap_intervals(protocol, sections, replicates)
     elif wanted and interval == "official":
@@ -114,6 +121,7 @@ def evaluate_folder(
         intervals=intervals,
         problems=aligned.problems,
         sections=sections,
+        decisions=decision_measures(sections, clip_s, resampled) if wanted else None,
     )
 
 

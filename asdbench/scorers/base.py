@@ -25,7 +25,10 @@ class Scorer(ABC):
     Attributes:
         seed: seed of this component, set before ``fit``.
         notes: what the user should know of this fit (a singular covariance, say).
+        held_out_fits: fits that each leave out as many of the training clips, which score as new ones would.
     """
+
+    held_out_fits: int = 20  # of five, each sees a fifth less than the scorer itself
 
     def __init__(self) -> None:
         self.seed = 0
@@ -53,9 +56,16 @@ class Scorer(ABC):
     def training_scores(self) -> Scores | None:
         """Scores of the training clips that are not flattered by the fit, when the method has such; else None.
 
-        The harness scores them out of fold when it is None.
+        The harness scores them out of fold when it is None. An ensemble, and by-domain, take them for units.
         """
         return None
+
+    def held_out_scores(self) -> Scores | None:
+        """Scores that the training clips would have under a fit to the others, for thresholds; else None.
+
+        The harness scores them by ``held_out_fits`` fits when it is None.
+        """
+        return self.training_scores()
 
 
 class ArrayScorer(Scorer):

@@ -42,6 +42,8 @@ class DomainMahalanobis(ArrayScorer):
 
     def _learn(self, rows: Distances, clips: Clips) -> None:
         require_clips("a covariance", len(rows), 2)
+        if not self._shrunk and len(rows) <= 2 * rows.shape[1]:
+            self.held_out_fits = 200  # about as many clips as dimensions: distances change with every clip
         places = places_by_domain(clips, len(rows))
         self.notes += one_domain_note(places)
         means = {name: rows[place].mean(axis=0) for name, place in places.items()}

@@ -123,6 +123,8 @@ class LibraryDetector(Scorer):
         self._name = f"{self.library}:{detector}"
         self._params = params
         self._model: Any = None
+        if self._class.__name__ in ("OneClassSVM", "OCSVM"):
+            self.held_out_fits = 100  # their scores grow with the number of clips
 
     @staticmethod
     @abstractmethod
@@ -172,4 +174,4 @@ def card_from_signature(detector: type[Any], target: str, name: str, libraries: 
         plain = isinstance(argument.default, bool | int | float | str)
         params[argument.name] = Param(default=argument.default if plain else None, type="any", help="")
     summary = (inspect.getdoc(detector) or name).strip().partition("\n")[0]
-    return ScorerCard(summary=summary, target=target, version=1, libraries=libraries, params=params)
+    return ScorerCard(summary=summary, target=target, version=2, libraries=libraries, params=params)

@@ -10,6 +10,7 @@ from asdbench.scorers.bank import Distances, Rows
 from asdbench.scorers.base import ArrayScorer, Clips, Scores, require_clips, require_variety
 
 BLOCK = 2048  # rows at a time
+SMALLEST = 1e-9  # of n; a row with less room spans a direction alone
 
 
 def squared_distances(rows: Rows, mean: Distances, precision: Distances) -> Distances:
@@ -41,6 +42,33 @@ def singular_note(clips: str, dimensions: int, rank: int) -> str:
     )
 
 
+def leave_one_out(rows: Distances) -> Scores | None:
+    """Mahalanobis distance of each of n rows by mean and covariance (maximum likelihood) of the others, float64 (n,).
+
+    With the singular values and left vectors of the centred rows, H = U U^T and P = U S^-2 U^T:
+
+    - where n > dim + 1, the squared distance is n a / (n - 1 - a) with a = n H_ii (Sherman and Morrison's formula);
+    - where the rows span n - 1 dimensions, it is (n - 1) sum_j (P_ij / P_ii)^2 - 1 over the other rows j, by the
+      pseudo-inverse: -P_ij / P_ii are the weights that make the row's projection onto the others' span of them.
+
+    Returns:
+        None where rows are equal, or one spans a direction alone: the formulas do not hold.
+    """
+    count, dim = rows.shape
+    left, singular, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    rank = int(np.sum(singular > singular[0] * max(rows.shape) * np.finfo(np.float64).eps))
+    left, singular = left[:, :rank], singular[:rank]
+    if rank == count - 1:
+        weights = (left / singular**2) @ left.T
+        weights /= np.diag(weights)[:, None].copy()
+        return np.asarray(np.sqrt(np.maximum((count - 1) * (np.square(weights).sum(axis=1) - 1) - 1, 0.0)))
+    squared = count * np.square(left).sum(axis=1)
+    room = count - 1 - squared
+    if rank < dim or (room <= SMALLEST * count).any():
+        return None
+    return np.asarray(np.sqrt(count * squared / room))
+
+
 class Mahalanobis(ArrayScorer):
     """``sqrt((x - mean)^T C^+ (x - mean))`` with C estimated from the training embeddings.
 
@@ -68,11 +96,20 @@ class MaximumLikelihood(Mahalanobis):
     """Covariance by maximum likelihood (Shin and Lee, 2023, section 2.2)."""
 
     name = "mahalanobis-ml"
+    _left_out: Scores | None = None
 
     def _estimator(self) -> Any:
         from sklearn.covariance import EmpiricalCovariance
 
         return EmpiricalCovariance()
+
+    def _learn(self, rows: Distances, clips: Clips) -> None:
+        super()._learn(rows, clips)
+        self._left_out = leave_one_out(rows)
+
+    def held_out_scores(self) -> Scores | None:
+        """Distance of each clip by mean and covariance of the others; None where one spans a direction alone."""
+        return self._left_out
 
 
 class Shrunk(Mahalanobis):
@@ -102,12 +139,14 @@ class Elliptic(Mahalanobis):
         super().__init__()
         self._support_fraction = support_fraction
         self._searched = True
+        self._left_out: Scores | None = None
 
     def _learn(self, rows: Distances, clips: Clips) -> None:
         count, dim = rows.shape
         support = self._support_fraction * count if self._support_fraction else (count + dim + 1) / 2
         self._searched = support < count
         super()._learn(rows, clips)
+        self._left_out = None if self._searched else leave_one_out(rows)
         if not self._searched:
             self.notes.append(
                 f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {count} of them, "
@@ -126,3 +165,20 @@ class Elliptic(Mahalanobis):
         if not self._searched:
             return None
         return np.sqrt(np.maximum(np.asarray(self._model.dist_, np.float64), 0.0))
+
+    def held_out_scores(self) -> Scores | None:
+        """Each clip by the estimate without it, out of the clips that the search has found; without a search, of all.
+
+        Clips outside the support did not shape the estimate. One of its m clips, at the squared distance a by their
+        covariance, is at m a / (m - 1 - a) by that of the others (Sherman and Morrison's formula).
+        """
+        if not self._searched:
+            return self._left_out
+        squared, support = np.asarray(self._model.dist_, np.float64), self._model.support_
+        count, dim = int(support.sum()), self._model.location_.size
+        scale = squared[support].sum() / (count * dim)  # 1, but for scikit-learn's consistency factor
+        own = squared / scale if scale > 0 else squared
+        if count - 1 <= dim or (own[support] >= count - 1).any():
+            return None
+        left_out = np.where(support, count * own / (count - 1 - np.where(support, own, 0.0)), own)
+        return np.asarray(np.sqrt(np.maximum(left_out * scale, 0.0)), np.float64)

@@ -15,6 +15,7 @@ from asdbench.harness.scoring import score_machine
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import MachineResult, evaluate, official_terms
 from asdbench.registry import load_catalog
+from asdbench.scorers.out_of_fold import scores_for_units
 from asdbench.tuning.record import MachineScore, Objective
 
 TIMED = ("fit", "embed", "score")  # stages whose seconds count; features are made once for all
@@ -45,7 +46,11 @@ def evaluate_machine(
     embedded = Embedded()
     EmbeddingStage(cell, plan.cache, progress, cores).add_machine(machine, embedded)
     _refuse(embedded.failures)
-    scores = {machine: score_machine(cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine)}
+    scores = {
+        machine: score_machine(
+            cell.dataset, embedded.rows[machine], cell.scorer, cell.seed, machine, by=scores_for_units
+        )
+    }
     return _score_of(evaluate(cell.dataset.protocol, with_labels(cell, scores)).machines[machine])
 
 

@@ -146,7 +146,7 @@ def test_records_of_the_first_schema_are_still_read(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").write_text(json.dumps(old))
     migrated = read_record(tmp_path / "old")
-    assert migrated.schema_version == 5
+    assert migrated.schema_version == 6
     assert list(migrated.ci95) == interval
     assert migrated.dataset.protocol == protocol
     assert migrated.training[0].curves == {"loss": [3.0, 2.0]}

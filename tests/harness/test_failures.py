@@ -18,10 +18,10 @@ def test_a_machine_type_that_fails_leaves_the_others_results(plan, monkeypatch, 
 
     score_machine = pipeline.score_machine
 
-    def broken(table, rows, component, seed, machine):
+    def broken(table, rows, component, seed, machine, *rest):
         if machine == "fan":
             raise RuntimeError("on purpose")
-        return score_machine(table, rows, component, seed, machine)
+        return score_machine(table, rows, component, seed, machine, *rest)
 
     (whole,) = execute(plan(out=tmp_path / "whole"), Silent())
     monkeypatch.setattr(pipeline, "score_machine", broken)

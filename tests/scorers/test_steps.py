@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 import asdbench
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.base import ScorerError
-from asdbench.scorers.out_of_fold import out_of_fold
+from asdbench.scorers.out_of_fold import held_out_scores
 
 RANDOM = np.random.default_rng(0)
 MIXED = RANDOM.standard_normal((6, 6)) * np.array([5, 3, 2, 1, 0.5, 0.2])[:, None]
@@ -142,7 +142,8 @@ def test_ten_target_clips_give_training_scores_like_those_of_new_clips(name):
         return scorer
 
     rows, clips = drawn(), clips_of(["source"] * 90 + ["target"] * 10)
-    own, fresh = out_of_fold(rows, clips, fitted), fitted(rows, clips).score(drawn())
+    scorer = fitted(rows, clips)
+    own, fresh = held_out_scores(scorer, rows, clips, fitted), scorer.score(drawn())
     assert 0.35 < np.mean(own[:, None] < fresh) < 0.65
     assert np.ptp(own) < 3 * np.ptp(fresh)
 

@@ -40,6 +40,8 @@ class Whitened(Changed):
 
         rows = doubles("whitening", embeddings)
         require_clips("whitening", len(rows), 2)
+        if len(rows) <= 2 * rows.shape[1]:
+            self.held_out_fits = 100  # about as many clips as dimensions: distances change with every clip
         require_variety(rows, "nothing can be whitened")
         rank = int(np.linalg.matrix_rank(rows - rows.mean(axis=0)))  # beyond it lies rounding only
         full = PCA(n_components=rank, svd_solver="full").fit(rows)
