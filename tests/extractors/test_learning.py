@@ -46,7 +46,7 @@ def contexts(make_context, tmp_path):
 
 def clips_of(table, extractor):
     if extractor in ("simclr", "attribute-classifier"):
-        return table.training_view()[::2]
+        return table.training_view()[::4]
     fan = table.select(machines=["fan"]).training_view()
     return [replace(clip, attributes=clip.attributes[:1]) for clip in fan]
 
@@ -74,7 +74,7 @@ def test_each_says_what_it_measured_and_ends_with_the_same_figure_and_weights_af
     assert whole.learning.measured_on
     assert whole.learning.margin >= 0
     assert math.isfinite(whole.learning.value)
-    for epochs in (1, 2):
+    for epochs in (1, 2) if extractor == "autoencoder" else (1,):  # one loop trains all of them
         cut = contexts(extractor, f"cut{epochs}")
         with cut_off_after(epochs), pytest.raises(KeyboardInterrupt):
             fitted(extractor, clips, cut)
@@ -112,11 +112,11 @@ def made(count, classes, contexts, learnable=True):
 
 @pytest.mark.parametrize("learnable", [True, False])
 def test_classes_that_can_be_told_apart_are_learned_and_shuffled_ones_are_not(contexts, learnable):
-    clips, context = made(120, 2, contexts, learnable)
+    clips, context = made(80, 2, contexts, learnable)
     learning = fitted("siamese", clips, context, epochs=5).learning
     assert learning.learned == learnable, learning
     assert learning.chance == 0.5
-    assert learning.measured_on.endswith("pairs of 24 clips held out of training")
+    assert learning.measured_on.endswith("pairs of 16 clips held out of training")
 
 
 def test_the_untrained_siamese_network_is_the_one_that_was_drawn(table, contexts):
@@ -187,9 +187,9 @@ def test_recordings_that_are_all_the_same_leave_nothing_to_explain(table, contex
 
 
 def test_class_accuracy_rises_where_classes_can_be_told_apart(table, contexts):
-    clips = [replace(clip, attributes=(), domain=None) for clip in clips_of(table, "attribute-classifier")]
+    clips = [replace(clip, attributes=(), domain=None) for clip in table.training_view()[::2]]
     extractor = fitted(
-        "attribute-classifier", clips, contexts("attribute-classifier"), epochs=15, mixup=0.0, pseudo_classes=1
+        "attribute-classifier", clips, contexts("attribute-classifier"), epochs=8, mixup=0.0, pseudo_classes=1
     )
     assert extractor.learning.chance == 0.5
     assert extractor.learning.learned, extractor.learning
