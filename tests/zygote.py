@@ -2,11 +2,12 @@
 
 Importing torch, timm, scikit-learn and the rest takes seconds of each command; tests that kill twenty of them would
 spend their time on that. All processes of a test run share one: it forks a server for each of them, which reads a JSON
-object a line: ``{"words", "environment", "log", "out"}`` starts a command and is answered by its process id,
+object a line: ``{"words", "environment", "log", "out", "folder"}`` starts a command and is answered by its process id,
 ``{"wait": pid}`` by its exit code (-9 for SIGKILL), ``{"ended": pid}`` by 1 when it need not be waited for.
 """
 
 import json
+import multiprocessing.util
 import os
 import select
 import signal
@@ -50,12 +51,12 @@ class Zygote:
         self._answers = self._line.makefile()
 
     def start(self, *words: object, cache: Path, log: Path, out: Path | None = None, **environment: str) -> int:
-        """Start a command with a cache of its own; its process id.
+        """Start a command where the caller stands, with a cache of its own; its process id.
 
         What it says is added to the log; what it prints on its standard output to ``out``, if that is given.
         """
         environment = {"ASDBENCH_CACHE": str(cache), **environment}
-        files = {"log": str(log), "out": str(out or log)}
+        files = {"log": str(log), "out": str(out or log), "folder": str(Path.cwd())}
         return self._ask({"words": [str(word) for word in words], "environment": environment, **files})
 
     def wait(self, pid: int) -> int:
@@ -86,10 +87,11 @@ def _connected(address: Path) -> socket.socket | None:
     return None
 
 
-def _child(words: list[str], environment: dict[str, str], log: str, out: str) -> None:
+def _child(words: list[str], environment: dict[str, str], log: str, out: str, folder: str) -> None:
     from asdbench.cli.app import app
 
     os.environ.update(environment)
+    os.chdir(folder)
     for standard, file in ((1, out), (2, log)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), standard)
     code = 1
@@ -99,6 +101,18 @@ def _child(words: list[str], environment: dict[str, str], log: str, out: str) ->
         code = end.code if isinstance(end.code, int) else 1
     sys.stdout.flush()
     os._exit(code)
+
+
+def _forked(_program: bytes, words: list[str], kept: list[int]) -> int:
+    """In place of ``spawnv_passfds``: a server of multiprocessing begins with all that is imported here."""
+    process = os.fork()
+    if process == 0:
+        for handle in {int(one.name) for one in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
+            with suppress(OSError):
+                os.close(handle)  # among them the end of the pipe by which the server learns that the command is gone
+        exec(words[words.index("-c") + 1], {"__name__": "__main__"})
+        os._exit(0)
+    return process
 
 
 def _serve(line: socket.socket) -> None:
@@ -137,6 +151,8 @@ def _main() -> None:
 
     training.SAVE_EVERY_S = 0.0  # short epochs are kept as well, so that kills meet the writing of states
     training.Checkpoints.restore = _told(training.Checkpoints.restore)
+    if Path("/proc/self/fd").is_dir():
+        multiprocessing.util.spawnv_passfds = _forked
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)

@@ -150,7 +150,7 @@ def test_training_clips_of_a_section_without_test_clips_do_no_harm(
         assert (column[~np.array(unscored)] != 0).all()
 
 
-def test_an_ensemble_is_the_same_whatever_the_number_of_jobs(cli, small_dataset, tmp_path):
+def test_an_ensemble_is_the_same_whatever_the_number_of_jobs(cli, zygote, own_cache, small_dataset, tmp_path):
     words = (
         "--dataset",
         str(small_dataset),
@@ -163,7 +163,10 @@ def test_an_ensemble_is_the_same_whatever_the_number_of_jobs(cli, small_dataset,
         "--fresh",
     )
     [first] = runs_of(cli, *words, "--out", tmp_path / "1").values()
-    [second] = runs_of(cli, *words, "--jobs", "2", "--out", tmp_path / "2").values()
+    log = tmp_path / "log"
+    command = zygote.start("run", *words, "--jobs", "2", "--out", tmp_path / "2", cache=own_cache, log=log)
+    assert zygote.wait(command) == 0, log.read_text()
+    second = tmp_path / "2" / first.name
     for path in sorted((first / "scores").iterdir()):
         assert path.read_bytes() == (second / "scores" / path.name).read_bytes()
 

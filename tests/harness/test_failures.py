@@ -162,18 +162,17 @@ class Deadly(RawMel):
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_takes_one_fit_with_it(cli, small_dataset, tmp_path, fresh_cache):
+def test_a_worker_that_is_killed_takes_one_fit_with_it(zygote, small_dataset, tmp_path):
     cards = tmp_path / "mine" / "registry" / "extractors"
     cards.mkdir(parents=True)
     (tmp_path / "mine" / "deadly_extractor.py").write_text(DEADLY)
     own = (raw_mel_card().replace("asdbench.extractors.raw_mel:RawMel", "deadly_extractor:Deadly"),)
     (cards / "deadly.toml").write_text(own[0])
     words = ("--extractor", "deadly", "--extractor", "raw-mel", "--scorer", "knn", "--jobs", 2, "--json")
-    told = cli(
-        "run", "--dataset", small_dataset, "--plugin-path", tmp_path / "mine", *words, "--out", tmp_path / "runs"
-    )
-    assert told.code == 1
-    deadly, sound = told.json["runs"]
+    files = {"cache": tmp_path / "cache", "log": tmp_path / "log", "out": tmp_path / "out"}
+    words += ("--dataset", small_dataset, "--plugin-path", tmp_path / "mine", "--out", tmp_path / "runs")
+    assert zygote.wait(zygote.start("run", *words, **files)) == 1, files["log"].read_text()
+    deadly, sound = json.loads(files["out"].read_text())["runs"]
     assert (deadly["status"], sound["status"]) == ("failed", "done")
     (failure,) = deadly["failures"]
     assert (failure["stage"], failure["machine"]) == ("fit", "fan")

@@ -1,5 +1,6 @@
 """Commands and processes that are lost in the middle of a study: no trial is missing then, and none done twice."""
 
+import json
 import os
 import signal
 import time
@@ -193,13 +194,18 @@ def test_two_commands_do_every_combination_of_a_grid_once_though_one_is_killed(
     assert [done.count(combination) for combination in combinations] == [1] * len(done)
 
 
-def test_processes_that_die_cost_a_try_of_their_trial_and_nothing_else(words, tune, tmp_path, monkeypatch):
+def test_processes_that_die_cost_a_try_of_their_trial_and_nothing_else(
+    words, tune, zygote, own_cache, tmp_path, monkeypatch
+):
     """With processes or without, the trials are the same."""
     monkeypatch.chdir(tmp_path)
     words += ["--scorer", "mortal", "--only", "mortal.dies", "--grid"]
     alone = tune(*words, "--storage", "sqlite:///alone.db", "--out", tmp_path / "alone" / "runs")
     assert alone["counts"]["done"] == 3
-    study = tune(*words, "--storage", "sqlite:///two.db", "--jobs", 2)
+    files = {"cache": own_cache, "log": tmp_path / "log", "out": tmp_path / "out"}
+    command = zygote.start(*words, "--storage", "sqlite:///two.db", "--jobs", 2, **files)
+    assert zygote.wait(command) == 0, files["log"].read_text()
+    (study,) = json.loads(files["out"].read_text())["studies"]
     expected, found = records_in(tmp_path / "alone"), records_in(tmp_path)
     assert [one.params for one in found] == [one.params for one in expected]
     for one, other in zip(found, expected, strict=True):
