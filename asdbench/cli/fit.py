@@ -29,6 +29,14 @@ def fit(
     false_alarms: FalseAlarms = None,
     threshold: Threshold = None,
     per_domain: PerDomain = False,
+    held_out: Annotated[
+        int,
+        typer.Option(
+            click_type=Whole(min=0, max=1000),
+            help="Of an extractor that is trained: further trainings on part of the clips, which score the others for "
+            "the threshold; 0 is quicker, and alarms more often than asked for.",
+        ),
+    ] = 5,
     machine: opt.Machines = None,
     split: opt.Split = None,
     data_root: opt.DataRoot = None,
@@ -73,7 +81,7 @@ def fit(
             else ThresholdRule.asked(threshold, false_alarms, per_domain)
         )
         record = load_record(find_run(from_, out))
-        detector = fit_run(record, rule, data_root=data_root, plugin_path=folders, progress=progress)
+        detector = fit_run(record, rule, held_out=held_out, data_root=data_root, plugin_path=folders, progress=progress)
     else:
         spec = read_spec(None, {"params": params or [], "device": device, "profile": profile, "threads": threads})
         detector = asdbench.fit(
@@ -84,6 +92,7 @@ def fit(
             false_alarms=false_alarms,
             threshold=threshold,
             per_domain=per_domain,
+            held_out=held_out,
             augmentations=augmentation,
             frontend=frontend,
             params=spec.params,

@@ -12,22 +12,22 @@ from pydantic import TypeAdapter
 from safetensors.numpy import save_file
 
 from asdbench import __version__
-from asdbench.core.errors import AsdbenchError, RequirementError
+from asdbench.core.errors import RequirementError
 from asdbench.core.files import write_bytes, write_json
 from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.audio import read_header
+from asdbench.datasets.folds import FOLDS
 from asdbench.detector.components import part_of
 from asdbench.detector.detector import Detector, machine_file
 from asdbench.detector.explanation import healthy_arrays
+from asdbench.detector.held_out import HeldOut, embed, held_out_scores, is_trained, training_rows
 from asdbench.detector.schema import FILE, DetectorFile, Machine, Member, SavedFit
 from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.base import NamedFeatures
 from asdbench.harness.cells import Cell
-from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.fits import Embedded, Fit
-from asdbench.harness.machine import available_cores
+from asdbench.harness.fits import Fit
 from asdbench.harness.record import RunRecord, UsedThreshold
 from asdbench.harness.replay import reopen
 from asdbench.harness.writing import used_component
@@ -42,6 +42,7 @@ def fit_run(
     record: RunRecord,
     rule: ThresholdRule | None = None,
     *,
+    held_out: int = FOLDS,
     data_root: Path | None = None,
     plugin_path: Sequence[Path] = (),
     progress: Progress | None = None,
@@ -51,6 +52,7 @@ def fit_run(
     Args:
         record: of the run.
         rule: makes thresholds; None leaves those of the run.
+        held_out: as in ``fit_cell``, where a rule makes thresholds.
         data_root: where the challenges' data lie.
         plugin_path: folders of third-party components.
         progress: where the work is reported.
@@ -68,7 +70,8 @@ def fit_run(
     replay = reopen(record, data_root=data_root, plugin_path=plugin_path, progress=progress)
     for machine in thresholds:
         replay.require_fits(machine)
-    return fit_cell(replay.cell, rule, None if rule else thresholds, list(thresholds), replay.progress)
+    taken = None if rule else thresholds
+    return fit_cell(replay.cell, rule, taken, list(thresholds), held_out=held_out, progress=replay.progress)
 
 
 def fit_cell(
@@ -76,6 +79,8 @@ def fit_cell(
     rule: ThresholdRule | None = None,
     thresholds: Thresholds | None = None,
     machines: Sequence[str] = (),
+    *,
+    held_out: int = FOLDS,
     progress: Progress | None = None,
 ) -> Detector:
     """Train what is not in the cache, fit the scorers, set the thresholds.
@@ -85,65 +90,42 @@ def fit_cell(
         rule: makes thresholds; None is the official baselines' rule.
         thresholds: to be taken over, in the place of a rule.
         machines: machine types; all when empty.
+        held_out: of an extractor that is trained, further trainings on part of the clips, which score the others for
+            the threshold; 0 for none, so that clips are scored by an extractor that has seen them.
         progress: where the work is reported.
 
     Raises:
         UsageError: more clips are needed for the rate.
         AsdbenchError: a fit failed.
     """
-    progress, rule = progress or Silent(), rule or ThresholdRule()
-    members, machines = cell.members or (cell,), machines or cell.dataset.machines
+    progress, machines = progress or Silent(), machines or cell.dataset.machines
+    members = cell.members or (cell,)
     for member in members:
         if isinstance(member.frontend.build(), NamedFeatures):
             raise RequirementError(
                 f"{member.frontend.name} looks features up by the recordings' names, and new recordings have none "
                 "there, so it makes no detector."
             )
-    for machine in machines if thresholds is None else ():
-        _require_clips(cell, machine, rule)
+    if thresholds is None:
+        rule = rule or ThresholdRule()
+        for machine in machines:
+            _require_clips(cell, machine, rule)
     temporary = TemporaryDirectory(prefix="asdbench-", ignore_cleanup_errors=True)
     folder = Path(temporary.name)
-    embedded = [_embed(member, machines, progress) for member in members]
-    numbers = [
-        _copy_extractors(folder / "extractors" / str(number), member, machines) for number, member in enumerate(members)
-    ]
+    embedded = [embed(member, machines, progress) for member in members]
     notes = [note for one in embedded for note in one.notes]
+    held: HeldOut = {}
+    if thresholds is None and is_trained(cell):
+        if held_out:
+            held = held_out_scores(cell, machines, held_out, progress)
+        else:
+            notes.append(f"{cell.extractor.name} has seen the healthy clips, so that new ones score higher than these.")
     saved: dict[str, Machine] = {}
     for number, machine in enumerate(machines):
         clips = cell.dataset.training(machine)
-        rows = [_training_rows(one, member, machine, clips) for one, member in zip(embedded, members, strict=True)]
-        scores, of_sections = {}, {}
-        for section in sorted(thresholds[machine] if thresholds else {clip.section for clip in clips}):
-            combine = cell.scorer if cell.members else None
-            scorer = SectionScorer([member.scorer for member in members], combine, cell.seed, machine, section)
-            scores[section] = scorer.fit(rows, clips)
-            made = rule.fit(scores[section], [clip.domain for clip in scorer.training])
-            notes += [*scorer.notes, *([made.note] if made.note and thresholds is None else [])]
-            of_sections[section] = (
-                thresholds[machine][section] if thresholds else UsedThreshold(value=made.value, method=made.method)
-            )
-        path_of = {clip.key: clip.path for clip in cell.dataset.select(machines=[machine], split="train")}
-        paths = [path_of[clip.key] for clip in clips]
-        healthy, examples = healthy_arrays(paths, rows[0], used_component(members[0].frontend))
-        saved[machine] = Machine(
-            number=number,
-            clips=len(clips),
-            clip_s=round(float(np.median([read_header(path).seconds for path in paths])), 3),
-            examples=examples,
-            thresholds=of_sections,
-        )
-        place = machine_file(folder, saved[machine])
-        place.parent.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, NDArray[Any]] = {f"rows.{place}": one for place, one in enumerate(rows)}
-        arrays |= {f"scores.{section}": one for section, one in scores.items()}
-        save_file(arrays | healthy, place)
-        write_bytes(place.with_suffix(".json"), _CLIPS.dump_json(clips, indent=1))
-    components = {
-        "extractors": [member.extractor for member in members],
-        "frontends": [member.frontend for member in members],
-        "scorers": [member.scorer for member in members],
-        "combine": [cell.scorer] if cell.members else [],
-    }
+        rows = [training_rows(one, cell, machine, clips) for one in embedded]
+        scores, used = _thresholds(cell, machine, rows, rule or thresholds[machine], held.get(machine, {}), notes)  # type: ignore[index]
+        saved[machine] = _write_machine(folder, number, cell, machine, rows, scores, used)
     content = DetectorFile(
         asdbench=__version__,
         name=cell.name,
@@ -157,16 +139,79 @@ def fit_cell(
                 extractor=part_of(member.extractor, folder),
                 frontend=part_of(member.frontend, folder),
                 scorer=part_of(member.scorer, folder),
-                fits=fits,
+                fits=_copy_extractors(folder / "extractors" / str(number), member, machines),
             )
-            for member, fits in zip(members, numbers, strict=True)
+            for number, member in enumerate(members)
         ],
         combine=part_of(cell.scorer, folder) if cell.members else None,
         machines=saved,
         notes=list(dict.fromkeys(notes)),
     )
     write_json(folder / FILE, content.model_dump(mode="json"))
+    components = {
+        "extractors": [member.extractor for member in members],
+        "frontends": [member.frontend for member in members],
+        "scorers": [member.scorer for member in members],
+        "combine": [cell.scorer] if cell.members else [],
+    }
     return Detector(folder, content, components, cell.device, temporary)
+
+
+def _thresholds(
+    cell: Cell,
+    machine: str,
+    rows: Sequence[Rows],
+    source: ThresholdRule | Mapping[str, UsedThreshold],
+    held: Mapping[str, Mapping[str, float]],
+    notes: list[str],
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, UsedThreshold]]:
+    """By section the scores of healthy clips that have not been seen, and the threshold; notes are added."""
+    clips, scores, used = cell.dataset.training(machine), {}, {}
+    scorers = [member.scorer for member in cell.members] or [cell.scorer]
+    for section in sorted({clip.section for clip in clips}):
+        if not isinstance(source, ThresholdRule) and section not in source:
+            continue
+        scorer = SectionScorer(scorers, cell.scorer if cell.members else None, cell.seed, machine, section)
+        scores[section] = scorer.fit(rows, clips, scores=not held)
+        if held:
+            scores[section] = np.array([held[section][clip.key] for clip in scorer.training])
+        notes += scorer.notes
+        if isinstance(source, ThresholdRule):
+            made = source.fit(scores[section], [clip.domain for clip in scorer.training])
+            notes += [made.note] if made.note else []
+            used[section] = UsedThreshold(value=made.value, method=made.method)
+        else:
+            used[section] = source[section]
+    return scores, used
+
+
+def _write_machine(
+    folder: Path,
+    number: int,
+    cell: Cell,
+    machine: str,
+    rows: Sequence[Rows],
+    scores: Mapping[str, NDArray[np.float64]],
+    thresholds: dict[str, UsedThreshold],
+) -> Machine:
+    """Write the arrays of a machine type, and what is known of its clips."""
+    clips = cell.dataset.training(machine)
+    path_of = {clip.key: clip.path for clip in cell.dataset.select(machines=[machine], split="train")}
+    paths = [path_of[clip.key] for clip in clips]
+    healthy, examples = healthy_arrays(paths, rows[0], used_component((*cell.members, cell)[0].frontend))
+    saved = Machine(
+        number=number,
+        clips=len(clips),
+        clip_s=round(float(np.median([read_header(path).seconds for path in paths])), 3),
+        examples=examples,
+        thresholds=thresholds,
+    )
+    place = machine_file(folder, saved)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, NDArray[Any]] = {f"rows.{member}": one for member, one in enumerate(rows)}
+    save_file(arrays | {f"scores.{section}": one for section, one in scores.items()} | healthy, place)
+    write_bytes(place.with_suffix(".json"), _CLIPS.dump_json(clips, indent=1))
+    return saved
 
 
 def _require_clips(cell: Cell, machine: str, rule: ThresholdRule) -> None:
@@ -180,22 +225,6 @@ def _require_clips(cell: Cell, machine: str, rule: ThresholdRule) -> None:
             count = sum(domain is None or clip.domain == domain for clip in here)
             of_domain = f", {domain} domain" if domain else ""
             rule.require(count, f" of {machine}{of_domain}")
-
-
-def _embed(member: Cell, machines: Sequence[str], progress: Progress) -> Embedded:
-    stage, embedded = EmbeddingStage(member, cache_root(), progress, available_cores()), Embedded()
-    for group in member.groups:
-        if set(group) & set(machines):
-            stage.add_group(group, embedded)
-    failed = next((one for one in embedded.failures if one.machine in (None, *machines)), None)
-    if failed is not None:
-        raise AsdbenchError(f"{member.name}: {failed.reason}")
-    return embedded
-
-
-def _training_rows(embedded: Embedded, member: Cell, machine: str, clips: Sequence[TrainingClip]) -> Rows:
-    row_of = {clip.key: row for row, clip in enumerate(member.dataset.blind(machine))}
-    return np.ascontiguousarray(embedded.rows[machine][[row_of[clip.key] for clip in clips]])
 
 
 def _copy_extractors(folder: Path, member: Cell, machines: Sequence[str]) -> dict[str, SavedFit]:

@@ -3,12 +3,14 @@
 import csv
 import io
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import asdbench
 from asdbench import Detector
+from asdbench.datasets.folds import folds
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,24 @@ def test_an_exported_model_is_a_detector_as_well(cli, pump, fan_detector, tmp_pa
     assert not (tmp_path / "forest.onnx").exists()
     windows = ("--window", 0.5, "--hop", 0.25, "--alarm-after", "2/3", "--json")
     assert cli("score", tmp_path / "fan.onnx", pump / "tomorrow", *windows).code == 0
+
+
+def test_an_extractor_that_is_trained_is_trained_without_the_clips_whose_scores_set_the_threshold(
+    pump, session_cache, monkeypatch
+):
+    """The scores of the healthy clips are those of detectors fitted to the other folds alone."""
+    monkeypatch.setenv("ASDBENCH_CACHE", str(session_cache))
+    quick = {"autoencoder.epochs": 1, "autoencoder.hidden_dim": 16}
+    healthy = asdbench.load(pump / "pump")
+    detector = asdbench.fit(healthy, "autoencoder", "identity", params=quick, held_out=2)
+    fold = folds(healthy.training("pump"), 2)
+    expected = np.empty(len(fold))
+    for number in (0, 1):
+        others = {clip.key for clip, one in zip(healthy.training("pump"), fold, strict=True) if one != number}
+        part = replace(healthy, clips=tuple(clip for clip in healthy if clip.key in others))
+        of_fold = asdbench.fit(part, "autoencoder", "identity", params=quick, held_out=0)
+        paths = {clip.key: clip.path for clip in healthy}
+        left_out = [paths[clip.key] for clip, one in zip(healthy.training("pump"), fold, strict=True) if one == number]
+        expected[fold == number] = of_fold.score(left_out).scores
+    np.testing.assert_allclose(detector.training_scores(), expected, rtol=1e-6)
+    assert any("has seen the healthy clips" in note for note in of_fold.notes)
