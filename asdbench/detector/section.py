@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from asdbench.datasets import TrainingClip
 from asdbench.harness.outputs import checked_notes, checked_scores
-from asdbench.harness.scoring import fitted_scorer, scores_of_training
+from asdbench.harness.scoring import TrainingScores, fitted_scorer, scores_of_training
 from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Scorer
@@ -60,6 +60,7 @@ class SectionScorer:
         """
         import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
 
+        by = scores_for_units if self._combine is not None else held_out_scores if scores else None
         with threadpool_limits(limits=1):
             columns = []
             for component, of_member in zip(self._members, rows, strict=True):
@@ -67,14 +68,14 @@ class SectionScorer:
                 whole = component.card.fit_on == "machine"
                 chosen = [place for place, clip in enumerate(clips) if whole or clip.section == self._section]
                 self.training = [clips[place] for place in chosen]
-                column = self._fit(component, of_member[chosen], self.training, scores or self._combine is not None)
+                column = self._fit(component, of_member[chosen], self.training, by)
                 columns.append(column)
                 if self._combine is not None:
                     columns[-1] = column[[clip.section == self._section for clip in self.training]]
             if self._combine is None:
                 return columns[0]
             self.training = [clip for clip in clips if clip.section == self._section]
-            return self._fit(self._combine, _side_by_side(columns), self.training, scores)
+            return self._fit(self._combine, _side_by_side(columns), self.training, held_out_scores if scores else None)
 
     def score(self, rows: Sequence[Rows]) -> NDArray[np.float64]:
         """Scores of recordings from their embeddings by member, (n, dim) each."""
@@ -93,16 +94,14 @@ class SectionScorer:
         return list(self._fitted)
 
     def _fit(
-        self, component: Component, rows: Rows, clips: Sequence[TrainingClip], scores: bool
+        self, component: Component, rows: Rows, clips: Sequence[TrainingClip], by: TrainingScores | None
     ) -> NDArray[np.float64]:
         fitted = partial(self._fitted_scorer, component)
         scorer = fitted(rows, clips)
         self._fitted.append(scorer)
-        for_units = self._combine is not None and component is not self._combine
-        by = scores_for_units if for_units else held_out_scores
-        known = scores_of_training(scorer, rows, clips, fitted, component.name, by) if scores else np.empty(0)
+        scores = scores_of_training(scorer, rows, clips, fitted, component.name, by) if by else np.empty(0)
         self.notes += checked_notes(scorer.notes, component.name)
-        return known
+        return scores
 
 
 def _fitted(
