@@ -50,22 +50,20 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(params=SETTINGS)
-def _settings(request, monkeypatch):
-    for name, value in SETTINGS[request.param].items():
-        monkeypatch.setattr(bank, name, value)
-
-
-@pytest.mark.usefixtures("_settings")
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize("k", [1, 7, 149])
-def test_distances_are_those_of_the_definition_in_double_precision(name, k):
+def test_distances_are_those_of_the_definition_in_double_precision(name, monkeypatch):
     rows = DATA[name]
     queries = np.concatenate([rows[:20], rows[20:60] * rows.dtype.type(1.25), rows[60:70] * rows.dtype.type(-1000)])
-    # Summed in another order: as near as float64 sums are.
-    assert np.allclose(Bank(rows, k, "euclidean").distances(queries), nearest(queries, rows, k), rtol=1e-13, atol=0)
-    within = Bank(rows, k, "euclidean").distances_within()
-    assert np.allclose(within, nearest(rows, rows, k, itself=True), rtol=1e-13, atol=0)
+    of_queries, of_rows = nearest(queries, rows, 149), nearest(rows, rows, 149, itself=True)
+    for setting, values in SETTINGS.items():
+        with monkeypatch.context() as patch:
+            for constant, value in values.items():
+                patch.setattr(bank, constant, value)
+            for k in (1, 7, 149):
+                found = Bank(rows, k, "euclidean")
+                # Summed in another order: as near as float64 sums are.
+                assert np.allclose(found.distances(queries), of_queries[:, :k], rtol=1e-13, atol=0), (setting, k)
+                assert np.allclose(found.distances_within(), of_rows[:, :k], rtol=1e-13, atol=0), (setting, k)
 
 
 @pytest.mark.parametrize("name", DATA)

@@ -22,14 +22,16 @@ from asdbench.tracking.store import Store, connect, store_of
 from asdbench.tracking.sync import Sender
 
 
-@pytest.fixture(scope="session", autouse=True)
-def synthetic_recordings(shared_folder, session_cache, small_dataset) -> None:
+@pytest.fixture(scope="session")
+def session_cache(shared_folder, small_dataset) -> Path:
     """Made runs name the data set ``synthetic``: what is sent of them opens it, and finds few clips."""
     from asdbench.datasets.synthetic import SyntheticDataset
 
-    with FileLock(shared_folder / "synthetic.lock"), pytest.MonkeyPatch.context() as patch:
+    cache = shared_folder / "cache-of-tracking"
+    with FileLock(f"{cache}.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(SyntheticDataset, "make", lambda _, folder, *__: shutil.copytree(small_dataset, folder))
-        made_data(load_catalog().component("datasets", "synthetic"), session_cache, 1, Silent())
+        made_data(load_catalog().component("datasets", "synthetic"), cache, 1, Silent())
+    return cache
 
 
 @pytest.fixture(scope="session")
