@@ -165,6 +165,25 @@ class ThresholdRule:
         value = float(np.sort(scores)[len(scores) - 1 - above])
         return Threshold(value, f"at most {self.number:g} false alarms, by {len(scores)} training scores")
 
+    def cautions(self, *, trained: bool, ensemble: bool) -> list[str]:
+        """What the user should know of a promise that rests on more than a scorer.
+
+        Args:
+            trained: the extractor was trained on the clips whose scores the threshold comes from.
+            ensemble: the scores are those of an ensemble.
+        """
+        if self.kind != "false-alarms":
+            return []
+        notes = []
+        if trained:
+            notes.append(
+                "the extractor was trained on the clips that the thresholds come from; new clips may score higher, and "
+                f"more than {self.number:g} of them be false alarms"
+            )
+        if ensemble:
+            notes.append("the thresholds rest on members that had seen four fifths of the clips, so rates are rough")
+        return notes
+
 
 DEFAULT_RULE = ThresholdRule()
 
