@@ -127,7 +127,10 @@ FalseAlarms = Annotated[
 ]
 Threshold = Annotated[
     str | None,
-    typer.Option(metavar="gamma:Q|NUMBER", help="The challenge's quantile, or a number. [default: gamma:0.9]"),
+    typer.Option(
+        metavar="gamma:Q|NUMBER",
+        help="The challenge's quantile, or a number. [default: gamma:0.9; of score: the detector's]",
+    ),
 ]
 PerDomain = Annotated[
     bool, typer.Option("--per-domain", help="The rate of false alarms holds in each domain, not only over all.")
