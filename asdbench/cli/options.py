@@ -181,7 +181,7 @@ Tracking = Annotated[
 ]
 
 # What was run.
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or a folder.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, a folder, or latest.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")]
 RUNS = Path("runs")
 Replicates = Annotated[

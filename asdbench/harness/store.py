@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asdbench.score_files.files import Problem, ProblemKind
 
 Row = dict[str, Any]
+LATEST = "latest"  # names the run that ended last
 MEANS = ("auc_source", "auc_target", "auc", "pauc", "f1")
 
 
@@ -56,7 +57,7 @@ def find_runs(root: Path) -> Stored:
 
 
 def find_run(name: str, root: Path) -> Path:
-    """The folder of a run, given as a path, an id below ``root``, or the beginning of one.
+    """The folder of a run, given as a path, an id below ``root``, the beginning of one, or "latest".
 
     Raises:
         UsageError: no run of that name, or several that begin with it.
@@ -67,7 +68,10 @@ def find_run(name: str, root: Path) -> Path:
     if len(Path(name).parts) > 1:
         raise UsageError(f"There is no run in {name}.\nSee: asdbench runs list --out {root}")
     _require_folder(root)
-    known = [path.parent.name for path in sorted(root.glob(f"[!.]*/{FILE}"))]
+    records = sorted(root.glob(f"[!.]*/{FILE}"))
+    if name == LATEST and records:
+        return max(records, key=lambda path: path.stat().st_mtime_ns).parent
+    known = [path.parent.name for path in records]
     matching = [name] if name in known else [one for one in known if one.startswith(name)]
     if len(matching) == 1:
         return root / matching[0]

@@ -10,7 +10,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.paths import expand_user
 from asdbench.harness.record import FILE, RunRecord, load_record
-from asdbench.harness.store import Stored, find_run, find_runs
+from asdbench.harness.store import LATEST, Stored, find_run, find_runs
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def find_run_group(asked: str, out: Path, dataset: str | None = None) -> RunGrou
     of_system = {folder: record for folder, record in stored.runs.items() if _plain(name) in _spellings(record)}
     if of_system:
         return _system(asked, root, of_system, stored.damaged, dataset)
-    if any(folder.name.startswith(name) for folder in root.glob("*") if (folder / FILE).is_file()):
+    if name == LATEST or any(path.parent.name.startswith(name) for path in root.glob(f"*/{FILE}")):
         return _single(asked, find_run(name, root), dataset)
     raise UsageError(_unknown(name, root, stored))
 

@@ -159,3 +159,10 @@ def test_mistakes(cli, out, tmp_path, words, code, message):
     assert outcome.code == code
     assert message.format(tmp=tmp_path) in outcome.err
     assert not list(tmp_path.iterdir())
+
+
+def test_latest_names_the_run_that_ended_last(cli, out):
+    records = sorted(out.glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
+    shown = cli("runs", "show", "latest", "--out", out, "--json")
+    assert shown.code == 0, shown.err
+    assert shown.json["run_id"] == records[-1].parent.name
