@@ -92,13 +92,13 @@ class Scorer(_Component):
         """Fit to the embeddings of normal clips.
 
         Args:
-            embeddings: (n, dim), finite.
+            embeddings: (n, dim), or (n, bands, dim) for scorers that take bands; finite.
             clips: what is known of the rows, as a data set's ``training`` gives it; None is nothing.
             domains: "source" or "target" for each row, for scorers that separate them; in the place of ``clips``.
             seed: base seed of scorers that draw.
 
         Raises:
-            UsageError: the array is not (n, dim) or not finite, or what is known is not one for each row.
+            UsageError: the array has another shape or is not finite, or what is known is not one for each row.
             AsdbenchError: the scorer cannot be fitted to it.
         """
         rows = _rows(embeddings)
@@ -121,7 +121,7 @@ class Scorer(_Component):
         """Anomaly score of each row, float64 (n,); higher is more anomalous.
 
         Raises:
-            UsageError: it is not fitted, or the array is not (n, dim) or not finite.
+            UsageError: it is not fitted, or the array has another shape or is not finite.
             AsdbenchError: scores are not finite or not one for each row.
         """
         if self._fitted is None:
@@ -284,10 +284,13 @@ def system(name: str, *, plugin_path: Sequence[str | Path] = (), **params: objec
 
 def _rows(embeddings: ArrayLike) -> NDArray[np.float32]:
     rows = np.asarray(embeddings)
-    if rows.ndim != 2 or rows.dtype.kind not in "fiub":
-        raise UsageError(f"Embeddings are an array of numbers (n, dim), not {rows.dtype} {rows.shape}.")
-    if not np.isfinite(rows).all():
-        raise UsageError(f"{int(np.sum(~np.isfinite(rows).all(axis=1)))} of {len(rows)} embeddings are not finite.")
+    if rows.ndim not in (2, 3) or rows.dtype.kind not in "fiub":
+        raise UsageError(
+            f"Embeddings are an array of numbers (n, dim) or (n, bands, dim), not {rows.dtype} {rows.shape}."
+        )
+    finite = np.isfinite(rows).all(axis=tuple(range(1, rows.ndim)))
+    if not finite.all():
+        raise UsageError(f"{int(np.sum(~finite))} of {len(rows)} embeddings are not finite.")
     return np.ascontiguousarray(rows, np.float32)
 
 

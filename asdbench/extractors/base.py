@@ -95,7 +95,7 @@ class Extractor(ABC):
 
     @abstractmethod
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
-        """Float32 array (n_clips, dim), one row for each clip; all finite."""
+        """Float32 array (n_clips, dim), or (n_clips, bands, dim) for scorers that take bands; all finite."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:

@@ -45,17 +45,17 @@ def recorded(failures: list[Failure], stage: str, machine: str | None) -> Iterat
 
 
 def checked_embeddings(rows: Any, clips: int, name: str, machine: str) -> NDArray[np.float32]:
-    """Embeddings of ``clips`` clips of a machine type: float32 (clips, dim), finite."""
+    """Embeddings of ``clips`` clips of a machine type: float32 (clips, dim) or (clips, bands, dim), finite."""
     try:
         rows = np.asarray(rows)
     except (ValueError, TypeError) as error:
         raise OutputError(f"{name} gave embeddings of {machine} that are no array of numbers ({error}).") from error
-    if rows.ndim != 2 or len(rows) != clips or rows.dtype != np.float32 or not rows.shape[1]:
+    if rows.ndim not in (2, 3) or len(rows) != clips or rows.dtype != np.float32 or 0 in rows.shape[1:]:
         raise OutputError(
             f"{name} gave embeddings {rows.dtype} {rows.shape} for {clips} clips of {machine}; "
-            f"the contract is float32 ({clips}, dim)."
+            f"the contract is float32 ({clips}, dim), or ({clips}, bands, dim)."
         )
-    bad = int(np.sum(~np.isfinite(rows).all(axis=1)))
+    bad = int(np.sum(~np.isfinite(rows).reshape(clips, -1).all(axis=1)))
     if bad:
         raise OutputError(f"{name} gave embeddings that are not finite for {bad} of {clips} clips of {machine}.")
     embeddings: NDArray[np.float32] = rows
@@ -124,17 +124,17 @@ def checked_count(count: Any, name: str) -> int:
 
 
 def collapse(rows: NDArray[np.float32]) -> str | None:
-    """Why a trained network's embeddings (n, dim) of training clips are of no use; None where they are.
+    """Why a trained network's embeddings of training clips are of no use; None where they are.
 
-    They are constant, or all lie on one line though they have several dimensions, which fewer than three clips always
-    do.
+    Embeddings, (n, dim) or (n, bands, dim), are of none where they are constant, or all lie on one line though they
+    have several dimensions, which fewer than three clips always do.
     """
     import scipy.linalg
 
-    count, dim = rows.shape
-    if count < 3:
+    if len(rows) < 3:
         return None
-    values = rows.astype(np.float64)
+    values = rows.reshape(len(rows), -1).astype(np.float64)
+    count, dim = values.shape
     centred = values - values.mean(axis=0)
     if np.sqrt(np.square(centred).mean()) <= CONSTANT * np.sqrt(np.square(values).mean()):
         return f"all {count} clips have the same embedding"

@@ -85,7 +85,7 @@ def place(
 
     Args:
         clips: of the machine type.
-        embeddings: of the clips, (n, dim).
+        embeddings: of the clips, (n, dim) or (n, bands, dim).
         dataset: which knows split, domain and label of each clip.
         views: the machine type's test clips as the report shows them; their labels and domains come first.
         method: "pca", of the embeddings as they are (centred, not scaled), or "umap".
@@ -106,7 +106,7 @@ def place(
             domain = str(view.domains[row]) or domain
         kinds.append("train" if clip.split == "train" else KINDS[label])
         domains.append(domain)
-    values = np.asarray(embeddings, np.float64)
+    values = np.asarray(embeddings, np.float64).reshape(len(embeddings), -1)
     what = f"{values.shape[1]} dimensions"
     if members:
         deviations = values.std(axis=0)

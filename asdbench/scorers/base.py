@@ -36,7 +36,7 @@ class Scorer(ABC):
 
     @abstractmethod
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
-        """Learn from training embeddings (n, dim).
+        """Learn from training embeddings (n, dim), or (n, bands, dim) where the method works by bands.
 
         Args:
             embeddings: of normal clips.
@@ -121,12 +121,21 @@ def require_clips(name: str, clips: int, wanted: int, setting: str = "", largest
     raise ScorerError(f"{name} needs at least {wanted} training clips; {there}. {mend}.")
 
 
-def require_finite(name: str, embeddings: ArrayLike) -> Embeddings:
-    """The embeddings as an array of floats (n, dim); raises ScorerError for another shape, NaN or infinity."""
+def require_finite(name: str, embeddings: ArrayLike, *, bands: bool = False) -> Embeddings:
+    """The embeddings as an array of floats (n, dim), with ``bands`` also (n, bands, dim).
+
+    Raises:
+        ScorerError: another shape, NaN or infinity.
+    """
     rows = np.asarray(embeddings)
     if rows.dtype not in (np.float32, np.float64):
         rows = rows.astype(np.float64)
-    if rows.ndim != 2:
+    if rows.ndim == 3 and not bands:
+        raise ScorerError(
+            f"{name} takes one vector a clip; these embeddings have bands, shape {rows.shape}.\n"
+            f"Put a step in front of it that makes one vector of them: --scorer join-bands+{name}"
+        )
+    if rows.ndim not in (2, 3):
         raise ScorerError(f"{name} takes embeddings of shape (clips, dimensions); these have shape {rows.shape}.")
     if not np.isfinite(rows).all():
         raise ScorerError(f"{name} was given embeddings that are not numbers (NaN or infinite).")

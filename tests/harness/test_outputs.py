@@ -30,6 +30,8 @@ NAN, INF = float("nan"), float("inf")
         (np.zeros((2, 2), np.float32), "float32 (2, 2) for 3 clips"),
         (np.zeros(3, np.float32), "float32 (3,)"),
         (np.zeros((3, 0), np.float32), "float32 (3, 0)"),
+        (np.zeros((3, 0, 2), np.float32), "float32 (3, 0, 2)"),
+        (np.full((3, 2, 2), NAN, np.float32), "not finite for 3 of 3 clips of fan"),
         (np.array([[1, NAN], [INF, 2], [0, 0]], np.float32), "not finite for 2 of 3 clips of fan"),
     ],
 )

@@ -169,3 +169,23 @@ def test_seed_reaches_the_scorer_and_its_notes_come_out():
         found.append(scorer.score(TEST))
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize(("how", "joined"), [("row", lambda x: x.reshape(len(x), 6)), ("mean", lambda x: x.mean(1))])
+def test_bands_become_one_vector_where_that_is_asked_for(how, joined):
+    train, test = TRAIN.reshape(-1, 3, 2), TEST.reshape(-1, 3, 2)
+    found = scores("join-bands+knn", train, test, **{"join-bands.how": how})
+    np.testing.assert_allclose(found, scores("knn", joined(train), joined(test)), rtol=1e-6)
+    np.testing.assert_array_equal(
+        asdbench.scorer("join-bands+knn", **{"join-bands.how": how}).fit(train).training_scores,
+        asdbench.scorer("knn").fit(joined(train)).training_scores,
+    )
+    with pytest.raises(ScorerError, match=r"knn takes one vector a clip.*\(60, 3, 2\)\.\n.*--scorer join-bands\+knn"):
+        scores("knn", train, test)
+
+
+def test_bands_reach_the_scorer_behind_by_domain():
+    clips = clips_of(["source"] * 40 + ["target"] * 20)
+    flat = scores("by-domain+knn", TRAIN, TEST, clips)
+    bands = scores("by-domain+join-bands+knn", TRAIN.reshape(-1, 3, 2), TEST.reshape(-1, 3, 2), clips)
+    np.testing.assert_allclose(bands, flat, rtol=1e-6)

@@ -46,7 +46,7 @@ class OfDomains(Scorer):
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Fit a scorer to each domain."""
-        all_rows = require_finite("by-domain", embeddings)
+        all_rows = require_finite("by-domain", embeddings, bands=True)
         clips = clips or [TrainingClip("", "", "", None, ())] * len(all_rows)
         names = [clip.domain or "" for clip in clips]
         refused = None
