@@ -60,13 +60,21 @@ def fit(
     import asdbench
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
+    from asdbench.core.files import require_writable
     from asdbench.harness.spec import read_spec
     from asdbench.protocols.threshold import ThresholdRule
 
     if (recordings is None) == (from_ is None):
         raise UsageError("Give recordings or --from RUN: asdbench fit recordings/pump --extractor raw-mel --scorer knn")
+    if from_ is None and (extractor is not None, scorer is not None) != (system is None,) * 2:
+        raise UsageError(
+            "Give an extractor and a scorer, --extractor raw-mel --scorer knn, or a published --system NAME."
+        )
+    if to.is_dir():
+        raise UsageError(f"--to {to} is a folder; a detector is one file: --to {to / 'detector.asd'}")
     if to.exists() and not force:
         raise UsageError(f"--to {to}: it is there already, and nothing is replaced. Another name, or --force.")
+    require_writable(to.parent, "--to FILE.asd")
     progress, folders = ConsoleProgress(quiet), plugin_path or []
     if from_ is not None:
         from asdbench.detector.fitting import fit_run

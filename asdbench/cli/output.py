@@ -115,7 +115,7 @@ def reserve_stdout(context: typer.Context, wanted: bool) -> bool:
     except (AttributeError, OSError, ValueError):  # a program's own object, or closed
         of_process = False
     if of_process:
-        _Reserved.stream = os.fdopen(os.dup(1), "w", encoding="ascii")
+        _Reserved.stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors=_REPLACED)
         _point_stdout_to_stderr()
     else:
         _Reserved.stream, sys.stdout = before, sys.stderr
@@ -139,8 +139,13 @@ def _release(before: TextIO) -> None:
             stream.close()
 
 
-def print_json(content: Any) -> None:
-    """Print the JSON object of a command, in ASCII, which every output takes."""
+def print_json(content: Any, indent: int | None = 2) -> None:
+    """Print the JSON object of a command, in ASCII, which every output takes; without ``indent`` on one line."""
+    print_reserved(json.dumps(content, indent=indent).replace("\x7f", "\\u007f") + "\n")
+
+
+def print_reserved(text: str) -> None:
+    """Print what standard output is reserved for, as it is."""
     stream = _Reserved.stream or sys.stdout
-    stream.write(json.dumps(content, indent=2).replace("\x7f", "\\u007f") + "\n")
+    stream.write(text)
     stream.flush()

@@ -1,13 +1,12 @@
 """``asdbench score``: recordings by a detector."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asdbench.cli.options import AsJson, Device, FalseAlarms, Number, PluginPath, Quiet, Threshold
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.output import echo, print_json, print_reserved, reserve_stdout
 
 if TYPE_CHECKING:
     from asdbench.detector.results import Scored
@@ -44,7 +43,13 @@ def score(
         Path | None, typer.Option(metavar="FILE.html", help="Write a page that says why clips are suspicious.")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Score what is added to the folder until stopped: one JSON line each.")
+        bool,
+        typer.Option(
+            "--watch",
+            callback=reserve_stdout,
+            is_eager=True,
+            help="Score what is added to the folder until stopped: one JSON line each.",
+        ),
     ] = False,
     journal: Annotated[
         Path | None,
@@ -61,7 +66,9 @@ def score(
     fail_on_alarm: Annotated[
         bool, typer.Option("--fail-on-alarm", help=f"Exit with {ALARM} when something is anomalous.")
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", callback=reserve_stdout, is_eager=True, help="CSV on standard output.")
+    ] = False,
     as_json: AsJson = False,
     device: Device = None,
     quiet: Quiet = False,
@@ -97,10 +104,12 @@ def score(
             raise UsageError("--watch takes one folder, and writes JSON lines: no --csv, no --explain.")
         _watch(model, detector, Path(recordings[0]), journal, settle, options, fail_on_alarm)
         return
+    if explain is not None:
+        from asdbench.detector.explanation_page import require_page, write_explanations
+
+        require_page(explain)
     scored = model.score(recordings, **options)
     if explain is not None:
-        from asdbench.detector.explanation_page import write_explanations
-
         shown = write_explanations(model, scored, explain, machine, section, window, hop)
     if as_json:
         print_json({"detector": str(detector), "name": model.name, **scored.to_json()})
@@ -121,11 +130,12 @@ def _print(scored: "Scored") -> None:
 
     rows = []
     for one in scored:
+        path = one.path.replace("\n", "\\n")  # a row of its own for each recording
         if one.error is not None:
-            rows.append([one.path, "", "", text(one.error, "red")])
+            rows.append([path, "", "", text(one.error, "red")])
             continue
         verdict = text("ANOMALOUS", "bold red") if one.anomalous else text("normal", "dim")
-        rows.append([one.path, f"{one.score:.4g}", f"{one.p_value:.3g}", verdict])
+        rows.append([path, f"{one.score:.4g}", f"{one.p_value:.3g}", verdict])
     print_table(table(["recording", ">score", ">p-value", "verdict"], rows))
     alarms, bad = int(scored.decisions.sum()), len(scored.errors)
     summary = f"{alarms} of {len(scored) - bad} anomalous; threshold {scored.threshold:.6g} ({scored.method})"
@@ -134,13 +144,15 @@ def _print(scored: "Scored") -> None:
 
 def _print_csv(scored: "Scored") -> None:
     import csv
+    import io
 
-    columns = ["path", "score", "threshold", "anomalous", "p_value", "error"]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    columns, rows = ["path", "score", "threshold", "anomalous", "p_value", "error"], io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(columns)
     for one in scored:
         values = (getattr(one, column) for column in columns)
         writer.writerow(["" if value is None else int(value) if isinstance(value, bool) else value for value in values])
+    print_reserved(rows.getvalue())
 
 
 def _watch(
@@ -152,7 +164,6 @@ def _watch(
     options: dict[str, Any],
     fail_on_alarm: bool,
 ) -> None:
-    import json
     from functools import partial
 
     from asdbench.core.digests import file_digest
@@ -163,8 +174,7 @@ def _watch(
     echo(f"Watching {folder}; results also in {journal}. Ctrl-C ends it.", dim=True, err=True)
     try:
         for line in watch(score, folder.expanduser(), journal, file_digest(detector), settle_s=settle_s):
-            echo(json.dumps(line))
-            sys.stdout.flush()
+            print_json(line, indent=None)
             if fail_on_alarm and line.get("anomalous"):
                 raise typer.Exit(ALARM)
     except KeyboardInterrupt:

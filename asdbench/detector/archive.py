@@ -42,12 +42,12 @@ def unpack(path: Path, folder: Path) -> None:
         raise RequirementError(f"{path}: {what}; a detector is one file.\nMake one: asdbench fit RECORDINGS --to FILE")
     try:
         with zipfile.ZipFile(path) as archive:
-            listed = json.loads(archive.read(MANIFEST))["files"]
             members = {member.filename: member for member in archive.infolist()}
-            if set(members) != {MANIFEST, *listed} or len(members) != len(archive.infolist()):
-                raise ValueError("its members are not those that it lists")
             if sum(member.file_size for member in members.values()) > MOST_GROWTH * path.stat().st_size + 2**20:
                 raise ValueError("it unpacks to far more than a detector holds")
+            listed = json.loads(archive.read(MANIFEST))["files"]
+            if set(members) != {MANIFEST, *listed} or len(members) != len(archive.infolist()):
+                raise ValueError("its members are not those that it lists")
             for name in members:
                 place = PurePosixPath(name)
                 if place.is_absolute() or ".." in place.parts or "\\" in name:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.files import require_writable
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.audio import BadRecording
-from asdbench.detector.archive import pack
+from asdbench.detector.archive import FIT_AGAIN, pack
 from asdbench.detector.member import FittedMember
 from asdbench.detector.recordings import Given, Sound
 from asdbench.detector.results import Scored
@@ -298,14 +298,28 @@ class Detector:
         """All arrays of a machine type, as the file has them."""
         from safetensors.numpy import load_file
 
-        arrays: dict[str, NDArray[Any]] = load_file(machine_file(self._folder, self.content.machines[machine]))
+        path = machine_file(self._folder, self.content.machines[machine])
+        try:
+            arrays: dict[str, NDArray[Any]] = load_file(path)
+            if any(f"rows.{number}" not in arrays for number in range(len(self._members))):
+                raise ValueError("embeddings are missing")
+        except Exception as error:  # safetensors' errors have no common base
+            raise _unreadable(path, error) from error
         return arrays
 
     def _training(self, machine: str) -> list[TrainingClip]:
         path = machine_file(self._folder, self.content.machines[machine]).with_suffix(".json")
-        return _CLIPS.validate_json(path.read_bytes())
+        try:
+            return _CLIPS.validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise _unreadable(path, error) from error
 
 
 def machine_file(folder: Path, machine: Machine) -> Path:
     """The arrays of a machine type; what is known of its clips lies beside them, as JSON."""
     return folder / "machines" / f"{machine.number}.safetensors"
+
+
+def _unreadable(member: Path, error: Exception) -> RequirementError:
+    reason = str(error).splitlines()[0].rstrip(".")
+    return RequirementError(f"The detector is damaged, {member.parent.name}/{member.name}: {reason}.\n{FIT_AGAIN}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asdbench.core.errors import UsageError
-from asdbench.core.files import write_text
+from asdbench.core.files import require_writable, write_bytes
 from asdbench.detector.explanation import Explanation, Region
 from asdbench.detector.recordings import Sound, read_windows
 from asdbench.detector.results import Scored
@@ -47,10 +47,9 @@ def write_explanations(
         hop_s: from one window to the next.
 
     Raises:
-        UsageError: a file is in the way that is no such page.
+        UsageError: as ``require_page``.
     """
-    if to.is_dir() or (to.exists() and MARKER not in to.read_bytes()[:200].decode(errors="replace")):
-        raise UsageError(f"--explain {to}: it is there already and is no explanation of asdbench. Give another name.")
+    require_page(to)
     good = sorted((one for one in scored if one.error is None), key=lambda one: -(one.score or 0.0))
     alarms = [one for one in good if one.anomalous]
     shown = alarms[:MOST] or good[:HIGHEST]
@@ -77,8 +76,19 @@ def write_explanations(
         scorings=scorings,
     )
     page = render_page("Why these recordings are suspicious", body, styles=[stylesheet()], marker=MARKER)
-    write_text(to, page)
+    write_bytes(to, page.encode(errors="backslashreplace"))  # bytes of a name that are no UTF-8
     return len(shown)
+
+
+def require_page(to: Path) -> None:
+    """Refuse a place for a page before anything is scored.
+
+    Raises:
+        UsageError: a file is in the way that is no such page, or nothing can be written there.
+    """
+    if to.is_dir() or (to.exists() and MARKER not in to.read_bytes()[:200].decode(errors="replace")):
+        raise UsageError(f"--explain {to}: it is there already and is no explanation of asdbench. Give another name.")
+    require_writable(to.parent, "--explain FILE.html")
 
 
 def stylesheet() -> str:

@@ -60,6 +60,6 @@ def _content(file: Path, source: Path) -> DetectorFile:
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
     raise RequirementError(f"{source} is no detector, or damaged: {reason}.\n{FIT_AGAIN}")

@@ -1,5 +1,6 @@
 """Recordings that a detector is to score: files, folders, arrays, and windows of long ones."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def recordings_of(given: Iterable[str | Path]) -> list[Recording]:
     for one in given:
         place = Path(one).expanduser()
         if str(one) == "-":
-            found += recordings_of(line.rstrip("\n") for line in sys.stdin if line.strip())
+            found += recordings_of(os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer if line.strip())
         elif place.is_dir():
             inside = recordings_below(place)
             if not inside:

@@ -84,9 +84,8 @@ class Alarm:
 
     def is_raised(self, above: Sequence[bool]) -> bool:
         """Whether it goes off anywhere; of fewer windows than ``among`` all are looked at together."""
-        flags = np.asarray(above, int)
-        sums = np.convolve(flags, np.ones(self.among, int))
-        return bool(len(sums)) and int(sums.max()) >= self.count
+        sums = np.convolve(above, np.ones(min(self.among, len(above)), int)) if len(above) else np.zeros(1)
+        return bool(sums.max() >= self.count)
 
 
 def alarm_of(text: str) -> Alarm:

@@ -9,9 +9,10 @@
 - ``digests.json``: SHA-256 of all these.
 """
 
-from typing import Any, Literal
+from math import isfinite
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from asdbench.harness.record import UsedComponent, UsedThreshold
 
@@ -78,3 +79,12 @@ class DetectorFile(Model):
     combine: Part | None = Field(default=None, description="Of an ensemble what makes one score of its members'.")
     machines: dict[str, Machine] = Field(min_length=1, description="By machine type.")
     notes: list[str] = Field(default_factory=list, description="What the user should know of the fit.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for name, machine in self.machines.items():
+            if any(name not in member.fits for member in self.members):
+                raise ValueError(f"no fit of {name}")
+            if not all(isfinite(used.value) for used in machine.thresholds.values()):
+                raise ValueError(f"a threshold of {name} is not a number")
+        return self

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from asdbench.detector.results import Alarm, Scored, ScoredRecording, Window, al
 from asdbench.protocols.threshold import Threshold
 
 AT_ONCE = 32  # recordings, or windows, in memory together
+SHORTEST_S = 0.001  # from one window to the next: no recorder has rates below 2 kHz
 OTHER_LENGTH = 0.1  # by which recordings may differ from the healthy clips without a note
 ScoresOf = Callable[[Sequence[Sound]], Sequence[float | BadRecording]]  # a score, or why there is none
 
@@ -70,9 +71,12 @@ def score_recordings(
     alarm = alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after)
     if window_s is None and (hop_s is not None or alarm != Alarm()):
         raise UsageError("A hop, or an alarm of several windows, needs the length of a window: --window 10")
-    if window_s is not None and hop_s is not None and not 0 < hop_s <= window_s:
+    if window_s is not None and window_s < SHORTEST_S:
+        raise UsageError(f"--window {window_s:g}: it is at least {SHORTEST_S:g} s.")
+    if window_s is not None and hop_s is not None and not SHORTEST_S <= hop_s <= window_s:
         raise UsageError(
-            f"--hop {hop_s:g}: it is above 0 and at most the window, {window_s:g} s, so that nothing is skipped."
+            f"--hop {hop_s:g}: it is at least {SHORTEST_S:g} s, and at most the window, {window_s:g} s, so that "
+            "nothing is skipped."
         )
     recordings, forms = _recordings(given), _Forms(model)
 
@@ -145,7 +149,7 @@ def _whole(
         try:
             if isinstance(one, Sound):
                 return sound_of(one.samples, one.sample_rate_hz, one.name)
-            return read_whole(one.file, clip_s)
+            return replace(read_whole(one.file, clip_s), name=one.path)
         except BadRecording as reason:
             return reason
 
@@ -159,7 +163,11 @@ def _whole(
 def _windows(scores_of: ScoresOf, one: Sound | Recording, window_s: float, hop_s: float) -> list[Window]:
     windows: list[Window] = []
     try:
-        pieces = read_windows(one.file, window_s, hop_s) if isinstance(one, Recording) else _cut(one, window_s, hop_s)
+        if isinstance(one, Sound):
+            pieces = _cut(one, window_s, hop_s)
+        else:
+            read = read_windows(one.file, window_s, hop_s)
+            pieces = ((start_s, replace(sound, name=one.path)) for start_s, sound in read)
         while batch := list(islice(pieces, AT_ONCE)):
             scores = _scores(scores_of, [sound for _, sound in batch])
             windows += [_window(start, score) for (start, _), score in zip(batch, scores, strict=True)]

@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from asdbench import __version__
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
@@ -53,11 +54,14 @@ def make_app(
 
     def guarded(request: Request) -> None:
         """Refuse a request without the token, or one that a page of another site has sent."""
-        host = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
-        origin = request.headers.get("origin")
+        named, origin = request.headers.get("host", ""), request.headers.get("origin")
+        try:
+            host = (urlsplit(f"//{named}").hostname or "").lower()
+        except ValueError:  # half an IPv6 address, for instance
+            host = named
         if "*" not in hosts and host not in hosts:
             raise HTTPException(421, f"This server is not called '{host}'.")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is not None and origin.partition("://")[2] != named:
             raise HTTPException(403, "Pages of other sites may not use this server.")
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         known = token is None or secrets.compare_digest(given.encode(), token.encode())
@@ -158,6 +162,8 @@ async def _received(request: Request, folder: Path, most_s: float) -> list[Recor
             contents = await _contents(request)
     except TimeoutError as error:
         raise HTTPException(408, f"The request did not arrive within {most_s:g} s.") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The request was not sent to its end.") from error
     if not contents:
         raise HTTPException(400, "No recording was sent: POST a form with files, or a .wav or .flac file as the body.")
     recordings = []
@@ -169,7 +175,7 @@ async def _received(request: Request, folder: Path, most_s: float) -> list[Recor
 
 
 async def _contents(request: Request) -> list[tuple[str, bytes]]:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         body = await request.body()
         return [(request.query_params.get("name", "recording"), body)] if body else []
     async with request.form(max_files=MOST_FILES) as form:

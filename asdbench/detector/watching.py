@@ -88,8 +88,6 @@ def watch(
         UsageError: there is no such folder, or another command watches with the same journal.
         AsdbenchError: the folder is gone, or the journal is damaged.
     """
-    from watchfiles import watch as changes
-
     if not folder.is_dir():
         raise UsageError(f"--watch {folder}: there is no such folder.")
     lock = journal_path.with_name(f".{journal_path.name}.lock")
@@ -98,7 +96,7 @@ def watch(
             journal = Journal(journal_path, detector, folder)
             waiting: dict[str, tuple[State, float]] = {}  # state, and since when it is so
             scanned = -RESCAN_S
-            for changed in changes(folder, rust_timeout=WAKE_MS, yield_on_timeout=True, raise_interrupt=True):
+            for changed in _changes(folder):
                 _require(folder)
                 now = time.monotonic()
                 if changed or now - scanned >= RESCAN_S:
@@ -110,6 +108,20 @@ def watch(
     except FileNotFoundError:
         _require(folder)
         raise
+
+
+def _changes(folder: Path) -> Iterator[bool]:
+    """Whether something has changed in a folder, at least every ``WAKE_MS``."""
+    from watchfiles import watch as changes
+    from watchfiles._rust_notify import WatchfilesRustInternalError
+
+    while True:
+        try:
+            for changed in changes(folder, rust_timeout=WAKE_MS, yield_on_timeout=True, raise_interrupt=True):
+                yield bool(changed)
+        except WatchfilesRustInternalError:  # of a name that is no UTF-8 it can only say that there is something
+            yield True
+            time.sleep(WAKE_MS / 1000)
 
 
 def _require(folder: Path) -> None:

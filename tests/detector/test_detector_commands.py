@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 from dataclasses import replace
 
@@ -84,6 +85,48 @@ def test_bad_recordings_are_rows_and_all_others_are_scored(cli, pump, fan_detect
     assert "1 could not be scored" in table.out
     assert cli("score", fan_detector, tmp_path / "empty").code == 2
     assert cli("score", fan_detector).code == 2
+
+
+def test_every_name_is_a_row_whatever_is_in_it_and_whoever_prints(cli, pump, fan_detector, tmp_path, monkeypatch):
+    good, score = next((pump / "tomorrow").iterdir()), Detector.score
+    names = ["a,b\"c'.wav", "line\nbreak.wav", "delete\x7f.wav", "\u00fcml\u00e4ut 1.wav"]
+    for name in names:
+        shutil.copyfile(good, tmp_path / name)
+
+    def loud(*words, **options):
+        print("a plugin prints")
+        return score(*words, **options)
+
+    monkeypatch.setattr(Detector, "score", loud)
+    rows = list(csv.DictReader(io.StringIO(cli("score", fan_detector, tmp_path, "--csv").out)))
+    assert [row["path"] for row in rows] == sorted(names)
+    assert len({row["score"] for row in rows}) == 1
+    lines = cli("score", fan_detector, tmp_path).out.splitlines()
+    assert len(lines) == 1 + 1 + len(names) + 1  # what the plugin prints, the head, the sum
+
+
+def test_names_on_standard_input_may_hold_any_bytes(pump, fan_detector, tmp_path, monkeypatch):
+    good = next((pump / "tomorrow").iterdir())
+    (tmp_path / os.fsdecode(b"caf\xe9.wav")).write_bytes(good.read_bytes())
+    names = io.TextIOWrapper(io.BytesIO(os.fsencode(tmp_path) + b"/caf\xe9.wav\n\n" + os.fsencode(good) + b"\n"))
+    monkeypatch.setattr("sys.stdin", names)
+    scored = Detector.load(fan_detector).score(["-"])
+    assert [os.fsencode(one.path)[-8:] for one in scored] == [b"caf\xe9.wav", os.fsencode(good)[-8:]]
+    assert scored[1].error is None
+
+
+def test_wrong_use_of_fit_is_told_before_anything_is_trained(cli, pump, tmp_path, monkeypatch):
+    monkeypatch.setattr(asdbench, "fit", None)
+    for words, message in (
+        (("--extractor", "raw-mel", "--scorer", "knn", "--to", tmp_path, "--force"), "is a folder; a detector is one"),
+        (("--extractor", "raw-mel", "--scorer", "knn", "--to", pump / "pump.txt" / "x.asd"), "--to FILE.asd"),
+        (("--extractor", "raw-mel"), "Give an extractor and a scorer"),
+        (("--extractor", "raw-mel", "--scorer", "knn", "--system", "shin2023-simclr-ml"), "Give an extractor and"),
+    ):
+        (pump / "pump.txt").write_text("in the way")
+        ran = cli("fit", pump / "pump", *words)
+        assert ran.code == 2
+        assert message in ran.err
 
 
 def test_an_exported_model_is_a_detector_as_well(cli, pump, fan_detector, tmp_path):

@@ -103,11 +103,18 @@ def flip(content, name):
     content[name] = bytes(data)
 
 
-def newer(content):
-    content["detector.json"] = b'{"schema_version": 99}'
+def edited(content, name, data):
+    """Somebody's edit who has mended the digests as well."""
+    content[name] = data
     listed = {name: hashlib.sha256(data).hexdigest() for name, data in content.items() if name != "digests.json"}
     digest = hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
     content["digests.json"] = json.dumps({"files": listed, "digest": digest}).encode()
+
+
+def without_fits(content):
+    about = json.loads(content["detector.json"])
+    about["members"][0]["fits"].pop("fan")
+    edited(content, "detector.json", json.dumps(about).encode())
 
 
 NETWORK = "extractors/0/0/network.safetensors"
@@ -122,7 +129,11 @@ DAMAGES = {
     f"{NETWORK} is not as": lambda path: rewritten(path, lambda content: flip(content, NETWORK)),
     "detector.json is not as": lambda path: rewritten(path, lambda content: flip(content, "detector.json")),
     "no item named 'digests.json'": lambda path: rewritten(path, lambda content: content.pop("digests.json")),
-    "has schema 99; .* A newer asdbench reads it": lambda path: rewritten(path, newer),
+    "has schema 99; .* A newer asdbench reads it": lambda path: rewritten(
+        path, lambda content: edited(content, "detector.json", b'{"schema_version": 99}')
+    ),
+    "maximum recursion": lambda path: rewritten(path, lambda content: edited(content, "detector.json", b"[" * 100_000)),
+    "no fit of fan": lambda path: rewritten(path, without_fits),
     "is no detector, or damaged": lambda path: path.write_bytes(b"RIFF" * 1000),
 }
 
@@ -136,6 +147,23 @@ def test_a_damaged_file_is_refused_with_its_name_before_anything_is_scored(saved
         with pytest.raises(RequirementError, match=message) as caught:
             Detector.load(path)
         assert str(path) in str(caught.value)
+
+
+def test_an_edited_file_whose_digests_agree_is_refused_where_it_is_used(saved):
+    path = saved()
+    whole = path.read_bytes()
+    for name in ("machines/0.safetensors", "machines/0.json"):
+        path.write_bytes(whole)
+        rewritten(path, lambda content, name=name: edited(content, name, b"something else"))
+        with pytest.raises(RequirementError, match=f"The detector is damaged, {name}"):
+            Detector.load(path).scorer("fan", "00")
+
+
+def test_a_file_that_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.asd", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("digests.json", b" " * 2**25)
+    with pytest.raises(RequirementError, match="far more than a detector holds"):
+        Detector.load(tmp_path / "bomb.asd")
 
 
 def test_every_byte_counts(saved):

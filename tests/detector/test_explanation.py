@@ -1,5 +1,7 @@
 """Explanations point at what was put into a recording."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -112,6 +114,17 @@ def test_of_a_long_recording_the_highest_window_is_explained(pump, cli, tmp_path
     text = (tmp_path / "why.html").read_text(encoding="utf-8")
     assert "from 4.0 s on" in text
     assert "2.0 to 3.0 s" in text
+
+
+def test_the_page_is_written_whatever_bytes_a_name_holds_and_not_over_other_files(pump, cli, tmp_path):
+    pump.save(tmp_path / "pump.asd")
+    (tmp_path / os.fsdecode(b"caf\xe9.wav")).write_text("no sound")
+    assert cli("score", tmp_path / "pump.asd", tmp_path, "--explain", tmp_path / "why.html").code == 1
+    assert "caf\\udce9.wav" in (tmp_path / "why.html").read_text(encoding="utf-8")
+    (tmp_path / "mine.html").write_text("mine")
+    ran = cli("score", tmp_path / "pump.asd", tmp_path / "gone.wav", "--explain", tmp_path / "mine.html")
+    assert ran.code == 2
+    assert (tmp_path / "mine.html").read_text() == "mine"
 
 
 def test_an_exported_or_foreign_file_is_refused(cli, tmp_path):

@@ -76,6 +76,14 @@ def test_bad_uploads_are_answered_and_the_server_goes_on(server, clips):
     foreign = {"Origin": "http://elsewhere.example"}
     assert requests.post(f"{server}/score", data=good[1], headers=foreign, timeout=60).status_code == 403
     assert requests.get(f"{server}/health", headers={"Host": "rebound.example"}, timeout=60).status_code == 421
+    for odd in ({"Host": "["}, {"Origin": "http://["}):
+        assert requests.get(f"{server}/health", headers=odd, timeout=60).status_code in (421, 403)
+    form = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.wav"\r\n\r\n' + good[1] + b"\r\n--x--\r\n"
+    kind = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    assert requests.post(f"{server}/score", data=form, headers=kind, timeout=60).json()["clips"][0]["path"] == "a.wav"
+    host, port = server.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as line:  # a client that goes away; the fixture reads the log
+        line.sendall(f"POST /score HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9000\r\n\r\nRIFF".encode())
     assert requests.get(f"{server}/health", timeout=60).json()["machines"] == {"fan": ["00"]}
 
 

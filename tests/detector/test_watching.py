@@ -43,17 +43,18 @@ def test_a_watch_that_is_killed_and_started_again_scores_everything_once(
             file.flush()
             time.sleep(0.3)
     (folder / "notes.wav").write_text("no sound")
+    (folder / os.fsdecode(b"caf\xe9.wav")).write_text("no sound")  # a name that is no UTF-8
     (folder / ".hidden.wav").write_bytes(content)
-    until(lambda: len(results(log)) == 11)
+    until(lambda: len(results(log)) == 12)
     found = {one["path"]: one for one in results(log)}
     assert set(found) == {*(f"{place}.wav" for place in range(6)), *(f"night/{place}.wav" for place in range(3)),
-                          "slow.wav", "notes.wav"}  # fmt: skip
+                          "slow.wav", "notes.wav", "caf\udce9.wav"}  # fmt: skip
     assert "cannot be decoded" in found["notes.wav"]["error"]
     assert {"score", "threshold", "anomalous", "p_value", "scored_at"} < set(found["slow.wav"])
     journal = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
     assert [one["path"] for one in journal] == [one["path"] for one in results(log)]
     shutil.copyfile(clips[10], folder / "0.wav")  # another recording in the place of one that was scored
-    until(lambda: len(results(log)) == 12)
+    until(lambda: len(results(log)) == 13)
     assert results(log)[-1]["path"] == "0.wav"
     third = zygote.start(*words, cache=session_cache, log=tmp_path / "other")
     assert zygote.wait(third) == 2
@@ -61,7 +62,7 @@ def test_a_watch_that_is_killed_and_started_again_scores_everything_once(
     shutil.rmtree(folder)
     assert zygote.wait(second) == 1
     assert f"The folder {folder} is gone." in log.read_text()
-    assert len(results(log)) == 12
+    assert len(results(log)) == 13
 
 
 def test_a_line_that_was_cut_off_does_not_count_and_a_foreign_file_is_refused(tmp_path):

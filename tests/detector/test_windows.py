@@ -87,6 +87,8 @@ def test_an_alarm_goes_off_when_some_of_several_windows_in_a_row_lie_above():
             runs = [above[max(0, end - among) : end] for end in range(1, len(above) + 1)]
             assert Alarm(count, among).is_raised(above) == any(sum(run) >= count for run in runs)
     assert alarm_of("3/5") == Alarm(3, 5)
+    assert alarm_of("1/1000000000000").is_raised([False, True])
+    assert not alarm_of("1/1").is_raised([])
     assert alarm_of("3") == Alarm(3, 3)
 
 
@@ -98,5 +100,8 @@ def test_options_that_do_not_fit_are_refused(detector, long):
         detector.score(long[0], hop_s=1.0)
     with pytest.raises(UsageError, match="--window"):
         detector.score(long[0], alarm_after="3/5")
+    for windows in ({"window_s": 1e-9}, {"window_s": 1.0, "hop_s": 1e-9}, {"window_s": 1.0, "hop_s": 2.0}):
+        with pytest.raises(UsageError, match="at least"):
+            detector.score(long[0], **windows)
     with pytest.raises(UsageError, match="at most the window"):
         detector.score(long[0], window_s=1.0, hop_s=2.0)
