@@ -34,7 +34,9 @@ def export(
     from asdbench.detector.detector import Detector
     from asdbench.detector.exporting import export_onnx
 
-    if onnx.exists() and not force:
+    if onnx.suffix.lower() != ".onnx":
+        raise UsageError(f"--onnx {onnx}: asdbench score knows models by their ending. Give a name that ends in .onnx.")
+    if onnx.is_dir() or (onnx.exists() and not force):
         raise UsageError(f"--onnx {onnx}: it is there already, and nothing is replaced. Another name, or --force.")
     opened = Detector.load(detector, plugin_path=plugin_path or (), device="cpu")
     difference = export_onnx(opened, onnx, machine, section, check or ())

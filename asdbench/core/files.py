@@ -59,6 +59,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` for writing; it takes the name only when all went well."""
     with clear_disk_full(path):
         with clear_write_errors(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             temporary = _temporary(path)
             opened = in_folder(path.parent, lambda: temporary.open("xb"))
         try:

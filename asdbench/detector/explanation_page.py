@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asdbench.core.errors import UsageError
+from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import require_writable, write_bytes
 from asdbench.detector.explanation import Explanation, Region
 from asdbench.detector.recordings import Sound, read_windows
@@ -78,6 +78,16 @@ def write_explanations(
     page = render_page("Why these recordings are suspicious", body, styles=[stylesheet()], marker=MARKER)
     write_bytes(to, page.encode(errors="backslashreplace"))  # bytes of a name that are no UTF-8
     return len(shown)
+
+
+def require_explanations(detector: Any) -> None:
+    """Refuse what only scores.
+
+    Raises:
+        RequirementError: it is a model that was exported.
+    """
+    if not hasattr(detector, "explain"):
+        raise RequirementError("An exported model cannot explain; take the detector that it was exported from.")
 
 
 def require_page(to: Path) -> None:

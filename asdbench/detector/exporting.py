@@ -74,10 +74,13 @@ def export_onnx(
 def _sounds(detector: Detector, clip_s: float, recordings: Sequence[str | Path]) -> list[Sound]:
     """What model and detector are compared on."""
     if recordings:
-        try:
-            return [read_whole(one.file, clip_s) for one in recordings_of(recordings)]
-        except BadRecording as reason:
-            raise UsageError(f"A recording cannot be used: it {reason}.\nName others: --check PATH") from reason
+        sounds = []
+        for one in recordings_of(recordings):
+            try:
+                sounds.append(read_whole(one.file, clip_s))
+            except BadRecording as reason:
+                raise UsageError(f"--check {one.path}: {reason}.\nName others: --check PATH") from reason
+        return sounds
     rng, rate_hz, sounds = np.random.default_rng(0), detector.sample_rate_hz, []
     for number in range(NOISES):
         count = max(detector.min_samples, round(LENGTHS[number % len(LENGTHS)] * (clip_s or 1.0) * rate_hz))

@@ -61,9 +61,11 @@ class OnnxDetector:
             self.threshold = float(self.metadata["threshold"])
             self.threshold_method = self.metadata["threshold_method"]
             self.training_scores = np.array(json.loads(self.metadata["training_scores"]), np.float64)
-        except (KeyError, ValueError) as error:
+            if self.sample_rate_hz < 1 or not np.isfinite([self.clip_s, self.threshold, *self.training_scores]).all():
+                raise ValueError("numbers out of range")
+        except (KeyError, ValueError, TypeError) as error:
             raise UsageError(
-                f"{_called(model)} is an ONNX model, but none that asdbench exported: its metadata lack {error}.\n"
+                f"{_called(model)} is an ONNX model, but none that asdbench exported, by its metadata: {error}.\n"
                 "Write one: asdbench export DETECTOR --onnx FILE"
             ) from error
 

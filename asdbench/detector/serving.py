@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from asdbench import __version__
-from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.detector.recordings import Recording
 from asdbench.pages import asset, render_page, template
 
@@ -184,10 +184,9 @@ async def _contents(request: Request) -> list[tuple[str, bytes]]:
 
 
 def _explained(detector: Any, recording: Recording, machine: str | None, section: str | None) -> str:
-    from asdbench.detector.explanation_page import article
+    from asdbench.detector.explanation_page import article, require_explanations
 
-    if not hasattr(detector, "explain"):
-        raise RequirementError("An exported model cannot explain; serve the detector that it was exported from.")
+    require_explanations(detector)
     explanation = detector.explain(recording, machine, section)
     anomalous = explanation.score > explanation.threshold
     return article(explanation, recording.path, anomalous, explanation.threshold)

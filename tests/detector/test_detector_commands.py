@@ -138,7 +138,20 @@ def test_an_exported_model_is_a_detector_as_well(cli, pump, fan_detector, tmp_pa
     for one, other in zip(ran["clips"], expected["clips"], strict=True):
         assert one["score"] == pytest.approx(other["score"], rel=1e-4)
         assert {**one, "score": 0, "threshold": 0} == {**other, "score": 0, "threshold": 0}
-    assert cli("export", fan_detector, "--onnx", tmp_path / "fan.onnx").code == 2  # it is there
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "bad.wav").write_text("no sound")
+    for words, message in (
+        (("fan.onnx",), "it is there already"),
+        (("folder.onnx", "--force"), "it is there already"),
+        (("fan.txt",), "ends in .onnx"),
+        (("new.onnx", "--check", tmp_path / "bad.wav"), "bad.wav: cannot be decoded"),
+    ):
+        refused = cli("export", fan_detector, "--onnx", tmp_path / words[0], *words[1:])
+        assert refused.code == 2
+        assert message in refused.err
+    explained = cli("score", tmp_path / "fan.onnx", pump / "tomorrow", "--explain", tmp_path / "why.html")
+    assert explained.code == 3
+    assert "cannot explain" in explained.err
     asdbench.fit(pump / "pump", "raw-mel", "pyod:IForest").save(tmp_path / "forest.asd")
     refused = cli("export", tmp_path / "forest.asd", "--onnx", tmp_path / "forest.onnx")
     assert refused.code == 3

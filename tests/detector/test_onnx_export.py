@@ -262,6 +262,12 @@ def test_other_files_are_refused_by_name(tmp_path, pump):
     import onnx
 
     model = onnx.load(pump)
+    for entry in model.metadata_props:
+        if entry.key == "sample_rate_hz":
+            entry.value = "0"
+    onnx.save(model, tmp_path / "edited.onnx")
+    with pytest.raises(UsageError, match=r"edited\.onnx is .*: numbers out of range"):
+        OnnxDetector(tmp_path / "edited.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(AsdbenchError, match=r"other\.onnx is an ONNX model, but none that asdbench exported"):
