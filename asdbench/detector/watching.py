@@ -116,9 +116,11 @@ def _changes(folder: Path) -> Iterator[bool]:
     from watchfiles._rust_notify import WatchfilesRustInternalError
 
     while True:
+        unseen = True  # what has come before the system tells of changes
         try:
             for changed in changes(folder, rust_timeout=WAKE_MS, yield_on_timeout=True, raise_interrupt=True):
-                yield bool(changed)
+                yield bool(changed) or unseen
+                unseen = False
         except WatchfilesRustInternalError:  # of a name that is no UTF-8 it can only say that there is something
             yield True
             time.sleep(WAKE_MS / 1000)
