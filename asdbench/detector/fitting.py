@@ -120,6 +120,8 @@ def fit_cell(
             held = held_out_scores(cell, machines, held_out, progress)
         else:
             notes.append(f"{cell.extractor.name} has seen the healthy clips, so that new ones score higher than these.")
+    if rule is not None and not held:
+        notes += rule.cautions(trained=False, ensemble=bool(cell.members))
     saved: dict[str, Machine] = {}
     for number, machine in enumerate(machines):
         clips = cell.dataset.training(machine)
