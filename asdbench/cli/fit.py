@@ -66,9 +66,13 @@ def fit(
 
     if (recordings is None) == (from_ is None):
         raise UsageError("Give recordings or --from RUN: asdbench fit recordings/pump --extractor raw-mel --scorer knn")
-    if from_ is None and (extractor is not None, scorer is not None) != (system is None,) * 2:
+    if from_ is None and system is not None and (extractor or scorer):
+        raise UsageError("--system is an extractor and a scorer of its own; give one or the other.")
+    missing = "" if system or from_ else "--extractor" if extractor is None else "--scorer" if scorer is None else ""
+    if missing:
         raise UsageError(
-            "Give an extractor and a scorer, --extractor raw-mel --scorer knn, or a published --system NAME."
+            f"{missing} is missing: asdbench fit {recordings} --extractor raw-mel --scorer mahalanobis-lw --to {to}\n"
+            f"See: asdbench list {missing[2:]}s"
         )
     if to.is_dir():
         raise UsageError(f"--to {to} is a folder; a detector is one file: --to {to / 'detector.asd'}")
@@ -76,6 +80,8 @@ def fit(
         raise UsageError(f"--to {to}: it is there already, and nothing is replaced. Another name, or --force.")
     require_writable(to.parent, "--to FILE.asd")
     progress, folders = ConsoleProgress(quiet), plugin_path or []
+    if not quiet:
+        echo(f"Fitting {system or f'{extractor} + {scorer}' if from_ is None else from_} ...", dim=True, err=True)
     if from_ is not None:
         from asdbench.detector.fitting import fit_run
         from asdbench.harness.record import load_record

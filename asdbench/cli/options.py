@@ -116,12 +116,27 @@ Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins.")
 ]
 
+
 # Where the threshold comes from.
+class Rate(Number):
+    """A share between 0 and 1, both of which are out of it."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=1, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a fraction; what looks like percent is told how it is written."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message} A share is meant: 0.05 is five of a hundred.", param, ctx)
+
+
 FalseAlarms = Annotated[
     float | None,
     typer.Option(
         metavar="RATE",
-        click_type=Number(min=0, max=1, min_open=True, max_open=True),
+        click_type=Rate(),
         help="Share of healthy clips that may be called anomalous; sets the threshold.",
     ),
 ]

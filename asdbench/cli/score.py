@@ -9,7 +9,7 @@ from asdbench.cli.options import AsJson, Device, FalseAlarms, Number, PluginPath
 from asdbench.cli.output import echo, print_json, print_reserved, reserve_stdout
 
 if TYPE_CHECKING:
-    from asdbench.detector.results import Scored
+    from asdbench.detector.results import Scored, ScoredRecording
 
 ALARM = 4  # exit code
 
@@ -129,18 +129,28 @@ def score(
 def _print(scored: "Scored") -> None:
     from asdbench.cli.tables import print_table, table, text
 
-    rows = []
+    rows, windowed = [], any(one.windows for one in scored)
     for one in scored:
         path = one.path.replace("\n", "\\n")  # a row of its own for each recording
         if one.error is not None:
-            rows.append([path, "", "", text(one.error, "red")])
+            rows.append([path, "", "", text(one.error, "red"), ""])
             continue
         verdict = text("ANOMALOUS", "bold red") if one.anomalous else text("normal", "dim")
-        rows.append([path, f"{one.score:.4g}", f"{one.p_value:.3g}", verdict])
-    print_table(table(["recording", ">score", ">p-value", "verdict"], rows))
+        rows.append([path, f"{one.score:.4g}", f"{one.p_value:.3g}", verdict, _when(one)])
+    columns = ["recording", ">score", ">p-value", "verdict", *(["above the threshold"] if windowed else [])]
+    print_table(table(columns, [row[: len(columns)] for row in rows]))
     alarms, bad = int(scored.decisions.sum()), len(scored.errors)
     summary = f"{alarms} of {len(scored) - bad} anomalous; threshold {scored.threshold:.6g} ({scored.method})"
     echo(summary + (f"; {bad} could not be scored" if bad else ""), bold=True)
+
+
+def _when(one: "ScoredRecording") -> str:
+    """Where the windows begin that lie above the threshold, in seconds."""
+    above = [part.start_s for part in one.windows if part.score is not None and part.score > (one.threshold or 0.0)]
+    more = f" ... {above[-1]:g}" if len(above) > 4 else ""
+    return (
+        f"{len(above)} of {len(one.windows)}: {', '.join(f'{start:g}' for start in above[:4])}{more} s" if above else ""
+    )
 
 
 def _print_csv(scored: "Scored") -> None:

@@ -88,6 +88,11 @@ def list_table(
         for number, *values in frame.itertuples(name=None)
         if any((cells := dict(zip(frame.columns, map(_text, values), strict=True))).values())
     ]
+    if "split" not in frame and any(VALUES["label"].get(cells.get("label", "").lower()) == 1 for _, cells in rows):
+        raise DataError(
+            f"The table {name} has anomalous clips, and no column 'split' that says which clips are for testing.",
+            advice=HELP,
+        )
     problems: list[str] = []
     clips: dict[str, list[Clip]] = {}
     places: dict[str, object] = {}

@@ -201,7 +201,7 @@ class Detector:
             self.content.machines[machine].clip_s,
             self.threshold(machine, section, rule),
             self.training_scores(machine, section),
-            self.notes,
+            [note for note in self.notes if note not in self.content.notes],  # those of the fit were told then
         )
         return score_recordings(
             model, recordings, window_s=window_s, hop_s=hop_s, alarm_after=alarm_after, jobs=available_cores()

@@ -53,6 +53,8 @@ class Explanation:
         score: of it.
         threshold: of the detector.
         p_value: share of healthy clips that score as high, itself counted in.
+        as_high: how many of the healthy clips score as high.
+        healthy: how many there are.
         times_s: edges of the segments, (segments + 1,).
         frequencies_hz: edges of the bands, (bands + 1,).
         contributions: by how much the score falls when a region becomes the healthy mean, float64 (bands, segments).
@@ -69,6 +71,8 @@ class Explanation:
     score: float
     threshold: float
     p_value: float
+    as_high: int
+    healthy: int
     times_s: NDArray[np.float64]
     frequencies_hz: NDArray[np.float64]
     contributions: NDArray[np.float64]
@@ -107,7 +111,7 @@ def explain(detector: "Detector", recording: Given, machine: str, section: str) 
         name = recording.name if isinstance(recording, Sound) else getattr(recording, "path", recording)
         raise DataError(f"{name} cannot be explained: {reason}.") from reason
     score = float(detector.scorer(machine, section).score(rows)[0])
-    healthy = detector.arrays(machine)
+    healthy, training = detector.arrays(machine), detector.training_scores(machine, section)
     seconds = len(sound.samples) / sound.sample_rate_hz
     top_hz = min(member.frontend.sample_rate_hz for member in detector.members) / 2
     times_s = np.linspace(0.0, seconds, int(np.clip(round(seconds / SEGMENT_S), *SEGMENTS)) + 1)
@@ -145,7 +149,9 @@ def explain(detector: "Detector", recording: Given, machine: str, section: str) 
         path=sound.name,
         score=score,
         threshold=detector.threshold(machine, section).value,
-        p_value=float(p_values(detector.training_scores(machine, section), np.array([score]))[0]),
+        p_value=float(p_values(training, np.array([score]))[0]),
+        as_high=int((training >= score).sum()),
+        healthy=len(training),
         times_s=times_s,
         frequencies_hz=frequencies_hz,
         contributions=np.array(falls, np.float64).reshape(BANDS, -1),

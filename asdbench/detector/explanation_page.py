@@ -62,7 +62,11 @@ def write_explanations(
             windows = read_windows(file, window_s, hop_s or window_s)
             recording = next(sound for begins_s, sound in windows if begins_s == start_s)
         explanation = detector.explain(recording, machine, section)
-        articles.append(article(explanation, one.path, bool(one.anomalous), scored.threshold, start_s))
+        articles.append(
+            article(
+                explanation, one.path, bool(one.anomalous), scored.threshold, start_s, windowed=window_s is not None
+            )
+        )
         scorings = explanation.contributions.size
     body = template("explanations.html", TEMPLATES).render(
         name=detector.name,
@@ -107,7 +111,14 @@ def stylesheet() -> str:
 
 
 def article(
-    one: Explanation, path: str, anomalous: bool, threshold: float, start_s: float = 0.0, *, audio: bool = True
+    one: Explanation,
+    path: str,
+    anomalous: bool,
+    threshold: float,
+    start_s: float = 0.0,
+    *,
+    windowed: bool = False,
+    audio: bool = True,
 ) -> str:
     """One recording as HTML.
 
@@ -117,6 +128,7 @@ def article(
         anomalous: the decision on it.
         threshold: that it was compared with.
         start_s: of the window that is explained, within the recording.
+        windowed: whether it is a window of the recording.
         audio: put its sound into the page.
     """
     from markupsafe import Markup
@@ -132,6 +144,7 @@ def article(
         anomalous=anomalous,
         threshold=threshold,
         start_s=start_s,
+        windowed=windowed,
         regions=regions,
         own=figure_svg(own, f"Log-mel of {path}"),
         map=figure_svg(_map(one), f"Contributions of regions of {path}"),

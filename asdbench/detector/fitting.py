@@ -19,6 +19,7 @@ from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.audio import read_header
 from asdbench.datasets.folds import FOLDS
+from asdbench.detector.cautions import few, standing_out
 from asdbench.detector.components import part_of
 from asdbench.detector.detector import Detector, machine_file
 from asdbench.detector.explanation import healthy_arrays
@@ -169,6 +170,7 @@ def _thresholds(
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, UsedThreshold]]:
     """By section the scores of healthy clips that have not been seen, and the threshold; notes are added."""
     clips, scores, used = cell.dataset.training(machine), {}, {}
+    name_of = {clip.key: clip.name for clip in cell.dataset.select(machines=[machine], split="train")}
     scorers = [member.scorer for member in cell.members] or [cell.scorer]
     for section in sorted({clip.section for clip in clips}):
         if not isinstance(source, ThresholdRule) and section not in source:
@@ -180,7 +182,10 @@ def _thresholds(
         notes += scorer.notes
         if isinstance(source, ThresholdRule):
             made = source.fit(scores[section], [clip.domain for clip in scorer.training])
+            where = machine if len({clip.section for clip in clips}) == 1 else f"{machine}, section {section}"
             notes += [made.note] if made.note else []
+            notes += few(where, len(scores[section])) if source.kind != "fixed" else []
+            notes += standing_out(where, [name_of[clip.key] for clip in scorer.training], scores[section])
             used[section] = UsedThreshold(value=made.value, method=made.method)
         else:
             used[section] = source[section]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from asdbench.core.errors import UsageError
 from asdbench.datasets.audio import BadRecording, decode, read_blocks, read_header
 from asdbench.datasets.layout import ENDINGS
+from asdbench.datasets.own_folder import OTHER_AUDIO
 
 LONGEST_S = 60.0  # that is scored as a whole, however short the healthy clips are
 TIMES_LONGER = 4.0  # than the healthy clips
@@ -71,11 +72,11 @@ def recordings_of(given: Iterable[str | Path]) -> list[Recording]:
 
 
 def recordings_below(folder: Path) -> list[Recording]:
-    """Every recording below a folder, by path; hidden files and folders are left out."""
+    """Every recording below a folder, by path, those of other formats too; hidden files and folders are left out."""
     return [
         Recording(path, str(path.relative_to(folder)))
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in ENDINGS
+        if path.suffix.lower() in (*ENDINGS, *OTHER_AUDIO)
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     ]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import UsageError
 from asdbench.datasets.audio import BadRecording
+from asdbench.detector.cautions import unlike_healthy
 from asdbench.detector.recordings import Given, Recording, Sound, read_whole, read_windows, recordings_of, sound_of
 from asdbench.detector.results import Alarm, Scored, ScoredRecording, Window, alarm_of, result_of
 from asdbench.protocols.threshold import Threshold
@@ -89,7 +90,12 @@ def score_recordings(
     else:
         clips = [result(one, _windows(forms, one, window_s, hop_s or window_s)) for one in recordings]
     noted = [note for note in (*model.notes, model.threshold.note) if note]
-    return Scored(clips, model.threshold.value, model.threshold.method, [*noted, *forms.notes(window_s)])
+    noted += forms.notes(window_s)
+    if window_s is None:
+        noted += unlike_healthy(np.array([one.p_value for one in clips if one.p_value is not None]))
+    elif any(len(one.windows) > 1 for one in clips) and alarm == Alarm():
+        noted.append("One window above the threshold is an alarm; of many windows some are: --alarm-after K/N.")
+    return Scored(clips, model.threshold.value, model.threshold.method, noted)
 
 
 class _Forms:
