@@ -112,8 +112,8 @@ def test_of_a_long_recording_the_highest_window_is_explained(pump, cli, tmp_path
     ran = cli("score", tmp_path / "pump.asd", tmp_path / "long.wav", "--window", 4, "--explain", tmp_path / "why.html")
     assert ran.code == 0, ran.err
     text = (tmp_path / "why.html").read_text(encoding="utf-8")
-    assert "from 4.0 s on" in text
-    assert "2.0 to 3.0 s" in text
+    assert "highest from 4.0 to 8.0 s" in text
+    assert "6.0 to 7.0 s" in text
 
 
 def test_the_page_is_written_whatever_bytes_a_name_holds_and_not_over_other_files(pump, cli, tmp_path):
