@@ -164,7 +164,8 @@ class Extractor(_Component):
             device: "cpu" or "cuda".
 
         Returns:
-            Float32 (n, dim), in their order.
+            Float32 (n, dim), in their order, or (n, bands, dim) of an encoder with ``pool_over="band"``; with
+            ``pooling="none"`` a list of the patches (patches, dim) of each.
 
         Raises:
             UsageError: the extractor has to be trained, and was not.

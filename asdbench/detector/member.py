@@ -148,7 +148,9 @@ def embedded(
     machine: str = "",
     section: str = "",
 ) -> Rows:
-    """Embeddings (n, dim) of recordings that are in no data set, in the order of their features.
+    """Embeddings of recordings that are in no data set, in the order of their features.
+
+    (n, dim) or (n, bands, dim); of an encoder that was asked for patches unpooled, a list of (patches, dim).
 
     Raises:
         AsdbenchError: the extractor fails, or what it gives cannot be used.
@@ -164,7 +166,10 @@ def embedded(
     )
     try:
         with torch_threads(threads), full_precision(device):
-            rows = extractor.embed([BlindClip(key, machine, section) for key in keys], context)
+            clips = [BlindClip(key, machine, section) for key in keys]
+            if getattr(extractor, "unpooled", False):
+                return extractor.patches(clips, context)  # type: ignore[attr-defined, no-any-return]
+            rows = extractor.embed(clips, context)
     except AsdbenchError:
         raise
     except Exception as error:  # networks and plugins may raise anything on a length they do not take

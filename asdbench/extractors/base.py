@@ -76,7 +76,7 @@ class Extractor(ABC):
 
     Attributes:
         curves: one number for each epoch, by name; "loss" is the mean training loss.
-        parameter_count: learned numbers of the network; 0 when nothing is learned.
+        parameter_count: learned numbers of the network, also of a frozen one; 0 where there is none.
         notes: what the user should know of this fit.
         needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
         learning: one figure that says whether it learned: its task on what it was not trained on, against chance

@@ -161,7 +161,7 @@ class EmbeddingStage:
         extractor: Extractor = self._cell.extractor.build()
         if fit.is_trained:
             extractor.load(fit.trained)
-            extractor.curves = fit.facts["curves"]
+            extractor.curves, extractor.parameter_count = fit.facts["curves"], fit.facts["parameters"]
             return extractor
         dataset, name = self._cell.dataset, self._cell.extractor.name
         clips, others = dataset.select(machines=fit.machines, split="train"), self._cell.others(fit.machines)
@@ -236,6 +236,7 @@ class EmbeddingStage:
                     "usually mend it."
                     + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
                 )
+        if extractor.curves or extractor.parameter_count:
             macs = _multiply_accumulates(extractor, clips, context)
         with entry.written() as folder:
             content = BytesIO()  # NumPy's own writing to a file does not say that the disk is full

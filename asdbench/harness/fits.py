@@ -26,7 +26,7 @@ class Embedded:
 
     Attributes:
         rows: by machine type, float32 (n, dim), in the order of ``Dataset.blind`` of that machine.
-        training: the networks that were trained.
+        training: the networks that were trained, and frozen ones, which have no curves.
         notes: of the fits.
         seconds: of fitting and of embedding, when they were computed.
         macs: multiply-accumulates for one clip by machine type, where a network was counted.
@@ -117,7 +117,7 @@ class Fit:
             done.add_seconds("embed", one["embed"])
         done.add_seconds("fit", facts["seconds"])
         done.add_notes(facts["notes"])
-        if facts["curves"]:
+        if facts["curves"] or facts["parameters"]:
             done.training.append(
                 TrainedNetwork(
                     machines=self.machines,

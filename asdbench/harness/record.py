@@ -112,8 +112,8 @@ class TrainedNetwork(Model):
     """What a fit left to look at."""
 
     machines: list[str] = Field(description="Machine types that share it.")
-    parameters: int | None = Field(description="Learned numbers; None in old records.")
-    curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured.")
+    parameters: int | None = Field(description="Learned numbers, also of a frozen network; None in old records.")
+    curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured; none of a frozen network.")
     macs: int | None = Field(default=None, description="Multiply-accumulates of the network for its longest clip.")
     learning: Learning | None = Field(
         default=None,

@@ -73,7 +73,7 @@ class Setting:
     def embedded(self, extractor: Any, clips: Sequence[BlindClip], features: Features | None = None) -> Embeddings:
         """Embeddings of the clips, whose shape and type are checked."""
         rows: Embeddings = extractor.embed(list(clips), self._context(features or self.features, None))
-        require_array(rows, np.float32, (len(clips), None), "embeddings")
+        require_array(rows, np.float32, (len(clips), *[None] * (2 if np.ndim(rows) == 3 else 1)), "embeddings")
         return rows
 
     def _context(self, features: Features, training: Training | None) -> Context:
@@ -170,14 +170,14 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _check_direction(checks: Checks, subject: Subject, setting: Setting, extractor: Any, rows: Embeddings) -> None:
-    if rows.shape[1] > 1 and extractor.parameter_count:  # so short a training on so few clips says no more
+    if rows[0].size > 1 and extractor.parameter_count:  # so short a training on so few clips says no more
         with checks.expect("direction", "a trained network to embed a clear anomaly elsewhere than normal clips"):
             normal, anomalous = np.split(rows, [len(rows) - len(setting.fitted_to.anomalous)])
             distance = float(np.abs(anomalous.mean(axis=0) - normal.mean(axis=0)).max())
             require(distance > ROUNDING * float(np.abs(rows).max()), f"their means are {distance:.3g} apart")
         return
     expected = "a clear anomaly to lie farther from the training clips than normal clips"
-    if rows.shape[1] == 1:
+    if rows[0].size == 1:
         expected = "the only column, which is an anomaly score, to be higher for a clear anomaly"
     with checks.expect("direction", expected):
         try:
@@ -191,7 +191,7 @@ def _check_direction(checks: Checks, subject: Subject, setting: Setting, extract
 
 def _require_order(rows: Embeddings, setting: Setting) -> None:
     """Require anomalous clips to have higher scores, or nearest training clips farther off, than normal ones."""
-    row_of = {clip.key: row.astype(np.float64) for clip, row in zip(setting.blind, rows, strict=True)}
+    row_of = {clip.key: row.astype(np.float64).ravel() for clip, row in zip(setting.blind, rows, strict=True)}
     ordered = []
     for machine in sorted({clip.machine for clip in setting.fitted_to.training}):
         training, normal, anomalous = (
@@ -199,7 +199,7 @@ def _require_order(rows: Embeddings, setting: Setting) -> None:
             for clips in (setting.fitted_to.training, setting.fitted_to.normal, setting.fitted_to.anomalous)
         )
         low, high = (
-            some[:, 0] if rows.shape[1] == 1 else np.linalg.norm(some[:, None] - training[None], axis=2).min(axis=1)
+            some[:, 0] if rows[0].size == 1 else np.linalg.norm(some[:, None] - training[None], axis=2).min(axis=1)
             for some in (normal, anomalous)
         )
         ordered.append(np.mean(high[:, None] > low[None]))

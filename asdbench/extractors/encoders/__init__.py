@@ -1,0 +1,1 @@
+"""Pretrained audio encoders by name: published weights, patches of the layers asked for, and those pooled."""

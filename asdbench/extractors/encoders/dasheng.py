@@ -1,0 +1,116 @@
+"""Dasheng: scaling up masked audio encoder learning for general audio classification (Dinkel et al., 2024)."""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+from torch.nn import functional
+from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+
+from asdbench.extractors.encoders.encoder import Encoder
+from asdbench.extractors.encoders.network import EncoderNetwork, Layer
+
+DEFAULTS = {"patch_size": (64, 4), "patch_stride": (64, 4), "embed_dim": 768, "depth": 12, "num_heads": 8,
+            "mlp_ratio": 4.0, "qkv_bias": True, "init_values": None, "target_length": 1008, "pooling": "mean",
+            "n_fft": 512, "n_mels": 64, "hop_size": 160, "win_size": 512, "f_min": 0, "f_max": 8000, "center": True,
+            "top_db": 120}  # fmt: skip
+
+
+class Dasheng(Encoder):
+    """Patches of 40 ms over all 64 mel bands, one band, from a masked autoencoder's encoder.
+
+    The last layer's output goes through the network's final normalisation, that of others does not. Clips longer than
+    the network's ``target_length`` (1,008 frames of 10 ms as published) go through in windows of that length.
+    """
+
+    name = "dasheng"
+
+    @property
+    def network_class(self) -> type[EncoderNetwork]:
+        """Dasheng's network."""
+        return DashengNetwork
+
+
+class DashengNetwork(EncoderNetwork):
+    """The network of a file {"config": ..., "model": ...} as XiaoMi/dasheng publishes it.
+
+    Args:
+        config: the file's configuration.
+    """
+
+    architecture = "Dasheng"
+    config_key = "config"
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        config = {**DEFAULTS, **config}
+        dim, self.depth, mels = config["embed_dim"], config["depth"], config["n_mels"]
+        patch, self._stride = tuple(config["patch_size"]), tuple(config["patch_stride"])
+        self._window = config["target_length"]
+        self.has_cls = config["pooling"] == "token"
+        self.min_samples = max((patch[1] - 1) * config["hop_size"], config["n_fft"] // 2 + 1)
+        if not config["center"]:
+            self.min_samples = (patch[1] - 1) * config["hop_size"] + config["n_fft"]
+        spectrogram = MelSpectrogram(
+            16000, config["n_fft"], config["win_size"], config["hop_size"], config["f_min"], config["f_max"],
+            n_mels=mels, center=config["center"],
+        )  # fmt: skip
+        self.front_end = nn.Sequential(spectrogram, AmplitudeToDB(top_db=config["top_db"]))
+        self.init_bn = nn.Sequential(nn.Identity(), nn.BatchNorm2d(mels))  # the file counts a transposition
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, dim, patch, self._stride)})
+        self.time_pos_embed = nn.Parameter(torch.zeros(1, dim, 1, self._window // self._stride[1]))
+        self.freq_pos_embed = nn.Parameter(torch.zeros(1, dim, mels // self._stride[0], 1))
+        if self.has_cls:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+            self.token_pos_embed = nn.Parameter(torch.zeros(1, dim))
+        norm: Any = partial(nn.LayerNorm, eps=1e-6)
+        self.blocks = nn.Sequential(
+            *(
+                Block(
+                    dim, config["num_heads"], config["mlp_ratio"], qkv_bias=config["qkv_bias"],
+                    init_values=config["init_values"], norm_layer=norm,
+                )
+                for _ in range(self.depth)
+            )
+        )  # fmt: skip
+        self.norm = norm(dim)
+
+    def forward(self, waveform: Tensor, layers: Collection[int]) -> dict[int, Layer]:
+        """Patches (time, 1, dim) after some layers, window after window.
+
+        The last window is filled up with zeros, and patches of these are left out. As in the authors' program they
+        stay where the window holds less than one patch of the clip.
+        """
+        banks = self.init_bn(self.front_end(waveform[None]).mT[..., None].transpose(1, 2))  # (1, mels, frames, 1)
+        frames = banks.shape[2]
+        banks = banks.permute(0, 3, 1, 2)  # (1, 1, mels, frames)
+        rest = frames % self._window if frames > self._window else 0
+        if rest:
+            banks = functional.pad(banks, (0, self._window - rest))
+        windows = torch.cat(banks.split(self._window, dim=-1))
+        surplus = self._window // self._stride[1] - rest // self._stride[1] if rest >= self._stride[1] else 0
+        return {layer: self._joined(values, surplus) for layer, values in self._layers(windows, layers).items()}
+
+    def _layers(self, windows: Tensor, layers: Collection[int]) -> dict[int, tuple[Tensor, Tensor]]:
+        """Patches (windows, time, bands, dim) and class tokens (windows, tokens, dim) of some layers."""
+        grid = self.patch_embed["proj"](windows)  # (windows, dim, bands, time)
+        grid = grid + self.time_pos_embed[..., : grid.shape[-1]] + self.freq_pos_embed
+        x = grid.flatten(2).mT
+        if self.has_cls:
+            x = torch.cat([(self.cls_token + self.token_pos_embed).expand(len(x), -1, -1), x], dim=1)
+        outputs = {}
+        for number, block in enumerate(self.blocks[: max(layers)], 1):
+            x = block(x)
+            if number in layers:
+                values = self.norm(x) if number == self.depth else x
+                tokens, patches = values.split([int(self.has_cls), grid.shape[2] * grid.shape[3]], dim=1)
+                outputs[number] = patches.unflatten(1, grid.shape[2:]).transpose(1, 2), tokens
+        return outputs
+
+    def _joined(self, values: tuple[Tensor, Tensor], surplus: int) -> Layer:
+        patches, tokens = values
+        joined = patches.flatten(0, 1)
+        return Layer(joined[: len(joined) - surplus], tokens.mean(dim=(0, 1)) if self.has_cls else None)

@@ -1,0 +1,50 @@
+"""What every encoder's network is asked for."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+
+class Layer(NamedTuple):
+    """Output of one layer for a clip.
+
+    Attributes:
+        patches: (time, bands, dim).
+        cls: class token (dim,), averaged over windows; None where the network has none.
+    """
+
+    patches: Tensor
+    cls: Tensor | None = None
+
+
+class EncoderNetwork(nn.Module):
+    """A network in the form of its published file: parameters have the names that they have there.
+
+    Attributes:
+        architecture: whose it is, as ``asdbench.extractors.encoders.weights`` tells files apart.
+        config_key: under which the file holds the configuration that the constructor takes.
+        left_out: beginnings of keys of the file that an encoder does not need.
+        depth: number of layers.
+        sample_rate_hz: of the waveform.
+        min_samples: of a clip with one patch.
+        has_cls: whether there is a class token.
+    """
+
+    architecture: ClassVar[str]
+    config_key: ClassVar[str]
+    left_out: ClassVar[tuple[str, ...]] = ()
+    depth: int
+    sample_rate_hz: int = 16000
+    min_samples: int
+    has_cls: bool = False
+
+    @classmethod
+    def adapted(cls, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Weights of the file as this network takes them."""
+        return dict(state)
+
+    @abstractmethod
+    def forward(self, waveform: Tensor, layers: Collection[int]) -> dict[int, Layer]:
+        """Outputs of some layers, counted from 1, for a waveform (samples,) of at least ``min_samples``."""

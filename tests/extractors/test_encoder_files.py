@@ -1,0 +1,68 @@
+"""Weights files that are no encoder's, or damaged, are refused with what they are."""
+
+import pickle
+
+import pytest
+import timm
+import torch
+from tiny_encoders import write_beats, write_dasheng
+
+from asdbench.core.errors import UsageError
+from asdbench.extractors.encoders.beats import BeatsNetwork
+from asdbench.extractors.encoders.dasheng import DashengNetwork
+from asdbench.extractors.encoders.weights import load_network
+
+
+class Code:
+    def __reduce__(self):
+        return print, ("this ran",)
+
+
+def refused(path, kind=BeatsNetwork):
+    with pytest.raises(UsageError) as caught:
+        load_network("encoder", str(path), kind)
+    assert len(str(caught.value).splitlines()) == 2
+    return str(caught.value)
+
+
+def test_a_file_of_another_architecture_is_told(tmp_path):
+    beats, _ = write_beats(tmp_path / "beats.pt")
+    dasheng, _ = write_dasheng(tmp_path / "dasheng.pt")
+    assert "looks like Dasheng" in refused(dasheng)
+    assert "looks like BEATs" in refused(beats, DashengNetwork)
+    for model, words in (("test_vit", "a vision transformer"), ("test_resnet", "a ResNet")):
+        torch.save(timm.create_model(model).state_dict(), tmp_path / "other.pt")
+        assert f"looks like {words}" in refused(tmp_path / "other.pt")
+    torch.save({"a": torch.ones(1)}, tmp_path / "other.pt")
+    assert "looks like no network known here" in refused(tmp_path / "other.pt")
+
+
+def test_damaged_files_and_files_with_code_are_refused(tmp_path, capsys):
+    path, content = write_beats(tmp_path / "beats.pt")
+    whole = (tmp_path / "beats.pt").read_bytes()
+    for length in (0, 100, len(whole) // 2, len(whole) - 10):
+        (tmp_path / "cut.pt").write_bytes(whole[:length])
+        assert "is cut off, or no file of torch.save" in refused(tmp_path / "cut.pt")
+    torch.save(content | {"more": Code()}, path)
+    assert "holds code" in refused(path)
+    (tmp_path / "code.pt").write_bytes(pickle.dumps(Code(), protocol=2))
+    assert "holds code" in refused(tmp_path / "code.pt")
+    assert "this ran" not in capsys.readouterr().out
+
+
+def test_keys_that_do_not_fit_are_named(tmp_path):
+    path, content = write_beats(tmp_path / "beats.pt")
+    model, key = content["model"], "encoder.layers.1.fc1.weight"
+    for changed, words in (
+        ({name: value for name, value in model.items() if name != key}, f"lacks {key}."),
+        (model | {"own.weight": torch.ones(1)}, "has more than its configuration says: own.weight."),
+        (model | {key: torch.ones(3, 3)}, f"has odd shapes: {key}."),
+    ):
+        torch.save({"cfg": content["cfg"], "model": changed}, path)
+        assert words in refused(path)
+    torch.save({"model": model}, path)
+    assert "no configuration 'cfg'" in refused(path)
+    torch.save({"cfg": {}, "model": model}, path)
+    assert "a configuration that makes no network (input_patch_size)" in refused(path).replace("'", "")
+    torch.save({"cfg": content["cfg"], "model": model | {"predictor.weight": torch.ones(3, 12)}}, path)
+    load_network("encoder", path, BeatsNetwork)  # a fine-tuned file
