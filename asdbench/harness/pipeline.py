@@ -63,7 +63,11 @@ def run_cell(
         sweep(folder)
         embedded = EmbeddingStage(cell, plan.cache, progress, cores).run(failures)  # dataset -> frontend -> extractor
         embedded.seconds |= seconds or {}
-        embedded.add_notes(cell.rule.cautions(trained=any(network.curves for network in embedded.training), ensemble=bool(cell.members)))
+        embedded.add_notes(
+            cell.rule.cautions(
+                trained=any(network.curves for network in embedded.training), ensemble=bool(cell.members)
+            )
+        )
         scores = score_clips(cell, embedded, progress)  # -> scorer
         evaluated = evaluate_scores(cell, scores, embedded.failures)  # -> protocol
         record = write_run(plan, cell, embedded, scores, *evaluated)  # -> run

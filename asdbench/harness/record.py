@@ -113,7 +113,9 @@ class TrainedNetwork(Model):
 
     machines: list[str] = Field(description="Machine types that share it.")
     parameters: int | None = Field(description="Learned numbers, also of a frozen network; None in old records.")
-    curves: dict[str, list[float]] = Field(description="By epoch: 'loss', and what else was measured; none of a frozen network.")
+    curves: dict[str, list[float]] = Field(
+        description="By epoch: 'loss', and what else was measured; none of a frozen network."
+    )
     macs: int | None = Field(default=None, description="Multiply-accumulates of the network for its longest clip.")
     learning: Learning | None = Field(
         default=None,

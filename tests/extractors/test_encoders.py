@@ -155,5 +155,6 @@ def test_a_run_records_the_size_of_the_network_and_bands_reach_the_scorers(files
     assert not network.curves
     assert refused.record.status == "failed"
     assert "join-bands+knn" in refused.record.failures[0].reason
+    patches = asd.extractor("beats", pooling="none", weights=files["beats"])
     with pytest.raises(UsageError, match="pooling=none gives patches"):
-        asd.run(small_dataset, extractor=asd.extractor("beats", pooling="none", weights=files["beats"]), out=tmp_path)
+        asd.run(small_dataset, extractor=patches, scorer="knn", out=tmp_path)

@@ -98,7 +98,8 @@ class _Transformer(nn.Module):
         convolution = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=cfg["conv_pos_groups"])
         self.pos_conv = nn.Sequential(convolution, nn.GELU())
         self.layer_norm = nn.LayerNorm(dim)
-        self.layers = nn.ModuleList(_TransformerLayer(cfg) for _ in range(cfg["encoder_layers"]))
+        table = nn.Embedding(cfg["num_buckets"], cfg["encoder_attention_heads"])  # one for all layers
+        self.layers = nn.ModuleList(_TransformerLayer(cfg, table) for _ in range(cfg["encoder_layers"]))
         self._first = cfg["layer_norm_first"]
         self._relative = cfg["relative_position_embedding"]
         self._buckets, self._farthest = cfg["num_buckets"], cfg["max_distance"]
@@ -135,10 +136,10 @@ class _Transformer(nn.Module):
 class _TransformerLayer(nn.Module):
     """Attention and two linear layers; with deep norm the residuals are scaled (Wang et al., 2022)."""
 
-    def __init__(self, cfg: Mapping[str, Any]) -> None:
+    def __init__(self, cfg: Mapping[str, Any], table: nn.Embedding) -> None:
         super().__init__()
         dim, wide = cfg["encoder_embed_dim"], cfg["encoder_ffn_embed_dim"]
-        self.self_attn = _Attention(cfg)
+        self.self_attn = _Attention(cfg, table)
         self.self_attn_layer_norm = nn.LayerNorm(dim)
         self.fc1, self.fc2 = nn.Linear(dim, wide), nn.Linear(wide, dim)
         self.final_layer_norm = nn.LayerNorm(dim)
@@ -160,12 +161,12 @@ class _TransformerLayer(nn.Module):
 class _Attention(nn.Module):
     """Attention whose bias of relative positions each query gates (WavLM)."""
 
-    def __init__(self, cfg: Mapping[str, Any]) -> None:
+    def __init__(self, cfg: Mapping[str, Any], table: nn.Embedding) -> None:
         super().__init__()
         dim, self._heads = cfg["encoder_embed_dim"], cfg["encoder_attention_heads"]
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(dim, dim) for _ in range(4))
         if cfg["relative_position_embedding"]:
-            self.relative_attention_bias = nn.Embedding(cfg["num_buckets"], self._heads)  # the first layer's is used
+            self.relative_attention_bias = table
         self._gated = cfg["gru_rel_pos"]
         if self._gated:
             self.grep_linear = nn.Linear(dim // self._heads, 8)
