@@ -48,5 +48,5 @@ def unlike_healthy(p_values: NDArray[np.float64]) -> list[str]:
         return []
     return [
         f"{unusual} of {count} recordings score like the most unusual tenth of the healthy clips; of a healthy machine "
-        f"{count * TENTH:.0f} would."
+        f"{count * TENTH:.0f} would. Their p-values tell which; a higher --false-alarms calls more of them anomalous."
     ]
