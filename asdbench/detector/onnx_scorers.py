@@ -20,6 +20,7 @@ from asdbench.scorers.mahalanobis import Mahalanobis
 from asdbench.scorers.memmixup import MemMixup
 from asdbench.scorers.mixture import GaussianMixture
 from asdbench.scorers.neighbours import LocalOutlierFactor, NearestNeighbours
+from asdbench.scorers.rescaled import RescaledBank
 from asdbench.scorers.residual_subspace import ResidualSubspace
 from asdbench.scorers.steps.by_domain import OfDomains
 from asdbench.scorers.steps.unit_length import Normalised
@@ -85,12 +86,7 @@ def _(scorer: DomainBanks, rows: Value) -> Value:
 
 @scorer_graph.register
 def _(scorer: LocalDensity, rows: Value) -> Value:
-    return _smallest(
-        [
-            (_distances(rows, bank._rows, bank._metric) / np.maximum(bank.sums, scorer._floor)).min(1)
-            for bank in scorer._banks
-        ]
-    )
+    return _smallest([nearest(bank, rows).take(0, 1) for bank in scorer._banks])
 
 
 @scorer_graph.register
@@ -165,8 +161,12 @@ def directions_of(rows: Value) -> Value:
 
 
 def nearest(bank: Bank, rows: Value) -> Value:
-    """Distances to the k nearest rows of a bank, nearest first, (batch, k)."""
-    return _distances(rows, bank._rows, bank._metric).sorted(count=bank.k)[0]
+    """Distances to the k nearest rows of a bank, rescaled where it does so, nearest first, (batch, k)."""
+    distances = _distances(rows, bank._rows, bank._metric)
+    if isinstance(bank, RescaledBank):
+        divisors, offsets = bank.terms()
+        distances = distances / divisors - offsets
+    return distances.sorted(count=bank.k)[0]
 
 
 def _distances(rows: Value, references: NDArray[np.floating[Any]], metric: str) -> Value:

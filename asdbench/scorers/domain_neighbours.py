@@ -5,6 +5,7 @@ import numpy as np
 from asdbench.scorers.bank import Bank, Distances, Rows
 from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, Scores, require_finite
 from asdbench.scorers.domains import TARGET, Standard, one_domain_note, places_by_domain, standards
+from asdbench.scorers.rescaled import bank_of
 
 
 class DomainBanks(ArrayScorer):
@@ -16,12 +17,22 @@ class DomainBanks(ArrayScorer):
         n_neighbors_source: nearest rows looked at; of the target's bank those of ``n_neighbors_target``.
         n_neighbors_target: see there.
         metric: "euclidean" or "cosine".
+        rescale: "none", or how distances within each bank are rescaled by density (``RescaledBank``).
+        rescale_k: neighbours that tell the density.
     """
 
     fewest = 2
 
-    def __init__(self, n_neighbors_source: int, n_neighbors_target: int, metric: str) -> None:
+    def __init__(
+        self,
+        n_neighbors_source: int,
+        n_neighbors_target: int,
+        metric: str,
+        rescale: str = "none",
+        rescale_k: int = 4,
+    ) -> None:
         super().__init__()
+        self._rescale = rescale, rescale_k
         self._k_source = n_neighbors_source
         self._k_target = n_neighbors_target
         self._metric = metric
@@ -33,7 +44,8 @@ class DomainBanks(ArrayScorer):
 
     def _add_bank(self, domain: str, rows: Rows, what: str = "clips") -> Bank:
         """A bank of the domain's rows; ``what`` they are is said where there are too few."""
-        bank = Bank(rows, self._k_target if domain == TARGET else self._k_source, self._metric)
+        k = self._k_target if domain == TARGET else self._k_source
+        bank = bank_of(rows, k, self._metric, *self._rescale)
         self._banks[domain] = bank
         self.notes += bank.short_note(domain, what)
         return bank
@@ -64,8 +76,17 @@ class DomainNeighbours(DomainBanks):
 
     name = "knn-domains"
 
-    def __init__(self, *, n_neighbors_source: int, n_neighbors_target: int, metric: str, standardise: str) -> None:
-        super().__init__(n_neighbors_source, n_neighbors_target, metric)
+    def __init__(
+        self,
+        *,
+        n_neighbors_source: int,
+        n_neighbors_target: int,
+        metric: str,
+        standardise: str,
+        rescale: str = "none",
+        rescale_k: int = 4,
+    ) -> None:
+        super().__init__(n_neighbors_source, n_neighbors_target, metric, rescale, rescale_k)
         self._how = standardise
         self._training: Scores | None = None
 

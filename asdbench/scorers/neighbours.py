@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.scorers.bank import Bank, Rows
+from asdbench.scorers.bank import Rows
 from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, Scores, require_clips, require_finite
+from asdbench.scorers.rescaled import bank_of
 
 _REDUCE: dict[str, Callable[[NDArray[np.float64]], Scores]] = {
     "largest": lambda distances: distances[:, -1],
@@ -18,21 +19,26 @@ _REDUCE: dict[str, Callable[[NDArray[np.float64]], Scores]] = {
 class NearestNeighbours(ArrayScorer):
     """Distance to the k-th nearest training clip, or the mean or median over the k nearest.
 
-    Ramaswamy et al. (2000); the same scores as PyOD's KNN.
+    Ramaswamy et al. (2000); the same scores as PyOD's KNN. With ``rescale`` distances are first rescaled by the density
+    of each training clip (``RescaledBank``).
     """
 
     name = "knn"
 
-    def __init__(self, *, n_neighbors: int, method: str, metric: str) -> None:
+    def __init__(
+        self, *, n_neighbors: int, method: str, metric: str, rescale: str = "none", rescale_k: int = 4
+    ) -> None:
         super().__init__()
         self._k = n_neighbors
+        self._rescale = rescale, rescale_k
         self._method = method
         self._reduce = _REDUCE[method]
         self._metric = metric
 
     def _learn(self, rows: Rows, clips: Clips) -> None:
         require_clips("knn", len(rows), self._k + 1, "knn.n_neighbors", len(rows) - 1)
-        self._bank = Bank(rows, self._k, self._metric)
+        self._bank = bank_of(rows, self._k, self._metric, *self._rescale)
+        self.notes += self._bank.short_note("whole")
 
     def _score(self, rows: Rows) -> Scores:
         return self._reduce(self._bank.distances(rows))
@@ -42,7 +48,8 @@ class NearestNeighbours(ArrayScorer):
 
     def training_scores(self) -> Scores | None:
         """Distances to the other training clips."""
-        return self._reduce(self._bank.distances_within())
+        scores = self._reduce(self._bank.distances_within())
+        return scores if np.isfinite(scores).all() else None
 
 
 class LocalOutlierFactor(ArrayScorer):

@@ -21,14 +21,24 @@ class SmoteNeighbours(DomainBanks):
         n_neighbors_source: nearest source clips looked at.
         n_neighbors_target: nearest target clips looked at.
         metric: "euclidean" or "cosine".
+        rescale: as in ``DomainBanks``; what SMOTE adds has a density, too.
+        rescale_k: neighbours that tell the density.
     """
 
     name = "knn-smote"
 
     def __init__(
-        self, *, ratio: float, smote_neighbors: int, n_neighbors_source: int, n_neighbors_target: int, metric: str
+        self,
+        *,
+        ratio: float,
+        smote_neighbors: int,
+        n_neighbors_source: int,
+        n_neighbors_target: int,
+        metric: str,
+        rescale: str = "none",
+        rescale_k: int = 4,
     ) -> None:
-        super().__init__(n_neighbors_source, n_neighbors_target, metric)
+        super().__init__(n_neighbors_source, n_neighbors_target, metric, rescale, rescale_k)
         self._ratio = ratio
         self._smote_neighbors = smote_neighbors
 

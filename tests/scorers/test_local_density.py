@@ -1,14 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from labelled_clips import labelled, source_then_target
 from scipy.spatial.distance import cdist
 
 import asdbench
-from asdbench.scorers import local_density
+from asdbench.scorers import rescaled
 from asdbench.scorers.base import ScorerError
-from asdbench.scorers.local_density import DensityBank
 
 RNG = np.random.default_rng(5)
 SOURCE = RNG.normal(size=(30, 5)).astype(np.float32)
@@ -49,23 +46,6 @@ def test_by_domain_with_16_and_9_neighbours_as_genrep(metric):
     assert scorer.notes == []
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    count=st.integers(3, 14),
-    k=st.integers(1, 16),
-    seed=st.integers(0, 99),
-    metric=st.sampled_from(["euclidean", "cosine"]),
-)
-def test_scores_of_training_clips_are_those_of_banks_fitted_without_them(count, k, seed, metric):
-    rng = np.random.default_rng(seed)
-    ties = rng.choice(64, size=(count, 1), replace=False) + np.array([0.5, 7.0, 3.0])
-    rows = rng.normal(size=(count, 3)) if seed % 2 else ties
-    within = DensityBank(rows, k, metric).scores_within(0.0)
-    for place in range(count):
-        rest = DensityBank(np.delete(rows, place, axis=0), k, metric)
-        assert np.isclose(within[place], rest.scores(rows[place : place + 1], 0.0)[0], rtol=1e-7)
-
-
 def test_training_scores_by_domain_leave_the_clip_out_of_its_bank():
     scores = fitted("knn-ldn-domains").training_scores()
     for place in (0, 29, 30, 39):
@@ -79,7 +59,7 @@ def test_training_scores_by_domain_leave_the_clip_out_of_its_bank():
 
 def test_work_cut_into_blocks_comes_to_the_same(monkeypatch):
     whole = fitted("knn-ldn-domains")
-    monkeypatch.setattr(local_density, "NUMBERS", 70)
+    monkeypatch.setattr(rescaled, "NUMBERS", 70)
     cut = fitted("knn-ldn-domains")
     assert np.array_equal(whole.score(TEST), cut.score(TEST))
     assert np.array_equal(whole.training_scores(), cut.training_scores())
