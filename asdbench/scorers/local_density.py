@@ -26,9 +26,7 @@ class LocalDensity(ArrayScorer):
     name = "knn-ldn"
     fewest = 2
 
-    def __init__(
-        self, *, banks: str, n_neighbors: int, n_neighbors_target: int, metric: str, rescale: str = "ratio"
-    ) -> None:
+    def __init__(self, *, banks: str, n_neighbors: int, n_neighbors_target: int, metric: str, rescale: str) -> None:
         super().__init__()
         self._rescale = rescale
         self._by_domain = banks == "domains"

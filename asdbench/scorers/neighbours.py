@@ -25,9 +25,7 @@ class NearestNeighbours(ArrayScorer):
 
     name = "knn"
 
-    def __init__(
-        self, *, n_neighbors: int, method: str, metric: str, rescale: str = "none", rescale_k: int = 4
-    ) -> None:
+    def __init__(self, *, n_neighbors: int, method: str, metric: str, rescale: str, rescale_k: int) -> None:
         super().__init__()
         self._k = n_neighbors
         self._rescale = rescale, rescale_k

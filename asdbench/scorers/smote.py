@@ -35,8 +35,8 @@ class SmoteNeighbours(DomainBanks):
         n_neighbors_source: int,
         n_neighbors_target: int,
         metric: str,
-        rescale: str = "none",
-        rescale_k: int = 4,
+        rescale: str,
+        rescale_k: int,
     ) -> None:
         super().__init__(n_neighbors_source, n_neighbors_target, metric, rescale, rescale_k)
         self._ratio = ratio
