@@ -95,7 +95,9 @@ def test_clips_of_no_domain_are_scored_too(name):
         assert len(np.unique(scores)) > 40
 
 
-STEPPED = [f"{step}+{name}" for step in ("whiten", "unit-length", "by-domain") for name in ("knn-domains", "gmm")]
+STEPPED = [
+    f"{step}+{name}" for step in ("whiten", "unit-length", "by-domain", "calibrate") for name in ("knn-domains", "gmm")
+]
 
 
 @pytest.mark.parametrize("name", ["identity", "ensemble", "pyod:KNN", "sklearn:svm.OneClassSVM", *NAMES, *STEPPED])
