@@ -46,7 +46,12 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Leave report.html in each run's folder.")] = False,
     select: Annotated[
-        str | None, typer.Option(metavar="normal-only", help="Choose one of the runs by training clips alone.")
+        str | None,
+        typer.Option(
+            metavar="normal-only|domain-balance",
+            help="Choose one of the runs by training clips alone: how well it separates them from pasted ones, or how "
+            "alike it scores both domains.",
+        ),
     ] = None,
     tracking: opt.Tracking = None,
     dry_run: Annotated[

@@ -1,6 +1,6 @@
-"""Choose among the runs of a plan without labels: by how well each separates held-out normal clips from pasted ones.
+"""Choose among the runs of a plan without labels, by a merit of each run that is taken from normal clips alone.
 
-``separation`` is what records of a choice call its merit.
+It is how well the run separates held-out normal clips from pasted ones, or how alike it scores both domains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from asdbench.harness.scoring import fitted_scorer
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
 from asdbench.scorers.base import Embeddings
-from asdbench.selection import Outliers, SelectionError, criterion, outlier_features
+from asdbench.selection import Outliers, SelectionError, criterion, domain_balance, outlier_features
 from asdbench.selection.criterion import FitDetector
 
 Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: features, and the clips they are made of
@@ -39,7 +39,7 @@ class Choice:
     Attributes:
         dataset: its name.
         seed: base seed.
-        merits: by run and machine type, in (0, 1]; higher is better. From training clips alone.
+        merits: by run and machine type, in [0, 1]; higher is better. From training clips alone.
         left_out: why runs have none.
         chosen: run with the largest mean over the machine types.
         of_machine: run with the largest one, by machine type.
@@ -92,7 +92,7 @@ def _choice(
             for cell in done:
                 if cell.run_id not in left_out:
                     try:
-                        merits[cell.run_id][machine] = separation(plan, cell, machine, pasted, progress)
+                        merits[cell.run_id][machine] = merit(plan, cell, machine, pasted, progress)
                     except AsdbenchError as error:
                         left_out[cell.run_id] = str(error)
                 stage.advance(1, cell.name)
@@ -124,8 +124,8 @@ def _choice(
     )
 
 
-def separation(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], progress: Progress) -> float:
-    """How well a run separates the two on one machine type, in (0, 1]: mean over sections, weighted by training clips.
+def merit(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], progress: Progress) -> float:
+    """How good a run is on one machine type, in [0, 1]: mean over sections, weighted by training clips.
 
     Args:
         plan: cache, device and threads.
@@ -145,8 +145,12 @@ def separation(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], 
         fitted: FitDetector = partial(fitted_scorer, cell.scorer, cell.seed, machine, section)
         if cell.members:
             fitted = partial(FittedEnsemble, cell, machine, section, [part.shape[1] for part in rows])
-        side_by_side = Outliers(np.concatenate([one.rows for one in outliers], axis=1), outliers[0].made_of)
-        total += criterion(np.concatenate(rows, axis=1), clips, fitted, side_by_side) * len(clips)
+        side_by_side = np.concatenate(rows, axis=1)
+        if plan.spec.select == "domain-balance":
+            total += (1.0 - domain_balance(side_by_side, clips, fitted)) * len(clips)
+        else:
+            others = Outliers(np.concatenate([one.rows for one in outliers], axis=1), outliers[0].made_of)
+            total += criterion(side_by_side, clips, fitted, others) * len(clips)
     return total / sum(map(len, training.values()))
 
 
@@ -158,7 +162,7 @@ def _embed(
     pasted: dict[str, Pasted],
     progress: Progress,
 ) -> dict[str, tuple[Embeddings, Outliers]]:
-    """Embeddings of training clips and of pasted recordings, by section."""
+    """Embeddings of training clips and of pasted recordings, none where the domains are compared, by section."""
     stage = EmbeddingStage(cell, plan.cache, progress, plan.cores)
     embedded = Embedded()
     stage.add_machine(machine, embedded)
@@ -166,14 +170,17 @@ def _embed(
         raise AsdbenchError(next((failure.reason for failure in embedded.failures), "it has no embeddings"))
     row_of = {clip.key: row for row, clip in enumerate(cell.dataset.blind(machine))}
     frontend = repr(cell.frontend.identity())
-    if frontend not in pasted:
+    if plan.spec.select == "domain-balance":
+        pasted[frontend] = dict.fromkeys(training, (InMemoryFeatures({}), ()))
+    elif frontend not in pasted:
         pasted[frontend] = _paste(plan, cell, machine)
     by_section = {}
     for section, clips in training.items():
         features, made_of = pasted[frontend][section]
         others = [BlindClip(f"{section}.{number}", machine, section) for number in range(len(made_of))]
-        outliers = Outliers(stage.embed_others(others, features, machine), np.array(made_of))
-        by_section[section] = embedded.rows[machine][[row_of[clip.key] for clip in clips]], outliers
+        rows = embedded.rows[machine][[row_of[clip.key] for clip in clips]]
+        pasted_rows = stage.embed_others(others, features, machine) if others else rows[:0]
+        by_section[section] = rows, Outliers(pasted_rows, np.array(made_of))
     return by_section
 
 

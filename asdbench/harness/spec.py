@@ -49,7 +49,7 @@ class RunSpec(BaseModel):
     plugin_path: list[Place] = Field(default_factory=list)
     fresh: bool = False
     retry_failed: bool = False
-    select: Literal["normal-only"] | None = None
+    select: Literal["normal-only", "domain-balance"] | None = None
     threshold: str | float | None = None
     false_alarms: float | None = None
     per_domain: bool = False

@@ -10,6 +10,7 @@ import asdbench
 from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.selecting import choose
+from asdbench.selection import domain_balance
 
 SCORERS = ["mahalanobis-lw", "knn", "random"]
 
@@ -64,6 +65,17 @@ def test_a_scorer_by_chance_has_the_merit_of_chance_and_a_real_one_more(first):
     merits = {scorer: fmean(of_machine.values()) for scorer, of_machine in by_scorer(*first).items()}
     assert 0.4 < merits["random"] < 0.6
     assert merits["mahalanobis-lw"] > merits["random"] + 0.05
+
+
+def test_balance_of_the_domains_is_one_less_the_distance_of_their_scores(many_clips, tmp_path):
+    choice, records = chosen(many_clips, tmp_path, select="domain-balance")
+    [run] = asdbench.run(str(many_clips), extractor="raw-mel", scorer="knn", out=tmp_path)
+    clips = asdbench.load(many_clips).training("fan")
+    known, rows = run._replay().embeddings("fan")
+    rows = rows[[[one.key for one in known].index(clip.key) for clip in clips]]
+    distance = domain_balance(rows, clips, lambda *seen: asdbench.build("knn").fit(*seen))
+    [knn] = (merits for name, merits in choice.merits.items() if records[name].scorer.name == "knn")
+    assert knn["fan"] == pytest.approx(1 - distance)
 
 
 def test_no_label_is_looked_at(first, many_clips, tmp_path):

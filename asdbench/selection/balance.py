@@ -1,0 +1,57 @@
+"""How far the normal scores of two domains are apart, estimated from normal clips alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from asdbench.datasets.clips import TrainingClip
+from asdbench.selection.criterion import Embeddings, FitDetector, SelectionError
+
+SPLITS = 10
+DOMAINS = ("source", "target")
+
+
+def domain_balance(
+    rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, *, splits: int = SPLITS, seed: int = 0
+) -> float:
+    """Distance between the scores of normal source and target clips, in [0, 1]; smaller is better.
+
+    Mkrtchian (2026, DACo): half of each domain's clips are left out at random, the scorer is fitted to the others, and
+    the Kolmogorov-Smirnov distance between the scores of source and of target clips left out is measured; the mean over
+    the splits. At 0 one threshold means the same rate of false alarms in both. It says nothing of anomalies: a scorer
+    that draws at random is balanced.
+
+    Args:
+        rows: embeddings (n, dim) or (n, bands, dim) of the training clips of one machine type or section.
+        clips: what is known of them.
+        fitted: gives a scorer fitted to some of the rows and their clips.
+        splits: how often clips are left out.
+        seed: of the splits; the same clips are left out for all that is compared.
+
+    Raises:
+        SelectionError: fewer than two clips of a domain, or scores that are not finite.
+        AsdbenchError: the scorer cannot be fitted to half of the clips.
+    """
+    from scipy.stats import ks_2samp
+
+    of_domain = [np.flatnonzero([clip.domain == domain for clip in clips]) for domain in DOMAINS]
+    if min(map(len, of_domain)) < 2:
+        counts = " and ".join(f"{len(places)} {name}" for name, places in zip(DOMAINS, of_domain, strict=True))
+        raise SelectionError(
+            f"Balance of the domains takes at least 2 training clips of each; there are {counts} clips.\n"
+            "Choose by pasted clips: --select normal-only"
+        )
+    drawn = np.random.default_rng(seed)
+    distances = []
+    with threadpool_limits(limits=1):
+        for _ in range(splits):
+            left_out = [np.sort(drawn.permutation(places)[: len(places) // 2]) for places in of_domain]
+            seen = np.ones(len(clips), bool)
+            seen[np.concatenate(left_out)] = False
+            scorer = fitted(rows[seen], [clip for clip, is_seen in zip(clips, seen, strict=True) if is_seen])
+            source, target = (scorer.score(rows[places]) for places in left_out)
+            if not (np.isfinite(source).all() and np.isfinite(target).all()):
+                raise SelectionError("Scores of clips left out are not finite.")
+            distances.append(float(ks_2samp(source, target).statistic))
+    return float(np.mean(distances))
