@@ -54,13 +54,18 @@ def recordings_of(given: Iterable[str | Path]) -> list[Recording]:
     """Files as they are, of folders every recording below them, of "-" the names that standard input lists.
 
     Raises:
-        UsageError: a folder without recordings.
+        UsageError: a folder without recordings, an empty name, or no names on standard input.
     """
     found: list[Recording] = []
     for one in given:
         place = Path(one).expanduser()
+        if str(one) == "":
+            raise UsageError("An empty name is no recording.")
         if str(one) == "-":
-            found += recordings_of(os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer if line.strip())
+            listed = [os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer if line.strip()]
+            if not listed:
+                raise UsageError("Standard input names no recordings: one name a line.")
+            found += recordings_of(listed)
         elif place.is_dir():
             inside = recordings_below(place)
             if not inside:

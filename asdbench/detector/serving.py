@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -85,6 +86,11 @@ def make_app(
     @app.exception_handler(AsdbenchError)
     async def failed(request: Request, error: AsdbenchError) -> Response:
         return JSONResponse({"error": str(error)}, 400 if isinstance(error, UsageError) else 422)
+
+    @app.exception_handler(RequestValidationError)
+    async def misspelt(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 422)
 
     @app.get("/health")
     def health() -> dict[str, Any]:

@@ -85,6 +85,7 @@ def test_bad_recordings_are_rows_and_all_others_are_scored(cli, pump, fan_detect
     assert "1 could not be scored" in table.out
     assert cli("score", fan_detector, tmp_path / "empty").code == 2
     assert cli("score", fan_detector).code == 2
+    assert cli("score", fan_detector, "").code == 2
 
 
 def test_every_name_is_a_row_whatever_is_in_it_and_whoever_prints(cli, pump, fan_detector, tmp_path, monkeypatch):

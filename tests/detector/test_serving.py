@@ -70,7 +70,9 @@ def test_bad_uploads_are_answered_and_the_server_goes_on(server, clips):
     assert endless.status_code == 413
     assert "larger than 1 MB" in endless.json()["error"]
     assert requests.post(f"{server}/score?machine=pump", data=good[1], timeout=60).status_code == 400
-    assert requests.post(f"{server}/score?window_s=-1", data=good[1], timeout=60).status_code == 422
+    negative = requests.post(f"{server}/score?window_s=-1", data=good[1], timeout=60)
+    assert negative.status_code == 422
+    assert negative.json()["error"].startswith("window_s: ")
     assert requests.post(f"{server}/explain", data=b"no sound", timeout=60).status_code == 422
     assert requests.get(f"{server}/score", timeout=60).status_code == 405
     foreign = {"Origin": "http://elsewhere.example"}
