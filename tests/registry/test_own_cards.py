@@ -17,6 +17,7 @@ PYTHON_TYPES = {
     "float": ("float",),
     "str": ("str",),
     "strings": ("Sequence[str]", "collections.abc.Sequence[str]"),
+    "any": ("Any",),
 }
 
 
