@@ -56,3 +56,9 @@ def fan_detector(small_dataset, session_cache, tmp_path_factory) -> Path:
         patch.setenv("ASDBENCH_CACHE", str(session_cache))
         detector = asdbench.fit(small_dataset, "raw-mel", "knn", machines=["fan"], false_alarms=0.2)
     return detector.save(tmp_path_factory.mktemp("detectors") / "fan.asd")
+
+
+@pytest.fixture
+def quick_params() -> dict:
+    """Parameters of trainings that end soon, by extractor."""
+    return QUICK
