@@ -88,7 +88,7 @@ def fit(
         from asdbench.harness.store import find_run
 
         if extractor or scorer or system or params or machine:
-            raise UsageError("--from RUN takes the parts and recordings of the run; leave out what names others.")
+            raise UsageError("--from RUN takes the components and recordings of the run; leave out what names others.")
         rule = (
             None
             if threshold is None and false_alarms is None

@@ -125,7 +125,7 @@ class Rate(Number):
         super().__init__(min=0, max=1, min_open=True, max_open=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a fraction; what looks like percent is told how it is written."""
+        """Read a fraction; of what looks like percent the error says how it is written."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:

@@ -38,7 +38,7 @@ def own_machines(root: Path, name: str) -> dict[str, Path]:
         name: of the machine where the folder is that of one.
 
     Raises:
-        DataError: recordings lie in the folder and in folders below, so that it cannot be told what is a machine.
+        DataError: recordings lie in the folder and in folders below, so that nothing says what is a machine.
     """
     if split_folder(root, "train").is_dir():
         return {name: root}

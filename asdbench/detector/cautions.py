@@ -10,7 +10,7 @@ FENCE = 3.0  # times the quartiles' distance above the upper one: far out (Tukey
 NAMED = 5
 FEW = 40  # healthy clips
 TENTH = 0.1
-SURPRISING = 1e-3  # probability under which more small p-values are told than there should be
+SURPRISING = 1e-3  # a note is made where so many small p-values are less likely than this
 FEWEST = 10  # recordings of which that is asked
 
 

@@ -59,6 +59,11 @@ def find_component(kind: str, part: Part, folder: Path, plugin_path: Sequence[Pa
             f"The detector needs the {kind[:-1]} '{part.name}', which is not there.{home}\n"
             f"{again}. ({str(error).splitlines()[0]})"
         ) from error
+    except RequirementError as error:
+        raise RequirementError(
+            f"The detector is of other components: {str(error).splitlines()[0].replace('the run', 'it was fitted')}\n"
+            "Fit it again: asdbench fit RECORDINGS --to FILE"
+        ) from error
     if _counted(component.identity(), part.identity) != _counted(part.identity, part.identity):
         raise RequirementError(
             f"The {kind[:-1]} '{part.name}' is not the one that was fitted: its code, its parameters or its weights "

@@ -36,7 +36,7 @@ _CLIPS = TypeAdapter(list[TrainingClip])
 class Detector:
     """Made by ``asdbench.fit``, or read by ``Detector.load``.
 
-    Scores are those of a run of the same parts on the same recordings, to the last bit where clips are embedded one by
+    Scores are those of a run of the same components and recordings, to the last bit where clips are embedded one by
     one (statistics, the autoencoder); the sums of a network that takes many at once depend, in the last bits of
     float32, on how many come together. A detector may be used by several threads; they take turns.
 
@@ -201,7 +201,7 @@ class Detector:
             self.content.machines[machine].clip_s,
             self.threshold(machine, section, rule),
             self.training_scores(machine, section),
-            [note for note in self.notes if note not in self.content.notes],  # those of the fit were told then
+            [note for note in self.notes if note not in self.content.notes],  # those of the fit were shown then
         )
         return score_recordings(
             model, recordings, window_s=window_s, hop_s=hop_s, alarm_after=alarm_after, jobs=available_cores()

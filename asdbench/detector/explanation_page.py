@@ -11,7 +11,7 @@ from asdbench.core.files import require_writable, write_bytes
 from asdbench.detector.explanation import Explanation, Region
 from asdbench.detector.recordings import Sound, read_windows
 from asdbench.detector.results import Scored
-from asdbench.detector.spectrograms import SIZE_PX, common_scale_db, draw_log_mel, frequency_ticks, wav_address
+from asdbench.detector.spectrograms import SIZE_PX, common_scale_db, draw_log_mel, label_axes, wav_address
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.figures import drawing_style, figure_svg, new_figure
 
@@ -189,14 +189,5 @@ def _map(one: Explanation) -> "Figure":
             vmax=max(values.max(), 1e-12),
             rasterized=True,
         )
-        ticks = frequency_ticks(one.scale)
-        axes.set_yticks(
-            [one.scale.bin_of(hz) for hz in ticks], [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks]
-        )
-        axes.set_ylim(-0.5, one.scale.n_mels - 0.5)
-        axes.set_ylabel("frequency in Hz")
-        axes.set_xlabel("time in s")
-        bar = figure.colorbar(mesh, cax=figure.add_axes((0.83, 0.21, 0.025, 0.75)))
-        bar.outline.set_visible(False)
-        bar.set_label("fall of the score")
+        label_axes(figure, mesh, one.scale, "fall of the score")
     return figure

@@ -87,7 +87,7 @@ def fit_cell(
     """Train what is not in the cache, fit the scorers, set the thresholds.
 
     Args:
-        cell: parts, recordings and seed.
+        cell: components, recordings and seed.
         rule: makes thresholds; None is the official baselines' rule.
         thresholds: to be taken over, in the place of a rule.
         machines: machine types; all when empty.
@@ -115,19 +115,19 @@ def fit_cell(
     folder = Path(temporary.name)
     embedded = [embed(member, machines, progress) for member in members]
     notes = [note for one in embedded for note in one.notes]
-    held: HeldOut = {}
+    unseen: HeldOut = {}
     if thresholds is None and is_trained(cell):
         if held_out:
-            held = held_out_scores(cell, machines, held_out, progress)
+            unseen = held_out_scores(cell, machines, held_out, progress)
         else:
             notes.append(f"{cell.extractor.name} has seen the healthy clips, so that new ones score higher than these.")
-    if rule is not None and not held:
+    if rule is not None and not unseen:
         notes += rule.cautions(trained=False, ensemble=bool(cell.members))
     saved: dict[str, Machine] = {}
     for number, machine in enumerate(machines):
         clips = cell.dataset.training(machine)
         rows = [training_rows(one, cell, machine, clips) for one in embedded]
-        scores, used = _thresholds(cell, machine, rows, rule or thresholds[machine], held.get(machine, {}), notes)  # type: ignore[index]
+        scores, used = _thresholds(cell, machine, rows, rule or thresholds[machine], unseen.get(machine, {}), notes)  # type: ignore[index]
         saved[machine] = _write_machine(folder, number, cell, machine, rows, scores, used)
     content = DetectorFile(
         asdbench=__version__,
@@ -165,7 +165,7 @@ def _thresholds(
     machine: str,
     rows: Sequence[Rows],
     source: ThresholdRule | Mapping[str, UsedThreshold],
-    held: Mapping[str, Mapping[str, float]],
+    unseen: Mapping[str, Mapping[str, float]],
     notes: list[str],
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, UsedThreshold]]:
     """By section the scores of healthy clips that have not been seen, and the threshold; notes are added."""
@@ -176,9 +176,9 @@ def _thresholds(
         if not isinstance(source, ThresholdRule) and section not in source:
             continue
         scorer = SectionScorer(scorers, cell.scorer if cell.members else None, cell.seed, machine, section)
-        scores[section] = scorer.fit(rows, clips, scores=not held)
-        if held:
-            scores[section] = np.array([held[section][clip.key] for clip in scorer.training])
+        scores[section] = scorer.fit(rows, clips, scores=not unseen)
+        if unseen:
+            scores[section] = np.array([unseen[section][clip.key] for clip in scorer.training])
         notes += scorer.notes
         if isinstance(source, ThresholdRule):
             made = source.fit(scores[section], [clip.domain for clip in scorer.training])

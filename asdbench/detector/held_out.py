@@ -46,15 +46,15 @@ def held_out_scores(cell: Cell, machines: Sequence[str], count: int, progress: P
         fold_of |= {clip.key: fold for clip, fold in zip(clips, of_clips, strict=True)}
     scores: dict[str, dict[str, dict[str, float]]] = {machine: {} for machine in machines}
     for number in range(max(fold_of.values()) + 1):
-        held = {key for key, fold in fold_of.items() if fold == number}
-        parted = replace(cell, dataset=_without(cell.dataset, held))
+        left_out = {key for key, fold in fold_of.items() if fold == number}
+        parted = replace(cell, dataset=_without(cell.dataset, left_out))
         members = [replace(member, dataset=parted.dataset) for member in cell.members] or [parted]
         embedded = [embed(member, machines, progress) for member in members]
         for machine in machines:
             clips = cell.dataset.training(machine)
             rows = [training_rows(one, cell, machine, clips) for one in embedded]
             for section in {clip.section for clip in clips}:
-                found = _scores(cell, machine, section, rows, clips, held)
+                found = _scores(cell, machine, section, rows, clips, left_out)
                 scores[machine].setdefault(section, {}).update(found)
     return scores
 
@@ -81,20 +81,22 @@ def training_rows(embedded: Embedded, cell: Cell, machine: str, clips: Sequence[
     return np.ascontiguousarray(embedded.rows[machine][[row_of[clip.key] for clip in clips]])
 
 
-def _without(dataset: Dataset, held: set[str]) -> Dataset:
+def _without(dataset: Dataset, left_out: set[str]) -> Dataset:
     """The data set with some training clips among the test clips, where no fit sees them."""
-    clips = [replace(clip, split="test", label=None) if clip.key in held else clip for clip in dataset]
+    clips = [replace(clip, split="test", label=None) if clip.key in left_out else clip for clip in dataset]
     return replace(dataset, clips=tuple(clips))
 
 
 def _scores(
-    cell: Cell, machine: str, section: str, rows: Sequence[Rows], clips: Sequence[TrainingClip], held: set[str]
+    cell: Cell, machine: str, section: str, rows: Sequence[Rows], clips: Sequence[TrainingClip], left_out: set[str]
 ) -> dict[str, float]:
     """Scores of clips that were left out, by key."""
     combine = cell.scorer if cell.members else None
     scorers = [member.scorer for member in cell.members] or [cell.scorer]
     scorer = SectionScorer(scorers, combine, cell.seed, machine, section)
-    left_out = np.array([clip.key in held for clip in clips])
-    scorer.fit([one[~left_out] for one in rows], [clip for clip in clips if clip.key not in held], scores=False)
-    found: NDArray[np.float64] = scorer.score([one[left_out] for one in rows])
-    return dict(zip([clip.key for clip in clips if clip.key in held], found.tolist(), strict=True))
+    rows_left_out = np.array([clip.key in left_out for clip in clips])
+    scorer.fit(
+        [one[~rows_left_out] for one in rows], [clip for clip in clips if clip.key not in left_out], scores=False
+    )
+    found: NDArray[np.float64] = scorer.score([one[rows_left_out] for one in rows])
+    return dict(zip([clip.key for clip in clips if clip.key in left_out], found.tolist(), strict=True))

@@ -192,7 +192,7 @@ def result_of(
         threshold: above which a score is anomalous.
         healthy: scores of the training clips, by scorers that have not seen them.
         alarm: when windows raise one.
-        whole: the one window is the recording, and is not told.
+        whole: the one window is the recording, and is not listed.
     """
     scores = [one.score for one in windows if one.score is not None]
     if not scores:

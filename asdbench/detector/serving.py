@@ -149,7 +149,7 @@ def serve(app: FastAPI, host: str, port: int, ready: Callable[[str], None]) -> N
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
-            listening.listen()  # whoever is told the address can connect
+            listening.listen()  # who has the address can connect
         except OSError as error:
             raise UsageError(
                 f"--host {host} --port {port}: {error.strerror or error}.\nAnother port: --port N; 0 is a free one."

@@ -125,16 +125,21 @@ def draw_log_mel(
             vmin=ends_db[0],
             vmax=ends_db[1],
         )
-        ticks = frequency_ticks(scale)
-        names = [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks]
-        axes.set_yticks([scale.bin_of(hz) for hz in ticks], names)
-        axes.set_ylim(-0.5, scale.n_mels - 0.5)
-        axes.set_ylabel("frequency in Hz")
-        axes.set_xlabel("time in s")
-        bar = figure.colorbar(image, cax=figure.add_axes((0.83, 0.21, 0.025, 0.75)))
-        bar.outline.set_visible(False)
-        bar.set_label("level in dB")
+        label_axes(figure, image, scale, "level in dB")
     return figure
+
+
+def label_axes(figure: "Figure", image: Any, scale: MelScale, of_colours: str) -> None:
+    """Label time and frequency of the picture that a figure holds, and what its colours stand for."""
+    axes, ticks = image.axes, frequency_ticks(scale)
+    names = [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in ticks]
+    axes.set_yticks([scale.bin_of(hz) for hz in ticks], names)
+    axes.set_ylim(-0.5, scale.n_mels - 0.5)
+    axes.set_ylabel("frequency in Hz")
+    axes.set_xlabel("time in s")
+    bar = figure.colorbar(image, cax=figure.add_axes((0.83, 0.21, 0.025, 0.75)))
+    bar.outline.set_visible(False)
+    bar.set_label(of_colours)
 
 
 def frequency_ticks(scale: MelScale) -> list[int]:

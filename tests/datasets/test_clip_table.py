@@ -121,3 +121,11 @@ def test_tables_that_cannot_be_used(place, text, part):
     with pytest.raises(DataError) as caught:
         read_folder(place / "t.csv")
     assert part in str(caught.value)
+
+
+def test_anomalous_clips_without_a_column_split_are_one_error(tmp_path, write_wav):
+    rows = [f"{write_wav(tmp_path / f'{number}.wav').name},anomaly" for number in range(3)]
+    (tmp_path / "clips.csv").write_text("\n".join(["path,label", *rows]))
+    with pytest.raises(DataError, match="no column 'split' that says which clips are for testing") as caught:
+        asd.load(tmp_path / "clips.csv")
+    assert "row" not in str(caught.value)
