@@ -81,12 +81,14 @@ class Extractor(ABC):
         needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
         learning: one figure that says whether it learned: its task on what it was not trained on, against chance
             and against the same network untrained; None where nothing is trained or nothing can be compared.
+        macs: multiply-accumulates of one clip, of an extractor that counts them itself while it embeds.
     """
 
     curves: Mapping[str, Sequence[float]] = MappingProxyType({})
     parameter_count: int = 0
     notes: Sequence[str] = ()
     learning: Learning | None = None
+    macs: int | None = None
     needs_fit: bool = True
 
     @abstractmethod
@@ -96,6 +98,16 @@ class Extractor(ABC):
     @abstractmethod
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:
         """Float32 array (n_clips, dim), or (n_clips, bands, dim) for scorers that take bands; all finite."""
+
+    @classmethod
+    def embed_together(
+        cls, extractors: "Sequence[Extractor]", clips: Sequence[BlindClip], context: Context
+    ) -> list[Embeddings]:
+        """Embeddings by extractors of one fit, which differ in parameters that affect the embedding alone.
+
+        An extractor that can make them in one pass over the clips does so.
+        """
+        return [one.embed(clips, context) for one in extractors]
 
     @abstractmethod
     def save(self, folder: Path) -> None:

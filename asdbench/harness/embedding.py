@@ -247,9 +247,9 @@ class EmbeddingStage:
 
 def _multiply_accumulates(extractor: Extractor, clips: Sequence[BlindClip], context: Context) -> int:
     """Multiply-accumulates of embedding the longest clip: half the operations that PyTorch counts."""
-    from torch.utils.flop_counter import FlopCounterMode
+    from asdbench.extractors.counting import operation_counter
 
     longest = max(clips, key=lambda clip: context.features[clip.key].shape[-1])
-    with FlopCounterMode(display=False) as counter:
+    with operation_counter() as counter:
         extractor.embed([longest], replace(context, progress=Silent()))
     return int(counter.get_total_flops()) // 2

@@ -37,14 +37,6 @@ class Beats(Encoder):
         return BeatsNetwork
 
 
-def filter_banks(waveform: Tensor) -> Tensor:
-    """Normalised Kaldi filter banks (frames, 128) of samples (n,) at 16 kHz: 25 ms every 10 ms."""
-    banks: Tensor = kaldi.fbank(
-        waveform[None] * 2**15, num_mel_bins=MELS, sample_frequency=16000, frame_length=25, frame_shift=10
-    )
-    return (banks - MEAN) / (2 * DEVIATION)
-
-
 class BeatsNetwork(EncoderNetwork):
     """The network of a file {"cfg": ..., "model": ...} as microsoft/unilm publishes it.
 
@@ -55,6 +47,7 @@ class BeatsNetwork(EncoderNetwork):
     architecture = "BEATs"
     config_key = "cfg"
     left_out = ("predictor.",)
+    layers_at = "encoder.layers"
 
     def __init__(self, cfg: Mapping[str, Any]) -> None:
         super().__init__()
@@ -76,17 +69,25 @@ class BeatsNetwork(EncoderNetwork):
             state[name] = g * v / v.norm(dim=(0, 1), keepdim=True)
         return state
 
-    def forward(self, waveform: Tensor, layers: Collection[int]) -> dict[int, Layer]:
-        """Patches (time, 8, dim) after some layers."""
-        windows = [one for one in filter_banks(waveform).split(WINDOW) if len(one) >= self._patch]
+    def filter_banks(self, waveforms: Tensor) -> Tensor:
+        """Normalised Kaldi filter banks (clips, frames, 128): 25 ms every 10 ms."""
+        banks = [
+            kaldi.fbank(one[None] * 2**15, num_mel_bins=MELS, sample_frequency=16000, frame_length=25, frame_shift=10)
+            for one in waveforms
+        ]
+        return (torch.stack(banks) - MEAN) / (2 * DEVIATION)
+
+    def forward(self, banks: Tensor, layers: Collection[int]) -> dict[int, Layer]:
+        """Patches (clips, time, 8, dim) after some layers."""
+        windows = [one for one in banks.split(WINDOW, dim=1) if one.shape[1] >= self._patch]
         outputs = [self._one(window, layers) for window in windows]
-        return {layer: Layer(torch.cat([one[layer] for one in outputs])) for layer in outputs[0]}
+        return {layer: Layer(torch.cat([one[layer] for one in outputs], dim=1)) for layer in outputs[0]}
 
     def _one(self, banks: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
-        grid = self.patch_embedding(banks[None, None])  # (1, dim, time, bands)
+        grid = self.patch_embedding(banks[:, None])  # (clips, dim, time, bands)
         patches = self.post_extract_proj(self.layer_norm(grid.flatten(2).mT))
         outputs = self.encoder(patches, layers)
-        return {layer: values.reshape(*grid.shape[2:], -1) for layer, values in outputs.items()}
+        return {layer: values.unflatten(1, grid.shape[2:]) for layer, values in outputs.items()}
 
 
 class _Transformer(nn.Module):
@@ -105,7 +106,7 @@ class _Transformer(nn.Module):
         self._buckets, self._farthest = cfg["num_buckets"], cfg["max_distance"]
 
     def forward(self, x: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
-        """Outputs (1, positions, dim) of some layers, from (1, positions, dim)."""
+        """Outputs (clips, positions, dim) of some layers, from (clips, positions, dim)."""
         x = x + self.pos_conv(x.mT)[..., : x.shape[1]].mT  # an even kernel gives one position more
         if not self._first:
             x = self.layer_norm(x)
@@ -174,7 +175,7 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         query, key, value = (
-            project(x).unflatten(-1, (self._heads, -1)).transpose(1, 2)  # (1, heads, positions, dim of a head)
+            project(x).unflatten(-1, (self._heads, -1)).transpose(1, 2)  # (clips, heads, positions, dim of a head)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
         if bias is not None and self._gated:

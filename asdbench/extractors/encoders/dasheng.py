@@ -78,21 +78,26 @@ class DashengNetwork(EncoderNetwork):
         )  # fmt: skip
         self.norm = norm(dim)
 
-    def forward(self, waveform: Tensor, layers: Collection[int]) -> dict[int, Layer]:
-        """Patches (time, 1, dim) after some layers, window after window.
+    def filter_banks(self, waveforms: Tensor) -> Tensor:
+        """Decibels (clips, 1, mels, frames), at most ``top_db`` below the loudest of the clip."""
+        banks: Tensor = self.front_end(waveforms[:, None])  # four dimensions, so that each clip has a loudest value
+        return banks
+
+    def forward(self, banks: Tensor, layers: Collection[int]) -> dict[int, Layer]:
+        """Patches (clips, time, 1, dim) after some layers, window after window.
 
         The last window is filled up with zeros, and patches of these are left out. As in the authors' program they
         stay where the window holds less than one patch of the clip.
         """
-        banks = self.init_bn(self.front_end(waveform[None]).mT[..., None].transpose(1, 2))  # (1, mels, frames, 1)
-        frames = banks.shape[2]
-        banks = banks.permute(0, 3, 1, 2)  # (1, 1, mels, frames)
+        banks = self.init_bn(banks.transpose(1, 2)).transpose(1, 2)
+        clips, frames = len(banks), banks.shape[-1]
         rest = frames % self._window if frames > self._window else 0
         if rest:
             banks = functional.pad(banks, (0, self._window - rest))
-        windows = torch.cat(banks.split(self._window, dim=-1))
+        windows = torch.cat(banks.split(self._window, dim=-1))  # the first of every clip, then the second ...
         surplus = self._window // self._stride[1] - rest // self._stride[1] if rest >= self._stride[1] else 0
-        return {layer: self._joined(values, surplus) for layer, values in self._layers(windows, layers).items()}
+        outputs = self._layers(windows, layers)
+        return {layer: self._joined(values, clips, surplus) for layer, values in outputs.items()}
 
     def _layers(self, windows: Tensor, layers: Collection[int]) -> dict[int, tuple[Tensor, Tensor]]:
         """Patches (windows, time, bands, dim) and class tokens (windows, tokens, dim) of some layers."""
@@ -110,7 +115,7 @@ class DashengNetwork(EncoderNetwork):
                 outputs[number] = patches.unflatten(1, grid.shape[2:]).transpose(1, 2), tokens
         return outputs
 
-    def _joined(self, values: tuple[Tensor, Tensor], surplus: int) -> Layer:
-        patches, tokens = values
-        joined = patches.flatten(0, 1)
-        return Layer(joined[: len(joined) - surplus], tokens.mean(dim=(0, 1)) if self.has_cls else None)
+    def _joined(self, values: tuple[Tensor, Tensor], clips: int, surplus: int) -> Layer:
+        patches, tokens = (one.unflatten(0, (-1, clips)).transpose(0, 1) for one in values)  # (clips, windows, ...)
+        joined = patches.flatten(1, 2)
+        return Layer(joined[:, : joined.shape[1] - surplus], tokens.mean(dim=(1, 2)) if self.has_cls else None)

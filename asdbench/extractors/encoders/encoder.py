@@ -1,8 +1,10 @@
-"""What all encoders share: their parameters, and clip by clip to embeddings."""
+"""What all encoders share: their parameters, and clips to embeddings of every layer asked for in one pass."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import groupby
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -10,19 +12,27 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.extractors.base import Context, Embeddings, Untrained
+from asdbench.extractors.base import Context, Embeddings, Extractor, Untrained
+from asdbench.extractors.counting import operation_counter
 from asdbench.extractors.encoders.network import EncoderNetwork
 from asdbench.extractors.encoders.pooling import Values, pooled, pooling
 from asdbench.extractors.encoders.weights import load_network
 
 NAMED = 3  # clips that a message names
+GPU_BATCH = 16  # clips at once on a GPU; on a CPU one by one, so that no last digit depends on other clips
+
+
+class Output(NamedTuple):
+    """Of one layer and clip: patches (time, bands, dim), and the class token (dim,) where there is one."""
+
+    patches: Values
+    cls: Values | None
 
 
 class Encoder(Untrained):
     """A frozen audio encoder with the weights of a published file.
 
-    Clips go through the network one by one, so that no embedding depends on which others are embedded with it. Each
-    layer is pooled by itself; several stand side by side along dim.
+    Each layer is pooled by itself; several stand side by side along dim.
 
     Args:
         weights: the published file; it counts by its content.
@@ -32,6 +42,9 @@ class Encoder(Untrained):
             (n_clips, bands, dim)).
         gem_p: power of gem.
         rdp_gamma: exponent of rdp.
+        batch_size: clips of one length that go through the network at once; 0: one on a CPU, 16 on a GPU. Where a
+            GPU's memory does not hold them, fewer, and a note says so.
+        mixed_precision: let a GPU compute the network, not the filter banks, in bfloat16.
 
     Raises:
         UsageError: no weights, no such layer in words, or what ``pooling`` and ``pool_over`` cannot do together.
@@ -41,7 +54,16 @@ class Encoder(Untrained):
     _network: EncoderNetwork | None = None
 
     def __init__(
-        self, *, weights: str, layer: Any, pooling: str, pool_over: str, gem_p: float, rdp_gamma: float
+        self,
+        *,
+        weights: str,
+        layer: Any,
+        pooling: str,
+        pool_over: str,
+        gem_p: float,
+        rdp_gamma: float,
+        batch_size: int,
+        mixed_precision: bool,
     ) -> None:
         if not weights:
             raise UsageError(
@@ -55,6 +77,8 @@ class Encoder(Untrained):
         self._pooling = pooling
         self._over = pool_over
         self._gem_p, self._rdp_gamma = gem_p, rdp_gamma
+        self._batch_size = batch_size
+        self._mixed = mixed_precision
         self.unpooled = pooling == "none"
 
     @property
@@ -76,22 +100,41 @@ class Encoder(Untrained):
 
         Raises:
             UsageError: pooling is none, or see ``network``.
-            AsdbenchError: clips are shorter than one patch, or differ in bands.
+            AsdbenchError: clips are shorter than one patch.
         """
-        self._refuse_unpooled()
-        rows = []
+        return self.embed_together([self], clips, context)[0]
+
+    @classmethod
+    def embed_together(
+        cls, extractors: Sequence[Extractor], clips: Sequence[BlindClip], context: Context
+    ) -> list[Embeddings]:
+        """Embeddings by encoders that differ in layers and pooling alone: each clip goes through the network once."""
+        encoders = [one for one in extractors if isinstance(one, Encoder)]
+        first = encoders[0]
+        for one in encoders:
+            one._refuse_unpooled()
+            one._network = first._network = first._network or one._network
+            one.network(context)
+        network = first.network(context)
+        wanted = sorted({number for one in encoders for number in one._wanted(network)})
+        rows: list[list[Values]] = [[] for _ in encoders]
         with context.progress.stage("embed", len(clips)) as stage:
-            for layers in self._outputs(clips, context):
-                rows.append(np.concatenate([self._pooled(*layer) for layer in layers], axis=-1))
+            for outputs in first._outputs(network, clips, wanted, context, counted_for=encoders):
+                for one, of_encoder in zip(encoders, rows, strict=True):
+                    of_encoder.append(one._embedding([outputs[number] for number in one._wanted(network)]))
                 stage.advance()
-        embeddings = np.stack(rows)
-        return embeddings if self._over == "band" else embeddings.reshape(len(rows), -1)
+        return [
+            np.stack(of_encoder) if one._over == "band" else np.stack(of_encoder).reshape(len(of_encoder), -1)
+            for one, of_encoder in zip(encoders, rows, strict=True)
+        ]
 
     def patches(self, clips: Sequence[BlindClip], context: Context) -> list[Values]:
         """Each clip's patches (time * bands, dim), row by row of the grid (time, bands)."""
+        network = self.network(context)
+        wanted = self._wanted(network)
         return [
-            np.concatenate([patches.reshape(-1, patches.shape[-1]) for patches, _ in layers], axis=-1)
-            for layers in self._outputs(clips, context)
+            np.concatenate([_flat(outputs[number].patches) for number in wanted], axis=-1)
+            for outputs in self._outputs(network, clips, wanted, context)
         ]
 
     def network(self, context: Context) -> EncoderNetwork:
@@ -123,29 +166,73 @@ class Encoder(Untrained):
             )
         return network.to(context.device)
 
-    def _outputs(self, clips: Sequence[BlindClip], context: Context) -> Any:
-        """For each clip the patches (time, bands, dim) and class tokens (dim,) of the layers asked for."""
-        network = self.network(context)
-        short = [clip.key for clip in clips if context.features[clip.key].shape[-1] < network.min_samples]
+    def _wanted(self, network: EncoderNetwork) -> list[int]:
+        return self._asked or [network.depth]
+
+    def _outputs(
+        self,
+        network: EncoderNetwork,
+        clips: Sequence[BlindClip],
+        layers: Sequence[int],
+        context: Context,
+        counted_for: Sequence["Encoder"] = (),
+    ) -> Iterator[dict[int, Output]]:
+        """For each clip what some layers give; operations of the longest are counted for some encoders."""
+        lengths = [context.features[clip.key].shape[-1] for clip in clips]
+        short = [clip.key for clip, length in zip(clips, lengths, strict=True) if length < network.min_samples]
         if short:
             raise AsdbenchError(
                 f"{len(short)} of {len(clips)} clips are shorter than one patch of {self.name} "
                 f"({1000 * network.min_samples / network.sample_rate_hz:g} ms): {', '.join(short[:NAMED])}"
                 f"{' ...' if len(short) > NAMED else ''}.\nLeave them out, or take another extractor."
             )
-        wanted = self._asked or [network.depth]
-        for clip in clips:
-            waveform = torch.from_numpy(np.array(context.features[clip.key], np.float32).reshape(-1))
-            with torch.inference_mode():
-                outputs = network(waveform.to(context.device), wanted)
-            yield [(outputs[number].patches.float().cpu().numpy(), outputs[number].cls) for number in wanted]
+        batch = self._batch_size or (GPU_BATCH if context.device == "cuda" else 1)
+        to_count = bool(counted_for)
+        for length, group in groupby(zip(clips, lengths, strict=True), key=lambda pair: pair[1]):
+            waiting = [clip for clip, _ in group]
+            while waiting:
+                waveforms = [_waveform(context.features[clip.key]) for clip in waiting[:batch]]
+                counter = operation_counter() if to_count and length == max(lengths) else None
+                try:
+                    with torch.inference_mode():
+                        banks = network.filter_banks(torch.stack(waveforms).to(context.device))
+                        with counter or nullcontext(), self._precision(context.device):
+                            outputs = network(banks, layers)
+                except torch.cuda.OutOfMemoryError as error:
+                    batch = self._smaller(len(waveforms), context, error)
+                    continue
+                if counter is not None:
+                    to_count = False
+                    for one in counted_for:
+                        one.macs = _macs(counter.get_flop_counts(), network, max(one._wanted(network)), len(waveforms))
+                yield from _by_clip(outputs, len(waveforms))
+                waiting = waiting[len(waveforms) :]
 
-    def _pooled(self, patches: Values, cls: torch.Tensor | None) -> NDArray[np.float32]:
-        """(1, dim), or (bands, dim)."""
+    def _precision(self, device: str) -> Any:
+        """In which the network computes: lower on a GPU, where asked for."""
+        on_gpu = device == "cuda" and self._mixed
+        return torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext()
+
+    def _smaller(self, batch: int, context: Context, error: Exception) -> int:
+        """Half of what the GPU's memory did not hold."""
+        torch.cuda.empty_cache()
+        if batch == 1:
+            raise AsdbenchError(
+                f"The GPU's memory does not hold {self.name} and one clip.\n"
+                "Take a smaller network, free memory of the GPU, or compute without it: --device cpu"
+            ) from error
+        context.progress.note(
+            f"{self.name}: the GPU's memory does not hold {batch} clips at once; going on with {batch // 2}. "
+            f"To begin with that: -p {self.name}.batch_size={batch // 2}"
+        )
+        return batch // 2
+
+    def _embedding(self, outputs: Sequence[Output]) -> NDArray[np.float32]:
+        """(1, dim), or (bands, dim): each layer pooled by itself, side by side."""
         if self._pooling == "cls":
-            assert cls is not None
-            return cls.float().cpu().numpy()[None]
-        return pooled(patches, pooling(self._pooling, self._gem_p, self._rdp_gamma), self._over)
+            return np.concatenate([output.cls for output in outputs if output.cls is not None])[None]
+        pool = pooling(self._pooling, self._gem_p, self._rdp_gamma)
+        return np.concatenate([pooled(output.patches, pool, self._over) for output in outputs], axis=-1)
 
     def _refuse_unpooled(self) -> None:
         if self.unpooled:
@@ -153,6 +240,34 @@ class Encoder(Untrained):
                 f"{self.name}.pooling=none gives patches, for asd.extractor(...).embed_audio(...) alone.\n"
                 f"A run takes one of: mean, max, std, gem, rdp, cls. See: asdbench show {self.name}"
             )
+
+
+def _waveform(features: NDArray[np.float32]) -> torch.Tensor:
+    return torch.from_numpy(np.array(features, np.float32).reshape(-1))
+
+
+def _flat(patches: Values) -> Values:
+    return patches.reshape(-1, patches.shape[-1])
+
+
+def _by_clip(outputs: Mapping[int, Any], clips: int) -> Iterator[dict[int, Output]]:
+    arrays = {
+        number: (layer.patches.float().cpu().numpy(), None if layer.cls is None else layer.cls.float().cpu().numpy())
+        for number, layer in outputs.items()
+    }
+    for place in range(clips):
+        yield {
+            number: Output(patches[place], None if tokens is None else tokens[place])
+            for number, (patches, tokens) in arrays.items()
+        }
+
+
+def _macs(counts: Mapping[str, Mapping[Any, int]], network: EncoderNetwork, last: int, clips: int) -> int:
+    """Multiply-accumulates of a clip up to a layer: half the operations, less those of the layers after it."""
+    of_module = {name: sum(operations.values()) for name, operations in counts.items()}
+    blocks = f"{type(network).__name__}.{network.layers_at}"
+    later = sum(of_module.get(f"{blocks}.{number}", 0) for number in range(last, network.depth))
+    return (of_module["Global"] - later) // (2 * clips)
 
 
 def _layers(name: str, layer: Any) -> list[int]:

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 
 class Layer(NamedTuple):
-    """Output of one layer for a clip.
+    """Output of one layer for clips of one length.
 
     Attributes:
-        patches: (time, bands, dim).
-        cls: class token (dim,), averaged over windows; None where the network has none.
+        patches: (clips, time, bands, dim).
+        cls: class tokens (clips, dim), averaged over windows; None where the network has none.
     """
 
     patches: Tensor
@@ -26,6 +26,7 @@ class EncoderNetwork(nn.Module):
         architecture: whose it is, as ``asdbench.extractors.encoders.weights`` tells files apart.
         config_key: under which the file holds the configuration that the constructor takes.
         left_out: beginnings of keys of the file that an encoder does not need.
+        layers_at: where in the network its layers lie, one after the other.
         depth: number of layers.
         sample_rate_hz: of the waveform.
         min_samples: of a clip with one patch.
@@ -35,6 +36,7 @@ class EncoderNetwork(nn.Module):
     architecture: ClassVar[str]
     config_key: ClassVar[str]
     left_out: ClassVar[tuple[str, ...]] = ()
+    layers_at: ClassVar[str] = "blocks"
     depth: int
     sample_rate_hz: int = 16000
     min_samples: int
@@ -46,5 +48,9 @@ class EncoderNetwork(nn.Module):
         return dict(state)
 
     @abstractmethod
-    def forward(self, waveform: Tensor, layers: Collection[int]) -> dict[int, Layer]:
-        """Outputs of some layers, counted from 1, for a waveform (samples,) of at least ``min_samples``."""
+    def filter_banks(self, waveforms: Tensor) -> Tensor:
+        """What the network sees of waveforms (clips, samples) of at least ``min_samples``; in full precision."""
+
+    @abstractmethod
+    def forward(self, banks: Tensor, layers: Collection[int]) -> dict[int, Layer]:
+        """Outputs of some layers, counted from 1, for the filter banks of clips of one length."""
