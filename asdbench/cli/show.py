@@ -71,7 +71,7 @@ def _print_entry(entry: "Entry", catalog: "Catalog") -> None:
     echo()
     if entry.kind == "systems":
         facts = _system_facts(entry, catalog)
-        next_step = f"Run it: {command('run', system=entry.name, dataset='FOLDER')}"
+        next_step = f"Run it: {command('run', system=entry.name, dataset='FOLDER', p=_files_to_give(entry, catalog))}"
     elif entry.challenge is not None:
         facts = _challenge_facts(entry.challenge)
         machine = next(iter(entry.challenge.splits["dev"].machines))
@@ -147,6 +147,17 @@ def _system_facts(entry: "Entry", catalog: "Catalog") -> Facts:
             for row in system.published
         ),
         *((f"variant {name}", variant.summary) for name, variant in system.variants.items()),
+    ]
+
+
+def _files_to_give(entry: "Entry", catalog: "Catalog") -> list[str]:
+    """Parameters of a system's extractor that name a file and are empty, weights for instance, as ``-p`` takes them."""
+    system = entry.system
+    extractor = catalog.component("extractors", system.extractor, system.params.get(system.extractor, {}))
+    return [
+        f"{extractor.name}.{name}=FILE"
+        for name, param in extractor.card.params.items()
+        if param.file and not extractor.params[name]
     ]
 
 

@@ -234,16 +234,23 @@ class StepCard(Card):
     """A step around a scorer: changes the embeddings that it sees, or how it is fitted and its scores are read."""
 
 
+OFFICIAL = "official score"
+
+
 class Published(Model):
     """A number that a system's authors, or others, published.
 
-    ``reference`` is the file under leaderboards/references/ that holds its parts, where they were published too.
+    What is called an official score, and the terms of ``machines``, are computed here by the same definition and can be
+    compared; other metrics are told in words. ``reference`` is the file under leaderboards/references/ that holds the
+    parts, where they were published too.
     """
 
     dataset: str
     split: str
-    metric: str = "official score"
+    metric: str = OFFICIAL
     percent: float
+    machines: dict[str, dict[Literal["auc", "auc_source", "auc_target", "pauc"], float]] = {}
+    tolerance: Annotated[float, Field(ge=0)] | None = None
     source: str
     reference: str = ""
 

@@ -133,6 +133,19 @@ def test_systems_stand_beside_extractors_and_scorers(plan):
     assert [cell.system for cell in cells] == ["dcase2023-baseline-mse", None]
 
 
+def test_a_system_on_frozen_beats_takes_the_users_weights(run, tmp_path, fresh_cache):
+    from tiny_encoders import write_beats
+
+    with pytest.raises(UsageError, match=r"beats has no weights\. .*-p beats\.weights=FILE"):
+        run(["beats-rdp4-beam"])
+    weights, _ = write_beats(tmp_path / "tiny.pt")
+    (record,) = run(["beats-rdp4-beam"], {"extractor.weights": weights})
+    assert record.status == "done"
+    by_hand = {"weights": weights, "pooling": "rdp", "rdp_gamma": 4.0, "pool_over": "band"}
+    (alone,) = run([], {f"beats.{key}": value for key, value in by_hand.items()}, extractor=["beats"], scorer=["beam"])
+    assert record.results == alone.results
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

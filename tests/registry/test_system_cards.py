@@ -31,6 +31,8 @@ def test_the_published_systems_are_there():
         "shin2023-simclr-elliptic", "shin2023-simclr-ml-resnet50", "dcase2023-baseline-mse",
         "dcase2023-baseline-mahala", "dcase2023-baseline-mahala-paper",
         "guan2023-twfr-gmm", "wilkinghoff2023-design-choices", "wilkinghoff2024-ssl4asd", "asdkit2025-multires",
+        "beats-ap-beam", "beats-rdp4-beam", "beats-rdp8-beam", "beats-rdp4-beam-varmin-near-far", "beats-knn",
+        "beats-ldn1",
     }  # fmt: skip
 
 
@@ -64,6 +66,47 @@ def test_the_papers_settings_stand_in_the_cards():
     assert baseline["log-mel"] | {"n_fft": 1024, "hop": 512, "n_mels": 128, "power": 2.0} == baseline["log-mel"]
     stated = {"frames": 5, "bottleneck_dim": 8, "hidden_dim": 128, "learning_rate": 1e-3, "batch_size": 256}
     assert baseline["autoencoder"] | stated | {"epochs": 100} == baseline["autoencoder"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_published_total_follows_from_the_machine_types_beside_it(name):
+    for row in CATALOG.find("systems", name).system.published:
+        if row.machines:
+            values = [value for terms in row.machines.values() for value in terms.values()]
+            assert len(values) == 3 * len(row.machines)
+            assert len(values) / sum(1 / value for value in values) == pytest.approx(row.percent, abs=0.011)
+            wanted = CATALOG.find("datasets", row.dataset).challenge.splits[row.split].machines
+            assert set(row.machines) == set(wanted)
+
+
+def test_the_frozen_encoders_published_numbers_are_those_of_their_sources(shared_data):
+    import csv
+
+    with (shared_data / "published" / "backend-grids" / "beats-2025.csv").open() as file:
+        grid = {row["config"]: row for row in csv.DictReader(file)}
+    for name, config in (("beats-knn", "raw-k1"), ("beats-ldn1", "ldn-ratio-K1")):
+        ours = {(row.dataset, row.split): row.percent for row in CATALOG.find("systems", name).system.published}
+        assert ours["dcase2025", "dev"] == pytest.approx(float(grid[config]["dev_omega"]), abs=0.005)
+        assert ours["dcase2025", "eval"] == pytest.approx(float(grid[config]["eval_omega"]), abs=0.005)
+
+
+def test_the_systems_on_frozen_beats_differ_in_what_their_names_say():
+    plain, parts = settled("beats-ap-beam"), settled("beats-rdp4-beam")
+    assert (plain["beats"]["pooling"], plain["beats"]["pool_over"], plain["beam"]["rescale"]) == (
+        "mean",
+        "band",
+        "none",
+    )
+    assert parts["beats"] == plain["beats"] | {"pooling": "rdp", "rdp_gamma": 4.0}
+    assert settled("beats-rdp8-beam")["beats"] == parts["beats"] | {"rdp_gamma": 8.0}
+    rescaled = settled("beats-rdp4-beam-varmin")
+    assert rescaled == parts | {"beam": {"rescale": "varmin", "rescale_k": 4}}
+    near_far = rescaled | {"waveform": rescaled["waveform"] | {"channel": "0-1"}}
+    assert settled("beats-rdp4-beam-varmin-near-far") == near_far
+    knn, density = settled("beats-knn"), settled("beats-ldn1")
+    assert (knn["knn"]["n_neighbors"], knn["knn"]["metric"]) == (1, "cosine")
+    assert (density["knn-ldn"]["n_neighbors"], density["knn-ldn"]["banks"]) == (1, "all")
+    assert density["beats"] == knn["beats"] == plain["beats"] | {"pool_over": "patches"}
 
 
 @pytest.mark.parametrize("path", WITH_PARTS, ids=lambda path: path.stem)
