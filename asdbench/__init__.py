@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asdbench.api.evaluating import compare, evaluate
     from asdbench.api.fitting import fit
     from asdbench.api.loading import load, open_runs
+    from asdbench.api.reproducing import Reproduction, reproduce
     from asdbench.api.running import run
     from asdbench.api.runs import Run, Runs
     from asdbench.api.tuning import Study, tune
@@ -33,6 +34,8 @@ _HOME = {
     "Run": "api.runs",
     "Runs": "api.runs",
     "open_runs": "api.loading",
+    "reproduce": "api.reproducing",
+    "Reproduction": "api.reproducing",
     "evaluate": "api.evaluating",
     "compare": "api.evaluating",
     "tune": "api.tuning",
@@ -44,6 +47,7 @@ _HOME = {
 
 __all__ = [
     "Detector",
+    "Reproduction",
     "Run",
     "Runs",
     "Sound",
@@ -56,6 +60,7 @@ __all__ = [
     "fit",
     "load",
     "open_runs",
+    "reproduce",
     "run",
     "scorer",
     "system",

@@ -26,6 +26,7 @@ from asdbench.cli import (
     leaderboard,
     list_,
     report,
+    reproduce,
     run,
     runs,
     score,
@@ -148,6 +149,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # importing rich for the help alone takes longer than the rest of it
 )
 app.command("run")(run.run)
+app.command("reproduce")(reproduce.reproduce)
 app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)
