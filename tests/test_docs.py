@@ -74,6 +74,7 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["track", "sync"],
         ["track", "model"],
         ["ui"],
+        ["reproduce"],
         *([verb] for verb in ("fit", "score", "serve", "export")),
         *(["data", verb] for verb in ("make", "download", "verify", "info")),
     )
