@@ -61,7 +61,8 @@ class Param(Model):
     One that ``replaces`` another is back at its neutral value, or the default where it has none, when only the other is
     set by hand. One that affects "embed" only says how a fitted extractor is read: setting it needs no new fit.
     ``neutral`` is the value of a parameter that came later at which all is as it was without it: there it is no part of
-    the identity. The value of a ``file`` is a path, or several: the file has to be there, and counts by its content.
+    the identity. The value of a ``file`` is a path, or several: the file has to be there, and counts by its content. It
+    may be a ``folder`` instead where the card names the files in it that are read; it counts by theirs.
     """
 
     default: Value = None
@@ -73,6 +74,7 @@ class Param(Model):
     affects: Literal["fit", "embed"] = "fit"
     neutral: Value = None
     file: bool = False
+    folder: tuple[str, ...] = ()
     help: str = ""
 
     @model_validator(mode="before")
@@ -112,7 +114,8 @@ class Param(Model):
         if self.choices is not None:
             return (several or "one of ") + " | ".join(map(str, self.choices))
         if self.file:
-            return f"{several}files" if several else "a file"
+            one = f"a file, or a folder with {self.folder[0]}" if self.folder else "a file"
+            return f"{several}files" if several else one
         limits = f" from {self.range[0]:g} to {self.range[1]:g}" if self.range else ""
         return _ACCEPTED[self.type] + limits
 

@@ -9,7 +9,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.core.digests import file_digest
+from asdbench.core.digests import digest, file_digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.faults import fault_of, reported_as
 from asdbench.core.numbers import is_finite, parse_float, parse_int
@@ -51,7 +51,7 @@ class Component:
             try:
                 params[key] = param.check(parse(param, value) if isinstance(value, str) else value)  # type: ignore[arg-type]
                 if param.file:
-                    params[key] = _of_files(_existing, params[key])
+                    params[key] = _of_files(_existing, params[key], param)
             except ValueError as error:
                 raise UsageError(f"{self.name}.{key} {error}. See: asdbench show {self.name}") from error
         for key, param in self.card.params.items():
@@ -72,7 +72,7 @@ class Component:
             RequirementError: weights cannot be downloaded.
         """
         counted = {
-            name: _of_files(_content, value) if self.card.params[name].file else value
+            name: _of_files(_content, value, self.card.params[name]) if self.card.params[name].file else value
             for name, value in self.params.items()
             if (stage == "embed" or self.card.params[name].affects == "fit")
             and not self.card.params[name].is_neutral(value)
@@ -101,8 +101,8 @@ class Component:
         Raises:
             UsageError: one of them cannot be read.
         """
-        named = {name: self.params[name] for name, param in self.card.params.items() if param.file}
-        return {name: _of_files(_content, value) for name, value in named.items() if value}
+        named = {name: param for name, param in self.card.params.items() if param.file and self.params[name]}
+        return {name: _of_files(_content, self.params[name], param) for name, param in named.items()}
 
     def build(self) -> Any:
         """Import the target and call it with the parameters.
@@ -176,21 +176,25 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _of_files(function: Callable[[str], str], value: Any) -> Any:
+def _of_files(function: Callable[[str, "Param"], str], value: Any, param: "Param") -> Any:
     """What the function gives of the path, or of each of several, that a parameter names; an empty text names none."""
     if isinstance(value, list):
-        return [_of_files(function, path) for path in value]
-    return function(value) if value else value
+        return [_of_files(function, path, param) for path in value]
+    return function(value, param) if value else value
 
 
-def _existing(path: str) -> str:
+def _existing(path: str, param: "Param") -> str:
     found = expand_user(path)
-    if not found.is_file():
-        raise ValueError(f"takes a file, and there is none at {found.absolute()}")
+    if not (found.is_file() or (param.folder and found.is_dir())):
+        what = "a file or folder" if param.folder else "a file"
+        raise ValueError(f"takes {what}, and there is none at {found.absolute()}")
     return str(found)
 
 
-def _content(path: str) -> str:
+def _content(path: str, param: "Param") -> str:
+    if param.folder and Path(path).is_dir():
+        read = [name for name in param.folder if (Path(path) / name).is_file()]
+        return digest({name: _content(str(Path(path) / name), param) for name in read}, 32)
     try:
         state = Path(path).stat()
         return _digest(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)

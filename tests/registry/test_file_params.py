@@ -7,8 +7,8 @@ from asdbench.registry import Component
 from asdbench.registry.cards import Card, Param
 
 
-def component(**params: object) -> Component:
-    declared = {name: {"default": default, "file": True} for name, default in params.items()}
+def component(folder: tuple[str, ...] = (), **params: object) -> Component:
+    declared = {name: {"default": default, "file": True, "folder": folder} for name, default in params.items()}
     card = Card.model_validate(
         {"summary": "A part.", "target": "a:B", "version": 1, "params": {**declared, "width": {"default": 3}}}
     )
@@ -65,3 +65,23 @@ def test_only_texts_name_files():
     with pytest.raises(ValueError, match="a file is a text or a list of texts, not 3"):
         Param.model_validate({"default": 3, "file": True})
     assert Param.model_validate({"default": "", "file": True}).accepts() == "a file"
+
+
+def test_a_folder_counts_by_the_files_in_it_that_are_read(tmp_path):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        (folder / "weights").write_bytes(b"weights")
+    read = ("config.json", "weights", "absent")
+    part, copy = (component(read, model="").altered({"model": str(folder)}) for folder in folders)
+    (folders[0] / "README.md").write_text("more")
+    assert part.identity() == copy.identity()
+    counted = part.files["model"]
+    for name in ("config.json", "weights", "absent"):
+        (folders[0] / name).write_text("other")
+        assert part.files["model"] != counted
+        counted = part.files["model"]
+    assert component(read, model="").card.params["model"].accepts() == "a file, or a folder with config.json"
+    with pytest.raises(UsageError, match=r"takes a file or folder, and there is none at .*gone"):
+        component(read, model="").altered({"model": str(tmp_path / "gone")})
