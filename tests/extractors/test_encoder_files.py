@@ -5,12 +5,15 @@ import pickle
 import pytest
 import timm
 import torch
-from tiny_encoders import write_beats, write_dasheng
+from tiny_encoders import WRITERS, write_beats, write_ced, write_ced_folder
 
 from asdbench.core.errors import UsageError
 from asdbench.extractors.encoders.beats import BeatsNetwork
+from asdbench.extractors.encoders.ced import CedNetwork
 from asdbench.extractors.encoders.dasheng import DashengNetwork
 from asdbench.extractors.encoders.weights import load_network
+
+KINDS = {"beats": BeatsNetwork, "dasheng": DashengNetwork, "ced": CedNetwork}
 
 
 class Code:
@@ -25,11 +28,17 @@ def refused(path, kind=BeatsNetwork):
     return str(caught.value)
 
 
-def test_a_file_of_another_architecture_is_told(tmp_path):
-    beats, _ = write_beats(tmp_path / "beats.pt")
-    dasheng, _ = write_dasheng(tmp_path / "dasheng.pt")
-    assert "looks like Dasheng" in refused(dasheng)
-    assert "looks like BEATs" in refused(beats, DashengNetwork)
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_of_another_architecture_is_told(name, tmp_path):
+    path, _ = WRITERS[name](tmp_path / "weights.pt")
+    for kind in KINDS.values():
+        if kind is KINDS[name]:
+            load_network("encoder", path, kind)
+        else:
+            assert f"looks like {KINDS[name].architecture}.\nAccepted: " in refused(path, kind)
+
+
+def test_networks_that_are_no_encoders_are_told(tmp_path):
     for model, words in (("test_vit", "a vision transformer"), ("test_resnet", "a ResNet")):
         torch.save(timm.create_model(model).state_dict(), tmp_path / "other.pt")
         assert f"looks like {words}" in refused(tmp_path / "other.pt")
@@ -66,3 +75,31 @@ def test_keys_that_do_not_fit_are_named(tmp_path):
     assert "a configuration that makes no network (input_patch_size)" in refused(path).replace("'", "")
     torch.save({"cfg": content["cfg"], "model": model | {"predictor.weight": torch.ones(3, 12)}}, path)
     load_network("encoder", path, BeatsNetwork)  # a fine-tuned file
+
+
+def test_weights_that_come_without_a_configuration_have_to_show_it(tmp_path):
+    path, state = write_ced(tmp_path / "ced.pt")
+    key = "blocks.0.mlp.fc1.weight"
+    torch.save({name: value for name, value in state.items() if name != key}, path)
+    assert f"lacks {key}." in refused(path, CedNetwork)
+    path, _ = write_ced(tmp_path / "ced.pt", embed_dim=24)
+    assert "has no configuration beside its weights, and the heads of a width of 24 cannot" in refused(path, CedNetwork)
+
+
+def test_what_a_folder_lacks_is_named(tmp_path):
+    path, state = write_ced_folder(tmp_path / "ced")
+    config, tensors = tmp_path / "ced" / "config.json", tmp_path / "ced" / "model.safetensors"
+    whole = tensors.read_bytes()
+    for length in (0, 100, len(whole) - 10):
+        tensors.write_bytes(whole[:length])
+        assert "is cut off, or no file of safetensors" in refused(path, CedNetwork)
+    tensors.unlink()
+    assert "has no model.safetensors or pytorch_model.bin" in refused(path, CedNetwork)
+    torch.save({"model": state, "more": Code()}, tmp_path / "ced" / "pytorch_model.bin")
+    assert "holds code" in refused(path, CedNetwork)
+    tensors.write_bytes(whole)
+    for text in ("{", "[1]"):
+        config.write_text(text)
+        assert "has no config.json that can be read" in refused(path, CedNetwork)
+    config.unlink()
+    assert "has no config.json." in refused(path, CedNetwork)

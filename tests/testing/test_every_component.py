@@ -6,7 +6,7 @@ import timm
 import torch
 import torchaudio
 from safetensors.torch import save_file
-from tiny_encoders import write_beats, write_dasheng
+from tiny_encoders import WRITERS
 from tiny_onnx import write_onnx
 
 from asdbench.registry import load_catalog
@@ -61,9 +61,8 @@ def weights(tmp_path, monkeypatch):
             pytest.importorskip("onnxruntime")
             model = write_onnx(tmp_path / "model.onnx", ["n", 128, "t"])
             return {"models": [str(model)], "window": 0, "hop": 0, "poolings": ["mean", "std"]}
-        if name in ("beats", "dasheng"):
-            write = write_beats if name == "beats" else write_dasheng
-            return {"weights": write(tmp_path / "encoder.pt")[0], "pool_over": "band"}
+        if name in WRITERS:
+            return {"weights": WRITERS[name](tmp_path / "encoder.pt")[0], "pool_over": "band"}
         return {}
 
     return of

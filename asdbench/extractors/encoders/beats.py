@@ -45,6 +45,7 @@ class BeatsNetwork(EncoderNetwork):
     """
 
     architecture = "BEATs"
+    accepted = "a published file of BEATs, with 'cfg' and 'model' in it"
     config_key = "cfg"
     left_out = ("predictor.",)
     layers_at = "encoder.layers"

@@ -1,17 +1,20 @@
 """Dasheng: scaling up masked audio encoder learning for general audio classification (Dinkel et al., 2024)."""
 
+import re
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from timm.layers.helpers import to_2tuple
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from asdbench.extractors.encoders.encoder import Encoder
-from asdbench.extractors.encoders.network import EncoderNetwork, Layer
+from asdbench.extractors.encoders.network import FOLDER, EncoderNetwork, Layer
+from asdbench.extractors.encoders.vit import after_layers
 
 DEFAULTS = {"patch_size": (64, 4), "patch_stride": (64, 4), "embed_dim": 768, "depth": 12, "num_heads": 8,
             "mlp_ratio": 4.0, "qkv_bias": True, "init_values": None, "target_length": 1008, "pooling": "mean",
@@ -42,13 +45,15 @@ class DashengNetwork(EncoderNetwork):
     """
 
     architecture = "Dasheng"
-    config_key = "config"
+    accepted = f"a published file of Dasheng, with 'config' and 'model' in it, or its {FOLDER}"
+    left_out = ("front_end.", "outputlayer.")  # the front end is computed
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        config = {**DEFAULTS, **config}
+        config = {**self.defaults, **config, **config.get("encoder_kwargs", {})}
         dim, self.depth, mels = config["embed_dim"], config["depth"], config["n_mels"]
-        patch, self._stride = tuple(config["patch_size"]), tuple(config["patch_stride"])
+        patch, self._stride = to_2tuple(config["patch_size"]), to_2tuple(config["patch_stride"])
         self._window = config["target_length"]
         self.has_cls = config["pooling"] == "token"
         self.min_samples = max((patch[1] - 1) * config["hop_size"], config["n_fft"] // 2 + 1)
@@ -77,6 +82,12 @@ class DashengNetwork(EncoderNetwork):
             )
         )  # fmt: skip
         self.norm = norm(dim)
+
+    @classmethod
+    def adapted(cls, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Hugging Face's names are those of the authors' file behind ``encoder.``."""
+        names = {key: re.sub(r"^init_bn\.(?=[a-z])", "init_bn.1.", key.removeprefix("encoder.")) for key in state}
+        return {names[key]: value for key, value in state.items()}
 
     def filter_banks(self, waveforms: Tensor) -> Tensor:
         """Decibels (clips, 1, mels, frames), at most ``top_db`` below the loudest of the clip."""
@@ -107,12 +118,9 @@ class DashengNetwork(EncoderNetwork):
         if self.has_cls:
             x = torch.cat([(self.cls_token + self.token_pos_embed).expand(len(x), -1, -1), x], dim=1)
         outputs = {}
-        for number, block in enumerate(self.blocks[: max(layers)], 1):
-            x = block(x)
-            if number in layers:
-                values = self.norm(x) if number == self.depth else x
-                tokens, patches = values.split([int(self.has_cls), grid.shape[2] * grid.shape[3]], dim=1)
-                outputs[number] = patches.unflatten(1, grid.shape[2:]).transpose(1, 2), tokens
+        for number, values in after_layers(self.blocks, self.norm, x, layers):
+            tokens, patches = values.split([int(self.has_cls), grid.shape[2] * grid.shape[3]], dim=1)
+            outputs[number] = patches.unflatten(1, grid.shape[2:]).transpose(1, 2), tokens
         return outputs
 
     def _joined(self, values: tuple[Tensor, Tensor], clips: int, surplus: int) -> Layer:

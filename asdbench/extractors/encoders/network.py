@@ -19,11 +19,15 @@ class Layer(NamedTuple):
     cls: Tensor | None = None
 
 
+FOLDER = "folder as Hugging Face has it (config.json, model.safetensors)"
+
+
 class EncoderNetwork(nn.Module):
     """A network in the form of its published file: parameters have the names that they have there.
 
     Attributes:
         architecture: whose it is, as ``asdbench.extractors.encoders.weights`` tells files apart.
+        accepted: what weights it takes, in words.
         config_key: under which the file holds the configuration that the constructor takes.
         left_out: beginnings of keys of the file that an encoder does not need.
         layers_at: where in the network its layers lie, one after the other.
@@ -34,7 +38,8 @@ class EncoderNetwork(nn.Module):
     """
 
     architecture: ClassVar[str]
-    config_key: ClassVar[str]
+    accepted: ClassVar[str]
+    config_key: ClassVar[str] = "config"
     left_out: ClassVar[tuple[str, ...]] = ()
     layers_at: ClassVar[str] = "blocks"
     depth: int
@@ -46,6 +51,16 @@ class EncoderNetwork(nn.Module):
     def adapted(cls, state: Mapping[str, Any]) -> dict[str, Any]:
         """Weights of the file as this network takes them."""
         return dict(state)
+
+    @classmethod
+    def sizes(cls, state: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The configuration that weights show which come without one; None where they do not show it.
+
+        Raises:
+            KeyError: a weight is not there.
+            ValueError: they are of no published size.
+        """
+        return None
 
     @abstractmethod
     def filter_banks(self, waveforms: Tensor) -> Tensor:
