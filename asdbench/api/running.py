@@ -17,12 +17,11 @@ from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.extractors.base import Extractor as FittedExtractor
-from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.experiment import execute
 from asdbench.harness.fits import Fit
 from asdbench.harness.machine import available_cores
-from asdbench.harness.plan import Plan, cells_of, settle_device
+from asdbench.harness.plan import Plan, distinct_cells, settle_device
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import require_scorable
@@ -217,16 +216,10 @@ def _plan(
     device = settle_device(spec, progress)
     require_writable(spec.out, "out=DIR")
     require_writable(cache_root())
-    cells: dict[str, Cell] = {}
     for table in tables:
         require_scorable(table)
-    for one in specs:
-        for table in tables:
-            for cell in cells_of(table, one, catalog, device):
-                members = tuple(cells[member.run_id] for member in cell.members)
-                cells.setdefault(cell.run_id, replace(cell, members=members))
-    warnings = tuple(catalog.warnings)
-    return Plan(spec, device, available_cores(), cache_root(), tuple(tables), tuple(cells.values()), warnings)
+    cells = distinct_cells(((table, one) for one in specs for table in tables), catalog, device)
+    return Plan(spec, device, available_cores(), cache_root(), tuple(tables), cells, tuple(catalog.warnings))
 
 
 def _is_picklable(plan: Plan) -> bool:

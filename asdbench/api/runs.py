@@ -17,6 +17,7 @@ from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord
 from asdbench.harness.replay import Replay, reopen
 from asdbench.harness.store import truth_of_run
+from asdbench.harness.varied import varied_params
 from asdbench.score_files.files import Problem, list_score_files, read_rows
 
 if TYPE_CHECKING:
@@ -236,15 +237,17 @@ class Runs(Sequence[Run]):
         """One row for each run: extractor, scorer, dataset, seed, score, ci_low, ci_high, status, and machine types.
 
         The columns of machine types hold their official scores. Scores are fractions. Systems have a column before.
+        Where runs of one extractor or scorer differ in parameters, these have columns, "beats.layer" for instance.
         """
         import pandas
 
         rows = []
-        for run in self._runs:
+        for run, varied in zip(self._runs, varied_params([run.record for run in self._runs]), strict=True):
             low, high = run.ci95 or (None, None)
             machines = run.record.results.machines if run.record.results else run.record.salvaged
             row: dict[str, Any] = {"system": run.record.asked.system, "extractor": run.extractor, "scorer": run.scorer}
             row |= {"dataset": run.dataset, "seed": run.seed, "score": run.score, "ci_low": low, "ci_high": high}
+            row |= {key: str(value) for key, value in varied.items()}
             row |= {"status": run.status, **dict.fromkeys(run.machines)}
             rows.append(row | {name: machine.official_score for name, machine in machines.items()})
         columns = ["system", "extractor", "scorer", "dataset", "seed", "score", "ci_low", "ci_high", "status"]

@@ -86,6 +86,14 @@ Params = Annotated[
     list[str] | None,
     typer.Option("-p", metavar="COMPONENT.PARAM=VALUE", help="Set a parameter; may be repeated."),
 ]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="COMPONENT.PARAM=A,B,...",
+        help="A run for each value, and each combination of several --vary; A;B where values hold commas.",
+    ),
+]
 Machines = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this machine type; may be repeated.")]
 Split = Annotated[str | None, typer.Option(metavar="dev|eval", help="Which data of a challenge. [default: dev]")]
 DataRoot = Annotated[

@@ -25,6 +25,7 @@ def run(
     seed: opt.Seeds = None,
     machine: opt.Machines = None,
     params: opt.Params = None,
+    vary: opt.Vary = None,
     profile: opt.Profile = None,
     frontend: opt.Frontend = None,
     augmentation: opt.Augmentations = None,

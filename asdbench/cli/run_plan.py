@@ -10,6 +10,7 @@ from asdbench.cli.tables import print_table, table, text
 from asdbench.harness.estimate import Forecast, Outlook
 from asdbench.harness.plan import Plan
 from asdbench.harness.spec import RunSpec
+from asdbench.harness.writing import given_by_hand
 
 
 def plan_as_json(plan: Plan, forecast: Forecast) -> dict[str, Any]:
@@ -62,13 +63,15 @@ def print_plan(plan: Plan, forecast: Forecast) -> None:
     outlooks = [outlook for outlook in forecast.cells if not outlook.cell.implied]
     several, named = len(plan.datasets) > 1, any(outlook.cell.system for outlook in outlooks)
     columns = ["data set"] * several + ["system"] * named
-    columns += ["extractor", "scorer", ">seed", "profile", "state", ">about", "run"]
+    columns += ["extractor", "scorer", *plan.spec.vary, ">seed", "profile", "state", ">about", "run"]
     rows = []
     for outlook in outlooks:
         cell = outlook.cell
         known = "?" if outlook.estimate_s is None else duration(outlook.estimate_s)
         row = [cell.dataset.name] * several + [cell.system or ""] * named
-        row += [cell.extractor.name, cell.scorer.name, str(cell.seed), cell.profile or "full"]
+        row += [cell.extractor.name, cell.scorer.name]
+        given = given_by_hand(cell)
+        row += [str(given.get(key, "")) for key in plan.spec.vary] + [str(cell.seed), cell.profile or "full"]
         state = text(_state(outlook), {"done": "green", "failed": "red"}.get(outlook.state, ""))
         about = known if outlook.state == "to do" else ""
         rows.append([*row, state, about, text(cell.run_id, "dim")])
@@ -109,6 +112,8 @@ def next_command(plan: Plan) -> str:
         return f"{evaluate} --ground-truth DIR   (once the labels are known)"
     names = dict.fromkeys(cell.system or f"{cell.extractor.name}+{cell.scorer.name}" for cell in plan.asked)
     out = None if spec.out == RUNS else spec.out
+    if spec.vary:
+        return f"{command('compare', 'RUN', 'RUN', out=out)}   (their names: asdbench runs list)"
     if len(names) > 1:
         return f"{command('compare', *names, out=out)}   (which of them the test clips tell apart)"
     if spec.dataset == ["synthetic"]:

@@ -17,6 +17,7 @@ from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
 from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
+from asdbench.harness.varied import varied_params, varied_text
 from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.tracking.command import tracking_of
 
@@ -25,7 +26,9 @@ TERMS = {"AUC": "auc", "AUC source": "auc_source", "AUC target": "auc_target", "
 
 def results_as_json(records: Mapping[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> dict[str, Any]:
     """The JSON object of ``asdbench run``; scores are fractions."""
-    runs = [_run_as_json(records[cell.run_id], plan) for cell in plan.asked if cell.run_id in records]
+    of_runs = [records[cell.run_id] for cell in plan.asked if cell.run_id in records]
+    varied = varied_params(of_runs)
+    runs = [_run_as_json(record, plan) | {"varied": one} for record, one in zip(of_runs, varied, strict=True)]
     return {"runs": runs, **({"choices": [asdict(choice) for choice in choices]} if plan.spec.select else {})}
 
 
@@ -58,9 +61,10 @@ def _run_as_json(record: RunRecord, plan: Plan) -> dict[str, Any]:
 def print_results(records: Mapping[str, RunRecord], plan: Plan, choices: Sequence[Choice] = ()) -> None:
     """A table for each data set (rows: systems, columns: machine types and the official score); the next command."""
     for dataset in plan.datasets:
+        of_dataset = [records[cell.run_id] for cell in plan.asked if cell.dataset is dataset]
         seeds: dict[tuple[str, ...], list[RunRecord]] = {}  # by system
-        for record in (records[cell.run_id] for cell in plan.asked if cell.dataset is dataset):
-            key = (record.asked.system or "", record.extractor.name, record.scorer.name)
+        for record, varied in zip(of_dataset, varied_params(of_dataset), strict=True):
+            key = (record.asked.system or "", record.extractor.name, record.scorer.name, repr(varied))
             seeds.setdefault(key, []).append(record)
         echo()
         print_dataset(list(seeds.values()), dataset)
@@ -119,9 +123,12 @@ def _table(
     total = "partial score" if dataset.lacks else "score" if own else "official score"
     columns = [*["system"] * named, "extractor", "scorer", *(f">{column}" for column in (*machines, *terms, total))]
     rows = []
-    for runs in systems:
+    varied = varied_params([runs[0] for runs in systems])
+    columns[2 + named : 2 + named] = ["parameters"] * any(varied)
+    for runs, of_system in zip(systems, varied, strict=True):
         first = runs[0]
         row = [first.asked.system or ""] * named + [first.extractor.name, first.scorer.name]
+        row += [varied_text(of_system)] * any(varied)
         row += [_of_machine(runs, machine) for machine in machines]
         row += [_of_all_machines(runs, TERMS[term]) for term in terms]
         rows.append([*row, text(_total(runs), "bold")])

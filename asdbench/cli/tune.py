@@ -105,6 +105,8 @@ def tune(
         raise UsageError(f"--grid and --sampler {sampler}: a grid draws nothing. Leave one out.")
     progress = ConsoleProgress(quiet)
     spec = read_spec(config, given(context))
+    if spec.vary:
+        raise UsageError(f"--config {config}: vary is for asdbench run; what is tuned is named by --space or --only.")
     prepare(spec, ("asdbench.tuning.tasks",))
     asked = TuneSpec(
         run=spec,

@@ -110,8 +110,14 @@ class EmbeddingStage:
         reason = "Its embeddings are removed from the cache as soon as they are there."
         done.failures += [Failure(stage="embed", machine=machine, reason=reason) for machine in embedded]
 
-    def compute(self, machines: Sequence[str], *, wait: bool = True) -> list[Failure]:
+    def compute(self, machines: Sequence[str], others: Sequence[Cell] = (), *, wait: bool = True) -> list[Failure]:
         """Fit and embed machine types that share a fit; what is in the cache is left as it is.
+
+        Args:
+            machines: that share the fit.
+            others: further cells with this very fit, whose embeddings are made in the same pass over the clips. One
+                that fails is left for later, when it is asked for by itself.
+            wait: for another process that is at it.
 
         Returns:
             Why embeddings of machine types are missing; empty when all are there.
@@ -134,7 +140,7 @@ class EmbeddingStage:
                     for machine, entry in fit.embeddings.items():
                         if not entry.intact:
                             with recorded(failures, "embed", machine):
-                                self._embed(extractor, machine, entry, fit.seed)
+                                self._embed(extractor, machine, fit, others)
         return failures
 
     def embed_others(self, clips: Sequence[BlindClip], features: FeatureReader, machine: str) -> NDArray[np.float32]:
@@ -158,11 +164,9 @@ class EmbeddingStage:
 
     def _fitted(self, fit: Fit) -> Extractor:
         """The extractor as it is in the cache, else trained now."""
-        extractor: Extractor = self._cell.extractor.build()
         if fit.is_trained:
-            extractor.load(fit.trained)
-            extractor.curves, extractor.parameter_count = fit.facts["curves"], fit.facts["parameters"]
-            return extractor
+            return self._loaded(self._cell, fit)
+        extractor: Extractor = self._cell.extractor.build()
         dataset, name = self._cell.dataset, self._cell.extractor.name
         clips, others = dataset.select(machines=fit.machines, split="train"), self._cell.others(fit.machines)
         machines = [*clips.machines, *others.machines]
@@ -181,6 +185,12 @@ class EmbeddingStage:
             extractor.save(folder)
             write_json(folder / FACTS, facts)
         fit.drop_checkpoint()
+        return extractor
+
+    def _loaded(self, cell: Cell, fit: Fit) -> Extractor:
+        extractor: Extractor = cell.extractor.build()
+        extractor.load(fit.trained)
+        extractor.curves, extractor.parameter_count = fit.facts["curves"], fit.facts["parameters"]
         return extractor
 
     def _training(self, clips: Dataset, others: Dataset, checkpoints: Path) -> Training:
@@ -217,16 +227,42 @@ class EmbeddingStage:
     def _frontend(self) -> Any:
         return self._cell.frontend.build()
 
-    def _embed(self, extractor: Extractor, machine: str, entry: StoredFolder, seed: int) -> None:
-        component, dataset = self._cell.extractor, self._cell.dataset.select(machines=[machine])
+    def _embed(self, extractor: Extractor, machine: str, fit: Fit, others: Sequence[Cell]) -> None:
+        """Embed a machine type, and in the same pass what other cells of this fit lack."""
+        dataset = self._cell.dataset.select(machines=[machine])
         clips = dataset.blind_view()
-        context = self._context(self._features.read(dataset, self._cell.frontend), seed)
+        context = self._context(self._features.read(dataset, self._cell.frontend), fit.seed)
+        entries = {cell: Fit(cell, fit.machines, self._cache).embeddings[machine] for cell in others}
+        lacking = [cell for cell, entry in entries.items() if not entry.intact] if _embeds_together(extractor) else []
+        extractors = [extractor]
         started = time.perf_counter()
         with full_precision(self._cell.device):
-            rows = extractor.embed(clips, context)
-        seconds = time.perf_counter() - started
+            try:
+                if lacking:
+                    extractors += [self._loaded(cell, fit) for cell in lacking]
+                rows = extractor.embed_together(extractors, clips, context) if lacking else []
+            except Exception:  # of any of them
+                rows = []
+            rows = rows or [extractor.embed(clips, context)]
+        seconds = (time.perf_counter() - started) / len(rows)
+        self._store(self._cell, extractor, rows[0], dataset, context, fit.embeddings[machine], seconds)
+        for cell, one, of_cell in zip(lacking, extractors[1:], rows[1:], strict=False):
+            with suppress(AsdbenchError):
+                self._store(cell, one, of_cell, dataset, context, entries[cell], seconds)
+
+    def _store(
+        self,
+        cell: Cell,
+        extractor: Extractor,
+        rows: Any,
+        dataset: Dataset,
+        context: Context,
+        entry: StoredFolder,
+        seconds: float,
+    ) -> None:
+        """Check a machine type's embeddings and put them into the cache."""
+        component, clips, (machine,) = cell.extractor, dataset.blind_view(), dataset.machines
         rows = checked_embeddings(rows, len(clips), component.name, machine)
-        macs = None
         if extractor.curves:
             trained_on = {clip.key for clip in dataset.training_view()}
             fault = collapse(rows[[clip.key in trained_on for clip in clips]])
@@ -236,13 +272,19 @@ class EmbeddingStage:
                     "usually mend it."
                     + (f" See: asdbench show {component.name}" if "learning_rate" in component.params else "")
                 )
-        if extractor.curves or extractor.parameter_count:
+        macs = getattr(extractor, "macs", None)
+        if macs is None and (extractor.curves or extractor.parameter_count):
             macs = _multiply_accumulates(extractor, clips, context)
         with entry.written() as folder:
             content = BytesIO()  # NumPy's own writing to a file does not say that the disk is full
             np.save(content, rows, allow_pickle=False)
             write_json(folder / MEASURED, {"embed": seconds, "macs": macs})
             write_bytes(folder / ROWS, content.getvalue())
+
+
+def _embeds_together(extractor: Extractor) -> bool:
+    """Whether it makes several embeddings in one pass, as the contract's own method does not."""
+    return getattr(type(extractor), "embed_together", Extractor.embed_together) != Extractor.embed_together
 
 
 def _multiply_accumulates(extractor: Extractor, clips: Sequence[BlindClip], context: Context) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,12 +66,19 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         RequirementError: data or a GPU is missing.
     """
     catalog = load_catalog(spec.plugin_path)
-    wanted, scopes = _settled(spec, catalog)
+    scopes = _settled(spec, catalog)[1]
     if len(set(spec.dataset)) < len(spec.dataset):
         raise UsageError(f"--dataset names the same one twice: {', '.join(spec.dataset)}.")
     require_challenge(spec.dataset, spec.split, spec.data_root, catalog)
-    for stages in wanted:  # refuses wrong parameters
-        _components(scopes, stages, None)
+    of_data = next((key for key in spec.vary for name, _ in scopes.meant(key, "--vary") if name in spec.dataset), None)
+    if of_data:
+        raise UsageError(
+            f"--vary {of_data}: recordings are not varied. Name several data sets: --dataset A --dataset B"
+        )
+    for one in spec.combinations:  # refuses wrong parameters
+        wanted, scopes = _settled(one, catalog)
+        for stages in wanted:
+            _components(scopes, stages, None)
     sources = [_source(name, spec, scopes, catalog) for name in spec.dataset]
     device = settle_device(spec, progress)
     require_writable(spec.out, "--out DIR")
@@ -84,8 +91,19 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
         require_scorable(dataset)
         _require_short_names(dataset)
         datasets.append(dataset)
-    cells = [cell for dataset in datasets for cell in cells_of(dataset, spec, catalog, device)]
-    return Plan(spec, device, available_cores(), cache, tuple(datasets), tuple(cells), tuple(catalog.warnings))
+    asked = [(dataset, one) for dataset in datasets for one in spec.combinations]
+    cells = distinct_cells(asked, catalog, device)
+    return Plan(spec, device, available_cores(), cache, tuple(datasets), cells, tuple(catalog.warnings))
+
+
+def distinct_cells(asked: Iterable[tuple[Dataset, RunSpec]], catalog: Catalog, device: str) -> tuple[Cell, ...]:
+    """The runs of several commands, each on one data set; equal ones are one."""
+    cells: dict[str, Cell] = {}
+    for dataset, spec in asked:
+        for cell in cells_of(dataset, spec, catalog, device):
+            members = tuple(cells[member.run_id] for member in cell.members)
+            cells.setdefault(cell.run_id, replace(cell, members=members))
+    return tuple(cells.values())
 
 
 def replan(plan: Plan, spec: RunSpec, catalog: Catalog) -> Plan:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,7 @@ class RunSpec(BaseModel):
     frontend: str | None = None
     augmentation: list[str] | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    vary: dict[str, list[Any]] = Field(default_factory=dict)
     profile: str = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["local", "ray"] = "local"
@@ -59,6 +61,12 @@ class RunSpec(BaseModel):
     def rule(self) -> ThresholdRule:
         """How thresholds follow from training scores."""
         return ThresholdRule.asked(self.threshold, self.false_alarms, self.per_domain)
+
+    @property
+    def combinations(self) -> list["RunSpec"]:
+        """One for each combination of the values in ``vary``."""
+        combined = [dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())]
+        return [self.model_copy(update={"params": self.params | values}) for values in combined]
 
     @field_validator("dataset", mode="before")
     @classmethod
@@ -84,16 +92,18 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
         except CardError as error:
             raise UsageError(f"--config {error}") from error
     data = {key: [value] if key in LISTS and not isinstance(value, list) else value for key, value in data.items()}
-    tables = data.pop("params", {})
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise UsageError(f"--config {config}: params takes tables by component: [params.simclr] epochs = 3")
-    params = dict(_flat(tables))
+    params = _table_of(config, data, "params")
     for key, value in (_split_assignment(text) for text in given.pop("params", [])):
         params.pop(key, None)  # so that it comes last
         params[key] = value
+    vary = _table_of(config, data, "vary")
+    vary |= {key: _values(text) for key, text in (_split_assignment(text) for text in given.pop("vary", []))}
+    twice = next((key for key in vary if key in params), None)
+    if twice:
+        raise UsageError(f"--vary {twice} and -p {twice}: -p fixes what --vary changes. Leave one out.")
     if not given.get("tracking") and "tracking" not in data:
         given["tracking"] = tracking_by_default()
-    merged = data | {key: value for key, value in given.items() if value is not None} | {"params": params}
+    merged = data | {key: value for key, value in given.items() if value is not None} | {"params": params, "vary": vary}
     try:
         return _consistent(RunSpec.model_validate(merged))
     except ValidationError as error:
@@ -129,6 +139,20 @@ def tracking_by_default() -> str:
     if value not in ("mlflow", "none"):
         raise UsageError(f"{TRACKING_VARIABLE}={value}: accepted are mlflow and none.")
     return value
+
+
+def _table_of(config: Path | None, data: dict[str, Any], key: str) -> dict[str, Any]:
+    """``component.param`` and value of a run file's ``params`` or ``vary``, which is taken out of it."""
+    tables = data.pop(key, {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        example = "[params.simclr] epochs = 3" if key == "params" else "[vary.simclr] epochs = [3, 10]"
+        raise UsageError(f"--config {config}: {key} takes tables by component: {example}")
+    return dict(_flat(tables))
+
+
+def _values(text: str) -> list[str]:
+    """The values of ``--vary``; semicolons stand between those that hold commas."""
+    return [value.strip() for value in text.split(";" if ";" in text else ",")]
 
 
 def _flat(tables: dict[str, Any], scope: str = "") -> Iterator[tuple[str, Any]]:

@@ -59,11 +59,26 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
     progress = labelled(progress, plan, cell)
     try:
         if isinstance(task, FitTask):
-            return EmbeddingStage(cell, plan.cache, progress, cores).compute(task.machines, wait=wait)
+            stage = EmbeddingStage(cell, plan.cache, progress, cores)
+            return stage.compute(task.machines, _of_the_same_fit(plan, cell, task.machines), wait=wait)
         seconds = {"features": task.features_s}
         return run_cell(plan, cell, task.failures, seconds, wait=wait, progress=progress, cores=cores)
     except BusyError:
         return None
+
+
+def _of_the_same_fit(plan: Plan, cell: Cell, machines: tuple[str, ...]) -> list[Cell]:
+    """Cells whose embeddings differ from a cell's by parameters that only say how a fitted extractor is read."""
+    others = {
+        other.embedding_key(machines[0]): other
+        for other in plan.cells
+        if other.extractor.name == cell.extractor.name
+        and not other.members
+        and (other.dataset is cell.dataset and other.seed == cell.seed)
+        and other.fit_key(machines) == cell.fit_key(machines)
+    }
+    others.pop(cell.embedding_key(machines[0]), None)
+    return list(others.values())
 
 
 def labelled(progress: Progress, plan: Plan, cell: Cell) -> Progress:

@@ -60,7 +60,7 @@ def write_run(
             machines=list(source.machines) or None,
             seed=cell.seed,
             profile=cell.profile,
-            params=_given(cell),
+            params=given_by_hand(cell),
             threshold=None if cell.rule == DEFAULT_RULE else cell.rule.text,
         ),
         extractor=used_component(cell.extractor),
@@ -102,7 +102,7 @@ def write_run(
     return record
 
 
-def _given(cell: Cell) -> dict[str, Any]:
+def given_by_hand(cell: Cell) -> dict[str, Any]:
     """The parameters given by hand that concern this run, among those of the whole command."""
     scopes = {"extractor", "frontend", "augmentation", "scorer", "dataset"}
     scopes |= {name for component in cell.components for name in _names(component)}
