@@ -1,12 +1,12 @@
-"""``asdbench leaderboard``: put runs on boards, render them, compare the pages with their records."""
+"""``asdbench leaderboard``: put runs and score files on boards, render them, compare the pages with their records."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Out, Quiet, group
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Out, Quiet, Split, Whole, group
 from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,28 @@ OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced
 @app.command()
 def add(
     run: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids, beginnings of them, or folders.")
+        list[str] | None,
+        typer.Argument(metavar="[RUN|SCORES]...", help="Run ids, beginnings of them, or folders; or score files."),
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="NAME", help="SCORES are score files of this system, not a run.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of SCORES: where they are from.")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="dcase2025|...", help="Of SCORES: the challenge.")] = None,
+    split: Split = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(click_type=Whole(min=0), help="Of SCORES; seeds of one system share a row. [default: 0]"),
+    ] = None,
+    params: Annotated[
+        int | None, typer.Option(metavar="N", click_type=Whole(min=0), help="Of SCORES: the network's parameters.")
+    ] = None,
+    macs: Annotated[
+        int | None,
+        typer.Option(metavar="N", click_type=Whole(min=0), help="Of SCORES: multiply-accumulates for a clip."),
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of SCORES: authors and licence, for instance.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run in the folder of runs.")] = False,
     out: Out = RUNS,
@@ -32,6 +53,10 @@ def add(
 ) -> None:
     """Put runs on the leaderboard: their records and scores, one file each in results/.
 
+    Anybody's score files too: asdbench leaderboard add SCORES --system NAME --source ADDRESS --dataset dcase2025. They
+    have to be complete; a system.toml beside them may hold the same (system, source, dataset, split, seed, params,
+    macs, note), and then no option is needed.
+
     What is there already and equal is left as it is. The pages follow with: asdbench leaderboard render
     """
     import functools
@@ -40,15 +65,27 @@ def add(
     from asdbench.harness.evaluating import truth_for
     from asdbench.harness.record import load_record
     from asdbench.leaderboard import BoardDirError, add_run, read_entries
+    from asdbench.leaderboard.submitted import add_scores, facts_of
+    from asdbench.registry import load_catalog
 
-    folders, failed = _folders(run or [], every, out)
+    facts = {"system": system, "source": source, "dataset": dataset, "split": split, "seed": seed, "params": params}
+    facts |= {"macs": macs, "note": note}
+    names = run or []
+    submitted = _submitted(names, facts)
+    folders, failed = _folders([name for name in names if name not in submitted], every, out, bool(submitted))
+    folders = [*submitted.values(), *folders]
     truth_of = functools.cache(truth_for)
     others = read_entries(board_dir).entries if board_dir.is_dir() else {}
     done = []
     for folder in folders:
         try:
-            truth = truth_of(ground_truth, load_record(folder).dataset.protocol) if ground_truth else None
-            added = add_run(folder, board_dir, truth, replace=replace, others=others)
+            if folder in submitted.values():
+                known = facts_of(folder, facts)
+                truth = truth_of(ground_truth, known.dataset)
+                added = add_scores(folder, board_dir, known, load_catalog(), truth, replace=replace, others=others)
+            else:
+                truth = truth_of(ground_truth, load_record(folder).dataset.protocol) if ground_truth else None
+                added = add_run(folder, board_dir, truth, replace=replace, others=others)
         except DiskFullError:
             raise
         except BoardDirError as error:  # the next one would fare no better
@@ -111,11 +148,33 @@ def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
     echo(f"{len(pages.texts)} pages in {board_dir} match their records")
 
 
-def _folders(names: list[str], every: bool, runs: Path) -> "tuple[list[Path], list[AsdbenchError]]":
-    """The runs that are meant, and what is wrong with those that cannot be read."""
+def _submitted(names: Sequence[str], facts: dict[str, Any]) -> dict[str, Path]:
+    """The folders of score files among the names: named by --system, or with a system.toml in them."""
+    from asdbench.core.errors import UsageError
+    from asdbench.core.paths import expand_user
+    from asdbench.leaderboard.submitted import is_submission
+
+    system, given = facts["system"], [name for name, value in facts.items() if value is not None]
+    if system is not None and len(names) != 1:
+        raise UsageError(f"--system {system} takes one folder of score files.\nSeveral: a system.toml in each of them.")
+    folders = {name: expand_user(name) for name in names}
+    submitted = {name: folder for name, folder in folders.items() if system is not None or is_submission(folder)}
+    if given and (len(submitted) < len(folders) or not submitted):
+        run = next((name for name in names if name not in submitted), "--all")
+        raise UsageError(
+            f"--{given[0]} is of score files, and {run} is taken for a run.\n"
+            "Score files: asdbench leaderboard add SCORES --system NAME --source ADDRESS --dataset dcase2025"
+        )
+    return submitted
+
+
+def _folders(names: list[str], every: bool, runs: Path, others: bool) -> "tuple[list[Path], list[AsdbenchError]]":
+    """The runs that are meant, and what is wrong with those that cannot be read; ``others``: score files are meant."""
     from asdbench.core.errors import AsdbenchError, UsageError
     from asdbench.harness.store import find_run, find_runs
 
+    if others and not every and not names:
+        return [], []
     if every == bool(names):
         raise UsageError("Name the runs to add, or --all for every run in the folder of --out.")
     if not every:

@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def board_pages(table: Table) -> tuple[str, str]:
     """The page as Markdown, and as one HTML document that is whole in itself."""
-    board, measured = table.board, bool(table.of("measured"))
+    board, measured = table.board, bool(table.of("measured", "submitted"))
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
     helpers: list[Callable[..., Any]] = [learned, settings_of, environment_of, escaped, code, percent, text.span]
@@ -42,6 +42,7 @@ def board_pages(table: Table) -> tuple[str, str]:
         "term_names": text.TERM_NAMES,
         "measured": measured,
         "published": bool(table.of("published")),
+        "submitted": bool(table.of("submitted")),
         "columns": 5 + len(table.terms) + len(board.machines) + (7 if measured else 0),
         "best": text.best_of(table),
         "scale": Scale.of(table),
@@ -51,7 +52,7 @@ def board_pages(table: Table) -> tuple[str, str]:
         "missing": text.missing_of(table),
         "partial_rows": [row for row in table.rows if row.partial],
         "trained": text.trained_of(table),
-        "sources": _sources(table.of("published")),
+        "sources": _sources(table.of("submitted", "published")),
         "diagram": diagram_of(table),
         "chance": table.chance,
         "drawings": DRAWINGS,
@@ -169,7 +170,7 @@ def _main_table(table: Table) -> str:
         ]
         for row in table.rows
     ]
-    if not table.of("measured"):  # published rows alone have neither ranks nor intervals, seeds, cost
+    if not table.of("measured", "submitted"):  # published rows alone have neither ranks nor intervals, seeds, cost
         filled = [i for i in range(len(header)) if any(cells[i] != NONE for cells in rows)]
         header, rows = [header[i] for i in filled], [[cells[i] for i in filled] for cells in rows]
     return aligned(header, rows, left=header.index("System") + 1)
@@ -186,7 +187,7 @@ def _machine_table(table: Table) -> str:
 
 
 def _name(row: Row) -> str:
-    tags = ["partial"] if row.partial else ["published"] if row.kind == "published" else []
+    tags = ["partial"] if row.partial else [row.kind] if row.kind in ("submitted", "published") else []
     tags += [row.mark] if row.mark else []
     return escaped(row.label) + (f" ({escaped('; '.join(tags))})" if tags else "")
 
@@ -206,7 +207,12 @@ def _sources(rows: Sequence[Row]) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for row in rows:
         reference = row.reference
-        assert reference is not None
+        if reference is None:
+            for one in row.system.runs.values() if row.system else ():
+                assert one.submitted is not None
+                source = f"<{one.submitted.source}>{f' {escaped(one.submitted.note)}' if one.submitted.note else ''}"
+                names.setdefault(source, []).append(escaped(row.label))
+            continue
         source = f"{escaped(reference.source).rstrip('.')}."
         if reference.url:
             source += f" <{reference.url}>"
@@ -215,4 +221,4 @@ def _sources(rows: Sequence[Row]) -> dict[str, str]:
         if reference.card:
             source += f" Run it here: {code(f'asdbench run --system {reference.card}')}."
         names.setdefault(source, []).append(escaped(row.label))
-    return {source: "; ".join(systems) for source, systems in names.items()}
+    return {source: "; ".join(dict.fromkeys(systems)) for source, systems in names.items()}

@@ -18,7 +18,7 @@ class Board:
         name: of the data set with its split.
         protocol: whose official score all rows have.
         machines: machine types that any row has, sorted.
-        systems: measured, by label.
+        systems: measured here or submitted, by label.
         references: published, by path.
     """
 
@@ -134,7 +134,8 @@ def _require_comparable(members: Members) -> None:
                 path,
             )
     entries = _entries(members)
-    _require_same_recordings({path: entry for path, entry in entries.items() if not entry.record.dataset.lacks})
+    whole = {path: entry for path, entry in entries.items() if not entry.record.dataset.lacks}
+    _require_same_recordings({path: entry for path, entry in whole.items() if not entry.submitted})  # known by names
     _require_same_clips(entries)
 
 

@@ -1,4 +1,4 @@
-"""What a leaderboard stores of a run: its record and the scores of its test clips, in one file.
+"""What a leaderboard stores of a run, or of score files that somebody submitted: record and scores, in one file.
 
 ``leaderboards/results/<run-id>.json`` holds all that a board needs: results can be recomputed from it, and a paired
 bootstrap can be drawn. It names no recording and no path on a disk.
@@ -10,20 +10,21 @@ import re
 from collections.abc import Callable
 from operator import eq
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import SCHEMA as RECORD_SCHEMA
 from asdbench.harness.record import RunRecord, migrated
+from asdbench.pages.markdown import web_address
 from asdbench.protocols import DEFINITIONS, SectionScores, evaluate
 from asdbench.protocols.requirements import undefined_terms
 from asdbench.protocols.resampling import Sections, in_order_of_names
 
-SCHEMA = 2
+SCHEMA = 3
 TOLERANCE = 1e-9  # sums differ by less between processors
 _LETTERS = {"source": "s", "target": "t", "": "-"}
 _DOMAINS = {letter: domain for domain, letter in _LETTERS.items()}
@@ -74,13 +75,27 @@ class SectionEntry(BaseModel):
         )
 
 
-class Entry(BaseModel):
-    """One run on a leaderboard."""
+class Submitted(BaseModel):
+    """What is known of a system whose score files somebody submitted; nothing of it was measured here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[2] = Field(default=2, description="Raised when this schema changes.")
-    record: RunRecord
+    source: Annotated[str, AfterValidator(web_address)] = Field(
+        pattern=r"^https?://\S+$", description="Address of whoever made the scores."
+    )
+    note: str = Field(default="", description="Authors and licence, for instance.")
+    parameters: int | None = Field(default=None, ge=0, description="Of the network, as submitted.")
+    macs: int | None = Field(default=None, ge=0, description="Multiply-accumulates for a clip, as submitted.")
+
+
+class Entry(BaseModel):
+    """One run on a leaderboard, or one seed of a submitted system."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[3] = Field(default=3, description="Raised when this schema changes.")
+    record: RunRecord = Field(description="Of a submitted system it names data and results; its parts are unknown.")
+    submitted: Submitted | None = Field(default=None, description="None for a run.")
     scores: dict[str, dict[str, SectionEntry]] = Field(description="By machine type and section, of what was scored.")
 
     @property
@@ -105,8 +120,9 @@ class Entry(BaseModel):
         """As it is written: indented for people, each list of scores in one line, with a digest of all."""
         content = json.loads(self.model_dump_json())
         record, scores = content["record"], content["scores"]
-        known = {"schema_version": SCHEMA, "digest": _digest_of(record, scores), "record": record, "scores": scores}
-        text = json.dumps(known, indent=1)
+        known = {"schema_version": SCHEMA, "digest": _digest_of(content), "record": record}
+        known |= {"submitted": content["submitted"]} if self.submitted else {}
+        text = json.dumps({**known, "scores": scores}, indent=1)
         return re.sub(r'(?<="scores": \[)[^]]*(?=\])', lambda scores: " ".join(scores[0].split()), text) + "\n"
 
 
@@ -123,14 +139,15 @@ def load_entry(path: Path) -> Entry:
         record, stored_digest = content.get("record"), content.pop("digest", None)
         _require_readable(path, "schema", content, SCHEMA)
         _require_readable(path, "a record of schema", record, RECORD_SCHEMA)
-        if content.get("schema_version") == 1 and stored_digest is None:  # the first schema had none
+        stored = {**content}
+        if not isinstance(stored_digest, str) and not (stored_digest is None and content.get("schema_version") == 1):
+            raise ValueError("it has no digest")  # only files of the first schema have none
+        if content.get("schema_version") in (1, 2):  # of runs alone
             content["schema_version"] = SCHEMA
-        elif not isinstance(stored_digest, str):
-            raise ValueError("it has no digest")
         if isinstance(record, dict):
             content["record"] = migrated(record)
         entry = Entry.model_validate(content)
-        intact = stored_digest in (None, _digest_of(record, content.get("scores")))
+        intact = stored_digest in (None, _digest_of(stored))
     except OSError as error:
         raise EntryError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -222,6 +239,7 @@ def _require_readable(path: Path, what: str, content: Any, newest: int) -> None:
         )
 
 
-def _digest_of(record: Any, scores: Any) -> str:
-    """Of record and scores as they stand in the file."""
-    return digest([record, scores], 32)
+def _digest_of(content: dict[str, Any]) -> str:
+    """Of record and scores as they stand in the file, and of what was submitted."""
+    submitted = content.get("submitted")
+    return digest([content.get("record"), content.get("scores"), *([submitted] if submitted else [])], 32)

@@ -22,27 +22,29 @@ class Line:
     board: Board
     systems: int
     measured: Row | None
+    submitted: Row | None
     published: Row | None
 
 
 def index_line(board: Board) -> Line:
     """What the index says of a board; needs no resampling."""
-    measured = [measured_row(board, system) for system in board.systems]
+    rows = [measured_row(board, system) for system in board.systems]
+    measured, submitted = ([row for row in rows if row.kind == kind] for kind in ("measured", "submitted"))
     published = [published_row(board, reference) for reference in board.references.values()]
     best = _best([row for row in measured if not row.partial]) or _best(measured)
-    return Line(board, len(measured) + len(published), best, _best(published))
+    return Line(board, len(rows) + len(published), best, _best(submitted), _best(published))
 
 
 def index_markdown(lines: Sequence[Line]) -> str:
     """The index for GitHub and terminals."""
-    header = ["Board", "Best measured here", "Score, %", "Best published", "Score, %", "Systems", "Protocol"]
+    header = ["Board", "Best measured here", "%", "Best submitted", "%", "Best published", "%"]
     rows = []
     for line in lines:
         cells = [f"[{escaped(title_of(line.board))}]({line.board.slug}.md)"]
-        for row in (line.measured, line.published):
+        for row in (line.measured, line.submitted, line.published):
             mark = f" ({escaped(remark(row))})" if row and remark(row) else ""
             cells += [escaped(row.label) + mark, percent(row.score.value)] if row else [NONE, NONE]
-        rows.append([*cells, str(line.systems), escaped(line.board.protocol)])
+        rows.append(cells)
     table = aligned(header, rows) if rows else "No board yet: `asdbench leaderboard add RUN` puts a run on one."
     return f"<!-- {MARKER} -->\n\n# Leaderboards\n\n{INTRODUCTION}\n\n{table}\n"
 

@@ -1,4 +1,4 @@
-"""The rows of a board: measured here, published by others, and chance."""
+"""The rows of a board: measured here, submitted or published by others, and chance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Row:
     """One line of a board.
 
     Attributes:
-        kind: measured here, published by others, or chance.
+        kind: measured here, submitted as score files, published as numbers, or chance.
         name: of the system.
         score: official score, mean over seeds; its reason says why there is none, or what it is instead.
         terms: AUC_source, AUC_target and pAUC (2020: AUC, pAUC), means over the machine types.
@@ -42,13 +42,13 @@ class Row:
         train_s: time of training, mean over seeds.
         score_s: time of embedding and scoring all clips, mean over seeds.
         date: of the last run, or the year of the publication.
-        system: behind a measured row.
+        system: behind a measured or submitted row.
         reference: behind a published one.
         partial: what its data lack.
         learned: what the trainings of all seeds learned; None where nothing is known of that.
     """
 
-    kind: Literal["measured", "published", "chance"]
+    kind: Literal["measured", "submitted", "published", "chance"]
     name: str
     score: Cell
     terms: Mapping[str, Cell]
@@ -105,7 +105,7 @@ def measured_row(board: Board, system: System) -> Row:
         score = Cell(fmean(scores), "of partial data, not official" if system.lacks else "")
         spread = stdev(scores) if len(scores) > 1 else None
     return Row(
-        kind="measured",
+        kind="submitted" if system.submitted else "measured",
         name=system.name,
         score=score,
         terms={
@@ -116,7 +116,7 @@ def measured_row(board: Board, system: System) -> Row:
         variant=system.variant,
         seeds=len(records),
         spread=spread,
-        parameters=_parameters(records),
+        parameters=system.submitted.parameters if system.submitted else _parameters(records),
         train_s=_seconds(records, "fit"),
         score_s=_seconds(records, "embed", "score"),
         date=max(record.finished_at for record in records)[:10],

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,25 @@ def add_run(
         BoardDirError: nothing can be written there.
     """
     entry, shortened = entry_of(folder, ground_truth)
-    verify(entry, str(folder))
+    return put(entry, str(folder), board_dir, shortened, replace=replace, others=others)
+
+
+def put(
+    entry: Entry,
+    name: str,
+    board_dir: Path,
+    shortened: Sequence[str] = (),
+    *,
+    replace: bool = False,
+    others: MutableMapping[Path, Entry] | None = None,
+) -> Added:
+    """Put an entry on the leaderboard below ``board_dir``; ``name`` is what messages call it, the rest as above.
+
+    Raises:
+        EntryError: its results are not those of its scores, another entry has its id, or it does not fit there.
+        BoardDirError: nothing can be written there.
+    """
+    verify(entry, name)
     path = board_dir / RESULTS / f"{entry.record.run_id}.json"
     if others is None:
         others = read_entries(board_dir).entries if board_dir.is_dir() else {}
@@ -96,7 +114,7 @@ def add_run(
         if there and _equals_stored(entry, path, replace):
             others[path] = entry
             return Added(path, "unchanged", tuple(shortened))
-        _require_fit(folder, entry, {other: one for other, one in others.items() if other != path}, board_dir)
+        _require_fit(Path(name), entry, {other: one for other, one in others.items() if other != path}, board_dir)
         with clear_board_errors(board_dir):
             write_text(path, entry.text())
     others[path] = entry
@@ -116,7 +134,7 @@ def entry_of(folder: Path, ground_truth: "Path | GroundTruth | None" = None) -> 
     scores: dict[str, dict[str, SectionEntry]] = {}
     for (machine, section), rows in sorted(sections.items()):
         scores.setdefault(machine, {})[section] = SectionEntry.of(rows)
-    record, shortened = _without_paths(record, str(folder))
+    record, shortened = without_private_paths(record, str(folder))
     return Entry(record=record, scores=scores), shortened
 
 
@@ -180,7 +198,7 @@ def _sections(folder: Path, record: RunRecord, ground_truth: "Path | GroundTruth
         raise
 
 
-def _without_paths(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]:
+def without_private_paths(record: RunRecord, name: str) -> tuple[RunRecord, list[str]]:
     """The record without tracebacks and without paths of the disk of whoever ran it."""
     content = json.loads(record.model_dump_json())
     dataset = content["asked"]["dataset"]
@@ -212,6 +230,13 @@ def _equals_stored(entry: Entry, path: Path, replace: bool) -> bool:
             return False
         raise
     differing = [_described(*one) for one in differences(_comparable(stored), _comparable(entry))]
+    before, now = stored.record.results, entry.record.results
+    if entry.submitted and stored.submitted and before and now and before != now and not replace:
+        scores = f"{100 * before.official_score:.4f} there, {100 * now.official_score:.4f} here"
+        raise EntryError(
+            f"{entry.record.name} with seed {entry.record.asked.seed} is on the board with other scores ({scores}): "
+            f"{path}.\nGive another --system or --seed, or take these instead: --replace"
+        )
     if differing and not replace:
         more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise EntryError(
@@ -223,7 +248,7 @@ def _equals_stored(entry: Entry, path: Path, replace: bool) -> bool:
 def _comparable(entry: Entry) -> dict[str, Any]:
     content = json.loads(entry.model_dump_json())
     record = {key: value for key, value in content["record"].items() if key not in TIMES}
-    return {**record, "scores": content["scores"]}
+    return {**record, "scores": content["scores"], "submitted": content["submitted"] or {}}
 
 
 def _described(place: str, stored: Any, new: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from asdbench.core.digests import digest
 from asdbench.harness.record import RunRecord
-from asdbench.leaderboard.entry import Entry, EntryError
+from asdbench.leaderboard.entry import Entry, EntryError, Submitted
 
 Settings = dict[str, Any]
 
@@ -53,6 +53,11 @@ class System:
         return [entry.record for entry in self.runs.values()]
 
     @property
+    def submitted(self) -> Submitted | None:
+        """Where it is from, of a submitted system; None for one that was measured here."""
+        return next(iter(self.runs.values())).submitted
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """What its data lack of the challenge's split."""
         return tuple(self.records[0].dataset.lacks)
@@ -66,18 +71,23 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     """
     groups: dict[str, dict[Path, Entry]] = {}
     for path, entry in entries.items():
-        groups.setdefault(_key(entry.record), {})[path] = entry
+        groups.setdefault(_key(entry), {})[path] = entry
     same_name: dict[str, list[Settings]] = {}
     for group in groups.values():
         _require_different_seeds(group)
-        record = _first_record(group)
-        same_name.setdefault(record.name, []).append(_settings(record))
+        entry = _first(group)
+        if not entry.submitted:
+            same_name.setdefault(entry.record.name, []).append(_settings(entry))
     systems = []
     for key, group in groups.items():
-        record = _first_record(group)
-        name = record.name
+        entry = _first(group)
+        name = entry.record.name
+        if entry.submitted:
+            variant = "submitted" if name in same_name else ""
+        else:
+            variant = _variant(_settings(entry), same_name[name])
         runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
-        systems.append(System(name, _variant(_settings(record), same_name[name]), key, runs))
+        systems.append(System(name, variant, key, runs))
     times = Counter(system.label for system in systems)
     systems = [
         # Variants of 1 and "1", for instance, read alike.
@@ -95,9 +105,9 @@ def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> 
     Raises:
         BoardError: there is one.
     """
-    key, seed = _key(entry.record), entry.record.asked.seed
+    key, seed = _key(entry), entry.record.asked.seed
     for other, one in others.items():
-        if one.record.asked.seed == seed and _key(one.record) == key:
+        if one.record.asked.seed == seed and _key(one) == key:
             _require_different_seeds({other: one, path: entry})
 
 
@@ -108,8 +118,8 @@ def setting(value: Any) -> str:
     return str(value)  # of a float every digit, so that no two look alike
 
 
-def _first_record(group: Mapping[Path, Entry]) -> RunRecord:
-    return next(iter(group.values())).record
+def _first(group: Mapping[Path, Entry]) -> Entry:
+    return next(iter(group.values()))
 
 
 def _require_different_seeds(group: Mapping[Path, Entry]) -> None:
@@ -123,12 +133,18 @@ def _require_different_seeds(group: Mapping[Path, Entry]) -> None:
             )
 
 
-def _key(record: RunRecord) -> str:
-    return digest([record.name, _settings(record)], 32)
+def _key(entry: Entry) -> str:
+    return digest([entry.record.name, _settings(entry)], 32)
 
 
-def _settings(record: RunRecord) -> Settings:
-    """All that seeds of one system share: parameters, versions, device, threads and data, by "component.parameter"."""
+def _settings(entry: Entry) -> Settings:
+    """All that seeds of one system share: parameters, versions, device, threads and data, by "component.parameter".
+
+    Of a submitted system nothing is known but its name.
+    """
+    record = entry.record
+    if entry.submitted:
+        return {"origin": "submitted"}
     components = {"extractor": record.extractor, "scorer": record.scorer, "frontend": record.frontend}
     components |= {f"augmentation {number}": used for number, used in enumerate(record.augmentations, 1)}
     settings: Settings = {}

@@ -49,7 +49,7 @@ class Table:
         return terms_of(self.board.protocol)
 
     def of(self, *kinds: str) -> list[Row]:
-        """The rows that are "measured", "published" or "chance"."""
+        """The rows that are "measured", "submitted", "published" or "chance"."""
         return [row for row in self.rows if row.kind in kinds]
 
 

@@ -63,8 +63,8 @@ def learned_text(row: Row) -> str:
 
 def provenance(row: Row) -> str:
     """Where a row is from: device and commits of a measured one ("+" marks uncommitted changes)."""
-    if row.kind == "published":
-        return "published"
+    if row.kind in ("published", "submitted"):
+        return row.kind
     if row.system is None:
         return "drawn here" if row.interval else "by definition"
     environments = [record.environment for record in row.system.records]
@@ -83,6 +83,7 @@ def title_of(board: Board) -> str:
 def data_version(board: Board) -> str:
     """Digest of the recordings, of the runs that have most machine types; empty where nothing was measured."""
     whole = [record.dataset for system in board.systems for record in system.records if not record.dataset.lacks]
+    whole = [data for data in whole if data.fingerprint]  # of submitted scores the recordings are not known
     return max(whole, key=lambda data: (len(data.test_clips), data.fingerprint)).fingerprint if whole else ""
 
 
@@ -109,7 +110,7 @@ def missing_of(table: Table) -> list[tuple[Row, list[str], str]]:
 
 def best_of(table: Table) -> dict[str, float]:
     """The best number of each column that is measured or published, by column."""
-    rows = table.of("measured", "published")
+    rows = table.of("measured", "submitted", "published")
     best: dict[str, float] = {}
     for row in rows if len(rows) > 1 else ():
         cells = {"score": row.score, **row.terms, **{f"machine:{name}": cell for name, cell in row.machines.items()}}
@@ -122,13 +123,14 @@ def best_of(table: Table) -> dict[str, float]:
 def summary(table: Table) -> str:
     """How many systems, machine types and clips stand on the board."""
     board = table.board
-    measured, published = len(table.of("measured")), len(table.of("published"))
-    kinds = [f"{number} {kind}" for number, kind in ((measured, "measured here"), (published, "published")) if number]
+    numbers = {"measured here": len(table.of("measured"))}
+    numbers |= {kind: len(table.of(kind)) for kind in ("submitted", "published")}
+    kinds, total = [f"{number} {kind}" for kind, number in numbers.items() if number], sum(numbers.values())
     clips: dict[str, int] = {}
     for system in board.systems:
         for record in system.records:
             clips |= {name: max(number, clips.get(name, 0)) for name, number in record.dataset.test_clips.items()}
-    systems = f"{measured + published} system{'s' if measured + published != 1 else ''} ({', '.join(kinds)})"
+    systems = f"{total} system{'s' if total != 1 else ''} ({', '.join(kinds)})"
     machines = f"{len(board.machines)} machine type{'s' if len(board.machines) != 1 else ''}"
     return f"{systems} on {machines}{f', {sum(clips.values()):,} test clips' if any(clips.values()) else ''}."
 

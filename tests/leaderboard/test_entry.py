@@ -91,7 +91,7 @@ def test_an_altered_entry_is_reported_when_the_run_is_added_again_and_is_replace
 
 
 DAMAGE = {
-    "newer": (lambda content: content.update(schema_version=99), "has schema 99; this asdbench knows 2"),
+    "newer": (lambda content: content.update(schema_version=99), "has schema 99; this asdbench knows 3"),
     "newer record": (lambda content: content["record"].update(schema_version=99), "has a record of schema 99"),
     "lacks": (lambda content: content["record"].pop("asked"), "is damaged: record.asked: Field required"),
     "unknown": (lambda content: content.update(comment="x"), "is damaged: comment: Extra inputs"),
