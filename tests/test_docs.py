@@ -75,6 +75,7 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["track", "model"],
         ["ui"],
         ["reproduce"],
+        ["weights", "get"],
         *([verb] for verb in ("fit", "score", "serve", "export")),
         *(["data", verb] for verb in ("make", "download", "verify", "info")),
     )

@@ -16,7 +16,7 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.protocols import Evaluation, Intervals
 from asdbench.registry import Catalog, load_catalog
-from asdbench.registry.cards import OFFICIAL, Published
+from asdbench.registry.system_card import OFFICIAL, Published
 
 if TYPE_CHECKING:
     import pandas

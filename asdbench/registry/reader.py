@@ -9,6 +9,7 @@ from asdbench.core.errors import did_you_mean
 from asdbench.registry import cards
 from asdbench.registry.cards import AnyCard
 from asdbench.registry.challenge_card import ChallengeCard, ChallengeMachine, ChallengeSplit
+from asdbench.registry.system_card import Published, SystemCard, SystemVariant
 from asdbench.registry.toml import CardError, read_toml
 
 MODELS: dict[str, type[AnyCard]] = {
@@ -18,7 +19,7 @@ MODELS: dict[str, type[AnyCard]] = {
     "extractors": cards.ExtractorCard,
     "scorers": cards.ScorerCard,
     "steps": cards.StepCard,
-    "systems": cards.SystemCard,
+    "systems": SystemCard,
 }
 
 
@@ -59,8 +60,10 @@ def _model_at(location: tuple[Any, ...], model: type[AnyCard]) -> type[BaseModel
         return ChallengeMachine if "machines" in location[2:-1] else ChallengeSplit
     inner: dict[Any, type[BaseModel]] = {
         "cite": cards.Citation,
-        "published": cards.Published,
-        "variants": cards.SystemVariant,
+        "published": Published,
+        "variants": SystemVariant,
+        "downloads": cards.PublishedWeights,
+        "files": cards.WeightsFile,
     }
     within = [inner[key] for key in location[:-1] if key in inner]
-    return within[-1] if within and (model is cards.SystemCard or location[0] == "cite") else model
+    return within[-1] if within and (model is SystemCard or location[0] in ("cite", "downloads")) else model

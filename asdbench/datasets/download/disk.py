@@ -12,6 +12,7 @@ from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
 
 MB = 10**6
+OF_RECORDINGS = "take fewer machine types (--machine NAME), or give another place with --data-root DIR"
 
 
 @contextmanager
@@ -30,20 +31,19 @@ def megabyte_stage(progress: Progress, name: str, size: int | None) -> Iterator[
         yield show
 
 
-def require_room(place: Path, needed: int, purpose: str) -> None:
+def require_room(place: Path, needed: int, purpose: str, way_out: str = OF_RECORDINGS) -> None:
     """Raise DiskFullError where ``purpose`` needs more bytes than the disk of ``place``, which need not exist, has."""
     existing = next(folder for folder in (place, *place.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise DiskFullError(
             f"Not enough room: {purpose} needs about {size_text(needed)}, and the disk of {place} has "
-            f"{size_text(free)} left; nothing was written.\nFree some space, take fewer machine types "
-            "(--machine NAME), or give another place with --data-root DIR."
+            f"{size_text(free)} left; nothing was written.\nFree some space, {way_out}."
         )
 
 
 @contextmanager
-def clear_download_errors(place: Path) -> Iterator[None]:
+def clear_download_errors(place: Path, option: str = "--data-root DIR") -> Iterator[None]:
     """Turn a full disk, a missing permission and the like below ``place`` into a message with a way out."""
     try:
         yield
@@ -51,9 +51,9 @@ def clear_download_errors(place: Path) -> Iterator[None]:
         if error.errno in NO_ROOM:
             raise DiskFullError(
                 f"No room left on the disk of {place}; what was transferred stays there.\n"
-                "Free some space, or give another place with --data-root DIR; the same command goes on."
+                f"Free some space, or give another place with {option}; the same command goes on."
             ) from error
         raise AsdbenchError(
             f"Cannot write {error.filename or place}: {error.strerror or error}.\n"
-            "Give a folder that you may write to: --data-root DIR."
+            f"Give a folder that you may write to: {option}."
         ) from error

@@ -195,7 +195,7 @@ def _session(url: str, retry: "Retry") -> Iterator["Session"]:
         response = getattr(error, "response", None)
         advice = "What came stays there: the same command goes on from it. Check the connection, or try later."
         if response is not None and response.status_code in GONE:
-            advice = "The data set may have moved: look at its page (asdbench show NAME), and for a newer asdbench."
+            advice = "It may have moved: look at its page (asdbench show NAME), and for a newer asdbench."
         reason = _reason(error) if response is None else _answer(response.status_code, response.reason)
         raise RequirementError(f"{url} cannot be had: {reason}.\n{advice}") from error
 
