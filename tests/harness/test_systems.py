@@ -133,6 +133,17 @@ def test_systems_stand_beside_extractors_and_scorers(plan):
     assert [cell.system for cell in cells] == ["dcase2023-baseline-mse", None]
 
 
+def test_genrep_is_two_layers_of_ced_and_the_density_of_domains(run, tmp_path, fresh_cache):
+    from tiny_encoders import write_ced
+
+    weights, _ = write_ced(tmp_path / "tiny.pt", depth=10)
+    (record,) = run(["genrep2025-s4"], {"ced.weights": weights})
+    assert record.status == "done"
+    params = {"ced.weights": weights, "ced.layer": "7,10", "ced.pool_over": "time"}
+    (alone,) = run([], params, extractor=["ced"], scorer=["knn-ldn-domains"])
+    assert record.results == alone.results
+
+
 def test_a_system_on_frozen_beats_takes_the_users_weights(run, tmp_path, fresh_cache):
     from tiny_encoders import write_beats
 

@@ -32,7 +32,7 @@ def test_the_published_systems_are_there():
         "dcase2023-baseline-mahala", "dcase2023-baseline-mahala-paper",
         "guan2023-twfr-gmm", "wilkinghoff2023-design-choices", "wilkinghoff2024-ssl4asd", "asdkit2025-multires",
         "beats-ap-beam", "beats-rdp4-beam", "beats-rdp8-beam", "beats-rdp4-beam-varmin-near-far", "beats-knn",
-        "beats-ldn1",
+        "beats-ldn1", "genrep2025-s4",
     }  # fmt: skip
 
 
