@@ -1,13 +1,16 @@
 """Weights files of small encoders with random weights, in the form in which the authors publish them."""
 
 import json
+import re
 
 import torch
 from safetensors.torch import save_file
 
+from asdbench.extractors.encoders.ast import AstNetwork
 from asdbench.extractors.encoders.beats import BeatsNetwork
 from asdbench.extractors.encoders.ced import CedNetwork
 from asdbench.extractors.encoders.dasheng import DashengNetwork
+from asdbench.extractors.encoders.eat import EatNetwork
 
 BEATS = {
     "input_patch_size": 16, "embed_dim": 8, "encoder_layers": 2, "encoder_embed_dim": 12, "encoder_ffn_embed_dim": 16,
@@ -16,6 +19,26 @@ BEATS = {
 }  # fmt: skip
 DASHENG = {"embed_dim": 12, "depth": 2, "num_heads": 2, "target_length": 100}
 CED = {"embed_dim": 128, "depth": 2, "num_heads": 2}  # 64 values a head, as published: the file names no number
+EAT = {"embed_dim": 128, "depth": 2, "num_heads": 2, "mlp_ratio": 2.0, "img_size": [112, 128], "max_length": 8}
+AST = {
+    "hidden_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 256,
+    "max_length": 112,
+}
+OF_AST = {  # our names of AST's weights, the authors', and Hugging Face's
+    "patch_embed.proj.": "embeddings.patch_embeddings.projection.",
+    "pos_embed": "embeddings.position_embeddings",
+    "dist_token": "embeddings.distillation_token",
+    "cls_token": "embeddings.cls_token",
+    "blocks.": "encoder.layer.",
+    ".norm1.": ".layernorm_before.",
+    ".norm2.": ".layernorm_after.",
+    ".attn.proj.": ".attention.output.dense.",
+    ".mlp.fc1.": ".intermediate.dense.",
+    ".mlp.fc2.": ".output.dense.",
+}
 
 
 def write_beats(path, **changed):
@@ -52,6 +75,30 @@ def write_ced_folder(path, **changed):
     return write_folder(path, CED | changed | {"model_type": "ced", "patch_size": 16}, state)
 
 
+def write_eat(path, **changed):
+    """A folder of a small EAT as Hugging Face has it; returns its path and weights."""
+    state = {f"model.{key}": value for key, value in _drawn(EatNetwork(EAT | changed)).items()}
+    return write_folder(path, EAT | changed, state | {"model.head.weight": torch.ones(3, 128)})
+
+
+def write_ast(path, **changed):
+    """A folder of a small AST as Hugging Face has it; returns its path and what the authors' file would hold."""
+    state = _drawn(AstNetwork(AST | changed))
+    named = {"classifier.dense.weight": torch.ones(3, 128)}
+    for key, value in state.items():
+        name = re.sub("^norm\\.", "layernorm.", key)
+        for old, new in OF_AST.items():
+            name = name.replace(old, new)
+        parts = zip(("query", "key", "value"), value.chunk(3), strict=True) if ".attn.qkv." in name else [("", value)]
+        for part, values in parts:
+            of_part = name.replace(".attn.qkv.", f".attention.attention.{part}.")
+            named[f"audio_spectrogram_transformer.{of_part}"] = values
+    folder, _ = write_folder(path, AST | changed, named)
+    return folder, {f"module.v.{key}": value for key, value in state.items()} | {
+        "module.mlp_head.1.bias": torch.ones(3)
+    }
+
+
 def write_folder(path, config, state):
     """A folder as Hugging Face has them; returns its path and weights."""
     path.mkdir(exist_ok=True)
@@ -74,4 +121,4 @@ def _saved(path, content):
     return str(path), content
 
 
-WRITERS = {"beats": write_beats, "dasheng": write_dasheng, "ced": write_ced}
+WRITERS = {"beats": write_beats, "dasheng": write_dasheng, "ced": write_ced, "eat": write_eat, "ast": write_ast}

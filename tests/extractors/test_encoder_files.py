@@ -1,19 +1,23 @@
 """Weights files that are no encoder's, or damaged, are refused with what they are."""
 
+import json
 import pickle
 
 import pytest
 import timm
 import torch
-from tiny_encoders import WRITERS, write_beats, write_ced, write_ced_folder
+from safetensors.torch import load_file, save_file
+from tiny_encoders import WRITERS, write_ast, write_beats, write_ced, write_ced_folder, write_eat
 
 from asdbench.core.errors import UsageError
+from asdbench.extractors.encoders.ast import AstNetwork
 from asdbench.extractors.encoders.beats import BeatsNetwork
 from asdbench.extractors.encoders.ced import CedNetwork
 from asdbench.extractors.encoders.dasheng import DashengNetwork
+from asdbench.extractors.encoders.eat import EatNetwork
 from asdbench.extractors.encoders.weights import load_network
 
-KINDS = {"beats": BeatsNetwork, "dasheng": DashengNetwork, "ced": CedNetwork}
+KINDS = {"beats": BeatsNetwork, "dasheng": DashengNetwork, "ced": CedNetwork, "eat": EatNetwork, "ast": AstNetwork}
 
 
 class Code:
@@ -103,3 +107,27 @@ def test_what_a_folder_lacks_is_named(tmp_path):
         assert "has no config.json that can be read" in refused(path, CedNetwork)
     config.unlink()
     assert "has no config.json." in refused(path, CedNetwork)
+
+
+def test_a_file_of_eat_with_code_beside_its_weights_points_to_the_folder(tmp_path):
+    torch.save({"cfg": Code(), "model": {}}, tmp_path / "eat.pt")
+    words = refused(tmp_path / "eat.pt", EatNetwork)
+    assert "holds code" in words
+    assert "Accepted: EAT's folder as Hugging Face has it (config.json, model.safetensors)" in words
+
+
+def test_folders_that_lack_weights_or_say_what_no_published_network_is(tmp_path):
+    for write, kind, config, key in (
+        (write_eat, EatNetwork, {"layer_norm_first": True}, "model.blocks.1.norm2.bias"),
+        (write_ast, AstNetwork, {"hidden_act": "relu"}, "audio_spectrogram_transformer.layernorm.bias"),
+    ):
+        path, _ = write(tmp_path / kind.architecture)
+        folder = tmp_path / kind.architecture
+        state = load_file(folder / "model.safetensors")
+        save_file({name: value for name, value in state.items() if name != key}, folder / "model.safetensors")
+        assert "lacks " in refused(path, kind)
+        (folder / "config.json").write_text(json.dumps(json.loads((folder / "config.json").read_text()) | config))
+        assert "a configuration that makes no network" in refused(path, kind)
+    path, state = write_ast(tmp_path / "ast")  # of 112 frames, which no file of the authors has
+    torch.save(state, tmp_path / "ast.pth")
+    assert "the grid of its 120 patches cannot be told" in refused(tmp_path / "ast.pth", AstNetwork)

@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -56,9 +56,13 @@ class WindowedNetwork(EncoderNetwork):
         stride: frames from patch to patch.
         mean: of the filter banks over the authors' training data.
         deviation: theirs as well.
+
+    Attributes:
+        centred: whether the mean of a waveform is taken off before; that of each frame is taken off in any case.
     """
 
     has_cls = True
+    centred: ClassVar[bool] = False
 
     def __init__(self, window: int, mels: int, patch: int, stride: int, mean: float, deviation: float) -> None:
         super().__init__()
@@ -67,10 +71,12 @@ class WindowedNetwork(EncoderNetwork):
         self._mean, self._deviation = mean, deviation
 
     def filter_banks(self, waveforms: Tensor) -> Tensor:
-        """Normalised filter banks (clips, frames, mels) of waveforms less their mean."""
+        """Normalised filter banks (clips, frames, mels)."""
+        if self.centred:
+            waveforms = waveforms - waveforms.mean(dim=1, keepdim=True)
         rate = float(self.sample_rate_hz)
         banks = [
-            kaldi.fbank(one[None] - one.mean(), num_mel_bins=self._mels, sample_frequency=rate, window_type="hanning")
+            kaldi.fbank(one[None], num_mel_bins=self._mels, sample_frequency=rate, window_type="hanning")
             for one in waveforms
         ]
         return self._normalised(torch.stack(banks))
