@@ -54,6 +54,14 @@ def run(
             "alike it scores both domains.",
         ),
     ] = None,
+    veto: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET=POINTS",
+            help="With --select: leave out what scores more than POINTS below the best on DATASET, a development set "
+            "among those of the command, whose LABELS are used.",
+        ),
+    ] = None,
     tracking: opt.Tracking = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what is to be done and how long it takes.")
@@ -75,7 +83,7 @@ def run(
     from asdbench.harness import execute, make_plan
     from asdbench.harness.estimate import forecast
     from asdbench.harness.experiment import prepare
-    from asdbench.harness.selecting import choose
+    from asdbench.harness.selecting import choose, require_labels_of_development
     from asdbench.harness.spec import read_spec
     from asdbench.tracking.command import tracked
 
@@ -84,6 +92,7 @@ def run(
     if not dry_run:
         prepare(spec)
     plan = make_plan(spec, progress)
+    require_labels_of_development(plan)
     if dry_run:
         for warning in plan.warnings:
             progress.note(warning)

@@ -191,7 +191,13 @@ def _print_choices(choices: Sequence[Choice], plan: Plan, records: Mapping[str, 
         best = f" ({names[choice.oracle]})" if choice.oracle else ""
         rows.append([choice.dataset, choice.seed, names[choice.chosen], *cells[:3], cells[3] + best])
     echo()
-    echo("Chosen by training clips alone; official scores in percent, known by test labels afterwards", bold=True)
+    development = choices[0].development
+    if development is not None:
+        echo(
+            f"LABELS of {development} had a part in this choice: it is no choice by training clips alone.", fg="yellow"
+        )
+    by = "training clips alone" if development is None else f"training clips, among what {development} did not veto"
+    echo(f"Chosen by {by}; official scores in percent, known by test labels afterwards", bold=True)
     print_table(table([*columns, f">mean of {among}", f">best of {among}"], rows))
     for choice in choices:
         where = f"({choice.dataset}, seed {choice.seed})"

@@ -1,6 +1,7 @@
 """Choose among the runs of a plan without labels, by a merit of each run that is taken from normal clips alone.
 
-It is how well the run separates held-out normal clips from pasted ones, or how alike it scores both domains.
+It is how well the run separates held-out normal clips from pasted ones, or how alike it scores both domains. Where the
+user names a development set, its labels may leave runs out before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from statistics import fmean
 import numpy as np
 
 from asdbench.core.digests import derive_seed
-from asdbench.core.errors import AsdbenchError
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.datasets import BlindClip, Dataset, TrainingClip
 from asdbench.frontends.decoding import TrainingWaveforms
@@ -26,7 +27,7 @@ from asdbench.harness.scoring import fitted_scorer
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
 from asdbench.scorers.base import Embeddings
-from asdbench.selection import Outliers, SelectionError, criterion, domain_balance, outlier_features
+from asdbench.selection import Outliers, SelectionError, criterion, domain_balance, outlier_features, vetoed
 from asdbench.selection.criterion import FitDetector
 
 Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: features, and the clips they are made of
@@ -48,6 +49,7 @@ class Choice:
         oracle: run with the best official score among those that have merits.
         oracle_score: that score; no choice can exceed it.
         mean_score: of those, what a choice at random would give.
+        development: data set whose labels left runs out; None where no label had a part in the choice.
     """
 
     dataset: str
@@ -61,18 +63,30 @@ class Choice:
     oracle: str | None
     oracle_score: float | None
     mean_score: float | None
+    development: str | None = None
+
+
+def require_labels_of_development(plan: Plan) -> None:
+    """Raise UsageError where the data set that may veto has no labels."""
+    development = _development(plan)
+    if development is not None and not development.labelled:
+        raise UsageError(f"--veto {plan.spec.veto}: the test clips of {development.name} carry no labels to veto by.")
 
 
 def choose(plan: Plan, records: Mapping[str, RunRecord], progress: Progress) -> list[Choice]:
     """One choice for each data set and seed of the plan, among its runs, which are done.
 
-    Test labels are read only to say what the choice is worth.
+    Test labels are read only to say what the choice is worth; and those of the development set, where one was named,
+    to leave runs out. On that set itself nothing is chosen, unless it is the only one.
 
     Raises:
         SelectionError: nothing can be said of any run of a data set and seed.
     """
     choices = []
-    for dataset in plan.datasets:
+    development = _development(plan)
+    for dataset in (
+        plan.datasets if len(plan.datasets) == 1 else (one for one in plan.datasets if one is not development)
+    ):
         for seed in dict.fromkeys(cell.seed for cell in plan.asked):
             cells = [cell for cell in plan.asked if cell.dataset is dataset and cell.seed == seed]
             if cells:
@@ -80,11 +94,47 @@ def choose(plan: Plan, records: Mapping[str, RunRecord], progress: Progress) -> 
     return choices
 
 
+def _development(plan: Plan) -> Dataset | None:
+    """The data set that may veto."""
+    asked = plan.spec.development
+    return None if asked is None else plan.datasets[plan.spec.dataset.index(asked[0])]
+
+
+def _left_out_by_labels(plan: Plan, cells: Sequence[Cell], records: Mapping[str, RunRecord]) -> dict[str, str]:
+    """Why runs are left out by their configurations' scores on the development set, by run."""
+    development = _development(plan)
+    if development is None or plan.spec.development is None:
+        return {}
+    points = plan.spec.development[1]
+    scores = {
+        _configuration(cell): results.official_score
+        for cell in plan.asked
+        if cell.dataset is development and (results := records[cell.run_id].results) is not None
+    }
+    below = vetoed({key: score for key, score in scores.items() if key[0] == cells[0].seed}, points)
+    reasons = {}
+    for cell in cells:
+        key = _configuration(cell)
+        if key in below:
+            share = f"{100 * scores[key]:.2f}, {100 * below[key]:.2f} points below the best"
+            reasons[cell.run_id] = f"veto by labels of {development.name}: {share}"
+        elif key not in scores:
+            reasons[cell.run_id] = f"veto: it has no score on {development.name}"
+    return reasons
+
+
+def _configuration(cell: Cell) -> tuple[object, ...]:
+    """Equal for runs of the same seed, components and given parameters on different data sets."""
+    parts = [part.name for part in cell.components]
+    return cell.seed, cell.system, *parts, repr(sorted(cell.given.items(), key=str))
+
+
 def _choice(
     plan: Plan, dataset: Dataset, cells: Sequence[Cell], records: Mapping[str, RunRecord], progress: Progress
 ) -> Choice:
     merits: dict[str, dict[str, float]] = {cell.run_id: {} for cell in cells}
-    left_out = {cell.run_id: "the run failed" for cell in cells if records[cell.run_id].status != "done"}
+    left_out = _left_out_by_labels(plan, cells, records)
+    left_out |= {cell.run_id: "the run failed" for cell in cells if records[cell.run_id].status != "done"}
     done = [cell for cell in cells if cell.run_id not in left_out]
     with progress.stage("choose", len(done) * len(dataset.machines)) as stage:
         for machine in dataset.machines:
@@ -121,6 +171,7 @@ def _choice(
         oracle=oracle,
         oracle_score=scores[oracle] if oracle else None,
         mean_score=fmean(scores.values()) if scores else None,
+        development=development.name if (development := _development(plan)) is not None else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.numbers import parse_float
 from asdbench.core.paths import user_path
 from asdbench.protocols.threshold import ThresholdRule
 from asdbench.registry.toml import CardError, read_toml
@@ -52,6 +53,7 @@ class RunSpec(BaseModel):
     fresh: bool = False
     retry_failed: bool = False
     select: Literal["normal-only", "domain-balance"] | None = None
+    veto: str | None = None
     threshold: str | float | None = None
     false_alarms: float | None = None
     per_domain: bool = False
@@ -67,6 +69,29 @@ class RunSpec(BaseModel):
         """One for each combination of the values in ``vary``."""
         combined = [dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())]
         return [self.model_copy(update={"params": self.params | values}) for values in combined]
+
+    @property
+    def development(self) -> tuple[str, float] | None:
+        """Data set whose labels may veto a choice, and how many points below its best; None where none may.
+
+        Raises:
+            UsageError: it is not DATASET=POINTS, or names a data set that is no part of the command.
+        """
+        if self.veto is None:
+            return None
+        name, _, points = self.veto.rpartition("=")
+        try:
+            number = parse_float(points)
+        except ValueError:
+            number = -1.0
+        if name not in self.dataset or number < 0:
+            raise UsageError(
+                f"--veto {self.veto}: expected DATASET=POINTS with one of this command's data sets, for example "
+                f"--veto {self.dataset[0]}=3"
+            )
+        if self.select is None:
+            raise UsageError("--veto goes with --select domain-balance or normal-only: it restricts that choice.")
+        return name, number
 
     @field_validator("dataset", mode="before")
     @classmethod
@@ -121,7 +146,7 @@ def read_spec(config: Path | None, given: dict[str, Any]) -> RunSpec:
 
 
 def _consistent(spec: RunSpec) -> RunSpec:
-    _ = spec.rule  # refuses what is no rule
+    _ = spec.rule, spec.development  # refuse what is none
     if spec.artifacts is not None and spec.engine != "ray":
         raise UsageError("--artifacts goes with --engine ray: processes of one machine share its cache.")
     if spec.gpus_per_task > 1 and spec.gpus_per_task % 1:

@@ -3,6 +3,7 @@
 from asdbench.selection.balance import domain_balance
 from asdbench.selection.criterion import Areas, Outliers, SelectionError, areas_of, criterion, reference_detector
 from asdbench.selection.pasted import cut_paste, outlier_features
+from asdbench.selection.veto import vetoed
 
 __all__ = [
     "Areas",
@@ -14,4 +15,5 @@ __all__ = [
     "domain_balance",
     "outlier_features",
     "reference_detector",
+    "vetoed",
 ]

@@ -1,5 +1,6 @@
 """Choosing among runs without labels."""
 
+import csv
 from statistics import fmean
 
 import numpy as np
@@ -10,7 +11,7 @@ import asdbench
 from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.selecting import choose
-from asdbench.selection import domain_balance
+from asdbench.selection import domain_balance, vetoed
 
 SCORERS = ["mahalanobis-lw", "knn", "random"]
 
@@ -129,6 +130,90 @@ def test_runs_without_a_merit_are_left_out_and_what_was_chosen_is_shown(cli, man
     assert shown.code == 0
     for text in ("Chosen by training clips alone", "not rated: precomputed"):
         assert text in shown.out
+
+
+@pytest.fixture(scope="module")
+def development(tmp_path_factory):
+    """Other recordings of the same kind, with labels."""
+    folder = tmp_path_factory.mktemp("selecting") / "development"
+    sizes = {"clip_s": 1.0, "train_source": 20, "train_target": 5, "test": 16, "seed": 5}
+    asdbench.build("synthetic", machines=["fan"], **sizes).make(folder, 2, Silent())
+    return folder
+
+
+def test_a_veto_leaves_out_what_scores_badly_on_the_development_set_alone(cli, many_clips, development, tmp_path):
+    words = [word for scorer in SCORERS for word in ("--scorer", scorer)]
+    words += ["--extractor", "raw-mel", "--dataset", development, "--dataset", many_clips, "--out", tmp_path]
+    words += ["--select", "domain-balance"]
+    free = cli("run", *words, "--json").json
+    assert [(choice["dataset"], choice["development"], choice["left_out"]) for choice in free["choices"]] == [
+        ("development", None, {}), ("many", None, {}),
+    ]  # fmt: skip
+    scores = {run["scorer"]: run["official_score"] for run in free["runs"] if run["dataset"] == "development"}
+    middle = sorted(scores.values())[1]
+    points = 100 * (max(scores.values()) - middle) + 0.01  # the worst is left out, the second best is not
+    [choice] = cli("run", *words, "--veto", f"{development}={points:.4f}", "--json").json["choices"]
+    assert (choice["dataset"], choice["development"]) == ("many", "development")
+    scorer_of = {run["run_id"]: run["scorer"] for run in free["runs"]}
+    [(run, reason)] = choice["left_out"].items()
+    assert scorer_of[run] == min(scores, key=scores.get)
+    assert reason.startswith(f"veto by labels of development: {100 * min(scores.values()):.2f}, ")
+    merits = {run: fmean(of_machine.values()) for run, of_machine in free["choices"][1]["merits"].items()}
+    del merits[run]
+    assert choice["chosen"] == max(merits, key=merits.get), "the choice is that of the others' training clips"
+    shown = cli("run", *words, "--veto", f"{development}={points:.4f}")
+    assert "LABELS of development had a part in this choice" in shown.out
+    assert "Chosen by training clips, among what development did not veto" in shown.out
+
+
+def test_a_data_set_that_is_named_as_development_itself_may_veto_its_own_runs(cli, development, tmp_path):
+    words = ("--extractor", "raw-mel", "--scorer", "knn", "--scorer", "random", "--dataset", development)
+    ran = cli("run", *words, "--select", "domain-balance", "--veto", f"{development}=0", "--out", tmp_path, "--json")
+    [choice] = ran.json["choices"]
+    scores = {run["run_id"]: run["official_score"] for run in ran.json["runs"]}
+    assert choice["chosen"] == max(scores, key=scores.get)
+
+
+def test_the_veto_and_the_criterion_pick_what_their_author_reports(shared_data):
+    """The picks of daco-experiments, results/e45_guarded_selection.csv: criterion and veto on the development sets."""
+    picks = {
+        "beats-2025": {2: "conf-hard-m0-k1", 3: "conf-soft-m0-ldnK1", 8: "conf-soft-m0-ldnK1"},
+        "eat-2025": {2: "conf-hard-m0-k1", 3: "conf-soft-m0-k1", 8: "conf-soft-m0-ldnK1"},
+        "panns-2025": {2: "conf-soft-m0-ldnK1", 8: "conf-soft-m0-ldnK1"},
+    }
+    for grid, by_points in picks.items():
+        with (shared_data / "published" / "backend-grids" / f"{grid}.csv").open() as file:
+            rows = {row["config"]: row for row in csv.DictReader(file)}
+        scores = {name: float(row["dev_omega"]) / 100 for name, row in rows.items()}
+        for points, pick in by_points.items():
+            viable = set(rows) - set(vetoed(scores, points))
+            assert min(viable, key=lambda name: float(rows[name]["crit_dev"])) == pick
+
+
+@pytest.mark.parametrize(
+    ("veto", "words", "text"),
+    [
+        ("{}=3", (), "--veto goes with --select"),
+        ("elsewhere=3", ("--select", "domain-balance"), "expected DATASET=POINTS with one of this command's data sets"),
+        ("{}", ("--select", "domain-balance"), "expected DATASET=POINTS"),
+        ("{}=-1", ("--select", "domain-balance"), "expected DATASET=POINTS"),
+        ("{}=nan", ("--select", "domain-balance"), "expected DATASET=POINTS"),
+    ],
+)
+def test_a_veto_that_cannot_be(cli, development, tmp_path, veto, words, text):
+    words = (*words, "--extractor", "raw-mel", "--scorer", "knn", "--dataset", development, "--out", tmp_path)
+    ran = cli("run", *words, "--veto", veto.format(development))
+    assert ran.code == 2
+    assert text in ran.err
+
+
+def test_a_development_set_without_labels_cannot_veto(cli, make_folder, dcase2023_names, tmp_path):
+    names = dcase2023_names()
+    folder = make_folder({"fan": {**names, "test": [f"section_00_{number:04d}.wav" for number in range(4)]}})
+    words = ("--extractor", "raw-mel", "--scorer", "knn", "--dataset", folder, "--out", tmp_path / "runs")
+    ran = cli("run", *words, "--select", "domain-balance", "--veto", f"{folder}=3")
+    assert ran.code == 2
+    assert "carry no labels to veto by" in ran.err
 
 
 @pytest.mark.parametrize(
