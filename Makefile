@@ -16,6 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python aisfx==0.1.2 || echo "The pretrained encoder aisfx could not be fetched; its tests will be skipped."
 	@touch $@
 
 setup: $(READY)  ## create .venv and install asdbench into it

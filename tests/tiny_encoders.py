@@ -3,9 +3,11 @@
 import json
 import re
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from asdbench.extractors.encoders.aisfx import AisfxNetwork
 from asdbench.extractors.encoders.ast import AstNetwork
 from asdbench.extractors.encoders.beats import BeatsNetwork
 from asdbench.extractors.encoders.ced import CedNetwork
@@ -121,4 +123,22 @@ def _saved(path, content):
     return str(path), content
 
 
-WRITERS = {"beats": write_beats, "dasheng": write_dasheng, "ced": write_ced, "eat": write_eat, "ast": write_ast}
+def write_aisfx(path, widths=(2, 3, 4, 5)):
+    """A file of a small aiSFX, weights and classes as the package has them; returns its path and content."""
+    network = _drawn(AisfxNetwork({"widths": widths}))
+    network = {key: 4 * value if ".conv" in key else value for key, value in network.items()}  # of some effect
+    names = {
+        key: re.sub(r"^blocks\.(\d)", lambda one: f"embedding_net.conv_block{int(one[1]) + 1}", key) for key in network
+    }
+    state = {names[key]: value for key, value in network.items()} | {"fc.0.0.weight": torch.ones(1, 5)}
+    return _saved(path, (state, {"sounds": (0, np.int64(3))}))
+
+
+WRITERS = {
+    "beats": write_beats,
+    "dasheng": write_dasheng,
+    "ced": write_ced,
+    "eat": write_eat,
+    "ast": write_ast,
+    "aisfx": write_aisfx,
+}

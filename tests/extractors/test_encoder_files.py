@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from tiny_encoders import WRITERS, write_ast, write_beats, write_ced, write_ced_folder, write_eat
 
 from asdbench.core.errors import UsageError
+from asdbench.extractors.encoders.aisfx import AisfxNetwork
 from asdbench.extractors.encoders.ast import AstNetwork
 from asdbench.extractors.encoders.beats import BeatsNetwork
 from asdbench.extractors.encoders.ced import CedNetwork
@@ -17,7 +18,14 @@ from asdbench.extractors.encoders.dasheng import DashengNetwork
 from asdbench.extractors.encoders.eat import EatNetwork
 from asdbench.extractors.encoders.weights import load_network
 
-KINDS = {"beats": BeatsNetwork, "dasheng": DashengNetwork, "ced": CedNetwork, "eat": EatNetwork, "ast": AstNetwork}
+KINDS = {
+    "beats": BeatsNetwork,
+    "dasheng": DashengNetwork,
+    "ced": CedNetwork,
+    "eat": EatNetwork,
+    "ast": AstNetwork,
+    "aisfx": AisfxNetwork,
+}
 
 
 class Code:

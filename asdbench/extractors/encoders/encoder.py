@@ -51,6 +51,7 @@ class Encoder(Untrained):
     """
 
     name: ClassVar[str]
+    how_to_get: ClassVar[str] = "Name their file"
     _network: EncoderNetwork | None = None
 
     def __init__(
@@ -65,9 +66,10 @@ class Encoder(Untrained):
         batch_size: int,
         mixed_precision: bool,
     ) -> None:
+        weights = weights or self.installed_weights()
         if not weights:
             raise UsageError(
-                f"{self.name} has no weights. Name their file: -p {self.name}.weights=FILE.pt\n"
+                f"{self.name} has no weights. {self.how_to_get}: -p {self.name}.weights=FILE\n"
                 f"Where they are published: asdbench show {self.name}"
             )
         if pooling == "cls" and pool_over != "patches":
@@ -85,6 +87,11 @@ class Encoder(Untrained):
     @abstractmethod
     def network_class(self) -> type[EncoderNetwork]:
         """The network that its files hold."""
+
+    @staticmethod
+    def installed_weights() -> str:
+        """Path of the weights that a package has brought; "" where there are none."""
+        return ""
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
         """Nothing to learn; the weights are loaded, so that it fails here when they cannot be.

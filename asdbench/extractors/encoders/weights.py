@@ -3,9 +3,12 @@
 import json
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -14,6 +17,11 @@ from asdbench.core.errors import UsageError
 from asdbench.extractors.encoders.network import EncoderNetwork
 
 State = dict[str, Tensor]
+NUMBERS: list[Any] = [  # of NumPy, which files hold beside their tensors, are passed over
+    *((lambda *_: None, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    (np.dtype, "numpy.dtype"),
+    *((type(np.dtype(name)), f"numpy.dtypes.{type(np.dtype(name)).__name__}") for name in ("int64", "float64")),
+]
 NAMED = 4  # keys that a message names
 
 # A folder as Hugging Face publishes models; the cards of encoders name the same files.
@@ -31,6 +39,7 @@ LOOKS = (
     (r"^(encoder\.)?freq_pos_embed 1x\d+x1x1$", "Dasheng"),  # one band
     (r"^(encoder\.)?freq_pos_embed |^outputlayer\.", "CED"),
     (r"^(encoder\.)?(time_pos_embed |init_bn\.)", "Dasheng"),
+    (r"^embedding_net\.conv_block1\.", "aiSFX"),
     (r"^(module\.)?conv_block1\.", "PANNs"),
     (r"^(.*\.)?audio_branch\.", "CLAP"),
     (r"^(.*\.)?cls_token ", "a vision transformer"),
@@ -128,7 +137,7 @@ def _folder(path: Path) -> dict[str, Any]:
 def _tensors(path: Path) -> dict[str, Any]:
     safe = path.suffix == ".safetensors"
     try:
-        content = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
+        content = load_file(path) if safe else _unpickled(path)
     except Exception as error:  # what torch raises for files of another kind has no common name
         code = re.search(r"GLOBAL (\S+)", str(error))
         raise _RefusedError(
@@ -136,7 +145,18 @@ def _tensors(path: Path) -> dict[str, Any]:
             if code
             else f"is cut off, or no file of {'safetensors' if safe else 'torch.save'} ({_line(error)})"
         ) from error
+    content = content[0] if isinstance(content, tuple) and content else content
     return content if isinstance(content, dict) else {}
+
+
+def _unpickled(path: Path) -> Any:
+    """What torch.save wrote, tensors and plain numbers alone; of a wheel its one file of that kind."""
+    with torch.serialization.safe_globals(NUMBERS):
+        if path.suffix != ".whl":
+            return torch.load(path, map_location="cpu", weights_only=True)
+        with ZipFile(path) as wheel:
+            (member,) = [name for name in wheel.namelist() if name.endswith(".pth")]
+            return torch.load(BytesIO(wheel.read(member)), map_location="cpu", weights_only=True)
 
 
 def _state(content: Mapping[str, Any]) -> State:
