@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.lazy import importer
 
 if TYPE_CHECKING:
+    from asdbench.api.boards import transfer
     from asdbench.api.components import extractor, scorer, system
     from asdbench.api.evaluating import compare, evaluate
     from asdbench.api.fitting import fit
@@ -38,6 +39,7 @@ _HOME = {
     "Reproduction": "api.reproducing",
     "evaluate": "api.evaluating",
     "compare": "api.evaluating",
+    "transfer": "api.boards",
     "tune": "api.tuning",
     "Study": "api.tuning",
     "fit": "api.fitting",
@@ -64,6 +66,7 @@ __all__ = [
     "run",
     "scorer",
     "system",
+    "transfer",
     "tune",
 ]
 

@@ -34,6 +34,7 @@ from asdbench.cli import (
     show,
     submit,
     track,
+    transfer,
     tune,
     ui,
     weights,
@@ -161,6 +162,7 @@ app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("transfer")(transfer.transfer)
 app.command("report")(report.report)
 app.command("submit")(submit.submit)
 app.command("ui")(ui.ui)

@@ -14,15 +14,22 @@ from asdbench.leaderboard.rows import Cell, Row
 from asdbench.leaderboard.systems import System, setting
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent
+from asdbench.leaderboard.transfer import Transfer, sentence
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import code, escaped
 
 MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
+SHOWN = 3  # other boards that a page speaks of
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def board_pages(table: Table) -> tuple[str, str]:
-    """The page as Markdown, and as one HTML document that is whole in itself."""
+def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) -> tuple[str, str]:
+    """The page as Markdown, and as one HTML document that is whole in itself.
+
+    Args:
+        table: of the board.
+        elsewhere: what its order is worth on other boards, by their titles.
+    """
     board, measured = table.board, bool(table.of("measured", "submitted"))
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
@@ -36,6 +43,7 @@ def board_pages(table: Table) -> tuple[str, str]:
         "summary": text.summary(table),
         "formula": text.FORMULAS.get(board.protocol, text.FORMULA),
         "version": text.data_version(board),
+        "worth": sentence(elsewhere[:SHOWN]) if measured else "",
         "partial_note": text.partial_note(table),
         "rows": table.rows,
         "terms": table.terms,

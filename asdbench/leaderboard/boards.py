@@ -40,7 +40,7 @@ Members = Mapping[Path, Entry | Reference]  # of one board
 def slug_of(name: str) -> str:
     """A board's name as that of a file."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "board"
-    return f"{slug}-board" if slug.casefold() in ("index", "readme") else slug
+    return f"{slug}-board" if slug.casefold() in ("index", "readme", "transfer") else slug
 
 
 def make_boards(

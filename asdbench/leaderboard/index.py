@@ -12,7 +12,8 @@ from asdbench.pages.markdown import escaped
 
 INTRODUCTION = """\
 Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also
-an HTML page to sort and to filter, with intervals drawn: [index.html](index.html)."""
+an HTML page to sort and to filter, with intervals drawn: [index.html](index.html).
+Whether the order on one board is the order on another: [transfer.md](transfer.md)."""
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ def terms_of(protocol: str) -> tuple[str, ...]:
 def load_references(path: Path) -> dict[Path, Reference]:
     """The published results in a file: one, or, of a table ``totals`` (system = percent), one for each system.
 
+    A table ``cards`` beside it names the cards that run some of them here.
+
     Raises:
         PublishedError: it cannot be read, a key is unknown or missing, or a total is not that of its machine types.
     """
@@ -125,12 +127,18 @@ def load_references(path: Path) -> dict[Path, Reference]:
     except CardError as error:
         raise PublishedError(str(error)) from error
     totals = content.pop("totals", None)
+    cards = content.pop("cards", {}) if isinstance(totals, dict) else {}
     if totals is None:
         return {path: _reference(path, content)}
     if not isinstance(totals, dict) or not totals:
         raise PublishedError(f"{path}: totals takes a table of systems and their official scores in percent.")
+    stray = sorted({*cards} - {*totals}) if isinstance(cards, dict) else ["cards"]
+    if stray:
+        raise PublishedError(f"{path}: cards takes a table of systems in totals and their cards, not {stray[0]!r}.")
     return {
-        path / system: _reference(path, {**content, "system": system, "official_score": percent})
+        path / system: _reference(
+            path, {**content, "system": system, "official_score": percent, "card": cards.get(system)}
+        )
         for system, percent in totals.items()
     }
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.files import write_text
+from asdbench.leaderboard import transfer_page
 from asdbench.leaderboard.board_page import MARKER, board_pages
 from asdbench.leaderboard.boards import make_boards, slug_of
 from asdbench.leaderboard.index import index_html, index_line, index_markdown
 from asdbench.leaderboard.references import read_references
 from asdbench.leaderboard.store import clear_board_errors, read_entries
-from asdbench.leaderboard.table import make_table
+from asdbench.leaderboard.table import Table, make_table
+from asdbench.leaderboard.transfer import of_board, side_of, transfers
 from asdbench.protocols.resampling import REPLICATES
 
 
@@ -66,20 +68,27 @@ def make_pages(
         hint = did_you_mean(only, names)
         raise UsageError(f"No board '{only}' in {board_dir}.{hint} There are: {', '.join(names) or 'none'}.")
     pages = Pages(problems=[*entries.problems, *references.problems])
-    lines = []
+    tables: dict[str, Table] = {}
     for name, board in boards.items():
-        names_of_pages = _page_names(name)
-        try:
-            line = index_line(board)
-            if only in (None, name):
+        if only in (None, name):
+            try:
                 on_board(name)
-                texts = board_pages(make_table(board, replicates))
-                pages.texts |= dict(zip(names_of_pages, texts, strict=True))
-            else:
-                pages.untouched |= {*names_of_pages}
-            lines.append(line)
-        except AsdbenchError as error:
-            broken[name] = f"{name} is not rendered: {error}"
+                tables[name] = make_table(board, replicates)
+            except AsdbenchError as error:
+                broken[name] = f"{name} is not rendered: {error}"
+    sides = [side_of(board, tables.get(name)) for name, board in boards.items() if name not in broken]
+    found = transfers(sides)
+    for name, table in tables.items():
+        texts = board_pages(table, of_board(name, found))
+        pages.texts |= dict(zip(_page_names(name), texts, strict=True))
+    pages.untouched |= {page for name in boards if name not in tables for page in _page_names(name)}
+    lines = [index_line(board) for name, board in boards.items() if name not in broken]
+    transfer_names = (f"{transfer_page.SLUG}.md", f"{transfer_page.SLUG}.html")
+    if found and only is None:  # of one board alone what is significant on the others is not known
+        texts = transfer_page.transfer_pages(sides, found, at_home=True)
+        pages.texts |= dict(zip(transfer_names, texts, strict=True))
+    elif found:
+        pages.untouched |= {*transfer_names}
     for name, problem in broken.items():
         pages.untouched |= {*_page_names(name)}
         if only in (None, name):

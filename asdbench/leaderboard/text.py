@@ -80,6 +80,11 @@ def title_of(board: Board) -> str:
     return f"DCASE {challenge[1]} Task 2, {SPLITS[challenge[2]]}" if challenge else board.name
 
 
+def short_title_of(board: Board) -> str:
+    """The same where many stand side by side: "DCASE 2023 dev"."""
+    return re.sub(r"^dcase(\d{4})-", r"DCASE \1 ", board.name)
+
+
 def data_version(board: Board) -> str:
     """Digest of the recordings, of the runs that have most machine types; empty where nothing was measured."""
     whole = [record.dataset for system in board.systems for record in system.records if not record.dataset.lacks]
