@@ -67,6 +67,7 @@ def test_every_option_that_the_documents_name_exists(cli):
         ["evaluate"],
         ["submit"],
         ["compare"],
+        ["transfer"],
         ["report"],
         ["tune"],
         ["cache", "prune"],

@@ -12,8 +12,8 @@ from asdbench.pages.markdown import escaped
 
 INTRODUCTION = """\
 Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also
-an HTML page to sort and to filter, with intervals drawn: [index.html](index.html).
-Whether the order on one board is the order on another: [transfer.md](transfer.md)."""
+an HTML page to sort and to filter, with intervals drawn: [index.html](index.html)."""
+ELSEWHERE = "\nWhether the order on one board is the order on another: [transfer.md](transfer.md)."
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def index_line(board: Board) -> Line:
     return Line(board, len(rows) + len(published), best, _best(submitted), _best(published))
 
 
-def index_markdown(lines: Sequence[Line]) -> str:
-    """The index for GitHub and terminals."""
+def index_markdown(lines: Sequence[Line], transfers: bool = False) -> str:
+    """The index for GitHub and terminals; ``transfers``: whether there is a page of them."""
     header = ["Board", "Best measured here", "%", "Best submitted", "%", "Best published", "%"]
     rows = []
     for line in lines:
@@ -47,12 +47,14 @@ def index_markdown(lines: Sequence[Line]) -> str:
             cells += [escaped(row.label) + mark, percent(row.score.value)] if row else [NONE, NONE]
         rows.append(cells)
     table = aligned(header, rows) if rows else "No board yet: `asdbench leaderboard add RUN` puts a run on one."
-    return f"<!-- {MARKER} -->\n\n# Leaderboards\n\n{INTRODUCTION}\n\n{table}\n"
+    return f"<!-- {MARKER} -->\n\n# Leaderboards\n\n{INTRODUCTION}{ELSEWHERE if transfers else ''}\n\n{table}\n"
 
 
-def index_html(lines: Sequence[Line]) -> str:
+def index_html(lines: Sequence[Line], transfers: bool = False) -> str:
     """The index as a page."""
-    body = template("index.html", TEMPLATES).render(lines=lines, title_of=title_of, remark=remark, percent=percent)
+    body = template("index.html", TEMPLATES).render(
+        lines=lines, transfers=transfers, title_of=title_of, remark=remark, percent=percent
+    )
     return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)
 
 

@@ -93,7 +93,7 @@ def make_pages(
         pages.untouched |= {*_page_names(name)}
         if only in (None, name):
             pages.problems.append(problem)
-    pages.texts |= {"index.md": index_markdown(lines), "index.html": index_html(lines)}
+    pages.texts |= {"index.md": index_markdown(lines, bool(found)), "index.html": index_html(lines, bool(found))}
     return pages
 
 

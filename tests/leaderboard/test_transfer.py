@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from scipy.stats import kendalltau, spearmanr
 
 import asdbench as asd
 from asdbench.leaderboard.render import make_pages
 from asdbench.leaderboard.transfer import Side, leading_word, transfer
+from asdbench.leaderboard.transfer_page import transfer_pages
 
 SHARED = os.environ.get("ASDBENCH_TEST_DATA")
 with_shared = pytest.mark.skipif(not SHARED, reason="ASDBENCH_TEST_DATA is not set")
@@ -175,6 +177,18 @@ def test_the_page_is_written_where_it_is_wanted(table_file, transfers, tmp_path)
     page = (tmp_path / "page.html").read_text()
     assert "<circle" in page
     assert "http" not in page.split("<main>")[1]
+
+
+def test_names_are_shown_as_text_on_the_page_of_transfers(tmp_path):
+    names = [f"{word} <script>alert(1)</script>|`[x](javascript:y)" for word in ("one", "two", "three")]
+    sides = [Side(board, f"{board}|<b>", {name: float(n * place) for n, name in enumerate(names)})
+             for board, place in (("a", 1), ("b", -1))]  # fmt: skip
+    markdown, html = transfer_pages(sides, [transfer(*sides)])
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+    shown = MarkdownIt("commonmark").enable("table").render(markdown)
+    assert "<script" not in shown
+    assert "<a " not in shown
 
 
 def test_the_projects_synthetic_board_is_opposed_to_published_results_of_2023():
