@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OF_OTHERS = {
+    "--no-deps",  # pip
     "--env-manager",  # MLflow
     "--ray",  # benchmarks/cost.py
     "--data-binary",  # curl
