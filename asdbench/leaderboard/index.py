@@ -38,6 +38,7 @@ def index_line(board: Board) -> Line:
 
 def index_markdown(lines: Sequence[Line], transfers: bool = False) -> str:
     """The index for GitHub and terminals; ``transfers``: whether there is a page of them."""
+    lines = in_order(lines)
     header = ["Board", "Best measured here", "%", "Best submitted", "%", "Best published", "%"]
     rows = []
     for line in lines:
@@ -52,10 +53,17 @@ def index_markdown(lines: Sequence[Line], transfers: bool = False) -> str:
 
 def index_html(lines: Sequence[Line], transfers: bool = False) -> str:
     """The index as a page."""
+    lines = in_order(lines)
     body = template("index.html", TEMPLATES).render(
         lines=lines, transfers=transfers, title_of=title_of, remark=remark, percent=percent
     )
     return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)
+
+
+def in_order(lines: Sequence[Line]) -> list[Line]:
+    """Boards with systems that were measured here first, then the challenges, the newest first."""
+    newest = sorted(lines, key=lambda line: line.board.protocol, reverse=True)
+    return sorted(newest, key=lambda line: line.measured is None)
 
 
 def remark(row: Row) -> str:

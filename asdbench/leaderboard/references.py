@@ -37,6 +37,9 @@ class Reference(BaseModel):
     url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="Of the source.")
     official_score: Percent | None = Field(default=None, description="In percent, where one was published.")
     official_score_source: str | None = Field(default=None, description="Where that one stands.")
+    section_means: bool = Field(
+        default=False, description="Terms are means over sections, so the total that follows is not the official one."
+    )
     machines: dict[str, dict[str, Percent]] = Field(
         default_factory=dict,
         description="Terms by machine type, in percent: auc (2020) or auc_source and auc_target, and pauc. Empty where "

@@ -130,12 +130,13 @@ def published_row(board: Board, reference: Reference) -> Row:
     """The row of a published result: no interval and no rank; the total as published, else from its machine types."""
     missing = Cell(None, "not all machine types were published")
     scores = {machine: reference.score_of(machine) for machine in board.machines}
-    complete = None not in scores.values()
+    complete = bool(scores) and None not in scores.values()
     score = missing
     if reference.official_score is not None:
         score = Cell(reference.official_score / 100)
     elif complete and reference.computed_score is not None:
-        score = Cell(reference.computed_score, "computed from the published terms")
+        what = "means over sections, not the official score" if reference.section_means else "terms"
+        score = Cell(reference.computed_score, f"computed from the published {what}")
     terms = dict.fromkeys(terms_of(board.protocol), missing)
     if complete:
         by_machine = [reference.terms(machine) or {} for machine in board.machines]

@@ -136,8 +136,9 @@ def summary(table: Table) -> str:
         for record in system.records:
             clips |= {name: max(number, clips.get(name, 0)) for name, number in record.dataset.test_clips.items()}
     systems = f"{total} system{'s' if total != 1 else ''} ({', '.join(kinds)})"
-    machines = f"{len(board.machines)} machine type{'s' if len(board.machines) != 1 else ''}"
-    return f"{systems} on {machines}{f', {sum(clips.values()):,} test clips' if any(clips.values()) else ''}."
+    machines = f" on {len(board.machines)} machine type{'s' if len(board.machines) != 1 else ''}"
+    tested = f", {sum(clips.values()):,} test clips" if any(clips.values()) else ""
+    return f"{systems}{machines if board.machines else ''}{tested}."
 
 
 def partial_note(table: Table) -> str:

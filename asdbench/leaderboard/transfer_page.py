@@ -30,10 +30,12 @@ def transfer_pages(sides: Sequence[Side], found: Sequence[Transfer], *, at_home:
 
     Args:
         sides: all boards; those that share too few systems with any other are named as such.
-        found: of their pairs.
+        found: of their pairs; those in which systems were scored here come first, and Markdown tells of them alone.
         at_home: whether the pages lie among those of the boards.
     """
     alone = [side.title for side in sides if not any(side in (one.first, one.second) for one in found)]
+    ours = [one for one in found if one.first.results or one.second.results]
+    found = [*ours, *(one for one in found if one not in ours)]
     shown = [side for side in sides if side.title not in alone]
     content = {
         "marker": MARKER,
@@ -42,6 +44,7 @@ def transfer_pages(sides: Sequence[Side], found: Sequence[Transfer], *, at_home:
         "sides": shown,
         "alone": alone,
         "found": found,
+        "told": ours or found,
         "of_pair": {(one.first.name, one.second.name): one for one in found},
         "notes": NOTES,
         "table": _table(found) if found else "No two boards share three systems.",
