@@ -7,9 +7,11 @@ on the same clips meets the same test sets, and the difference of two systems is
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import UsageError
@@ -151,16 +153,24 @@ def in_order_of_names(rows: SectionScores) -> SectionScores:
 
 def draws(rows: SectionScores, replicates: int, seed: int) -> Iterator[Array]:
     """How often each clip is drawn, (up to CHUNK, clips), one clip's numbers side by side in memory."""
-    rng = np.random.default_rng(seed)
     strata = np.char.add(rows.domains.astype(str), rows.labels.astype(str))
-    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
-    clips = len(rows.labels)
+    for counts in _counts(tuple(strata.tolist()), replicates, seed):
+        yield counts.astype(np.float64).T
+
+
+@lru_cache(maxsize=32)
+def _counts(strata: tuple[str, ...], replicates: int, seed: int) -> tuple[NDArray[np.uint16], ...]:
+    """How often each clip is drawn, (clips, up to CHUNK); kept, since every system on the same clips meets them."""
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(np.array(strata) == stratum) for stratum in sorted(set(strata))]
+    clips, chunks = len(strata), []
     for start in range(0, replicates, CHUNK):
         size = min(CHUNK, replicates - start)
         columns = np.arange(size)[:, None]
         drawn = [(one[rng.integers(0, len(one), (size, len(one)))] * size + columns).ravel() for one in members]
         counts = np.bincount(np.concatenate(drawn), minlength=size * clips)
-        yield counts.reshape(clips, size).astype(np.float64).T
+        chunks.append(counts.reshape(clips, size).astype(np.uint16))
+    return tuple(chunks)
 
 
 def bootstrap_intervals(protocol: str, sections: Sections, replicates: int = REPLICATES) -> Intervals:
