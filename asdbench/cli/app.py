@@ -6,13 +6,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import click
 import typer
-from typer.core import TyperGroup
 
 from asdbench import __version__
 from asdbench.cli import (
@@ -39,6 +38,7 @@ from asdbench.cli import (
     ui,
     weights,
 )
+from asdbench.cli.help import WIDEST, App, Verbs
 from asdbench.cli.output import echo, replace_unknown_characters
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.paths import user_path
@@ -63,11 +63,12 @@ class PathOption(click.ParamType):  # type: ignore[type-arg]  # generic from cli
             self.fail(f"{value} {error}.", param, ctx)
 
 
-class Commands(TyperGroup):
+class Commands(Verbs):
     """Turns errors that a user can act on into a message and an exit code, without a traceback."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.commands = {name: self.commands[name] for verbs in VERBS.values() for name, *_ in verbs}  # in this order
         _expand_paths(self)
 
     def main(self, *args: Any, **options: Any) -> Any:
@@ -140,38 +141,72 @@ def _errors_as_messages() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from error
 
 
-app = typer.Typer(
+STORIES = """
+Three ways to begin:
+
+  A researcher ranks systems, here on the machines that ship with asdbench:
+    asdbench run --extractor raw-mel --extractor simclr --scorer mahalanobis-ml
+  An engineer fits a detector to recordings of a healthy machine:
+    asdbench fit recordings/pump --extractor raw-mel --scorer knn --to pump.asd
+  An author of a method lets it be checked, then runs it like any other:
+    asdbench check my-scorer --plugin-path my-folder
+
+Everything about one verb: asdbench VERB --help
+"""
+
+app = App(
     name="asdbench",
     cls=Commands,
     help="Benchmark harness and leaderboard for anomalous sound detection.",
+    epilog=STORIES,
     no_args_is_help=True,
     suggest_commands=False,  # click does
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # importing rich for the help alone takes longer than the rest of it
+    rich_markup_mode=None,
+    context_settings={"max_content_width": WIDEST},
 )
-app.command("run")(run.run)
-app.command("reproduce")(reproduce.reproduce)
-app.command("tune")(tune.tune)
-app.command("evaluate")(evaluate.evaluate)
-app.command("fit")(fit.fit)
-app.command("score")(score.score)
-app.command("serve")(serve.serve)
-app.command("export")(export.export)
-app.command("list")(list_.list_)
-app.command("show")(show.show)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("transfer")(transfer.transfer)
-app.command("report")(report.report)
-app.command("submit")(submit.submit)
-app.command("ui")(ui.ui)
-app.add_typer(data.app, name="data")
-app.add_typer(weights.app, name="weights")
-app.add_typer(runs.app, name="runs")
-app.add_typer(cache.app, name="cache")
-app.add_typer(leaderboard.app, name="leaderboard")
-app.add_typer(track.app, name="track")
+Registered = tuple[str, Callable[..., None] | typer.Typer, str]
+VERBS: dict[str, tuple[Registered, ...]] = {
+    "Compare systems": (
+        ("run", run.run, "Train, score and evaluate systems: the main job."),
+        ("tune", tune.tune, "Find the best parameters of a system."),
+        ("compare", compare.compare, "Say which of several systems is better, and how sure that is."),
+        ("report", report.report, "Write a page about one run: curves, scores, worst mistakes."),
+        ("reproduce", reproduce.reproduce, "Set published numbers of a system beside what comes out here."),
+    ),
+    "Detectors for your own machine": (
+        ("fit", fit.fit, "Fit a detector to recordings of a healthy machine."),
+        ("score", score.score, "Score new recordings: alarm or not, and why."),
+        ("serve", serve.serve, "Serve a detector over HTTP."),
+        ("export", export.export, "Write a detector as one ONNX file."),
+    ),
+    "Methods of your own": (
+        ("list", list_.list_, "List what can be named: systems, extractors, scorers ..."),
+        ("show", show.show, "Show what one of them is: parameters, citation, origin."),
+        ("check", check.check, "Say whether a component keeps its contract."),
+    ),
+    "Boards and score files": (
+        ("evaluate", evaluate.evaluate, "Compute the official scores of anybody's score files."),
+        ("leaderboard", leaderboard.app, "Put runs and score files on boards, and render them."),
+        ("transfer", transfer.transfer, "Say what the order on one board is worth on another."),
+        ("submit", submit.submit, "Write or check an entry to the challenge."),
+    ),
+    "Data, weights, runs and the rest": (
+        ("data", data.app, "Make, download, verify and look at data sets."),
+        ("weights", weights.app, "List and download published weights of encoders."),
+        ("runs", runs.app, "Find, show and export runs."),
+        ("track", track.app, "Log runs and models to MLflow."),
+        ("ui", ui.ui, "Open MLflow's page on the runs."),
+        ("cache", cache.app, "Look at, limit and clear what is stored between runs."),
+    ),
+}
+for heading, verbs in VERBS.items():
+    for name, verb, summary in verbs:
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=name, short_help=summary, rich_help_panel=heading)
+        else:
+            app.command(name, short_help=summary, rich_help_panel=heading)(verb)
 
 
 def _version(wanted: bool) -> None:
@@ -186,10 +221,7 @@ def common(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
-    """Benchmark harness and leaderboard for anomalous sound detection.
-
-    The main job: asdbench run --extractor simclr --scorer mahalanobis-ml
-    """
+    """Benchmark harness and leaderboard for anomalous sound detection."""
 
 
 def main() -> None:

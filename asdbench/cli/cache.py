@@ -21,7 +21,10 @@ SPANS_S = {"H": 3600, "D": 86400, "W": 7 * 86400}
 
 @app.command()
 def info(as_json: AsJson = False) -> None:
-    """Show where the cache lies and what it holds. Everything in it can be computed again."""
+    """Show where the cache lies and what it holds. Everything in it can be computed again.
+
+    Example: asdbench cache info
+    """
     import time
 
     from asdbench.core.paths import cache_root
@@ -52,7 +55,10 @@ def prune(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Limit the cache by age or size. Half-written things older than a day go in any case."""
+    """Limit the cache by age or size. Half-written things older than a day go in any case.
+
+    Example: asdbench cache prune --max-size 20GB
+    """
     from asdbench.core.paths import cache_root
     from asdbench.harness.cache import cache_entries, to_prune
 
@@ -66,7 +72,10 @@ def clear(
     kind: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this kind; may be repeated.")] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Remove all of the cache, or some kinds of it. A command that runs meanwhile may have to compute things again."""
+    """Remove all of the cache, or some kinds of it. A command that runs meanwhile may have to compute things again.
+
+    Example: asdbench cache clear --kind features --dry-run
+    """
     from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.core.paths import cache_root
     from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries, of_kinds

@@ -48,6 +48,8 @@ def compare(
 
     A name is a run (its id, the beginning of one, or its folder) or a system, all seeds of which count: its card's
     name, or extractor+scorer. DIR/NAME looks for it in another folder than --out.
+
+    Example: asdbench compare raw-mel+knn simclr+knn
     """
     from asdbench.cli.comparison_results import pair_as_json, print_pair, print_ranking, ranking_as_json
     from asdbench.cli.progress import ConsoleProgress

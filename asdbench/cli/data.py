@@ -159,6 +159,8 @@ def info(
 
     Numbers of clips by machine, section, split, domain and label, rates, channels, lengths, attributes, by which
     definition it is scored, what is missing, and what is left aside.
+
+    Example: asdbench data info recordings
     """
     from dataclasses import asdict
 

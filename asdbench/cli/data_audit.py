@@ -39,6 +39,8 @@ def verify(
     """Read every recording and report what is missing, doubled, unusable or strange.
 
     Ends with 0 when there are no errors (there may be warnings), 1 when there are, 3 when there is no data.
+
+    Example: asdbench data verify dcase2024 --split dev --machine fan
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.datasets import audit

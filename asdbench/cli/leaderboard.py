@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 app = group("Put runs on leaderboards and render them.")
 BoardDir = Annotated[Path, typer.Option(metavar="DIR", help="Holds results/, references/ and the rendered pages.")]
 DEFAULT = Path("leaderboards")
+OF_SCORES = "Of SCORES, score files of anybody"
 OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced": "replaced"}
 
 
@@ -25,24 +26,37 @@ def add(
         typer.Argument(metavar="[RUN|SCORES]...", help="Run ids, beginnings of them, or folders; or score files."),
     ] = None,
     system: Annotated[
-        str | None, typer.Option(metavar="NAME", help="SCORES are score files of this system, not a run.")
+        str | None,
+        typer.Option(metavar="NAME", help="Their system; says that they are score files.", rich_help_panel=OF_SCORES),
     ] = None,
-    source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of SCORES: where they are from.")] = None,
-    dataset: Annotated[str | None, typer.Option(metavar="dcase2025|...", help="Of SCORES: the challenge.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where they are from.", rich_help_panel=OF_SCORES)
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="dcase2025|...", help="The challenge.", rich_help_panel=OF_SCORES)
+    ] = None,
     split: Split = None,
     seed: Annotated[
         int | None,
-        typer.Option(click_type=Whole(min=0), help="Of SCORES; seeds of one system share a row. [default: 0]"),
+        typer.Option(
+            click_type=Whole(min=0),
+            help="Seeds of one system share a row. [default: 0]",
+            rich_help_panel=OF_SCORES,
+        ),
     ] = None,
     params: Annotated[
-        int | None, typer.Option(metavar="N", click_type=Whole(min=0), help="Of SCORES: the network's parameters.")
+        int | None,
+        typer.Option(metavar="N", click_type=Whole(min=0), help="The network's parameters.", rich_help_panel=OF_SCORES),
     ] = None,
     macs: Annotated[
         int | None,
-        typer.Option(metavar="N", click_type=Whole(min=0), help="Of SCORES: multiply-accumulates for a clip."),
+        typer.Option(
+            metavar="N", click_type=Whole(min=0), help="Multiply-accumulates for a clip.", rich_help_panel=OF_SCORES
+        ),
     ] = None,
     note: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Of SCORES: authors and licence, for instance.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Authors and licence, for instance.", rich_help_panel=OF_SCORES),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run in the folder of runs.")] = False,
     out: Out = RUNS,
@@ -58,6 +72,8 @@ def add(
     macs, note), and then no option is needed.
 
     What is there already and equal is left as it is. The pages follow with: asdbench leaderboard render
+
+    Example: asdbench leaderboard add latest
     """
     import functools
 
@@ -116,6 +132,8 @@ def render(
     """Render every board as Markdown and as one self-contained HTML page, and the index of all.
 
     The pages hold what the records in results/ and references/ give and nothing else: the same records, the same bytes.
+
+    Example: asdbench leaderboard render
     """
     from asdbench.leaderboard import make_pages
     from asdbench.leaderboard import render as write_pages
@@ -134,7 +152,10 @@ def render(
 
 @app.command()
 def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
-    """Exit with 1 when a page is missing, stale, or not what its records give; changes nothing."""
+    """Exit with 1 when a page is missing, stale, or not what its records give; changes nothing.
+
+    Example: asdbench leaderboard check
+    """
     from asdbench.leaderboard import check as compare_pages
     from asdbench.leaderboard import make_pages
 

@@ -35,7 +35,10 @@ def list_(
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """List what can be named: systems, extractors, scorers, steps before them, augmentations, front ends, data sets."""
+    """List what can be named: systems, extractors, scorers, steps before them, augmentations, front ends, data sets.
+
+    Example: asdbench list scorers
+    """
     from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.registry import KINDS, load_catalog
 

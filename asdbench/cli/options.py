@@ -6,12 +6,19 @@ from typing import Annotated, Any
 import click
 import typer
 
+from asdbench.cli.help import App, Verbs
 from asdbench.cli.output import reserve_stdout
 from asdbench.core.numbers import parse_float, parse_int
+
+FAR = 4096  # an upper bound from here on is there to refuse slips of the hand
 
 
 class Number(click.FloatRange):
     """A finite number in a range, both ends of which are in it unless they are open."""
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        """The word that stands for it in the help."""
+        return "X"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read plain decimals only: no ``nan``, no ``1e400``."""
@@ -24,6 +31,16 @@ class Number(click.FloatRange):
 class Whole(click.IntRange):
     """A whole number in a range that both ends belong to."""
 
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        """The word that stands for it in the help."""
+        return "N"
+
+    def _describe_range(self) -> str:
+        """In the help: a bound that nobody meets is left out."""
+        if self.max is not None and self.max < FAR:
+            return super()._describe_range()
+        return f"at least {self.min}" if self.min else ""
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read plain digits only: no ``1_000``."""
         try:
@@ -34,7 +51,7 @@ class Whole(click.IntRange):
 
 def group(summary: str) -> typer.Typer:
     """A verb with verbs below it."""
-    return typer.Typer(help=summary, no_args_is_help=True, suggest_commands=False)
+    return App(cls=Verbs, help=summary, no_args_is_help=True, suggest_commands=False)
 
 
 def given(context: typer.Context) -> dict[str, Any]:

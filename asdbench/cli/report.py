@@ -38,6 +38,8 @@ def report(
 
     The file holds everything and asks the network for nothing. Where recordings or the cache are gone, it says what
     brings their pictures back.
+
+    Example: asdbench report latest
     """
     from asdbench.core.errors import UsageError
     from asdbench.harness.record import load_record

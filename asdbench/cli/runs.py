@@ -28,7 +28,10 @@ def list_(
     status: Status = None,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, best first within each data set."""
+    """List runs, best first within each data set.
+
+    Example: asdbench runs list --dataset synthetic
+    """
     from asdbench.harness.learned import mark_of
     from asdbench.harness.store import result_rows
 
@@ -63,7 +66,10 @@ def list_(
 
 @app.command()
 def show(run: RunName, out: Out = RUNS, as_json: AsJson = False) -> None:
-    """Show one run: what was asked, what came out, how long it took, what failed."""
+    """Show one run: what was asked, what came out, how long it took, what failed.
+
+    Example: asdbench runs show latest
+    """
     import json
 
     from asdbench.harness.record import load_record
@@ -82,7 +88,10 @@ def export(
     system: System = None,
     status: Status = None,
 ) -> None:
-    """Write a table with a row for each run and machine type, and one for the whole of each run ("all")."""
+    """Write a table with a row for each run and machine type, and one for the whole of each run ("all").
+
+    Example: asdbench runs export runs.csv
+    """
     import pandas as pd
 
     from asdbench.core.errors import UsageError

@@ -20,7 +20,10 @@ def show(
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
-    """Show what NAME is: summary, parameters, citation, where it comes from; of a system its components and choices."""
+    """Show what NAME is: summary, parameters, citation, where it comes from; of a system its components and choices.
+
+    Example: asdbench show simclr
+    """
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_path or [])

@@ -37,6 +37,8 @@ def submit(
 
     <out>/<Name>_<Org>/<label>/ holds score files, decision files and <label>.meta.yaml with what the run's record
     knows. It is checked once it is written. Exit code 1 when a check finds errors.
+
+    Example: asdbench submit latest --label Sato_NTU_task2_1
     """
     from asdbench.core.errors import UsageError
     from asdbench.submission import require_label, write_submission

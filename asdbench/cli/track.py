@@ -26,6 +26,8 @@ def sync(
     """Send every run and study that the store does not have yet, each once.
 
     The store is MLFLOW_TRACKING_URI, else mlflow.db in the folder of runs. What was half sent is completed.
+
+    Example: asdbench track sync
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import AsdbenchError
@@ -70,7 +72,10 @@ def _print(done: "Sequence[Sent]", store: str) -> None:
 
 @app.command()
 def status(out: Out = RUNS, as_json: AsJson = False) -> None:
-    """Show which store it is, whether it answers, and what it does not have; sends nothing."""
+    """Show which store it is, whether it answers, and what it does not have; sends nothing.
+
+    Example: asdbench track status
+    """
     from asdbench.tracking.marks import read_mark
     from asdbench.tracking.store import store_of
     from asdbench.tracking.sync import folders_of, missing_in
@@ -111,6 +116,8 @@ def model(
     It takes recordings and gives anomaly scores and decisions: for the run's own clips those of the run. It goes into
     the run's own MLflow run; a run that was not sent yet is sent first. What the extractor has learned is taken from
     the cache. Standard output is the model's address; how to load it follows on standard error.
+
+    Example: asdbench track model latest --register pump
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError

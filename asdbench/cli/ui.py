@@ -22,6 +22,8 @@ def ui(
 
     A database gets a server on this machine alone, which ends with Ctrl-C or with the terminal; of a server the
     address is opened.
+
+    Example: asdbench ui --no-browser
     """
     from asdbench.core.errors import RequirementError, UsageError
     from asdbench.core.uris import page_address

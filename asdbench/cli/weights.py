@@ -26,7 +26,10 @@ UNKNOWN = "not known"
 
 @app.command("list")
 def list_(to: To = None, as_json: AsJson = False, plugin_path: PluginPath = None) -> None:
-    """List the weights that are known here, with licence, size and checksum, and which of them are there."""
+    """List the weights that are known here, with licence, size and checksum, and which of them are there.
+
+    Example: asdbench weights list
+    """
     from asdbench.cli.tables import print_table, table
     from asdbench.datasets.download.weights import known_weights
 
