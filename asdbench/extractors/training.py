@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import AdamW
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
@@ -23,7 +23,7 @@ SAVE_SHARE = 0.02  # of the time, at most, goes into saving states; a large netw
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast to train with Adam.
+    """How long and how fast to train with Adam, or with AdamW where weights decay.
 
     Attributes:
         name: shown beside the progress bar and in errors; with the machine type, where each has a network.
@@ -31,6 +31,8 @@ class Recipe:
         learning_rate: at the start of each cycle.
         restarts: cosine annealing returns the rate to its start this often; a cycle lasts epochs / (restarts + 1).
             None keeps the rate as it is.
+        warmup_steps: batches over which the rate rises from nothing, step by step.
+        weight_decay: AdamW's, relative to the rate.
         mixed_precision: on a GPU, run the forward pass in bfloat16 where that is safe.
         as_embedded: passes the training clips through the network, whole, as it embeds them, batch by batch; for
             networks that are trained on cuts or mixtures. The statistics of batch normalisation are those of these
@@ -41,6 +43,8 @@ class Recipe:
     epochs: int
     learning_rate: float
     restarts: int | None = None
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
     mixed_precision: bool = True
     as_embedded: Callable[[], Iterable[object]] | None = None
 
@@ -75,7 +79,7 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    optimizer = Adam(network.parameters(), recipe.learning_rate, foreach=True)
+    optimizer = AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=True)
     checkpoints = Checkpoints(context.training.checkpoints, context.progress.note) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
     save_at = time.monotonic() + SAVE_EVERY_S
@@ -87,7 +91,9 @@ def train(
             total = 0.0
             torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
-                optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / batches_per_epoch)
+                optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / batches_per_epoch) * min(
+                    1.0, (epoch * batches_per_epoch + step + 1) / max(1, recipe.warmup_steps)
+                )
                 with _precision(recipe, context):
                     value = loss(batch)
                 read = _sent_for(value)

@@ -8,7 +8,6 @@ import torch
 
 import asdbench
 from asdbench.core.errors import TrainingError, UsageError
-from asdbench.extractors import attribute_classifier
 from asdbench.extractors.classification.mixing import StatisticsExchange, exchange_features, mixup
 from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.registry import load_catalog
@@ -134,11 +133,9 @@ def test_the_loss_is_that_of_the_classes_and_that_of_the_exchanges(featex, state
     """Wilkinghoff (2024), written out: mixed clips, exchanged statistics, both heads on what comes of them."""
     extractor = asdbench.build("attribute-classifier", **{**QUICK, "featex": featex, "statex": statex, "mixup": 0.5})
     torch.manual_seed(0)
-    network = attribute_classifier.Classifier(
-        extractor.begin(samples=3000, rate_hz=16000.0), *extractor._losses(4)
-    ).eval()
+    network = extractor.classifier(extractor.begin(samples=3000, rate_hz=16000.0), 4).eval()
     waveforms, labels = torch.randn(8, 3000), torch.eye(4).repeat(2, 1)
-    found = extractor._loss(network, (waveforms, labels, torch.Generator().manual_seed(5)))
+    found = extractor.loss(network, (waveforms, labels, torch.Generator().manual_seed(5)))
 
     generator = torch.Generator().manual_seed(5)
     mixed, wanted = mixup(waveforms, labels, 0.5, generator)
@@ -191,7 +188,7 @@ def test_statistics_of_spectrograms_need_a_spectrogram():
 def test_one_branch_exchanges_no_features(table, context):
     """Its embedding would be the same with and without, and which class it is of a coin's toss."""
     extractor = fitted(table, context, branches=["stft-1024"], featex=0.5)
-    assert extractor._losses(4)[1] is None
+    assert extractor.classifier(extractor.network, 4).exchanged is None
     assert "featex is none" in extractor.notes[-1]
 
 

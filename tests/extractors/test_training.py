@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -5,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
-from torch.optim import Adam
+from torch.optim import AdamW
 
 from asdbench.core.errors import TrainingError
 from asdbench.core.progress import Silent
@@ -90,12 +91,22 @@ def test_a_loss_that_is_not_finite_stops_with_a_way_out(make_context):
 
 def test_the_rate_follows_the_cosine_with_warm_restarts(make_context, monkeypatch):
     rates = []
-    step = Adam.step
-    monkeypatch.setattr(Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1])
+    step = AdamW.step
+    monkeypatch.setattr(AdamW, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1])
     fit(network(), make_context())
     position = torch.arange(12) % 6 / 6  # two cycles of three epochs of two batches
     expected = 0.05 * (1 + torch.cos(torch.pi * position)) / 2
     assert torch.allclose(torch.tensor(rates), expected, atol=1e-6)
+
+
+def test_the_rate_rises_over_the_first_steps_and_weights_decay(make_context):
+    """Written out for one weight whose gradient is zero: AdamW then does nothing but let it decay by rate x decay."""
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(net.weight)
+    recipe = replace(RECIPE, epochs=3, learning_rate=0.1, restarts=None, warmup_steps=4, weight_decay=0.5)
+    train(net, batches, 2, lambda batch: 0.0 * net.weight.sum(), recipe, make_context())
+    rates = [0.025, 0.05, 0.075, 0.1, 0.1, 0.1]
+    assert net.weight.item() == pytest.approx(math.prod(1 - 0.5 * rate for rate in rates))
 
 
 @pytest.mark.parametrize("epochs", [5, 6, 24, 40])
