@@ -26,6 +26,7 @@ def test_there_are_cards_and_no_warnings():
         "synthetic", "synthetic-large", "synthetic-stereo",
         "log-mel", "raw-mel", "simclr", "pitch-shift", "gaussian-noise", "time-mask",
         "siamese", "autoencoder", "mel-image", "attribute-classifier", "twfr", "psd", "precomputed", "waveform",
+        "lora-classifier",
         "pretrained-timm", "pretrained-torchaudio", "pretrained-onnx", "whiten", "unit-length", "by-domain",
         "mahalanobis-ml", "mahalanobis-lw", "elliptic-envelope", "knn", "lof", "gmm", "identity", "random",
     }  # fmt: skip

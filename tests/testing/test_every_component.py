@@ -17,6 +17,7 @@ CATALOG = load_catalog()
 TINY = {  # parameters that make a network small
     "simclr": {"backbone": "test_resnet", "projection_dim": 16, "copies": 1, "crop_s": 0.5},
     "attribute-classifier": {"branches": ["stft-1024"], "dim": 16, "crop_s": 0.5},
+    "lora-classifier": {"rank": 2, "dim": 8, "crop_s": 0.5},
     "siamese": {"conv_layers": 1, "features": 8, "validation": 0.0},
     "twfr-chosen": {"choose_from": ["0", "1"]},
     "pretrained-timm": {"backbone": "test_resnet"},
@@ -61,6 +62,8 @@ def weights(tmp_path, monkeypatch):
             pytest.importorskip("onnxruntime")
             model = write_onnx(tmp_path / "model.onnx", ["n", 128, "t"])
             return {"models": [str(model)], "window": 0, "hop": 0, "poolings": ["mean", "std"]}
+        if name == "lora-classifier":
+            return {"weights": WRITERS["beats"](tmp_path / "encoder.pt")[0]}
         if name in WRITERS:
             return {"weights": WRITERS[name](tmp_path / "encoder.pt")[0], "pool_over": "band"}
         return {}

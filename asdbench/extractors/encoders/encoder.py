@@ -144,6 +144,12 @@ class Encoder(Untrained):
             for outputs in self._outputs(network, clips, wanted, context)
         ]
 
+    def loaded(self) -> EncoderNetwork:
+        """The network in evaluation mode, loaded once; a file that does not hold its weights is a UsageError."""
+        if self._network is None:
+            self._network = load_network(self.name, self._weights, self.network_class)
+        return self._network
+
     def network(self, context: Context) -> EncoderNetwork:
         """The network on the device, in evaluation mode; loaded once.
 
@@ -151,9 +157,7 @@ class Encoder(Untrained):
             UsageError: the file does not hold its weights, it has no such layer or class token, or the front end gives
                 another sample rate.
         """
-        if self._network is None:
-            self._network = load_network(self.name, self._weights, self.network_class)
-        network = self._network
+        network = self.loaded()
         wrong = [number for number in self._asked if number > network.depth]
         if wrong:
             raise UsageError(
@@ -173,6 +177,19 @@ class Encoder(Untrained):
             )
         return network.to(context.device)
 
+    def lengths(self, keys: Sequence[str], context: Context) -> list[int]:
+        """Samples of clips; an AsdbenchError where some are shorter than one patch."""
+        network = self.loaded()
+        lengths = [context.features.shape(key)[-1] for key in keys]
+        short = [key for key, length in zip(keys, lengths, strict=True) if length < network.min_samples]
+        if short:
+            raise AsdbenchError(
+                f"{len(short)} of {len(keys)} clips are shorter than one patch of {self.name} "
+                f"({1000 * network.min_samples / network.sample_rate_hz:g} ms): {', '.join(short[:NAMED])}"
+                f"{' ...' if len(short) > NAMED else ''}.\nLeave them out, or take another extractor."
+            )
+        return lengths
+
     def _wanted(self, network: EncoderNetwork) -> list[int]:
         return self._asked or [network.depth]
 
@@ -185,14 +202,7 @@ class Encoder(Untrained):
         counted_for: Sequence["Encoder"] = (),
     ) -> Iterator[dict[int, Output]]:
         """For each clip what some layers give; operations of the longest are counted for some encoders."""
-        lengths = [context.features[clip.key].shape[-1] for clip in clips]
-        short = [clip.key for clip, length in zip(clips, lengths, strict=True) if length < network.min_samples]
-        if short:
-            raise AsdbenchError(
-                f"{len(short)} of {len(clips)} clips are shorter than one patch of {self.name} "
-                f"({1000 * network.min_samples / network.sample_rate_hz:g} ms): {', '.join(short[:NAMED])}"
-                f"{' ...' if len(short) > NAMED else ''}.\nLeave them out, or take another extractor."
-            )
+        lengths = self.lengths([clip.key for clip in clips], context)
         batch = self._batch_size or (GPU_BATCH if context.device == "cuda" else 1)
         to_count = bool(counted_for)
         for length, group in groupby(zip(clips, lengths, strict=True), key=lambda pair: pair[1]):
