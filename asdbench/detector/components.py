@@ -22,23 +22,28 @@ def part_of(component: Component, folder: Path) -> Part:
     """What a detector in ``folder`` says of a component; the files that its parameters name are copied there."""
     used = used_component(component)
 
-    def copy(source: str, digest: str) -> str:
-        place = Path(FILES, digest[:16], Path(source).name)
+    def copy(param: str, source: str, digest: str) -> str:
+        place, origin = Path(FILES, digest[:16], Path(source).name), Path(expand_user(source))
         if not (folder / place).exists():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(expand_user(source), folder / place)
+            read = [origin / name for name in component.card.params[param].folder] if origin.is_dir() else [origin]
+            target = folder / place if origin.is_dir() else (folder / place).parent
+            target.mkdir(parents=True, exist_ok=True)
+            for one in read:
+                if one.is_file():
+                    shutil.copyfile(one, target / one.name)
         return place.as_posix()
+
+    def copied(param: str, digests: str | list[str]) -> Any:
+        value = used.params[param]
+        if isinstance(digests, list):
+            return [copy(param, one, digest) for one, digest in zip(value, digests, strict=True)]
+        return copy(param, value, digests)
 
     return Part(
         **used.model_dump(),
         identity=component.identity(),
         plugin=str(component.home.resolve()) if component.home is not None else None,
-        copies={
-            param: list(map(copy, used.params[param], digests))
-            if isinstance(digests, list)
-            else copy(used.params[param], digests)
-            for param, digests in used.files.items()
-        },
+        copies={param: copied(param, digests) for param, digests in used.files.items()},
     )
 
 

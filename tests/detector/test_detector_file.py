@@ -10,7 +10,9 @@ import torch
 from pydantic import TypeAdapter
 from safetensors.numpy import load
 from safetensors.torch import save_file
+from tiny_encoders import write_eat
 
+import asdbench
 from asdbench import Detector
 from asdbench.core.errors import RequirementError
 from asdbench.core.store import seal
@@ -236,6 +238,22 @@ def test_weights_travel_with_the_system(trained_run, small_dataset, tmp_path):
     rewritten(path, lambda content: flip(content, copy))
     with pytest.raises(RequirementError, match=r"weights\.safetensors is not as it was written"):
         Detector.load(path)
+
+
+def test_a_folder_of_weights_and_a_tuned_encoder_travel_too(small_dataset, tmp_path):
+    """What is read of the folder is in the file, once for both machine types; what else lies there is not."""
+    folder, _ = write_eat(tmp_path / "eat")
+    (tmp_path / "eat" / "README.md").write_text("read by nobody")
+    params = {"encoder": "eat", "weights": folder, "rank": 2, "dim": 4, "steps": 1, "crop_s": 0.3}
+    params = {f"lora-classifier.{name}": value for name, value in params.items()}
+    fitted = asdbench.fit(small_dataset, "lora-classifier", "knn", params=params, held_out=0)
+    clips = sorted(small_dataset.glob("fan/test/*.wav"))[:2]
+    scores = fitted.score(clips, "fan").scores
+    path = fitted.save(tmp_path / "eat.asd")
+    shutil.rmtree(folder)
+    assert np.array_equal(Detector.load(path).score(clips, "fan").scores, scores)
+    copies = [name.rpartition("/")[2] for name in members(path) if name.startswith("files/")]
+    assert sorted(copies) == ["config.json", "model.safetensors"]
 
 
 def test_embeddings_from_elsewhere_make_no_detector(trained_run, small_dataset, tmp_path):
