@@ -15,10 +15,12 @@ from asdbench.leaderboard.systems import System, setting
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent
 from asdbench.leaderboard.transfer import Transfer, sentence
+from asdbench.leaderboard.verdict import verdict
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import code, escaped
 
 MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
+MACHINES = 6  # in one table of Markdown
 SHOWN = 3  # other boards that a page speaks of
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,7 +36,7 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
     helpers: list[Callable[..., Any]] = [learned, settings_of, environment_of, escaped, code, percent, text.span]
-    helpers += [text.count, text.seconds, text.provenance, text.score_text, text.learned_text, text.mean_and_spread]
+    helpers += [text.count, text.seconds, text.provenance, text.score_text, text.learned_text, text.spread]
     content = {
         **{helper.__name__: helper for helper in helpers},
         "marker": MARKER,
@@ -43,6 +45,7 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         "summary": text.summary(table),
         "formula": text.FORMULAS.get(board.protocol, text.FORMULA),
         "version": text.data_version(board),
+        "verdict": verdict(table),
         "worth": sentence(elsewhere[:SHOWN]) if measured else "",
         "partial_note": text.partial_note(table),
         "rows": table.rows,
@@ -51,12 +54,13 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         "measured": measured,
         "published": bool(table.of("published")),
         "submitted": bool(table.of("submitted")),
-        "columns": 5 + len(table.terms) + len(board.machines) + (7 if measured else 0),
+        "columns": 5 + len(table.terms) + len(board.machines) + (6 if measured else 0),
         "best": text.best_of(table),
         "scale": Scale.of(table),
         "starred": "; ".join(starred),
         "main_table": _main_table(table),
-        "machine_table": _machine_table(table),
+        "detail_table": _detail_table(table),
+        "machine_tables": _machine_tables(table),
         "missing": text.missing_of(table),
         "partial_rows": [row for row in table.rows if row.partial],
         "trained": text.trained_of(table),
@@ -156,42 +160,62 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2)
 
 
 def _main_table(table: Table) -> str:
-    best = text.best_of(table)
-    header = ["Rank", "System", "Score", "Learned", "95 % interval", "Seeds", "Mean ± SD"]
-    header += [text.TERM_NAMES[term] for term in table.terms]
-    header += ["Parameters", "Training, s", "Scoring, s", "Date", "Provenance"]
+    best = text.best_of(table).get("score")
+    header = ["Rank", "System", "Score", "Learned", "95 % interval", "Seeds", "Parameters"]
     rows = [
         [
             str(row.rank or NONE),
             _name(row),
-            _bold(text.score_text(row).replace("*", "\\*"), row.score, best.get("score")),
+            _bold(text.score_text(row).replace("*", "\\*"), row.score, best) + text.spread(row),
             text.learned_text(row),
             text.span(row.interval),
             str(row.seeds or NONE),
-            text.mean_and_spread(row),
-            *(_number(row, cell, best.get(term)) for term, cell in row.terms.items()),
             text.count(row.parameters),
-            text.seconds(row.train_s),
-            text.seconds(row.score_s),
-            escaped(row.date) or NONE,
-            escaped(text.provenance(row)),
         ]
         for row in table.rows
     ]
-    if not table.of("measured", "submitted"):  # published rows alone have neither ranks nor intervals, seeds, cost
-        filled = [i for i in range(len(header)) if any(cells[i] != NONE for cells in rows)]
-        header, rows = [header[i] for i in filled], [[cells[i] for i in filled] for cells in rows]
-    return aligned(header, rows, left=header.index("System") + 1)
+    return _filled(header, rows, 2 if table.of("measured", "submitted") else 1)
 
 
-def _machine_table(table: Table) -> str:
+def _detail_table(table: Table) -> str:
+    """The terms of the score, what it cost, and where the row is from."""
     best = text.best_of(table)
+    header = ["System", *(text.TERM_NAMES[term] for term in table.terms), "Training, s", "Scoring, s", "Provenance"]
     rows = [
-        [_name(row), *(_number(row, cell, best.get(f"machine:{name}")) for name, cell in row.machines.items())]
+        [
+            _name(row),
+            *(_number(row, cell, best.get(term)) for term, cell in row.terms.items()),
+            text.seconds(row.train_s),
+            text.seconds(row.score_s),
+            escaped(", ".join(filter(None, [text.provenance(row), row.date]))),
+        ]
         for row in table.rows
-        if not row.total_alone
     ]
-    return aligned(["System", *map(escaped, table.board.machines)], rows, left=1)
+    return _filled(header, rows, 1)
+
+
+def _machine_tables(table: Table) -> list[str]:
+    """As many columns as a code host shows without cutting; the machine types of a long board in several tables."""
+    best, machines = text.best_of(table), table.board.machines
+    size = math.ceil(len(machines) / math.ceil(len(machines) / MACHINES)) if machines else 1
+    return [
+        aligned(
+            ["System", *map(escaped, names)],
+            [
+                [_name(row), *(_number(row, row.machines[name], best.get(f"machine:{name}")) for name in names)]
+                for row in table.rows
+                if not row.total_alone
+            ],
+            left=1,
+        )
+        for names in (machines[at : at + size] for at in range(0, len(machines), size))
+    ]
+
+
+def _filled(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """A table without columns in which nothing stands: published rows alone have neither ranks nor cost."""
+    filled = [i for i in range(len(header)) if any(cells[i] != NONE for cells in rows)]
+    return aligned([header[i] for i in filled], [[cells[i] for i in filled] for cells in rows], left)
 
 
 def _name(row: Row) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from asdbench.core.files import whole_file
 from asdbench.leaderboard.table import Table
 from asdbench.pages.figures import BLUE, INK, MUTED, drawing_style, figure_svg, new_figure
-from asdbench.protocols.average_ranks import LEAST_SYSTEMS, AverageRanks, average_ranks
+from asdbench.protocols.average_ranks import FEW_BLOCKS, LEAST_SYSTEMS, AverageRanks, average_ranks
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -39,9 +39,12 @@ class Diagram:
 
 
 def diagram_of(table: Table) -> Diagram | None:
-    """The diagram for a page; None with fewer than three ranked systems."""
+    """The diagram for a page; None where it tells nothing: few systems or machine types, or no two of them apart."""
     ranks = ranks_of(table)
-    if ranks is None:
+    if ranks is None or len(ranks.blocks) < FEW_BLOCKS:
+        return None
+    ordered = list(ranks.ranks)
+    if not ranks.apart(ordered[0], ordered[-1]):
         return None
     title = "Critical-difference diagram: average ranks over machine types"
     return Diagram(figure_svg(draw_critical_difference(ranks), title), _sentence(ranks))

@@ -10,7 +10,7 @@ from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.chance import LEVEL, Chance
 from asdbench.leaderboard.references import Reference, terms_of
-from asdbench.leaderboard.systems import System
+from asdbench.leaderboard.systems import System, readable
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import Interval, MachineResult
 
@@ -106,7 +106,7 @@ def measured_row(board: Board, system: System) -> Row:
         spread = stdev(scores) if len(scores) > 1 else None
     return Row(
         kind="submitted" if system.submitted else "measured",
-        name=system.name,
+        name=readable(system.name),
         score=score,
         terms={
             term: Cell(fmean(_term(term, record) for record in records)) if complete else score

@@ -111,6 +111,16 @@ def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> 
             _require_different_seeds({other: one, path: entry})
 
 
+def readable(name: str) -> str:
+    """A system's name as pages show it: an ensemble by what its members share, instead of the same scorer each time."""
+    members, mark, scorer = name.rpartition(" + ")
+    parts = [member.partition(":") for member in members.split(",")]
+    scorers = {part[2] for part in parts}
+    if not mark or len(parts) < 2 or len(scorers) > 1 or not all(part[0] and part[2] for part in parts):
+        return name
+    return f"{scorer} of {', '.join(part[0] for part in parts)} ({scorers.pop()})"
+
+
 def setting(value: Any) -> str:
     """The value of a parameter as text."""
     if isinstance(value, list):

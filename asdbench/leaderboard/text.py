@@ -8,6 +8,7 @@ from asdbench.leaderboard.table import Table
 from asdbench.protocols.results import Interval
 
 NONE = "–"
+NOTHING_RANDOM = 1e-9
 TERM_NAMES = {"auc_source": "AUC source", "auc_target": "AUC target", "auc": "AUC", "pauc": "pAUC"}
 SPLITS = {"dev": "development set", "eval": "evaluation set"}
 FORMULAS = {
@@ -27,12 +28,10 @@ def span(interval: Interval | None) -> str:
     return NONE if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
 
 
-def mean_and_spread(row: Row) -> str:
-    """Mean ± standard deviation over seeds."""
-    if row.score.value is None or row.seeds == 0:
-        return NONE
-    spread = f" ± {100 * row.spread:.2f}" if row.spread is not None else ""
-    return percent(row.score.value) + spread
+def spread(row: Row) -> str:
+    """The standard deviation over seeds behind a score, " ± 1.19"; empty where nothing is random."""
+    known = row.score.value is not None and row.spread is not None and row.spread > NOTHING_RANDOM
+    return f" ± {100 * row.spread:.2f}" if known and row.spread is not None else ""
 
 
 def count(number: int | None) -> str:

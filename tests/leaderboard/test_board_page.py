@@ -142,7 +142,7 @@ def test_the_markdown_is_a_table_with_every_row_and_reason(leaderboard, board_di
     leaderboard("render")
     text = (board_dir / "synthetic.md").read_text()
     tables = [block.splitlines() for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)]
-    assert len(tables) == 2
+    assert len(tables) == 3
     for table in tables:
         cells = [len(re.findall(r"(?<!\\)\|", line)) for line in table]
         assert len(set(cells)) == 1, "as many cells in every line"
@@ -163,7 +163,7 @@ def test_the_page_is_a_plain_table_without_scripts_and_escapes_names(leaderboard
     assert set(names) >= {"raw-mel + knn", "raw-mel + gmm", "raw-mel + a|b<i>"}
     best = parsed.rows[0]
     assert best[0] == "1"
-    assert re.fullmatch(r"\d\d\.\d\d", best[2])
+    assert re.fullmatch(r"\d\d\.\d\d ± \d\.\d\d", best[2])
     assert all(address.startswith(("index.html", "synthetic.md", "data:,")) for address in parsed.addresses)
     assert not parsed.tags & {"b<i>", "iframe", "img", "object"}
     assert "it is <b>singular" not in text

@@ -19,6 +19,9 @@ def board(tmp_path_factory):
         folder = made_run(root / "runs", scorer=scorer, quality=quality, seed=seed)
         add_run(folder, root / "boards", others=others)
     add_run(made_run(root / "runs", scorer="broken", failed=["valve"]), root / "boards", others=others)
+    for scorer, quality in (("knn", 3.0), ("gmm", 1.5), ("lof", 0.0)):  # apart on enough machine types for a diagram
+        folder = made_run(root / "runs", scorer=scorer, quality=quality, dataset="wide", machines=tuple("abcde"))
+        add_run(folder, root / "boards", others=others)
     references = root / "boards" / "references"
     references.mkdir()
     text = (ROOT / "leaderboards" / "references" / "dcase2023-dev-dcase2023-baseline-mse.toml").read_text()
@@ -214,7 +217,7 @@ def test_a_board_of_published_rows_has_no_empty_columns(visit):
 
 
 def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
-    page = visit(width=375)
+    page = visit("wide.html", width=375)
     box = page.locator(".scroll.wide")
     classes = lambda: set((box.get_attribute("class") or "").split())  # noqa: E731
     until(page, "document.querySelector('.wide').classList.contains('more-right')")
@@ -224,7 +227,7 @@ def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
     until(page, "!document.querySelector('.wide').classList.contains('more-right')")
     assert {"scrolls", "more-left"} <= classes()
     assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "hidden"
-    wide = visit(width=1280).locator(".scroll.wide")
+    wide = visit("wide.html", width=1280).locator(".scroll.wide")
     assert wide.evaluate("box => getComputedStyle(box).maskImage") == "none"
 
 
