@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
@@ -18,6 +18,7 @@ from asdbench.cli import (
     cache,
     check,
     compare,
+    completion,
     data,
     evaluate,
     export,
@@ -43,6 +44,9 @@ from asdbench.cli.output import echo, replace_unknown_characters
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.paths import user_path
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 INTERRUPTED = 130
 REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}  # of a file system
 
@@ -62,6 +66,14 @@ class PathOption(click.ParamType):  # type: ignore[type-arg]  # generic from cli
         except ValueError as error:
             self.fail(f"{value} {error}.", param, ctx)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Files or folders, as the shell has them."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="dir" if param.metavar == "DIR" else "file")]
+
 
 class Commands(Verbs):
     """Turns errors that a user can act on into a message and an exit code, without a traceback."""
@@ -72,8 +84,10 @@ class Commands(Verbs):
         _expand_paths(self)
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command line, whatever the output can show."""
+        """Run the command line, whatever the output can show; or answer a shell."""
         replace_unknown_characters()
+        if completion.VARIABLE in os.environ and completion.answer(self):
+            sys.exit(0)
         with _interrupts_raised_again():
             return super().main(*args, **options)
 
@@ -199,6 +213,7 @@ VERBS: dict[str, tuple[Registered, ...]] = {
         ("track", track.app, "Log runs and models to MLflow."),
         ("ui", ui.ui, "Open MLflow's page on the runs."),
         ("cache", cache.app, "Look at, limit and clear what is stored between runs."),
+        ("completion", completion.completion, "Print the script by which a shell completes all this."),
     ),
 }
 for heading, verbs in VERBS.items():

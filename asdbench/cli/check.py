@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, Frontend, Params, PluginPath
+from asdbench.cli.options import AsJson, Frontend, Named, Params, PluginPath
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 def check(
     name: Annotated[
-        str, typer.Argument(help="Extractor, scorer (also pyod:NAME, STEP+SCORER), step, augmentation, front end.")
+        str,
+        typer.Argument(
+            click_type=Named("checkable"),
+            help="Extractor, scorer (also pyod:NAME, STEP+SCORER), step, augmentation, front end.",
+        ),
     ],
     params: Params = None,
     frontend: Frontend = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Number, Out, Replicates
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Named, Number, Out, Replicates
 from asdbench.cli.output import echo, print_json, warn
 
 if TYPE_CHECKING:
@@ -17,10 +17,18 @@ QUIET_BELOW = 10  # runs, about a second each
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="A B [C ...]", help="Runs or systems, see above.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="A B [C ...]", click_type=Named("runs", "files"), help="Runs or systems, see above."),
+    ],
     out: Out = RUNS,
     dataset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only runs on this data set. [default: all that they share]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            click_type=Named("datasets"),
+            help="Only runs on this data set. [default: all that they share]",
+        ),
     ] = None,
     ground_truth: GroundTruth = None,
     max_drop: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.data_audit import DataSet, header_table, open_inventory, verify
-from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, PluginPath, Quiet, Split, group
+from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, Named, PluginPath, Quiet, Split, group
 from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
@@ -23,11 +23,18 @@ SHOWN = 5  # faults, files, values
 @app.command()
 def make(
     name: Annotated[
-        str, typer.Argument(help="Card of a made data set: synthetic, synthetic-large, synthetic-stereo, factory.")
+        str,
+        typer.Argument(
+            click_type=Named("datasets"),
+            help="Card of a made data set: synthetic, synthetic-large, synthetic-stereo, factory.",
+        ),
     ] = "synthetic",
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; the cache when left out.")] = None,
     params: Annotated[
-        list[str] | None, typer.Option("-p", metavar="PARAM=VALUE", help="Parameter of the card; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "-p", metavar="PARAM=VALUE", click_type=Named("data-params"), help="Parameter of the card; may be repeated."
+        ),
     ] = None,
     jobs: Jobs = 0,
     quiet: Quiet = False,
@@ -68,7 +75,12 @@ def make(
 
 @app.command()
 def download(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Card of a challenge's data set, e.g. dcase2023.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", click_type=Named("datasets"), help="Card of a challenge's data set, e.g. dcase2023."
+        ),
+    ],
     split: Split = None,
     machine: Machines = None,
     data_root: DataRoot = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, DataRoot, GroundTruth, Jobs, Machines, PluginPath, Quiet, Split
+from asdbench.cli.options import AsJson, DataRoot, GroundTruth, Jobs, Machines, Named, PluginPath, Quiet, Split
 from asdbench.cli.output import echo, print_json, warn
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 DataSet = Annotated[
     str,
-    typer.Argument(help="A folder, a table of clips (.csv, .parquet), or a card: synthetic, dcase2020 to dcase2026."),
+    typer.Argument(
+        click_type=Named("datasets", "files"),
+        help="A folder, a table of clips (.csv, .parquet), or a card: synthetic, dcase2020 to dcase2026.",
+    ),
 ]
 SHOWN_FILES = 5
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "missing": "red"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Number, Out, PluginPath, Quiet, Replicates
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Named, Number, Out, PluginPath, Quiet, Replicates
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def evaluate(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR|RUN", help="Folder of score files, or a run: its folder or its id.")
+        Path,
+        typer.Argument(
+            metavar="DIR|RUN", click_type=Named("runs", "files"), help="Folder of score files, or a run: latest, id ..."
+        ),
     ],
     protocol: Annotated[
         str | None,
@@ -48,7 +51,11 @@ def evaluate(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="DIR|RUN", help="A second system: the difference, on the same resampled clips."),
+        typer.Option(
+            metavar="DIR|RUN",
+            click_type=Named("runs", "files"),
+            help="A second system: the difference, on the same resampled clips.",
+        ),
     ] = None,
     out: Out = RUNS,
     as_json: AsJson = False,

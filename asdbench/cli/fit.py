@@ -16,16 +16,33 @@ if TYPE_CHECKING:
 def fit(
     recordings: Annotated[
         str | None,
-        typer.Argument(metavar="RECORDINGS", help="Healthy recordings: a folder, a table, a card's name."),
+        typer.Argument(
+            metavar="RECORDINGS",
+            click_type=opt.Named("datasets", "files"),
+            help="Healthy recordings: a folder, a table, a card's name.",
+        ),
     ] = None,
     to: Annotated[Path, typer.Option(metavar="FILE.asd", help="The file to write.")] = Path("detector.asd"),
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="RUN", help="Take what a run has fitted, in place of recordings."),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            click_type=opt.Named("runs", "files"),
+            help="Take what a run has fitted, in place of recordings.",
+        ),
     ] = None,
-    extractor: Annotated[str | None, typer.Option(metavar="NAME", help="Feature extractor.")] = None,
-    scorer: Annotated[str | None, typer.Option(metavar="NAME", help="Scorer, also pyod:NAME or sklearn:NAME.")] = None,
-    system: Annotated[str | None, typer.Option(metavar="NAME", help="Published system, in place of the two.")] = None,
+    extractor: Annotated[
+        str | None, typer.Option(metavar="NAME", click_type=opt.Named("extractors"), help="Feature extractor.")
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", click_type=opt.Named("scorers"), help="Scorer, also pyod:NAME or sklearn:NAME."),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", click_type=opt.Named("systems"), help="Published system, in place of the two."),
+    ] = None,
     false_alarms: FalseAlarms = None,
     threshold: Threshold = None,
     per_domain: PerDomain = False,

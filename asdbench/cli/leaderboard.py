@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Out, Quiet, Split, Whole, group
+from asdbench.cli.options import RUNS, AsJson, GroundTruth, Named, Out, Quiet, Split, Whole, group
 from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced
 def add(
     run: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN|SCORES]...", help="Run ids, beginnings of them, or folders; or score files."),
+        typer.Argument(
+            metavar="[RUN|SCORES]...",
+            click_type=Named("runs", "files"),
+            help="Runs: latest, ids, systems, folders; or folders of score files.",
+        ),
     ] = None,
     system: Annotated[
         str | None,
@@ -33,7 +37,10 @@ def add(
         str | None, typer.Option(metavar="ADDRESS", help="Where they are from.", rich_help_panel=OF_SCORES)
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(metavar="dcase2025|...", help="The challenge.", rich_help_panel=OF_SCORES)
+        str | None,
+        typer.Option(
+            metavar="dcase2025|...", click_type=Named("datasets"), help="The challenge.", rich_help_panel=OF_SCORES
+        ),
     ] = None,
     split: Split = None,
     seed: Annotated[
@@ -126,7 +133,9 @@ def add(
 @app.command()
 def render(
     board_dir: BoardDir = DEFAULT,
-    board: Annotated[str | None, typer.Option(metavar="NAME", help="Only this one, and the index.")] = None,
+    board: Annotated[
+        str | None, typer.Option(metavar="NAME", click_type=Named("boards"), help="Only this one, and the index.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Render every board as Markdown and as one self-contained HTML page, and the index of all.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import AsJson, PluginPath
+from asdbench.cli.options import AsJson, Named, PluginPath
 from asdbench.cli.output import echo, print_json, warn
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="systems, extractors, scorers, steps, augmentations, frontends, datasets; all if left out."
+            click_type=Named("kinds"),
+            help="systems, extractors, scorers, steps, augmentations, frontends, datasets; all if left out.",
         ),
     ] = None,
     as_json: AsJson = False,

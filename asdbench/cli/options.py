@@ -1,7 +1,7 @@
 """Options that verbs share, and the types of their values. The name of an option is that of the parameter."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
@@ -9,6 +9,9 @@ import typer
 from asdbench.cli.help import App, Verbs
 from asdbench.cli.output import reserve_stdout
 from asdbench.core.numbers import parse_float, parse_int
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 FAR = 4096  # an upper bound from here on is there to refuse slips of the hand
 
@@ -49,6 +52,27 @@ class Whole(click.IntRange):
             self.fail(f"{error}.", param, ctx)
 
 
+class Named(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A text, for which a shell proposes names.
+
+    Args:
+        sources: keys of ``asdbench.cli.candidates.SOURCES``, or kinds of cards; "files" for paths as well.
+    """
+
+    name = "text"
+
+    def __init__(self, *sources: str) -> None:
+        self._sources = sources
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Names that begin so."""
+        from asdbench.cli.candidates import propose
+
+        return propose(self._sources, ctx, incomplete)
+
+
 def group(summary: str) -> typer.Typer:
     """A verb with verbs below it."""
     return App(cls=Verbs, help=summary, no_args_is_help=True, suggest_commands=False)
@@ -81,16 +105,27 @@ PluginPath = Annotated[
 ]
 
 # What is run.
-Systems = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Published system; may be repeated.")]
-Extractors = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Feature extractor; may be repeated.")]
+Systems = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", click_type=Named("systems"), help="Published system; may be repeated."),
+]
+Extractors = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", click_type=Named("extractors"), help="Feature extractor; may be repeated."),
+]
 Scorers = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Anomaly scorer, also pyod:NAME or sklearn:NAME; may be repeated."),
+    typer.Option(
+        metavar="NAME",
+        click_type=Named("scorers"),
+        help="Anomaly scorer, also pyod:NAME or sklearn:NAME; may be repeated.",
+    ),
 ]
 Datasets = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME|DIR|TABLE",
+        click_type=Named("datasets", "files"),
         help="A card's name, a folder of recordings, or a table of clips (CSV, Parquet); may be repeated. "
         "[default: synthetic]",
     ),
@@ -101,13 +136,16 @@ Seeds = Annotated[
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option("-p", metavar="COMPONENT.PARAM=VALUE", help="Set a parameter; may be repeated."),
+    typer.Option(
+        "-p", metavar="COMPONENT.PARAM=VALUE", click_type=Named("params"), help="Set a parameter; may be repeated."
+    ),
 ]
 Vary = Annotated[
     list[str] | None,
     typer.Option(
         "--vary",
         metavar="COMPONENT.PARAM=A,B,...",
+        click_type=Named("params"),
         help="A run for each value, and each combination of several --vary; A;B where values hold commas.",
     ),
 ]
@@ -133,9 +171,17 @@ Profile = Annotated[
         help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]"
     ),
 ]
-Frontend = Annotated[str | None, typer.Option(metavar="NAME", help="Front end in place of the extractor's.")]
+Frontend = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", click_type=Named("frontends"), help="Front end in place of the extractor's."),
+]
 Augmentations = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Augmentations in place of the extractor's; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        click_type=Named("augmentations"),
+        help="Augmentations in place of the extractor's; may be repeated.",
+    ),
 ]
 Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins.")
@@ -221,7 +267,8 @@ Tracking = Annotated[
 ]
 
 # What was run.
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, a folder, or latest.")]
+RUN_HELP = "latest, a system, an id or a part of one that no other has, or a folder."
+RunName = Annotated[str, typer.Argument(metavar="RUN", click_type=Named("runs", "files"), help=RUN_HELP)]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")]
 RUNS = Path("runs")
 Replicates = Annotated[

@@ -14,8 +14,20 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Published system; see: asdbench list systems.")],
-    dataset: Annotated[str, typer.Option(metavar="NAME", help="Card of the data set that numbers were published for.")],
+    system: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYSTEM", click_type=opt.Named("systems"), help="Published system; see: asdbench list systems."
+        ),
+    ],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            click_type=opt.Named("datasets"),
+            help="Card of the data set that numbers were published for.",
+        ),
+    ],
     split: Annotated[
         str | None, typer.Option(metavar="dev|eval", help="[default: dev, where numbers of it were published]")
     ] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, Out, RunName, group
+from asdbench.cli.options import RUNS, AsJson, Named, Out, RunName, group
 from asdbench.cli.output import command, echo, print_json, warn
 
 if TYPE_CHECKING:
@@ -14,8 +14,17 @@ if TYPE_CHECKING:
     from asdbench.harness.store import Stored
 
 app = group("Find, show and export runs.")
-Dataset = Annotated[str | None, typer.Option(metavar="NAME", help="Only runs on this data set.")]
-System = Annotated[str | None, typer.Option(metavar="NAME", help="Only this system, extractor or scorer.")]
+Dataset = Annotated[
+    str | None, typer.Option(metavar="NAME", click_type=Named("datasets"), help="Only runs on this data set.")
+]
+System = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        click_type=Named("systems", "extractors", "scorers"),
+        help="Only this system, extractor or scorer.",
+    ),
+]
 Status = Annotated[str | None, typer.Option(metavar="done|failed", help="Only runs of this status.")]
 SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, Device, FalseAlarms, Number, PluginPath, Quiet, Threshold
+from asdbench.cli.options import AsJson, Device, FalseAlarms, Named, Number, PluginPath, Quiet, Threshold
 from asdbench.cli.output import echo, print_json, print_reserved, reserve_stdout
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ def score(
     detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What fit wrote (.asd), or export (.onnx).")],
     recordings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH...", help="Recordings, folders of them, or - for names on standard input."),
+        typer.Argument(
+            metavar="PATH...",
+            click_type=Named("files"),
+            help="Recordings, folders of them, or - for names on standard input.",
+        ),
     ] = None,
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="Machine type, where it knows several.")] = None,
     section: Annotated[str | None, typer.Option(metavar="NN", help="Section. [default: the first]")] = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, PluginPath
+from asdbench.cli.options import AsJson, Named, PluginPath
 from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ Facts = list[tuple[str, str]]
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Name of anything that asdbench list shows.")],
+    name: Annotated[
+        str, typer.Argument(click_type=Named("anything"), help="Name of anything that asdbench list shows.")
+    ],
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:

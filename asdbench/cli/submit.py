@@ -5,19 +5,29 @@ from typing import Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, PluginPath
+from asdbench.cli.options import RUNS, AsJson, Named, PluginPath
 from asdbench.cli.output import echo, print_json
 
 
 def submit(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Finished run on the evaluation data: id or folder.")
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            click_type=Named("runs", "files"),
+            help="Finished run on the evaluation data: latest, id, system or folder.",
+        ),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="NAME_ORG_task2_N", help="Label of the submission, N from 1 to 4.")
     ] = None,
     development: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Its run on the development data. [default: one beside RUN]")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            click_type=Named("runs", "files"),
+            help="Its run on the development data. [default: one beside RUN]",
+        ),
     ] = None,
     meta: Annotated[
         Path | None, typer.Option(metavar="FILE", help="YAML with values for the meta file; they win.")

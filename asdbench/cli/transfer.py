@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli.leaderboard import DEFAULT, BoardDir
-from asdbench.cli.options import AsJson, Quiet, Replicates
+from asdbench.cli.options import AsJson, Named, Quiet, Replicates
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ FORMS = (".html", ".md")
 def transfer(
     boards: Annotated[
         list[str],
-        typer.Argument(metavar="BOARD BOARD...", help="Boards, or tables of scores: FILE.csv, FILE.csv:COLUMN."),
+        typer.Argument(
+            metavar="BOARD BOARD...",
+            click_type=Named("boards", "files"),
+            help="Boards, or tables of scores: FILE.csv, FILE.csv:COLUMN.",
+        ),
     ],
     board_dir: BoardDir = DEFAULT,
     page: Annotated[

@@ -33,7 +33,9 @@ def tune(
     space: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="COMPONENT.PARAM=SPACE", help="Tune it over LOW:HIGH[:log|:STEP] or A,B,C, not as its card says."
+            metavar="COMPONENT.PARAM=SPACE",
+            click_type=opt.Named("params"),
+            help="Tune it over LOW:HIGH[:log|:STEP] or A,B,C, not as its card says.",
         ),
     ] = None,
     only: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from asdbench.cli.options import AsJson, PluginPath, Quiet, group
+from asdbench.cli.options import AsJson, Named, PluginPath, Quiet, group
 from asdbench.cli.output import command, echo, print_json, warn
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def list_(to: To = None, as_json: AsJson = False, plugin_path: PluginPath = None
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name that asdbench weights list shows.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", click_type=Named("weights"), help="Name that asdbench weights list shows.")
+    ],
     to: To = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the download.")] = False,
     as_json: AsJson = False,

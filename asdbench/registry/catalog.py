@@ -13,6 +13,7 @@ from asdbench.registry.components import Component
 from asdbench.registry.composites import PLUS, Chain, Composite, chained_card, names_in_chain
 from asdbench.registry.ensembles import AND, Ensemble, ensemble_card, pairs_of
 from asdbench.registry.instances import card_of_instance, of_instance
+from asdbench.registry.libraries import PREFIXES
 from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
 from asdbench.registry.toml import CardError, read_toml
 
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from asdbench.registry.system_card import SystemCard
 
 KINDS = ("systems", "extractors", "scorers", "steps", "augmentations", "frontends", "datasets")
-
-# Names of scorers with a prefix need no card: a function makes one from the library's own signature.
-PREFIXES = {
-    "pyod": "asdbench.scorers.pyod_detector:card_of",
-    "sklearn": "asdbench.scorers.sklearn_detector:card_of",
-}
 
 
 @dataclass(frozen=True)
@@ -228,9 +223,9 @@ class Catalog:
         self.entries[kind][name] = Entry(kind, name, card.summary, "object", made=card, instance=instance)
         return name
 
-    def add(self, source: Source) -> None:
+    def add(self, source: Source, kinds: Sequence[str] = KINDS) -> None:
         """Add a source's cards. A card of asdbench that cannot be read raises; a plugin's is a warning."""
-        for kind in KINDS:
+        for kind in kinds:
             for path in sorted((source.folder / kind).glob("*.toml")):
                 if source.origin == OWN:
                     state = path.stat()
@@ -283,9 +278,9 @@ def _own_entries(kind: str, path: Path, *_state: int) -> tuple[Entry, ...]:
     return _entries(kind, path, OWN)
 
 
-def load_catalog(plugin_paths: Sequence[Path] = ()) -> Catalog:
-    """Read the cards of asdbench, of installed plugins and of the given plugin folders."""
+def load_catalog(plugin_paths: Sequence[Path] = (), kinds: Sequence[str] = KINDS) -> Catalog:
+    """Read the cards of asdbench, of installed plugins and of the given plugin folders; those of some kinds."""
     catalog = Catalog()
     for source in (own_source(), *third_party_sources(plugin_paths, catalog.warnings.append)):
-        catalog.add(source)
+        catalog.add(source, kinds)
     return catalog

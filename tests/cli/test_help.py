@@ -23,7 +23,7 @@ VERBS = dict(verbs())
 
 def parsed(command):
     """The verb and the options of a command line; raises what click raises of one that does not exist."""
-    program, *words = shlex.split(command.partition(" > ")[0])
+    program, *words = shlex.split(re.split(" >+ ", command)[0])
     assert program == "asdbench"
     found, path = ROOT, []
     while isinstance(found, click.Group):
