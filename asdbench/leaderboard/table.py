@@ -1,6 +1,8 @@
 """A board with all its numbers: scores, intervals, ranks and chance."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -55,17 +57,16 @@ class Table:
 
 def make_table(board: Board, replicates: int = REPLICATES) -> Table:
     """Compute every number of a board; the same records give the same numbers."""
-    cache: dict[str, Resampled] = {}
     ranked, partial = _ranked(board)
-    resampled = {system.key: _resampled(board, system, replicates, cache) for system in ranked}
+    rows = [measured_row(board, system) for system in board.systems]
+    scored = [row.system for row in rows if row.system is not None and row.score.value is not None]
+    every = _resampled(board, scored, replicates)
+    resampled = {system.key: every[system.key] for system in ranked}
     ranks = _ranks(ranked, resampled)
-    rows = []
-    for system in board.systems:
-        row = measured_row(board, system)
-        if row.score.value is not None:
-            of_system = resampled.get(system.key) or _resampled(board, system, replicates, cache)
-            row = replace(row, rank=ranks.get(system.key), interval=interval(of_system.total))
-        rows.append(row)
+    for place, row in enumerate(rows):
+        if row.system is not None and row.system.key in every:
+            key = row.system.key
+            rows[place] = replace(row, rank=ranks.get(key), interval=interval(every[key].total))
     rows += [published_row(board, reference) for reference in board.references.values()]
     sections = _sections(board, ranked)
     chance = chance_of(board.protocol, sections) if sections else None
@@ -83,16 +84,20 @@ def _ranked(board: Board) -> tuple[list[System], tuple[str, ...]]:
     return (complete if len(data) == 1 else []), complete[0].lacks
 
 
-def _resampled(board: Board, system: System, replicates: int, cache: dict[str, Resampled]) -> Resampled:
-    """Resampled scores of a system; runs with the same scores are resampled once."""
-    by_seed = {}
-    for entry in system.runs.values():
-        scores = {name: {no: rows.scores for no, rows in sections.items()} for name, sections in entry.scores.items()}
-        key = digest(scores, 32)
-        if key not in cache:
-            cache[key] = resampled_scores(board.protocol, entry.sections(), replicates)
-        by_seed[entry.record.asked.seed] = cache[key]
-    return over_seeds(by_seed)
+def _resampled(board: Board, systems: Sequence[System], replicates: int) -> dict[str, Resampled]:
+    """Resampled scores by the systems' keys; runs with the same scores are resampled once, several runs at a time."""
+    entries: dict[str, Entry] = {}
+    by_seed: dict[str, dict[int, str]] = {}
+    for system in systems:
+        for entry in system.runs.values():
+            sections = entry.scores.items()
+            scores = digest({name: {no: rows.scores for no, rows in of.items()} for name, of in sections}, 32)
+            entries[scores] = entry
+            by_seed.setdefault(system.key, {})[entry.record.asked.seed] = scores
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # numpy works outside Python's lock
+        found = pool.map(lambda entry: resampled_scores(board.protocol, entry.sections(), replicates), entries.values())
+        runs = dict(zip(entries, found, strict=True))
+    return {key: over_seeds({seed: runs[of] for seed, of in seeds.items()}) for key, seeds in by_seed.items()}
 
 
 def _ranks(systems: Sequence[System], resampled: Mapping[str, Resampled]) -> dict[str, int]:
