@@ -158,6 +158,16 @@ def test_a_system_on_frozen_beats_takes_the_users_weights(run, tmp_path, fresh_c
     assert record.results == alone.results
 
 
+def test_a_system_on_tuned_beats_trains_with_the_users_weights(run, tmp_path, fresh_cache):
+    from tiny_encoders import write_beats
+
+    weights, _ = write_beats(tmp_path / "tiny.pt")
+    (record,) = run(["asdkit2025-beats-lora"], {"lora-classifier.weights": weights, "lora-classifier.epochs": 1})
+    assert record.status == "done"
+    (network,) = record.training
+    assert len(network.curves["loss"]) == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

@@ -32,7 +32,7 @@ def test_the_published_systems_are_there():
         "dcase2023-baseline-mahala", "dcase2023-baseline-mahala-paper",
         "guan2023-twfr-gmm", "wilkinghoff2023-design-choices", "wilkinghoff2024-ssl4asd", "asdkit2025-multires",
         "beats-ap-beam", "beats-rdp4-beam", "beats-rdp8-beam", "beats-rdp4-beam-varmin-near-far", "beats-knn",
-        "beats-ldn1", "genrep2025-s4",
+        "beats-ldn1", "genrep2025-s4", "asdkit2025-beats-lora", "asdkit2025-beats-lora-near-far",
     }  # fmt: skip
 
 
@@ -102,6 +102,38 @@ def test_the_systems_on_frozen_beats_differ_in_what_their_names_say():
     assert (knn["knn"]["n_neighbors"], knn["knn"]["metric"]) == (1, "cosine")
     assert (density["knn-ldn"]["n_neighbors"], density["knn-ldn"]["banks"]) == (1, "all")
     assert density["beats"] == knn["beats"] == plain["beats"] | {"pool_over": "patches"}
+
+
+def test_the_systems_on_tuned_beats_are_scored_as_those_on_frozen_beats():
+    """The tuned encoder's patches, pooled as the frozen one's; both microphones as there."""
+    for tuned, frozen in (
+        ("asdkit2025-beats-lora", "beats-rdp4-beam"),
+        ("asdkit2025-beats-lora-near-far", "beats-rdp4-beam-varmin-near-far"),
+    ):
+        ours, theirs = settled(tuned), settled(frozen)
+        assert (ours["waveform"], ours["beam"]) == (theirs["waveform"], theirs["beam"])
+        for name in ("pooling", "pool_over", "rdp_gamma"):
+            assert ours["lora-classifier"][name] == theirs["beats"][name]
+        assert ours["lora-classifier"]["encoder"] == "beats"
+
+
+def test_the_published_numbers_of_tuned_beats_are_those_of_their_source(shared_data):
+    import csv
+
+    ours = {
+        (row.dataset, row.split, system, machine, term): percent
+        for name, system in (
+            ("asdkit2025-beats-lora", "BEATs LoRA, near microphone"),
+            ("asdkit2025-beats-lora-near-far", "BEATs LoRA, near minus far"),
+        )
+        for row in CATALOG.find("systems", name).system.published
+        for machine, terms in (row.machines or {}).items()
+        for term, percent in terms.items()
+    }
+    with (shared_data / "published" / "per_machine_more.csv").open() as file:
+        keys = ("dataset", "split", "system", "machine", "metric")
+        rows = [row for row in csv.DictReader(file) if row["system"].startswith("BEATs LoRA")]
+    assert ours == {tuple(row[key] for key in keys): float(row["percent"]) for row in rows}
 
 
 @pytest.mark.parametrize("path", WITH_PARTS, ids=lambda path: path.stem)
