@@ -11,7 +11,8 @@ from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.data import is_challenge, is_made, open_dataset, stored_table
 from asdbench.harness.record import load_record
-from asdbench.harness.store import find_run, find_runs
+from asdbench.harness.run_names import named_runs
+from asdbench.harness.store import find_runs
 from asdbench.registry import load_catalog
 
 if TYPE_CHECKING:
@@ -76,16 +77,17 @@ def open_runs(*names: str | Path, out: str | Path = "runs") -> Runs:
     """Runs that were done before.
 
     Args:
-        names: folders of runs, their ids or beginnings of ids; none is all in ``out``.
+        names: of runs, or of systems, which mean all their runs: folders, ids, parts of ids that no other has, or
+            "latest"; none is all in ``out``.
         out: folder that holds the runs' folders.
 
     Raises:
-        UsageError: no such run, or several that begin so.
+        UsageError: no such run, or several of that name.
         RequirementError: a record cannot be read.
     """
     root = Path(out).expanduser()
     if names:
-        folders = [find_run(str(name), root) for name in names]
+        folders = dict.fromkeys(folder for name in names for folder in named_runs(str(name), root))
         return Runs([Run(folder, load_record(folder)) for folder in folders])
     stored = find_runs(root)
     if stored.damaged:

@@ -54,8 +54,8 @@ def compare(
     All are scored on every resampled test set, so chance that they share cancels; of several seeds the choice of
     seeds is resampled too.
 
-    A name is a run (its id, the beginning of one, or its folder) or a system, all seeds of which count: its card's
-    name, or extractor+scorer. DIR/NAME looks for it in another folder than --out.
+    A name is a system, all seeds of which count (its card's name, or extractor+scorer), or a run: latest, its id or a
+    part of it that no other has, or its folder. DIR/NAME looks for it in another folder than --out.
 
     Example: asdbench compare raw-mel+knn simclr+knn
     """

@@ -102,7 +102,7 @@ def fit(
     if from_ is not None:
         from asdbench.detector.fitting import fit_run
         from asdbench.harness.record import load_record
-        from asdbench.harness.store import find_run
+        from asdbench.harness.run_names import find_run
 
         if extractor or scorer or system or params or machine:
             raise UsageError("--from RUN takes the components and recordings of the run; leave out what names others.")

@@ -201,14 +201,15 @@ def _submitted(names: Sequence[str], facts: dict[str, Any]) -> dict[str, Path]:
 def _folders(names: list[str], every: bool, runs: Path, others: bool) -> "tuple[list[Path], list[AsdbenchError]]":
     """The runs that are meant, and what is wrong with those that cannot be read; ``others``: score files are meant."""
     from asdbench.core.errors import AsdbenchError, UsageError
-    from asdbench.harness.store import find_run, find_runs
+    from asdbench.harness.run_names import named_runs
+    from asdbench.harness.store import find_runs
 
     if others and not every and not names:
         return [], []
     if every == bool(names):
         raise UsageError("Name the runs to add, or --all for every run in the folder of --out.")
     if not every:
-        return list(dict.fromkeys(find_run(name, runs) for name in names)), []
+        return list(dict.fromkeys(folder for name in names for folder in named_runs(name, runs))), []
     stored = find_runs(runs)
     if not stored.runs and not stored.unreadable:
         raise UsageError(f"There is no run in {runs}.")

@@ -43,7 +43,8 @@ def report(
     """
     from asdbench.core.errors import UsageError
     from asdbench.harness.record import load_record
-    from asdbench.harness.store import find_run, verify_score_files
+    from asdbench.harness.run_names import find_run
+    from asdbench.harness.store import verify_score_files
     from asdbench.report import write_report
 
     if embedding_map not in MAPS:

@@ -82,7 +82,7 @@ def show(run: RunName, out: Out = RUNS, as_json: AsJson = False) -> None:
     import json
 
     from asdbench.harness.record import load_record
-    from asdbench.harness.store import find_run
+    from asdbench.harness.run_names import find_run
 
     folder = find_run(run, out)
     record = load_record(folder)

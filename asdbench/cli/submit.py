@@ -51,6 +51,7 @@ def submit(
     Example: asdbench submit latest --label Sato_NTU_task2_1
     """
     from asdbench.core.errors import UsageError
+    from asdbench.harness.run_names import find_run
     from asdbench.submission import require_label, write_submission
 
     if check is not None:
@@ -64,8 +65,8 @@ def submit(
             "Or check a folder: asdbench submit --check DIR"
         )
     values = None if meta is None else _read_meta(meta)
-    development_folder = None if development is None else _run_folder(development, runs)
-    written = write_submission(_run_folder(run, runs), require_label(label), out, development_folder, values)
+    development_folder = None if development is None else find_run(development, runs)
+    written = write_submission(find_run(run, runs), require_label(label), out, development_folder, values)
     if written.development is None:
         echo(
             "note: no run on the development data was found, so its results are not filled in: --development RUN",
@@ -91,14 +92,6 @@ def _read_meta(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UsageError(f"--meta {file}: expected mappings like those of a meta file (submission, system ...).")
     return values
-
-
-def _run_folder(run: str, runs: Path) -> Path:
-    """A folder as given, whatever it holds, or the run of that id."""
-    from asdbench.core.paths import expand_user
-    from asdbench.harness.store import find_run
-
-    return expand_user(run) if expand_user(run).is_dir() else find_run(run, runs)
 
 
 def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list[Path]) -> None:

@@ -121,7 +121,7 @@ def model(
     """
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.core.errors import UsageError
-    from asdbench.harness.store import find_run
+    from asdbench.harness.run_names import find_run
     from asdbench.tracking.model_logging import log_model, save_model
     from asdbench.tracking.store import DATABASE, store_of
 

@@ -8,7 +8,8 @@ from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.challenge import DEFAULT_SPLIT
 from asdbench.datasets.ground_truth import GroundTruth, read_ground_truth
 from asdbench.harness.record import FILE, RunRecord, load_record
-from asdbench.harness.store import find_run, truth_of_run, verify_score_files
+from asdbench.harness.run_names import find_run
+from asdbench.harness.store import truth_of_run, verify_score_files
 from asdbench.protocols import PROTOCOLS
 from asdbench.protocols.resampling import REPLICATES
 from asdbench.registry import Catalog
@@ -22,11 +23,11 @@ def score_folder(given: Path, out: Path) -> Path:
 
     Raises:
         RequirementError: there is none.
-        UsageError: the name is no run below ``out``, or several begin with it.
+        UsageError: the name means no run, or several.
     """
     folder = given.expanduser()
     if not folder.is_dir():
-        if len(given.parts) > 1 or not out.expanduser().is_dir():
+        if not (folder.parent if len(given.parts) > 1 else out.expanduser()).is_dir():
             raise RequirementError(f"There is no folder {folder}.")
         return find_run(str(given), out.expanduser())
     above = folder.resolve().parent

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asdbench.core.errors import RequirementError, UsageError, did_you_mean
-from asdbench.core.paths import expand_user
+from asdbench.core.errors import RequirementError
 from asdbench.harness.learned import Learned, learned, learning_columns
 from asdbench.harness.record import FILE, TRUTH, RecordError, RunRecord, load_record
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from asdbench.score_files.files import Problem, ProblemKind
 
 Row = dict[str, Any]
-LATEST = "latest"  # names the run that ended last
 MEANS = ("auc_source", "auc_target", "auc", "pauc", "f1")
 
 
@@ -45,7 +43,7 @@ def find_runs(root: Path) -> Stored:
     Raises:
         RequirementError: there is no such folder.
     """
-    _require_folder(root)
+    require_folder(root)
     runs: dict[Path, RunRecord] = {}
     damaged: dict[Path, str] = {}
     for path in sorted(root.glob(f"[!.]*/{FILE}")):  # what is under way, or left by a kill, is hidden
@@ -56,31 +54,12 @@ def find_runs(root: Path) -> Stored:
     return Stored(runs, damaged)
 
 
-def find_run(name: str, root: Path) -> Path:
-    """The folder of a run, given as a path, an id below ``root``, the beginning of one, or "latest".
+def require_folder(root: Path) -> None:
+    """Refuse a folder of runs that is not there.
 
     Raises:
-        UsageError: no run of that name, or several that begin with it.
-        RequirementError: it is no path, and there is no such folder.
+        RequirementError: there is no such folder.
     """
-    if (expand_user(name) / FILE).is_file():
-        return expand_user(name)
-    if len(Path(name).parts) > 1:
-        raise UsageError(f"There is no run in {name}.\nSee: asdbench runs list --out {root}")
-    _require_folder(root)
-    records = sorted(root.glob(f"[!.]*/{FILE}"))
-    if name == LATEST and records:
-        return max(records, key=lambda path: path.stat().st_mtime_ns).parent
-    known = [path.parent.name for path in records]
-    matching = [name] if name in known else [one for one in known if one.startswith(name)]
-    if len(matching) == 1:
-        return root / matching[0]
-    if matching:
-        raise UsageError(f"Several runs begin with '{name}': {', '.join(matching)}.")
-    raise UsageError(f"No run '{name}' in {root}.{did_you_mean(name, known)} See: asdbench runs list --out {root}")
-
-
-def _require_folder(root: Path) -> None:
     if not root.is_dir():
         raise RequirementError(
             f"There is no folder {root}.\nRuns go to ./runs unless asdbench run --out DIR says else."

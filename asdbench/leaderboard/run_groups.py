@@ -10,7 +10,8 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.paths import expand_user
 from asdbench.harness.record import FILE, RunRecord, load_record
-from asdbench.harness.store import LATEST, Stored, find_run, find_runs
+from asdbench.harness.run_names import find_run, is_of_system
+from asdbench.harness.store import find_runs
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class RunGroup:
 
 
 def find_run_group(asked: str, out: Path, dataset: str | None = None) -> RunGroup:
-    """What a name means: a run's folder or id, else a system, else the beginning of a run's id.
+    """What a name means: a run's folder or id, else a system, else a run as everywhere.
 
     A system is named by its card, or as ``extractor+scorer`` or ``extractor-scorer``; all seeds of it count. Before
     either, with a slash, may stand another folder than ``out``.
@@ -66,12 +67,10 @@ def find_run_group(asked: str, out: Path, dataset: str | None = None) -> RunGrou
     if root == out and not out.is_dir():
         raise UsageError(f"There is no run {asked}, and no folder {out} in which a system could be looked for.")
     stored = find_runs(root)
-    of_system = {folder: record for folder, record in stored.runs.items() if _plain(name) in _spellings(record)}
+    of_system = {folder: record for folder, record in stored.runs.items() if is_of_system(record, name)}
     if of_system:
         return _system(asked, root, of_system, stored.damaged, dataset)
-    if name == LATEST or any(path.parent.name.startswith(name) for path in root.glob(f"*/{FILE}")):
-        return _single(asked, find_run(name, root), dataset)
-    raise UsageError(_unknown(name, root, stored))
+    return _single(asked, find_run(name, root), dataset)
 
 
 def run_group_of(records: Mapping[Path, RunRecord]) -> RunGroup:
@@ -213,27 +212,8 @@ def _may_be_of(folder: str, runs: Sequence[Run]) -> bool:
     return any(folder.rsplit("-", 2)[0] == run.record.run_id.rsplit("-", 2)[0] for run in runs)
 
 
-def _spellings(record: RunRecord) -> set[str]:
-    if record.asked.system:
-        return {_plain(record.asked.system)}
-    return {_plain(f"{record.extractor.name}{mark}{record.scorer.name}") for mark in "+-"}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"\s*\+\s*", "+", name.strip()).casefold()
-
-
 def _require_on(dataset: str | None, asked: str, names: Iterable[str]) -> None:
     names = sorted(set(names))
     if dataset is not None and dataset not in names:
         hint = did_you_mean(dataset, names)
         raise UsageError(f"--dataset {dataset}: {asked} has no run on it.{hint} It has: {', '.join(names)}.")
-
-
-def _unknown(name: str, root: Path, stored: Stored) -> str:
-    systems = {_plain(system): system for system in sorted({record.name for record in stored.runs.values()})}
-    hint = did_you_mean(_plain(name), [*systems, *(folder.name for folder in stored.runs)])
-    for plain, system in systems.items():
-        hint = hint.replace(f"'{plain}'", f"'{system}'")
-    unreadable = f"\n{len(stored.unreadable)} records there cannot be read." if stored.unreadable else ""
-    return f"No run '{name}' in {root}, and no system.{hint} See: asdbench runs list --out {root}{unreadable}"

@@ -201,7 +201,7 @@ def test_what_a_person_sees_of_many_and_the_diagram_in_a_file(cli, four_systems,
         (["raw-mel+knn", "raw-mel+gmm", "raw-mel+lof", "--alpha", "2"], "is not in the range 0<x<1"),
         (["raw-mel+knn", "raw-mel+gmm", "--dataset", "pump"], "has no run on it. Did you mean 'pumps'?"),
         (["raw-mel+kn", "raw-mel+gmm"], "No run 'raw-mel+kn' in {out}, and no system. Did you mean 'raw-mel + knn'?"),
-        (["raw-mel", "raw-mel+gmm"], "Several runs begin with 'raw-mel'"),
+        (["raw-mel", "raw-mel+gmm"], "'raw-mel' means 8 runs:"),
         *((["raw-mel+gmm", "raw-mel+lof", "--max-drop", value], "--max-drop")
           for value in ("nan", "inf", "1e400", "1_0", "-1", "101", "\u0663")),
     ],

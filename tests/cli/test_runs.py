@@ -73,7 +73,7 @@ def test_one_run_is_shown_by_the_beginning_of_its_name(cli, out):
     shown = cli("runs", "show", name[:-4], "--out", out).out
     assert f"{100 * record['results']['official_score']:.2f}" in shown
     several = cli("runs", "show", "raw-mel", "--out", out)
-    assert (several.code, "Several runs begin with 'raw-mel'" in several.err) == (2, True)
+    assert (several.code, "'raw-mel' means" in several.err) == (2, True)
     none = cli("runs", "show", "rwa-mel", "--out", out)
     assert (none.code, "No run 'rwa-mel'" in none.err) == (2, True)
 
