@@ -27,7 +27,8 @@ def score_folder(given: Path, out: Path) -> Path:
     """
     folder = given.expanduser()
     if not folder.is_dir():
-        if not (folder.parent if len(given.parts) > 1 else out.expanduser()).is_dir():
+        place = folder.parent if len(given.parts) > 1 else out.expanduser()
+        if not place.is_dir() or (place != out and not any(place.glob(f"*/{FILE}"))):
             raise RequirementError(f"There is no folder {folder}.")
         return find_run(str(given), out.expanduser())
     above = folder.resolve().parent

@@ -43,7 +43,7 @@ def named_runs(name: str, root: Path) -> list[Path]:
     if len(place.parts) > 1:
         if place.is_dir():
             raise RequirementError(
-                f"No run in {name}: there is no {FILE}.\nGive a folder that asdbench run left, for example runs/<run-id>"
+                f"No run in {name}: there is no {FILE}.\nGive a folder that asdbench run left: runs/<run-id>"
             )
         if not place.parent.is_dir():
             raise UsageError(f"There is no run in {name}.\nSee: asdbench runs list --out {root}")
