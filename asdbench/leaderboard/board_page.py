@@ -9,6 +9,7 @@ from typing import Any
 from asdbench.harness.learned import learned
 from asdbench.leaderboard import text
 from asdbench.leaderboard.chance import DRAWINGS
+from asdbench.leaderboard.cost_picture import HEIGHT, WIDTH, cost_pictures
 from asdbench.leaderboard.critical_difference import diagram_of
 from asdbench.leaderboard.rows import Cell, Row
 from asdbench.leaderboard.systems import System, setting
@@ -65,8 +66,11 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         "partial_rows": [row for row in table.rows if row.partial],
         "trained": text.trained_of(table),
         "sources": _sources(table.of("submitted", "published")),
+        "pictures": cost_pictures(table),
+        "map": score_map(table),
         "diagram": diagram_of(table),
         "chance": table.chance,
+        "size": (WIDTH, HEIGHT),
         "drawings": DRAWINGS,
         "replicates": table.replicates,
     }
@@ -112,6 +116,23 @@ class Scale:
         step = 5 if self.high - self.low <= 0.25 else 10 if self.high - self.low <= 0.6 else 20
         first = math.ceil(round(100 * self.low, 6) / step) * step
         return {self.at(value / 100): str(value) for value in range(first, round(100 * self.high) + 1, step)}
+
+
+def score_map(table: Table) -> list[tuple[Row, list[tuple[str, Cell, float]]]]:
+    """Systems by machine types: each score, and how far it lies from chance (0) to the best of the map (1).
+
+    Empty for a single machine type, of which the total says all.
+    """
+    rows = [row for row in table.rows if not row.total_alone and row.kind != "chance"]
+    level = next(row.score.value for row in table.rows if row.kind == "chance") or 0.5
+    values = [cell.value for row in rows for cell in row.machines.values() if cell.value is not None]
+    if len(table.board.machines) < 2 or len(rows) < 2 or not values:
+        return []
+    reach = max(max(values) - level, 0.01)
+    return [
+        (row, [(name, cell, ((cell.value or level) - level) / reach) for name, cell in row.machines.items()])
+        for row in rows
+    ]
 
 
 def settings_of(system: System) -> list[tuple[str, str]]:
