@@ -57,9 +57,13 @@ class TrainingError(AsdbenchError):
 
 def did_you_mean(asked: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"`` for the nearest known name, or nothing when none is near."""
-    names = list(known)
-    folded = {name.casefold(): name for name in names}
+    near = nearest(asked, known)
+    return f" Did you mean '{near}'?" if near else ""
+
+
+def nearest(asked: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like what was asked, else the first that begins with it; None where none is near."""
+    folded = {name.casefold(): name for name in known}
     near = get_close_matches(asked.casefold(), folded, n=1, cutoff=0.6)
-    if not near:
-        near = [name for name in folded if asked and name.startswith(asked.casefold())][:1]
-    return f" Did you mean '{folded[near[0]]}'?" if near else ""
+    near = near or [name for name in folded if asked and name.startswith(asked.casefold())]
+    return folded[near[0]] if near else None

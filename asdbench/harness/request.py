@@ -10,6 +10,7 @@ from asdbench.registry import Catalog, Component
 from asdbench.registry.cards import ExtractorCard, ScorerCard
 from asdbench.registry.composites import Composite
 from asdbench.registry.ensembles import AND, pairs_of, tidy
+from asdbench.registry.synonyms import nearest_param
 
 QUICK = "quick"
 QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick profile, unless --profile says else
@@ -207,7 +208,13 @@ class Scopes:
             )
         here = list(dict.fromkeys([*known, *within]))
         if scope in here or (scope == "frontend" and within):
-            raise UsageError(f"{option} {asked}: '{scope}' has no parameter '{param}' here. See: asdbench show NAME")
+            parts = [part for _, _, composite in self._composites(stages) for part in composite.parts]
+            hint = nearest_param(
+                param, [key for part in parts if scope in (part.name, "frontend") for key in part.card.params]
+            )
+            raise UsageError(
+                f"{option} {asked}: '{scope}' has no parameter '{param}' here.{hint} See: asdbench show NAME"
+            )
         hint = did_you_mean(scope, [*here, *(kind for kind, names in members.items() if names)])
         raise UsageError(f"{option} {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(here)}.")
 

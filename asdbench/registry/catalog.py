@@ -13,7 +13,7 @@ from asdbench.registry.components import Component
 from asdbench.registry.composites import PLUS, Chain, Composite, chained_card, names_in_chain
 from asdbench.registry.ensembles import AND, Ensemble, ensemble_card, pairs_of
 from asdbench.registry.instances import card_of_instance, of_instance
-from asdbench.registry.libraries import PREFIXES
+from asdbench.registry.libraries import PREFIXES, nearest_detector
 from asdbench.registry.plugins import OWN, Source, own_source, third_party_sources
 from asdbench.registry.toml import CardError, read_toml
 
@@ -139,7 +139,7 @@ class Catalog:
             raise UsageError(f"'{name}' is a step and stands in front of a scorer: --scorer {name}+SCORER")
         if name in self.broken[kind]:
             raise UsageError(self.broken[kind][name])
-        hint = did_you_mean(name, self.entries[kind])
+        hint = did_you_mean(name, self.entries[kind]) or (nearest_detector(name) if kind == "scorers" else "")
         raise UsageError(f"No {kind[:-1]} '{name}'.{hint} See: asdbench list {kind}")
 
     def find_anywhere(self, name: str) -> list[Entry]:
@@ -156,6 +156,7 @@ class Catalog:
         )
         if not kinds:
             hint = did_you_mean(name, (known for kind in KINDS for known in self.entries[kind]))
+            hint = hint or nearest_detector(name)
             raise UsageError(f"Nothing is named '{name}'.{hint} See: asdbench list")
         return [self.find(kind, name) for kind in kinds]
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import digest, file_digest
-from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
+from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.faults import fault_of, reported_as
 from asdbench.core.numbers import is_finite, parse_float, parse_int
 from asdbench.core.paths import expand_user
 from asdbench.registry import contracts
+from asdbench.registry.synonyms import nearest_param
 from asdbench.registry.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Component:
         params = dict(self.params)
         for key, value in values.items():
             if key not in self.card.params:
-                hint = did_you_mean(key, self.card.params)
+                hint = nearest_param(key, self.card.params)
                 raise UsageError(f"'{self.name}' has no parameter '{key}'.{hint} See: asdbench show {self.name}")
             param = self.card.params[key]
             try:

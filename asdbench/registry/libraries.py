@@ -2,17 +2,18 @@
 
 import importlib.util
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from asdbench.core.errors import did_you_mean
+from asdbench.core.errors import nearest
 
 # Names of scorers with a prefix need no card: a function makes one from the library's own signature.
 PREFIXES = {
     "pyod": "asdbench.scorers.pyod_detector:card_of",
     "sklearn": "asdbench.scorers.sklearn_detector:card_of",
 }
-OF_SKLEARN = (  # looking for them imports all of scikit-learn, which takes seconds; a test compares
+OF_SKLEARN = (  # looking for them imports all of scikit-learn, which takes seconds
     "covariance.EllipticEnvelope",
     "ensemble.IsolationForest",
     "linear_model.SGDOneClassSVM",
@@ -27,10 +28,14 @@ def detectors_of(prefix: str) -> tuple[str, ...]:
     return OF_SKLEARN if prefix == "sklearn" else _of_pyod()
 
 
-def nearest_detector(prefix: str, name: str) -> str:
-    """A question that names the nearest detector of a library with its prefix; empty when none is near."""
-    known = detectors_of(prefix)
-    return did_you_mean(name, known).replace("'", f"'{prefix}:", 1)
+def nearest_detector(name: str, prefixes: Iterable[str] = PREFIXES) -> str:
+    """A question that names the nearest detector with its prefix, for the name of a class as well; else empty."""
+    known = {}
+    for prefix in prefixes:
+        for detector in detectors_of(prefix):
+            known[detector] = known[detector.rpartition(".")[2]] = f"{prefix}:{detector}"
+    near = nearest(name, known)
+    return f" Did you mean '{known[near]}'?" if near else ""
 
 
 def _of_pyod() -> tuple[str, ...]:

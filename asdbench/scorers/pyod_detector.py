@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.errors import RequirementError, UsageError
 from asdbench.registry.cards import ScorerCard
+from asdbench.registry.libraries import nearest_detector
 from asdbench.scorers.base import Scores
 from asdbench.scorers.instances import LibraryDetector, card_from_signature
 
@@ -33,7 +34,7 @@ def find_detector(name: str) -> type[Any]:
     wanted = name.casefold().replace("_", "")
     module = modules.get(wanted)
     if module is None:
-        hint = did_you_mean(name, modules)
+        hint = nearest_detector(name, ["pyod"])
         raise UsageError(f"PyOD has no detector '{name}'.{hint} Accepted: the class names of pyod.models, as pyod:KNN")
     try:
         with redirect_stdout(sys.stderr):  # some print advice when they are imported

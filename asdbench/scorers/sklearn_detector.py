@@ -4,8 +4,9 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.errors import UsageError
 from asdbench.registry.cards import ScorerCard
+from asdbench.registry.libraries import detectors_of, nearest_detector
 from asdbench.scorers.instances import LibraryDetector, card_from_signature
 
 
@@ -16,7 +17,6 @@ def find_detector(name: str) -> type[Any]:
         UsageError: there is none.
     """
     from sklearn.base import OutlierMixin
-    from sklearn.utils import all_estimators
 
     def is_detector(estimator: Any) -> bool:
         return (
@@ -24,17 +24,12 @@ def find_detector(name: str) -> type[Any]:
         )
 
     module, _, class_name = name.partition(".")
-    with suppress(ImportError):  # all_estimators imports all of scikit-learn, which takes seconds
+    with suppress(ImportError):
         detector: Any = getattr(import_module(f"sklearn.{module}"), class_name, None)
         if is_detector(detector):
             return detector  # type: ignore[no-any-return]
-    known = {
-        f"{estimator.__module__.removeprefix('sklearn.').partition('.')[0]}.{class_name}"
-        for class_name, estimator in all_estimators()
-        if is_detector(estimator)
-    }
-    hint = did_you_mean(name, known)
-    raise UsageError(f"scikit-learn has no outlier detector '{name}'.{hint} Accepted: {', '.join(sorted(known))}")
+    hint, known = nearest_detector(name, ["sklearn"]), detectors_of("sklearn")
+    raise UsageError(f"scikit-learn has no outlier detector '{name}'.{hint} Accepted: {', '.join(known)}")
 
 
 def card_of(name: str) -> ScorerCard:

@@ -191,7 +191,7 @@ def test_prefixes_reach_any_detector():
         catalog.component("scorers", "pyod:KNN", {"radius": "nan"})
     with pytest.raises(UsageError, match="PyOD has no detector 'IForst'"):
         catalog.find("scorers", "pyod:IForst")
-    with pytest.raises(UsageError, match=r"Did you mean 'svm\.OneClassSVM'"):
+    with pytest.raises(UsageError, match=r"Did you mean 'sklearn:svm\.OneClassSVM'"):
         catalog.find("scorers", "sklearn:svm.OneClasSVM")
 
 
