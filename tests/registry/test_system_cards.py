@@ -1,6 +1,7 @@
 """System cards against the parts, the references and the papers that they name."""
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ CATALOG = load_catalog()
 NAMES = CATALOG.names("systems")
 REFERENCES = Path(__file__).resolve().parents[2] / "leaderboards" / "references"
 WITH_PARTS = sorted(path for path in REFERENCES.glob("*.toml") if "[machines]" in path.read_text())
+OF_SYSTEMS = [path for path in WITH_PARTS if "card" in tomllib.loads(path.read_text())]  # those that have a card here
 PARTS = {"extractor": "extractors", "scorer": "scorers", "frontend": "frontends", "augmentation": "augmentations"}
 
 
@@ -136,14 +138,14 @@ def test_the_published_numbers_of_tuned_beats_are_those_of_their_source(shared_d
     assert ours == {tuple(row[key] for key in keys): float(row["percent"]) for row in rows}
 
 
-@pytest.mark.parametrize("path", WITH_PARTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_SYSTEMS, ids=lambda path: path.stem)
 def test_a_references_total_follows_from_its_parts(path):
     content = tomllib.loads(path.read_text())
     values = [value for machine in content["machines"].values() for value in machine.values()]
     assert len(values) == 3 * len(content["machines"])
     assert content["source"]
     assert content["year"] >= 2023
-    assert path.stem == f"{content['dataset']}-{content['split']}-{content['card']}"
+    assert path.stem.startswith(f"{content['dataset']}-{content['split']}-")
     CATALOG.find("systems", content["card"])
     if "official_score" in content:
         total = len(values) / sum(1 / value for value in values)
@@ -152,7 +154,7 @@ def test_a_references_total_follows_from_its_parts(path):
 
 def test_the_references_hold_the_known_totals():
     totals = {}
-    for path in WITH_PARTS:
+    for path in OF_SYSTEMS:
         content = tomllib.loads(path.read_text())
         totals[content["dataset"], content["split"], content["card"]] = content.get("official_score")
     dev, evaluation = ("dcase2023", "dev"), ("dcase2023", "eval")
@@ -167,15 +169,16 @@ def test_the_references_hold_the_known_totals():
 def test_the_references_are_the_published_numbers(shared_data):
     import csv
 
-    ours = {}
+    ours, theirs = Counter(), Counter()
     for path in WITH_PARTS:
         content = tomllib.loads(path.read_text())
         for machine, terms in content["machines"].items():
             for term, percent in terms.items():
-                ours[content["dataset"], content["split"], content["system"], machine, term] = percent
-    with (shared_data / "published" / "per_machine.csv").open() as file:
-        keys = ("dataset", "split", "system", "machine", "metric")
-        theirs = {tuple(row[key] for key in keys): float(row["percent"]) for row in csv.DictReader(file)}
+                ours[content["dataset"], content["split"], machine, term, float(percent)] += 1
+    for name in ("per_machine.csv", "per_machine_more.csv"):
+        with (shared_data / "published" / name).open() as file:
+            for row in csv.DictReader(file):
+                theirs[row["dataset"], row["split"], row["machine"], row["metric"], float(row["percent"])] += 1
     assert ours == theirs
 
 
