@@ -20,6 +20,7 @@ from asdbench.cli import (
     compare,
     completion,
     data,
+    doctor,
     evaluate,
     export,
     fit,
@@ -213,6 +214,7 @@ VERBS: dict[str, tuple[Registered, ...]] = {
         ("track", track.app, "Log runs and models to MLflow."),
         ("ui", ui.ui, "Open MLflow's page on the runs."),
         ("cache", cache.app, "Look at, limit and clear what is stored between runs."),
+        ("doctor", doctor.doctor, "Look whether everything here is well, and say what to do."),
         ("completion", completion.completion, "Print the script by which a shell completes all this."),
     ),
 }
