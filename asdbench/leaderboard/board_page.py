@@ -12,7 +12,7 @@ from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.cost_picture import HEIGHT, WIDTH, cost_pictures
 from asdbench.leaderboard.critical_difference import diagram_of
 from asdbench.leaderboard.rows import Cell, Row
-from asdbench.leaderboard.systems import System, setting
+from asdbench.leaderboard.systems import System, command_of, setting
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent
 from asdbench.leaderboard.transfer import Transfer, sentence
@@ -36,7 +36,16 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
     board, measured = table.board, bool(table.of("measured", "submitted"))
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
-    helpers: list[Callable[..., Any]] = [learned, settings_of, environment_of, escaped, code, percent, text.span]
+    helpers: list[Callable[..., Any]] = [
+        command_of,
+        learned,
+        settings_of,
+        environment_of,
+        escaped,
+        code,
+        percent,
+        text.span,
+    ]
     helpers += [text.count, text.seconds, text.provenance, text.score_text, text.learned_text, text.spread]
     content = {
         **{helper.__name__: helper for helper in helpers},

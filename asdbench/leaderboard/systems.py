@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from asdbench.core.digests import digest
@@ -119,6 +120,26 @@ def readable(name: str) -> str:
     if not mark or len(parts) < 2 or len(scorers) > 1 or not all(part[0] and part[2] for part in parts):
         return name
     return f"{scorer} of {', '.join(part[0] for part in parts)} ({scorers.pop()})"
+
+
+def command_of(system: System) -> str:
+    """The command that makes a measured system's runs again, all seeds of it."""
+    asked = system.records[0].asked
+    named: list[tuple[str, object]] = (
+        [("system", asked.system)] if asked.system else [("extractor", asked.extractor), ("scorer", asked.scorer)]
+    )
+    named += [("dataset", asked.dataset), ("split", asked.split), ("profile", asked.profile)]
+    named += [("machine", machine) for machine in asked.machines or ()]
+    named += [("threshold", asked.threshold), ("threads", system.records[0].environment.threads)]
+    named += [("seed", record.asked.seed) for record in system.records]
+    words = [
+        "asdbench",
+        "run",
+        *(word for name, value in named if value is not None for word in (f"--{name}", str(value))),
+    ]
+    for name, value in asked.params.items():
+        words += ["-p", f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"]
+    return " ".join(map(quote, words))
 
 
 def setting(value: Any) -> str:

@@ -1,10 +1,13 @@
 """What a page says first follows from its rows."""
 
+import shlex
+
 import pytest
+import typer
 from made_runs import pair_accuracy
 
 from asdbench.leaderboard.board_page import board_pages
-from asdbench.leaderboard.systems import readable
+from asdbench.leaderboard.systems import command_of, readable
 from asdbench.leaderboard.verdict import verdict
 
 
@@ -81,3 +84,16 @@ def test_tables_of_markdown_have_seven_columns_at_most_and_no_spread_of_nothing(
 )
 def test_an_ensemble_is_called_by_what_its_members_share(name, shown):
     assert readable(name) == shown
+
+
+def test_the_command_that_makes_a_row_again_is_read_as_it_was_asked(put, boards):
+    from asdbench.cli.app import app
+
+    for seed in (0, 3):
+        put(extractor="raw-mel", scorer="by-domain+knn", seed=seed, asked_dataset="my data")
+    (system,) = boards()[0]["synthetic"].systems
+    command = command_of(system)
+    assert command == ("asdbench run --extractor raw-mel --scorer by-domain+knn --dataset 'my data' --seed 0 --seed 3")
+    run = typer.main.get_command(app).commands["run"]
+    known = run.make_context("run", shlex.split(command)[2:], resilient_parsing=True).params
+    assert [list(known[name]) for name in ("extractor", "dataset", "seed")] == [["raw-mel"], ["my data"], [0, 3]]
