@@ -129,14 +129,12 @@ def _print_score(protocol: str, result: FolderEvaluation) -> None:
     score = f"{percent(result.official_score)} %" + (f" [{interval(ends, digits)}]" if ends else "")
     of = f" of {result.dataset}" if result.dataset else ""
     if result.partial:
-        echo("partial", nl=False, fg="red", bold=True)
-        what = f" score{of} by {protocol}, not official"
+        what = f"partial score{of} by {protocol}, not official"
     elif result.dataset is None:
         what = f"score by the definition of {protocol}, of recordings that no card describes"
     else:
         what = f"official score by {protocol}{of}"
-    echo(f"{what}: ", nl=False)
-    echo(score, bold=True)
+    echo(f"{what}: {score}", bold=True, fg="red" if result.partial else None)
 
 
 def _table(

@@ -8,7 +8,9 @@ import codecs
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from contextlib import suppress
 from shlex import quote
 from typing import Any, TextIO
@@ -61,14 +63,38 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any)
     Args:
         text: may hold anything from outside.
         err: on standard error.
-        nl: end the line.
+        nl: end the line; what is wider than a terminal is wrapped.
         style: colour and weight on a terminal, as ``typer.style`` takes them.
     """
     stream = sys.stderr if err else sys.stdout
     line = shown(str(text))
-    if style and stream is not None and stream.isatty():
-        line = typer.style(line, **style)
+    if stream is not None and stream.isatty():
+        line = fitted(line, shutil.get_terminal_size().columns) if nl else line
+        line = typer.style(line, **style) if style else line
     typer.echo(line, file=stream, nl=nl)
+
+
+def fitted(text: str, columns: int) -> str:
+    """The text in lines that a terminal does not break: prose is wrapped, a command goes on behind a backslash."""
+    return "\n".join(_fitted_line(line, columns) for line in text.split("\n"))
+
+
+def _fitted_line(line: str, columns: int) -> str:
+    if len(line) <= columns:
+        return line
+    if ": asdbench " not in line and not line.startswith("asdbench "):
+        return "\n".join(_wrapped(line, columns, "  "))
+    head, _, tail = line.rpartition("asdbench ")
+    words, gap, remark = tail.partition("   (")  # what is said of the command
+    command_lines = _wrapped(f"{head}asdbench {words}", columns - 2, "    ")
+    remarks = _wrapped(f"  ({remark}", columns, "  ") if gap else []
+    return "\n".join([" \\\n".join(command_lines), *remarks])
+
+
+def _wrapped(text: str, columns: int, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, max(20, columns), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def warn(text: object) -> None:

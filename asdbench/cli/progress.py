@@ -1,10 +1,12 @@
 """Progress on standard error: bars on a terminal, a line now and then elsewhere."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,6 +24,11 @@ from asdbench.cli.output import shown
 from asdbench.cli.tables import text
 
 LINE_EVERY_S = 15.0
+BRIEF_S = 1.0
+LONGEST_START = 90  # characters by which a note is known again
+_RUN = re.compile(r"[\w.:,+-]+( \+ [\w.:,+-]+)?(, seed \d+)?")  # what a note may be of, before its colon
+_OWN = re.compile(r" \([^()]*\)$|\d+(?:\.\d+)?")  # machine types at the end, and numbers
+NAMED = 3  # runs, of those that a note is repeated for
 
 
 def duration(seconds: float) -> str:
@@ -29,6 +36,12 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _shared(message: str) -> str:
+    """What messages share that differ by the run or machine type they are of, and by numbers."""
+    subject, colon, told = message.partition(": ")
+    return _OWN.sub("", told) if colon and _RUN.fullmatch(subject) else message
 
 
 class BarStage:
@@ -69,7 +82,9 @@ class LineStage:
             self._last_line = now
 
     def finish(self) -> None:
-        """Print how long it took."""
+        """Print how long it took; nothing of a moment's work among much other."""
+        if self._progress.is_overall and time.monotonic() - self._started < BRIEF_S:
+            return
         self._print(f"{self._done} done in {time.monotonic() - self._started:.1f} s")
 
     def _print(self, state: str) -> None:
@@ -101,10 +116,18 @@ class ConsoleProgress:
 
     def __init__(self, quiet: bool) -> None:
         self._console = Console(stderr=True, quiet=quiet)
-        self._notes: set[str] = set()
+        self._notes: dict[str, list[str]] = {}  # messages that are alike, by what they share
         self._bars: Progress | None = None
         self._open_stages = 0
         self._overall = False
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.call_on_close(self.say_repeated)
+
+    @property
+    def is_overall(self) -> bool:
+        """Whether a whole command of several runs is being counted."""
+        return self._overall
 
     @property
     def has_bars(self) -> bool:
@@ -112,14 +135,28 @@ class ConsoleProgress:
         return self._console.is_terminal
 
     def note(self, message: str) -> None:
-        """Show a message once."""
-        if message not in self._notes:
-            self._notes.add(message)
-            self.line(f"note: {message}", "yellow")
+        """Show a message once; of those that differ by run, machine type or number the first, and later of which."""
+        alike = self._notes.setdefault(_shared(message), [])
+        if message not in alike:
+            alike.append(message)
+            if len(alike) == 1:
+                self.line(f"note: {message}", "yellow")
+
+    def say_repeated(self) -> None:
+        """Say once, for each note that others were like, which runs they were of."""
+        for first, *others in list(self._notes.values()):
+            subject, _, text = first.partition(": ")
+            names = [name for name in dict.fromkeys(one.partition(": ")[0] for one in others) if name != subject]
+            if others:
+                more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+                of = f"of {', '.join([*names[:NAMED], *more])}" if names else f"{len(others)} times more"
+                start = text if len(text) <= LONGEST_START else f"{text[:LONGEST_START].rpartition(' ')[0]} ..."
+                self.line(f"note: the like {of}: {start}", "yellow")
+        self._notes = {key: messages[:1] for key, messages in self._notes.items()}
 
     def line(self, message: str, style: str = "") -> None:
         """Show one line, above the bars."""
-        self._console.print(text(message, style), soft_wrap=True)
+        self._console.print(text(message, style), soft_wrap=not self.has_bars)
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[BarStage | LineStage]:
@@ -144,6 +181,7 @@ class ConsoleProgress:
                 yield stage
             finally:
                 self._overall = False
+                self.say_repeated()
 
     @contextmanager
     def _live(self) -> Iterator[Progress]:

@@ -33,6 +33,8 @@ def rank_diagram(result: "AverageRanks", width: int) -> str:
         line = "├" + "─" * max(round(distance) - 1, 0) + "┤"
         fits = len(label) + 2 <= len(margin)
         ruler = f"{label:<{len(margin)}}{line}" if fits else f"{margin}{line} {label}"
+        if len(ruler) > width:
+            ruler = f"{label}\n{margin}{line}"
     every = next(every for every in (1, 2, 5, 10, 20, 50, 100) if every * per_rank > len(str(len(names))))
     scale = [" "] * (length + 3)
     for rank in range(1, len(names) + 1, every):

@@ -6,7 +6,7 @@ from typing import Any
 from asdbench.cli.options import RUNS
 from asdbench.cli.output import command, echo
 from asdbench.cli.progress import duration
-from asdbench.cli.tables import print_table, table, text
+from asdbench.cli.tables import print_widest, table, text, width
 from asdbench.harness.estimate import Forecast, Outlook
 from asdbench.harness.plan import Plan
 from asdbench.harness.spec import RunSpec
@@ -75,7 +75,9 @@ def print_plan(plan: Plan, forecast: Forecast) -> None:
         state = text(_state(outlook), {"done": "green", "failed": "red"}.get(outlook.state, ""))
         about = known if outlook.state == "to do" else ""
         rows.append([*row, state, about, text(cell.run_id, "dim")])
-    print_table(table(columns, rows), whole=True)
+    wide = table(columns, rows)
+    if print_widest(wide, table(columns[:-1], [row[:-1] for row in rows])) is not wide:
+        echo(f"Ids of the runs need more than {width()} columns, or --json.", dim=True)
     echo(_summary(plan, forecast), bold=True)
 
 

@@ -21,6 +21,7 @@ from asdbench.harness.varied import varied_params, varied_text
 from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.tracking.command import tracking_of
 
+LISTED = 6  # runs that failed for one reason
 TERMS = {"AUC": "auc", "AUC source": "auc_source", "AUC target": "auc_target", "pAUC": "pauc"}
 
 
@@ -71,11 +72,7 @@ def print_results(records: Mapping[str, RunRecord], plan: Plan, choices: Sequenc
     if choices:
         _print_choices(choices, plan, records)
     failed = [records[cell.run_id] for cell in plan.asked if records[cell.run_id].status == "failed"]
-    for record in failed:
-        for failure in record.failures:
-            on = f" on {record.dataset.name}" if len(plan.datasets) > 1 else ""
-            machine = f", {failure.machine}" if failure.machine else ""
-            echo(f"failed: {record.name}{on}, seed {record.asked.seed}{machine}: {failure.reason}", fg="red")
+    _print_failures(failed, several=len(plan.datasets) > 1)
     echo()
     echo(f"Records and score files: {plan.spec.out}/", dim=True)
     if plan.spec.tracking != "none":
@@ -83,6 +80,19 @@ def print_results(records: Mapping[str, RunRecord], plan: Plan, choices: Sequenc
         echo(f"Side by side in MLflow: {ui}", dim=True)
     again = "the same command with --retry-failed, once the cause is fixed; what is done is not done again"
     echo(f"Next: {again if failed else next_command(plan)}")
+
+
+def _print_failures(failed: Sequence[RunRecord], *, several: bool) -> None:
+    """Each reason once, with the runs and machine types that it is of; ``several``: data sets, so they are named."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for record in failed:
+        run = f"{record.name}{f' on {record.dataset.name}' if several else ''}, seed {record.asked.seed}"
+        for failure in record.failures:
+            reasons.setdefault(failure.reason, {}).setdefault(run, []).extend(filter(None, [failure.machine]))
+    for reason, runs in reasons.items():
+        names = [", ".join([run, *machines]) for run, machines in runs.items()]
+        more = [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
+        echo(f"failed: {'; '.join([*names[:LISTED], *more])}: {reason}", fg="red")
 
 
 def print_dataset(systems: Sequence[Sequence[RunRecord]], dataset: Dataset) -> None:

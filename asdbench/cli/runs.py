@@ -53,7 +53,8 @@ def list_(
         for study in sorted(out.glob("studies/*/runs")):
             echo(f"Those of the study {study.parent.name}: {command('runs list', out=study)}", err=True)
     else:
-        from asdbench.cli.tables import percent, print_table, table
+        from asdbench.cli.tables import percent, print_widest, table, width
+        from asdbench.harness.run_names import short_names
 
         ranked = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
         lines = [
@@ -68,8 +69,13 @@ def list_(
             ]
             for one in ranked
         ]
-        columns = ("data set", "system", ">seed", ">score", "status", "finished", "run")
-        print_table(table(columns, lines), whole=True)
+        columns = ["data set", "system", ">seed", ">score", "status", "finished", "run"]
+        short = short_names([one.run_id for one in ranked])
+        narrow = [[*line[:-2], short[one.run_id]] for line, one in zip(lines, ranked, strict=True)]
+        wide = table(columns, lines)
+        if print_widest(wide, table([*columns[:-2], "run"], narrow)) is not wide:
+            echo("Ids are cut to the end, which names a run as well.", dim=True)
+            echo(f"Whole ids, and when runs ended, need more than {width()} columns, or --json.", dim=True)
     _end(stored)
 
 
@@ -149,7 +155,7 @@ def _end(stored: "Stored") -> None:
 
 def _print_run(folder: Path, record: "RunRecord") -> None:
     """A run for people: scores, what failed, what was used, how long it took."""
-    from asdbench.cli.tables import interval, percent, print_learned, print_table, table
+    from asdbench.cli.tables import interval, percent, print_learned, print_widest, table, width
     from asdbench.harness.learned import learned
     from asdbench.harness.store import result_rows
     from asdbench.tracking.command import tracking_lines
@@ -161,12 +167,16 @@ def _print_run(folder: Path, record: "RunRecord") -> None:
     if record.results is not None:
         results = list(result_rows(record))
         scores = [key for key in SCORES if any(row[key] is not None for row in results)]
-        rows = []
-        for row in results:
-            cells = [percent(row[key]) for key in scores]
-            rows.append([row["machine"], *cells, interval((row["ci95_low"], row["ci95_high"]))])
-        columns = ["machine", *(f">{key.replace('_', ' ')}" for key in scores), ">95 % interval"]
-        print_table(table(columns, rows), whole=True)
+        tables = []
+        for keys in (scores, [key for key in scores if key not in ("auc", "f1")], ["official_score"]):
+            columns = ["machine", *(f">{key.replace('_', ' ')}" for key in keys), ">95 % interval"]
+            rows = []
+            for row in results:
+                ends = interval((row["ci95_low"], row["ci95_high"]))
+                rows.append([row["machine"], *(percent(row[key]) for key in keys), ends])
+            tables.append(table(columns, rows))
+        if print_widest(*tables) is not tables[0]:
+            echo(f"AUC over both domains, F1 and the like need more than {width()} columns, or --json.", dim=True)
     print_learned(learned(record))
     for machine in record.dataset.test_clips if len(record.training) > 1 else ():
         print_learned(learned(record, machine=machine), f"  {machine}")

@@ -1,12 +1,15 @@
 """``asdbench submit``: write or check an entry to the challenge."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asdbench.cli.options import RUNS, AsJson, Named, PluginPath
 from asdbench.cli.output import echo, print_json
+
+if TYPE_CHECKING:
+    from asdbench.registry.challenge_card import ChallengeCard
 
 
 def submit(
@@ -46,7 +49,7 @@ def submit(
     """Write the folder that the challenge wants from a run, or check such a folder, also one made elsewhere.
 
     <out>/<Name>_<Org>/<label>/ holds score files, decision files and <label>.meta.yaml with what the run's record
-    knows. It is checked once it is written. Exit code 1 when a check finds errors.
+    knows. It is checked once it is written: where the check finds errors, no folder is left, and the exit code is 1.
 
     Example: asdbench submit latest --label Sato_NTU_task2_1
     """
@@ -54,10 +57,12 @@ def submit(
     from asdbench.harness.run_names import find_run
     from asdbench.submission import require_label, write_submission
 
+    cards = _cards(protocol, plugin_path or [])
     if check is not None:
         if run is not None or label is not None:
             raise UsageError("--check takes no RUN and no --label: it writes nothing.")
-        _check(check, protocol, as_json, plugin_path or [])
+        if _check(check, cards, protocol, as_json):
+            raise typer.Exit(1)
         return
     if run is None or label is None:
         raise UsageError(
@@ -76,9 +81,17 @@ def submit(
         echo(f"development results of {written.development}", err=True)
     if written.lacks:
         echo(f"note: that run is partial: {'; '.join(written.lacks[:3])} ...", err=True)
+    try:
+        refused = bool(_check(written.folder, cards, protocol, as_json))
+    except BaseException:
+        written.withdraw()
+        raise
+    if refused:
+        written.withdraw()
+        echo(f"Nothing was left in {written.folder}: the challenge would refuse it.", fg="red", err=True)
+        raise typer.Exit(1)
     if not as_json:
         echo(written.folder)
-    _check(written.folder, protocol, as_json, plugin_path or [])
 
 
 def _read_meta(file: Path) -> dict[str, Any]:
@@ -94,16 +107,27 @@ def _read_meta(file: Path) -> dict[str, Any]:
     return values
 
 
-def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list[Path]) -> None:
+def _cards(protocol: str | None, plugin_paths: list[Path]) -> "dict[str, ChallengeCard]":
+    """Cards of the challenges, by name.
+
+    Raises:
+        UsageError: there is none of the asked name.
+    """
     from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.registry import load_catalog
-    from asdbench.submission import check_submission
 
     catalog = load_catalog(plugin_paths)
     cards = {name: card for name in catalog.names("datasets") if (card := catalog.find("datasets", name).challenge)}
     if protocol is not None and protocol not in cards:
         hint = did_you_mean(protocol, cards)
         raise UsageError(f"No challenge '{protocol}'.{hint} Accepted: {', '.join(cards)}.")
+    return cards
+
+
+def _check(folder: Path, cards: "dict[str, ChallengeCard]", protocol: str | None, as_json: bool) -> int:
+    """Print what is wrong with a folder; the number of errors."""
+    from asdbench.submission import check_submission
+
     findings, systems = check_submission(folder, cards, protocol)
     errors = sum(finding.level == "error" for finding in findings)
     if as_json:
@@ -121,5 +145,4 @@ def _check(folder: Path, protocol: str | None, as_json: bool, plugin_paths: list
         checked = f"{len(systems)} system{'s' if len(systems) > 1 else ''} checked"
         summary = f"{checked}: {errors} errors, {len(findings) - errors} warnings"
         echo(summary, fg="red" if errors else "green", bold=True)
-    if errors:
-        raise typer.Exit(1)
+    return errors

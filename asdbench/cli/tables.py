@@ -51,7 +51,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
         rows: cells, of which strings are shown as they are, without markup.
         title: above the table.
     """
-    made = Table(title=text(title, "bold") if title else None, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    made = Table(
+        title=text(title, "bold") if title else None,
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )
     for column in columns:
         made.add_column(text(column.removeprefix(">"), "bold"), justify="right" if column[:1] == ">" else "left")
         made.columns[-1].overflow = "fold"

@@ -1,7 +1,8 @@
 """Write the folder that the organisers want: ``<team>/<label>/`` with score and decision files and the meta file."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,18 @@ class Written:
         folder: the system's folder.
         development: run whose development results were filled in; None when there is none.
         lacks: what that run lacks of the development data.
+        made: folders around it that were not there before, the innermost first.
     """
 
     folder: Path
     development: Path | None
     lacks: tuple[str, ...] = ()
+    made: tuple[Path, ...] = ()
+
+    def withdraw(self) -> None:
+        """Remove what was written."""
+        shutil.rmtree(self.folder)
+        _remove_empty(self.made)
 
 
 def write_submission(
@@ -82,11 +90,23 @@ def write_submission(
         raise UsageError(
             f"{folder} is there already; nothing was written. Remove it, or take another --label or --out."
         )
-    with whole_folder(folder) as new:
-        for path in sorted((run / "scores").glob("*.csv")):
-            shutil.copyfile(path, new / path.name)
-        (new / f"{label}.meta.yaml").write_text(meta.yaml(), encoding="utf-8")
-    return Written(folder, source, tuple(results.dataset.lacks) if results is not None else ())
+    made = tuple(place for place in folder.absolute().parents if not place.exists())
+    try:
+        with whole_folder(folder) as new:
+            for path in sorted((run / "scores").glob("*.csv")):
+                shutil.copyfile(path, new / path.name)
+            (new / f"{label}.meta.yaml").write_text(meta.yaml(), encoding="utf-8")
+    except BaseException:
+        _remove_empty(made)
+        raise
+    return Written(folder, source, tuple(results.dataset.lacks) if results is not None else (), made)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, the innermost first, as far as nothing is in them."""
+    with suppress(OSError):
+        for place in folders:
+            place.rmdir()
 
 
 def describe(label: Label, record: RunRecord, development: RunRecord | None) -> dict[str, Any]:

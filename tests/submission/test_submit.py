@@ -295,3 +295,22 @@ def test_mistakes(cli, runs, tmp_path, arguments, code, message):
     assert outcome.code == code, outcome.err
     assert message in outcome.err
     assert not (tmp_path / "Sato_NTU").exists()
+
+
+def test_what_is_refused_leaves_no_folder(cli, challenge, runs, tmp_path, monkeypatch):
+    """Neither that of the team nor the one around it, whatever the reason; others in it stay."""
+    plugin, out = ("--plugin-path", challenge / "plugin"), tmp_path / "out"
+    words = ("submit", runs["eval"], "--label", LABEL, "--out", out)
+    refused = cli(*words)  # without the card these score files are of no challenge
+    assert (refused.code, "Nothing was left in" in refused.err) == (1, True)
+    assert not out.exists()
+    assert cli(*words, *plugin, "--protocol", "dcase2032").code == 2
+    assert not out.exists()
+    with monkeypatch.context() as patched:
+        patched.setattr("asdbench.submission.write.shutil.copyfile", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            cli(*words, *plugin)
+    assert not out.exists()
+    (out / "Sato_NTU").mkdir(parents=True)
+    assert cli(*words).code == 1
+    assert list(out.iterdir()) == [out / "Sato_NTU"]
