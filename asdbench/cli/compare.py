@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import RUNS, AsJson, GroundTruth, Named, Number, Out, Replicates
-from asdbench.cli.output import echo, print_json, warn
+from asdbench.cli.output import begin, echo, print_json, warn
 
 if TYPE_CHECKING:
     from asdbench.leaderboard.run_groups import RunGroup
@@ -59,6 +59,7 @@ def compare(
 
     Example: asdbench compare raw-mel+knn simclr+knn
     """
+    begin(f"Reading runs of {', '.join(names)}")
     from asdbench.cli.comparison_results import pair_as_json, print_pair, print_ranking, ranking_as_json
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.leaderboard.comparison import compare_on, ranks_over_machines, shared_datasets

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Named, Number, Out, PluginPath, Quiet, Replicates
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.output import begin, echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.datasets.ground_truth import GroundTruth as Truth
@@ -69,6 +69,7 @@ def evaluate(
 
     Example: asdbench evaluate scores/ --protocol dcase2023 --ground-truth truth/
     """
+    begin(f"Evaluating {folder}", quiet=quiet)
     import functools
 
     from asdbench.cli.evaluation_results import evaluation_as_json, print_evaluation

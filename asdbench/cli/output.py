@@ -64,13 +64,13 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any)
         text: may hold anything from outside.
         err: on standard error.
         nl: end the line; what is wider than a terminal is wrapped.
-        style: colour and weight on a terminal, as ``typer.style`` takes them.
+        style: colour and weight on a terminal, as ``typer.style`` takes them; none where ``NO_COLOR`` is set.
     """
     stream = sys.stderr if err else sys.stdout
     line = shown(str(text))
     if stream is not None and stream.isatty():
         line = fitted(line, shutil.get_terminal_size().columns) if nl else line
-        line = typer.style(line, **style) if style else line
+        line = typer.style(line, **style) if style and not os.environ.get("NO_COLOR") else line
     typer.echo(line, file=stream, nl=nl)
 
 
@@ -95,6 +95,12 @@ def _wrapped(text: str, columns: int, indent: str) -> list[str]:
     return textwrap.wrap(
         text, max(20, columns), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+
+
+def begin(text: str, *, quiet: bool = False) -> None:
+    """Say on standard error what a command begins with, before it imports what takes seconds."""
+    if not quiet:
+        echo(f"{text} ...", dim=True, err=True)
 
 
 def warn(text: object) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asdbench.cli.options import RUNS, DataRoot, GroundTruth, Machines, Out, PluginPath, RunName, Whole
-from asdbench.cli.output import echo, warn
+from asdbench.cli.output import begin, echo, warn
 
 MAPS = ("pca", "umap", "none", "auto")
 
@@ -41,6 +41,7 @@ def report(
 
     Example: asdbench report latest
     """
+    begin(f"Writing the report of {run}")
     from asdbench.core.errors import UsageError
     from asdbench.harness.record import load_record
     from asdbench.harness.run_names import find_run

@@ -7,7 +7,7 @@ import typer
 
 from asdbench.cli import options as opt
 from asdbench.cli.options import given
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.output import begin, echo, print_json
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
@@ -77,6 +77,7 @@ def run(
 
     Example: asdbench run --extractor simclr --scorer mahalanobis-ml -p simclr.epochs=20
     """
+    begin("Reading cards and recordings", quiet=quiet)
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.run_plan import plan_as_json, print_plan
     from asdbench.cli.run_results import print_results, results_as_json

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli.options import AsJson, Device, FalseAlarms, Named, Number, PluginPath, Quiet, Threshold
-from asdbench.cli.output import echo, print_json, print_reserved, reserve_stdout
+from asdbench.cli.output import begin, echo, print_json, print_reserved, reserve_stdout
 
 if TYPE_CHECKING:
     from asdbench.detector.results import Scored, ScoredRecording
@@ -85,7 +85,6 @@ def score(
     Example: asdbench score pump.asd tomorrow/ --explain why.html
     """
     from asdbench.core.errors import UsageError
-    from asdbench.detector.opening import open_detector
 
     if not recordings:
         raise UsageError(
@@ -93,6 +92,9 @@ def score(
         )
     if as_csv and as_json:
         raise UsageError("--csv and --json: one of them.")
+    begin(f"Opening {detector}", quiet=quiet)
+    from asdbench.detector.opening import open_detector
+
     model = open_detector(detector, plugin_path=plugin_path or (), device=device or "auto")
     options: dict[str, Any] = {
         "machine": machine,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asdbench.cli.options import Device, Number, PluginPath, Whole
-from asdbench.cli.output import echo
+from asdbench.cli.output import begin, echo
 
 TOKEN_VARIABLE = "ASDBENCH_TOKEN"
 
@@ -32,6 +32,7 @@ def serve(
 
     Example: asdbench serve pump.asd --port 8080
     """
+    begin(f"Opening {detector}")
     from asdbench.core.errors import UsageError
     from asdbench.detector.opening import open_detector
 

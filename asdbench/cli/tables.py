@@ -91,12 +91,6 @@ def print_paragraph(content: str) -> None:
     Console(width=width(), highlight=False).print(text(content))
 
 
-def print_table(wanted: Table, *, whole: bool = False) -> None:
-    """Print a table.
-
-    Args:
-        wanted: the table.
-        whole: fold no cell; a terminal that is too narrow wraps whole lines.
-    """
-    columns = max(width(), width_of(wanted)) if whole else width()
-    Console(width=columns, highlight=False).print(wanted)
+def print_table(wanted: Table) -> None:
+    """Print a table; cells that do not fit are folded."""
+    Console(width=width(), highlight=False).print(wanted)

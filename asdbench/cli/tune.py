@@ -7,7 +7,7 @@ import typer
 
 from asdbench.cli import options as opt
 from asdbench.cli.options import Number, Whole, given
-from asdbench.cli.output import print_json
+from asdbench.cli.output import begin, print_json
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
@@ -93,6 +93,7 @@ def tune(
 
     Example: asdbench tune --extractor raw-mel --scorer knn --trials 20
     """
+    begin("Reading cards and recordings", quiet=quiet)
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.tune_results import TrialBars, TrialLines, print_studies, studies_as_json
     from asdbench.core.errors import UsageError

@@ -1,10 +1,12 @@
 """Nothing is said many times, and nothing is wider than the terminal."""
 
+import io
 import shlex
+import sys
 
 import pytest
 
-from asdbench.cli.output import fitted
+from asdbench.cli.output import echo, fitted
 from asdbench.cli.progress import ConsoleProgress
 
 SINGULAR = "the covariance of {} training clips in {} dimensions is singular; its pseudo-inverse is used (fan, valve)"
@@ -62,6 +64,19 @@ def test_prose_is_wrapped_and_a_command_stays_one_command():
     joined = "\n".join(lines[:-1]).removeprefix("Next: ").replace("\\\n", "")
     assert shlex.split(joined) == shlex.split(command)
     assert fitted("short\n" + "x" * 90, 80) == "short\n" + "x" * 90, "a path is not broken"
+
+
+def test_colours_are_left_out_where_nobody_wants_them(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    echo("red", fg="red")
+    monkeypatch.setenv("NO_COLOR", "1")
+    echo("plain", fg="red")
+    assert terminal.getvalue() == "\x1b[31mred\x1b[0m\nplain\n"
 
 
 def test_a_failure_of_many_is_said_once(cli, small_dataset, tmp_path):
