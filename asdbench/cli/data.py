@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.data_audit import DataSet, header_table, open_inventory, verify
+from asdbench.cli.data_audit import DataSet, dataset_of, header_table, how_scored, open_inventory, verify
 from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, Named, PluginPath, Quiet, Split, group
 from asdbench.cli.output import command, echo, print_json
 
 if TYPE_CHECKING:
-    from asdbench.datasets import Dataset
     from asdbench.datasets.download import DownloadedZip
-    from asdbench.datasets.inventory import Inventory
 
 app = group("Make and inspect data sets.")
 SYSTEM = {"extractor": "raw-mel", "scorer": "mahalanobis-lw"}  # of the command that is proposed
@@ -190,7 +188,7 @@ def info(
     sections = rows(inventory, {path: one for path, one in read.items() if isinstance(one, Header)})
     unusable = [f"{inventory.relative(path)}: {one}" for path, one in read.items() if isinstance(one, BadRecording)]
     clips, layout, missing = counts(inventory), layout_of(inventory), lacking(inventory)
-    table_of_clips, faults = _dataset(inventory)
+    table_of_clips, faults = dataset_of(inventory)
     fingerprint = table_of_clips.fingerprint if table_of_clips else None
     aside = [inventory.relative(line) for line in inventory.left_aside]
     attributes = values_of_attributes(inventory)
@@ -236,7 +234,7 @@ def info(
             echo(f"left aside: {len(aside) - SHOWN} more (all of them: --json)")
     if table_of_clips is not None:
         if inventory.card is None:
-            echo(_how_scored(table_of_clips))
+            echo(how_scored(table_of_clips))
         echo(f"fingerprint {fingerprint}")
         return
     for fault in faults[:SHOWN]:
@@ -283,30 +281,6 @@ def write_table(
         write_text(to, frame.to_csv(index=False))
     else:
         frame.to_parquet(to)
-
-
-def _how_scored(dataset: "Dataset") -> str:
-    """What can be done with a data set, in a line."""
-    if not any(clip.split == "test" for clip in dataset):
-        return "No test clips: asdbench fit needs none; run and tune do."
-    scored = f"Scored by {dataset.protocol}: AUC of each domain, and pAUC."
-    scored = next((note for note in dataset.notes if note.startswith("AUC")), scored)
-    return scored if dataset.labelled else "No labels of test clips: they are scored, and not evaluated."
-
-
-def _dataset(inventory: "Inventory") -> "tuple[Dataset | None, list[str]]":
-    """The data set as runs open it, and why there is none."""
-    from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import DataError
-    from asdbench.core.paths import cache_root
-    from asdbench.harness.data import content_digests
-
-    if inventory.missing:
-        return None, []
-    try:
-        return inventory.to_dataset(content_digests(cache_root(), ConsoleProgress(False))), []
-    except DataError as error:
-        return None, [inventory.relative(problem) for problem in error.problems] or [str(error)]
 
 
 app.command("verify")(verify)

@@ -12,6 +12,7 @@ from asdbench.cli.output import echo, print_json, warn
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from asdbench.datasets import Dataset
     from asdbench.datasets.audit import Audit, Finding
     from asdbench.datasets.audit.findings import Row
     from asdbench.datasets.inventory import Inventory
@@ -54,6 +55,30 @@ def verify(
     print_json(_as_json(report)) if as_json else _print(report, verbose)
     if report.errors:
         raise typer.Exit(1)
+
+
+def how_scored(dataset: "Dataset") -> str:
+    """What can be done with a data set, in a line."""
+    if not any(clip.split == "test" for clip in dataset):
+        return "No test clips: asdbench fit needs none; run and tune do."
+    scored = f"Scored by {dataset.protocol}: AUC of each domain, and pAUC."
+    scored = next((note for note in dataset.notes if note.startswith("AUC")), scored)
+    return scored if dataset.labelled else "No labels of test clips: they are scored, and not evaluated."
+
+
+def dataset_of(inventory: "Inventory") -> "tuple[Dataset | None, list[str]]":
+    """The data set as runs open it, and why there is none."""
+    from asdbench.cli.progress import ConsoleProgress
+    from asdbench.core.errors import DataError
+    from asdbench.core.paths import cache_root
+    from asdbench.harness.data import content_digests
+
+    if inventory.missing:
+        return None, []
+    try:
+        return inventory.to_dataset(content_digests(cache_root(), ConsoleProgress(False))), []
+    except DataError as error:
+        return None, [inventory.relative(problem) for problem in error.problems] or [str(error)]
 
 
 def open_inventory(
