@@ -132,7 +132,9 @@ class Cell:
 
     def fit_seed(self, machines: Sequence[str]) -> int:
         """Seed of the extractor for machine types that share a fit; another machine type changes no other's."""
-        return derive_seed(self.seed, "extractor", self.extractor.name, *([] if self.fit_on == "dataset" else machines))
+        assert isinstance(self.extractor.card, ExtractorCard)
+        seed = 0 if self.extractor.card.untrained else self.seed  # which means nothing to it
+        return derive_seed(seed, "extractor", self.extractor.name, *([] if self.fit_on == "dataset" else machines))
 
     def others(self, machines: Sequence[str]) -> Dataset:
         """Training clips of other machine types, where a fit may use them; else none."""

@@ -40,7 +40,7 @@ def fit_tasks(plan: Plan, cells: Iterable[int]) -> dict[int, list[FitTask]]:
     for number in cells:
         for cell in plan.cells[number].members or (plan.cells[number],):
             for group in cell.groups:
-                key = (id(cell.dataset), cell.sharing, cell.seed, tuple(group))
+                key = (id(cell.dataset), cell.sharing, cell.fit_seed(group), tuple(group))
                 task = known.setdefault(key, FitTask(number_of[id(cell)], tuple(group)))
                 needs.setdefault(number, []).append(task)
     return needs
@@ -74,7 +74,7 @@ def _of_the_same_fit(plan: Plan, cell: Cell, machines: tuple[str, ...]) -> list[
         for other in plan.cells
         if other.extractor.name == cell.extractor.name
         and not other.members
-        and (other.dataset is cell.dataset and other.seed == cell.seed)
+        and other.dataset is cell.dataset
         and other.fit_key(machines) == cell.fit_key(machines)
     }
     others.pop(cell.embedding_key(machines[0]), None)

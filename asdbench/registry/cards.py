@@ -246,10 +246,12 @@ class ExtractorCard(Card):
 
     ``fit_on`` says whether it is fitted once over all machine types ("dataset"), once for each on its own clips
     ("machine"), or once for each with the training clips of the others at hand ("machine-among-others"). ``downloads``
-    are weights that others published for it.
+    are weights that others published for it. One that is ``untrained`` neither learns nor draws anything, so that all
+    seeds share its embeddings.
     """
 
     fit_on: Literal["dataset", "machine", "machine-among-others"]
+    untrained: bool = False
     downloads: tuple[PublishedWeights, ...] = ()
     frontend: str = "log-mel"
     augmentations: tuple[str, ...] = ()

@@ -70,9 +70,12 @@ class Setting:
         extractor.fit(list(self.fitted_to.training), self._context(features, training))
         return extractor
 
-    def embedded(self, extractor: Any, clips: Sequence[BlindClip], features: Features | None = None) -> Embeddings:
+    def embedded(
+        self, extractor: Any, clips: Sequence[BlindClip], features: Features | None = None, seed: int = SEED
+    ) -> Embeddings:
         """Embeddings of the clips, whose shape and type are checked."""
-        rows: Embeddings = extractor.embed(list(clips), self._context(features or self.features, None))
+        context = replace(self._context(features or self.features, None), seed=seed)
+        rows: Embeddings = extractor.embed(list(clips), context)
         require_array(rows, np.float32, (len(clips), *[None] * (2 if np.ndim(rows) == 3 else 1)), "embeddings")
         return rows
 
@@ -144,8 +147,12 @@ def _check(checks: Checks, subject: Subject, setting: Setting) -> None:
         loaded.load(folder)
         require_close(rows, setting.embedded(loaded, clips), 0.0, "embeddings")
     if not extractor.needs_fit:
-        with checks.expect("no fit", "the same embeddings without a fit, as needs_fit says"):
-            require_close(rows, setting.embedded(subject.build(), clips), 0.0, "embeddings")
+        with checks.expect("no fit", "the same embeddings without a fit and with any seed, as needs_fit says"):
+            require_close(rows, setting.embedded(subject.build(), clips, seed=SEED + 1), 0.0, "embeddings")
+    untrained = subject.component is not None and getattr(subject.component.card, "untrained", False)
+    if untrained:
+        with checks.expect("untrained", "needs_fit to be false, as the card says that it is untrained"):
+            require(not extractor.needs_fit, "needs_fit is true")
     with checks.expect("blindness", "a clip's embedding not to depend on the order of clips, nor on others"):
         reverse = setting.embedded(extractor, clips[::-1])[::-1]
         require_close(rows, reverse, ROUNDING, "embeddings in another order")

@@ -16,14 +16,16 @@ from asdbench.harness.experiment import Matrix
 from asdbench.harness.record import Failure, sealed
 from asdbench.harness.tasks import ScoreTask, fit_tasks
 
+TRAINED = ["twfr"]  # fitted to each machine type and seed
+
 
 def test_the_estimate_scales_a_past_run_to_the_clips(plan, small_dataset, other_dataset, tmp_path, fresh_cache):
-    (record,) = execute(plan(), Silent())
+    (record,) = execute(plan(extractor=TRAINED), Silent())
     path = tmp_path / "runs" / record.run_id / "run.json"
     content = json.loads(path.read_text())
     content["seconds"] = {"features": 1.0, "fit": 80.0, "embed": 36.0, "score": 7.2}  # of 40 + 32 clips
     path.write_text(sealed(content))
-    seen = forecast(plan(dataset=[str(small_dataset), str(other_dataset)], seed=[0, 1]))
+    seen = forecast(plan(dataset=[str(small_dataset), str(other_dataset)], seed=[0, 1], extractor=TRAINED))
     states = [outlook.state for outlook in seen.cells]
     assert states == ["done", "to do", "to do", "to do"]
     other = seen.cells[2]
@@ -42,9 +44,17 @@ def test_without_a_past_run_nothing_is_foretold(plan, fresh_cache):
 
 
 def test_runs_that_share_an_extractor_share_its_fits(plan):
-    whole = plan(scorer=["knn", "lof", "gmm"], seed=[0, 1])
+    whole = plan(scorer=["knn", "lof", "gmm"], seed=[0, 1], extractor=TRAINED)
     needs = fit_tasks(whole, range(len(whole.cells)))
     assert len({task for tasks in needs.values() for task in tasks}) == 2 * 2  # seeds x machine types
+
+
+def test_seeds_share_what_neither_learns_nor_draws(plan):
+    whole = plan(scorer=["knn", "gmm"], seed=[0, 1, 2])
+    needs = fit_tasks(whole, range(len(whole.cells)))
+    assert len({task for tasks in needs.values() for task in tasks}) == 2  # machine types
+    assert len({cell.run_id for cell in whole.cells}) == 6
+    assert [record.status for record in execute(whole, Silent())] == ["done"] * 6
 
 
 class Fake:
@@ -75,7 +85,7 @@ def done(task, wait):
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_every_fit_is_started_once_and_every_run_scored_after_its_fits(plan, width):
-    whole = plan(scorer=["knn", "lof"], seed=[0, 1])
+    whole = plan(scorer=["knn", "lof"], seed=[0, 1], extractor=TRAINED)
     needs = fit_tasks(whole, range(4))
     executor = Fake(width, done)
     records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
@@ -87,7 +97,7 @@ def test_every_fit_is_started_once_and_every_run_scored_after_its_fits(plan, wid
 
 
 def test_work_of_another_command_is_waited_for_last(plan):
-    whole = plan(seed=[0, 1])
+    whole = plan(seed=[0, 1], extractor=TRAINED)
     needs = fit_tasks(whole, range(2))
     theirs = needs[0][0]
     executor = Fake(1, lambda task, wait: Outcome() if task == theirs and not wait else done(task, wait))
@@ -96,7 +106,7 @@ def test_work_of_another_command_is_waited_for_last(plan):
 
 
 def test_the_failure_of_a_fit_reaches_its_runs_and_no_other(plan):
-    whole = plan(scorer=["knn", "lof"], seed=[0, 1])
+    whole = plan(scorer=["knn", "lof"], seed=[0, 1], extractor=TRAINED)
     needs = fit_tasks(whole, range(4))
     failure = Failure(stage="fit", machine="fan", reason="on purpose")
     executor = Fake(2, lambda task, wait: Outcome([failure]) if task == needs[0][0] else done(task, wait))
