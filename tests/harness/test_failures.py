@@ -138,7 +138,8 @@ def test_a_disk_that_fills_while_embeddings_are_written_ends_the_command(plan, m
     from asdbench.extractors.raw_mel import RawMel
 
     monkeypatch.setattr(RawMel, "embed", lambda self, clips, context: np.ones((len(clips), 200_000), np.float32))
-    list(execute(plan(scorer=["random"], params={"frontend.n_mels": "16"}, seed=[9]), Silent()))  # features are there
+    of_features = plan(extractor=["twfr"], scorer=["random"], params={"frontend.n_mels": "16"})
+    list(execute(of_features, Silent()))  # features are there
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
