@@ -21,8 +21,9 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## create .venv and install asdbench into it
 
-demo: $(READY)   ## the main job on the synthetic machines
+demo: $(READY)   ## the main job on the synthetic machines, then a pretrained encoder
 	$(BIN)/asdbench run --extractor simclr --scorer mahalanobis-ml
+	@! $(BIN)/python -c "from importlib import metadata; metadata.version('aisfx')" 2>/dev/null || (set -x; $(BIN)/asdbench run --extractor aisfx --scorer mahalanobis-lw)
 
 boards: $(READY) ## render every board from its records
 	$(BIN)/asdbench leaderboard render
