@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import re
 import signal
 import time
 from pathlib import Path
@@ -107,16 +106,37 @@ def test_a_matrix_killed_at_twenty_random_moments_ends_in_the_same_records(undis
         assert not list(out.glob(".*")), "nothing is left lying about"
 
 
-@pytest.mark.slow
-def test_two_commands_at_once_share_the_work(undisturbed, zygote, tmp_path):
+COUNTED = """
+import time
+from pathlib import Path
+from asdbench.extractors.raw_mel import RawMel
+
+class Counted(RawMel):
+    def fit(self, clips, context):
+        with Path(__file__).with_name("fits").open("a") as file:
+            file.write(clips[0].machine + "\\n")
+        time.sleep(0.3)
+"""
+
+
+def test_two_commands_at_once_share_the_work(zygote, tmp_path):
+    mine = tmp_path / "mine"
+    (mine / "registry" / "extractors").mkdir(parents=True)
+    (mine / "counted_extractor.py").write_text(COUNTED)
+    from asdbench.registry.plugins import own_source
+
+    card = (own_source().folder / "extractors" / "raw-mel.toml").read_text()
+    card = card.replace("asdbench.extractors.raw_mel:RawMel", "counted_extractor:Counted")
+    (mine / "registry" / "extractors" / "counted.toml").write_text(card)
+    words = ["run", "--extractor", "raw-mel", "--extractor", "counted", "--scorer", "knn", "--scorer", "mahalanobis-ml"]
+    for name, value in SMALL.items():
+        words += ["-p", f"{name}={value}"] if not name.startswith("simclr.") else []
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
-    both = [zygote.start(*MATRIX, "--out", tmp_path / "runs", cache=tmp_path / "cache", log=log) for log in logs]
-    ended = [zygote.wait(child) for child in both]
-    told = [log.read_text() for log in logs]
-    assert ended == [0, 0], told
-    assert results(tmp_path / "runs") == undisturbed[0]
-    trainings = sum(len(re.findall(r"train simclr: \d+ done", one)) for one in told)
-    assert trainings == 1, "one of them trained, the other waited"
+    words += ["--plugin-path", mine, "--out", tmp_path / "runs"]
+    both = [zygote.start(*words, cache=tmp_path / "cache", log=log) for log in logs]
+    assert [zygote.wait(child) for child in both] == [0, 0], [log.read_text() for log in logs]
+    assert len([name for name in results(tmp_path / "runs") if name.endswith("run.json")]) == 4
+    assert sorted((mine / "fits").read_text().split()) == ["fan", "valve"], "one of them fits, the other waits"
 
 
 @pytest.mark.slow
