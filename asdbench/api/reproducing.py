@@ -174,10 +174,12 @@ def _published(catalog: Catalog, system: str, data: str, split: str | None) -> t
     split = split or ("dev" if "dev" in splits or not splits else splits[0])
     if split not in splits:
         others = ", ".join(f"--dataset {dataset} --split {one}" for dataset, one in available)
-        told = [f"{row.metric} ({row.source})" for row in published if (row.dataset, row.split) == (data, split)]
+        incomparable = [
+            f"{row.metric} ({row.source})" for row in published if (row.dataset, row.split) == (data, split)
+        ]
         raise UsageError(
             f"The card of '{system}' has no number for {data} {split} that can be compared"
-            + (f"; it has {'; '.join(told)}" if told else "")
+            + (f"; it has {'; '.join(incomparable)}" if incomparable else "")
             + f".\nThere are numbers for: {others or 'no data set'}. See: asdbench show {system}"
         )
     return [row for row in published if (row.dataset, row.split) == (data, split)], split

@@ -40,8 +40,8 @@ def duration(seconds: float) -> str:
 
 def _shared(message: str) -> str:
     """What messages share that differ by the run or machine type they are of, and by numbers."""
-    subject, colon, told = message.partition(": ")
-    return _OWN.sub("", told) if colon and _RUN.fullmatch(subject) else message
+    subject, colon, rest = message.partition(": ")
+    return _OWN.sub("", rest) if colon and _RUN.fullmatch(subject) else message
 
 
 class BarStage:

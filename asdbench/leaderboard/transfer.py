@@ -271,8 +271,8 @@ def _agreement(names: Sequence[str], first: Side, second: Side) -> Agreement | N
         return None
     same = pairs = 0
     for one, two in combinations(names, 2):
-        told = [found for side in (first, second) if (found := _apart(one, two, side)) is not None]
-        if told and all(told):
+        verdicts = [found for side in (first, second) if (found := _apart(one, two, side)) is not None]
+        if verdicts and all(verdicts):
             pairs += 1
             same += (first.scores[one] - first.scores[two]) * (second.scores[one] - second.scores[two]) > 0
     return Agreement(same, pairs)

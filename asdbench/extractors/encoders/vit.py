@@ -90,11 +90,11 @@ class WindowedNetwork(EncoderNetwork):
         if filled:
             silence = float(self._normalised(torch.zeros(())))
             banks = functional.pad(banks, (0, 0, 0, self._window - rest), value=silence)
-        kept = full * self._times(self._window) + self._times(rest) if full and filled else None
+        times = full * self._times(self._window) + self._times(rest) if full and filled else None
         split = banks[:, : windows * self._window].unflatten(1, (windows, self._window)).flatten(0, 1)
         return {
             number: Layer(
-                patches.unflatten(0, (clips, windows)).flatten(1, 2)[:, :kept],
+                patches.unflatten(0, (clips, windows)).flatten(1, 2)[:, :times],
                 tokens.unflatten(0, (clips, windows)).mean(dim=1),
             )
             for number, patches, tokens in self.transformed(split, layers)
