@@ -1,4 +1,4 @@
-"""Nominal and real rates of false alarms of every scorer on embeddings of raw-mel: the table of docs/thresholds.md.
+"""Nominal and real rates of false alarms of every scorer on raw-mel: the table of docs/explanation/thresholds.md.
 
 ``python benchmarks/false_alarms.py [--splits N] [--out FILE.csv] [SCORER ...]``. Healthy clips are split at random into
 training clips and new ones, so that new clips are exchangeable with training clips; with a shift, new clips are of the

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+HOW_TO, EXPLANATION = ROOT / "docs" / "how-to", ROOT / "docs" / "explanation"
 OF_OTHERS = {
     "--no-deps",  # pip
     "--env-manager",  # MLflow
@@ -17,7 +18,7 @@ OF_OTHERS = {
 
 
 def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
-    guide = (ROOT / "docs" / "plugins.md").read_text()
+    guide = (HOW_TO / "plugins.md").read_text()
     blocks = re.findall(r"```(?:python|toml)\n(# mine/.*?)```", guide, re.DOTALL)
     assert len(blocks) == 4
     for text in blocks:
@@ -37,7 +38,7 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
 
 
 def test_what_the_page_on_the_architecture_names_exists():
-    for page in (ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"):
+    for page in (EXPLANATION / "architecture.md", ROOT / "CONTRIBUTING.md"):
         text = page.read_text()
         paths = {path for path in re.findall(r"`((?:asdbench|registry|tests)/[\w/.]*)`", text) if "NAME" not in path}
         assert len(paths) >= 10
@@ -46,14 +47,14 @@ def test_what_the_page_on_the_architecture_names_exists():
             assert re.search(rf"^(?:def|class) {name}\b", (ROOT / path).read_text(), re.MULTILINE), (name, path)
     packages = {path.parent.name for path in (ROOT / "asdbench").glob("*/__init__.py")}
     assert packages == set(
-        re.findall(r"^\| `asdbench/(\w+)`", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+        re.findall(r"^\| `asdbench/(\w+)`", (EXPLANATION / "architecture.md").read_text(), re.MULTILINE)
     )
 
 
 @pytest.mark.parametrize("page", ["python.md", "detectors.md"])
 def test_the_code_of_the_pages_for_python_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (HOW_TO / page).read_text(), re.DOTALL)
     exec("".join(blocks), {})
     shown = capsys.readouterr().out
     assert page != "python.md" or "mahalanobis-lw" in shown
@@ -61,7 +62,7 @@ def test_the_code_of_the_pages_for_python_runs(page, tmp_path, monkeypatch, caps
 
 
 def test_every_option_that_the_documents_name_exists(cli):
-    texts = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    texts = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").rglob("*.md"))
     verbs = (
         ["run"],
         ["check"],
@@ -92,7 +93,7 @@ def test_every_card_that_the_documents_name_exists():
 
     catalog = load_catalog()
     texts = (ROOT / "README.md").read_text() + "".join(
-        (ROOT / "docs" / name).read_text() for name in ("synthetic.md", "choosing.md")
+        path.read_text() for path in (EXPLANATION / "synthetic.md", HOW_TO / "choosing.md")
     )
     for kind, pattern in (("extractors", r"--extractor ([\w:.,+-]*\w)"), ("scorers", r"--scorer ([\w:.+-]*\w)")):
         for name in re.findall(pattern, texts):
@@ -104,7 +105,7 @@ def test_the_example_of_the_protocols_comes_out_as_stated():
 
     from asdbench.protocols import SectionScores, evaluate
 
-    page = (ROOT / "docs" / "protocols.md").read_text()
+    page = (EXPLANATION / "protocols.md").read_text()
     rows = []
     for domain, normal, anomalous in re.findall(
         r"^\| (source|target) \| ([\d. ]+) \| ([\d. ]+) \|$", page, re.MULTILINE

@@ -120,7 +120,7 @@ def next_command(plan: Plan) -> str:
         return f"{command('compare', *names, out=out)}   (which of them the test clips tell apart)"
     if spec.dataset == ["synthetic"]:
         again = command("run", dataset="FOLDER", **_pipeline(spec, with_data=False), out=out)
-        return f"{again}   (your own recordings: docs/data.md)"
+        return f"{again}   (your own recordings: docs/how-to/data.md)"
     if len(spec.seed) == 1:
         again = command(
             "run",

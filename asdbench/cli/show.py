@@ -184,7 +184,7 @@ def _challenge_facts(card: "ChallengeCard") -> Facts:
     )
     channels = "one channel" if card.channels == 1 else f"{card.channels} channels"
     return [
-        ("protocol", f"{card.protocol} (docs/protocols.md)"),
+        ("protocol", f"{card.protocol} (docs/explanation/protocols.md)"),
         ("recordings", f"{card.sample_rate_hz} Hz, {channels}"),
         ("licence", card.licence),
         *(("known problem", problem) for problem in card.problems.values()),

@@ -31,7 +31,7 @@ VALUES: dict[str, Mapping[str, Any]] = {
     "label": {"": None, **LABELS, "0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1},
 }
 ACCEPTED = {"split": "train, test, supplemental", "domain": "source, target", "label": "normal (0), anomaly (1)"}
-HELP = f"A table has the column path, and any of {', '.join(COLUMNS[1:])} and {ATTRIBUTE}NAME. See: docs/data.md"
+HELP = f"A table has the column path, and any of {', '.join(COLUMNS[1:])} and {ATTRIBUTE}NAME. See: docs/how-to/data.md"
 
 
 def read_table(path: Path) -> "pandas.DataFrame":

@@ -172,7 +172,7 @@ def read_ground_truths(
             f"--ground-truth {place}: no ground truth{wanted} lies there.",
             advice="Accepted: a folder with ground_truth_data/ground_truth_<machine>_section_<NN>_test.csv, "
             "ground_truth_domain, ground_truth_attributes or eval_data_list_<year>.csv, or one such file; or a table "
-            "of clips (docs/data.md).",
+            "of clips (docs/how-to/data.md).",
         )
     return truths
 

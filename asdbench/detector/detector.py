@@ -99,7 +99,7 @@ class Detector:
             if isinstance(part, InstanceComponent):
                 raise RequirementError(
                     f"A detector with an object of your own ({part.target}) cannot be saved: nothing is pickled.\n"
-                    "Give it a card, and name it: docs/plugins.md"
+                    "Give it a card, and name it: docs/how-to/plugins.md"
                 )
         if path.is_dir():
             raise UsageError(f"{path} is a folder; a detector is one file, {path / 'detector.asd'} for instance.")

@@ -42,11 +42,13 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
     if os.path.isfile(place):  # noqa: PTH113
         if place.suffix.lower() in FORMS:
             return True
-        raise UsageError(f"The file '{dataset}' is no table of clips; accepted: {', '.join(FORMS)}.\nSee: docs/data.md")
+        raise UsageError(
+            f"The file '{dataset}' is no table of clips; accepted: {', '.join(FORMS)}.\nSee: docs/how-to/data.md"
+        )
     hint = did_you_mean(dataset, catalog.names("datasets"))
     raise UsageError(
         f"No data set '{dataset}': it is neither a folder nor a card nor a table of clips.{hint}\n"
-        "See: asdbench list datasets, or give a folder of recordings (docs/data.md)."
+        "See: asdbench list datasets, or give a folder of recordings (docs/how-to/data.md)."
     )
 
 

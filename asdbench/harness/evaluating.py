@@ -67,7 +67,7 @@ def evaluate_score_files(
         asked = (
             f"No protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}" if protocol else "--protocol is missing."
         )
-        raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: docs/protocols.md")
+        raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: docs/explanation/protocols.md")
     if split not in (None, "dev", "eval", "own"):
         raise UsageError(f"--split {split}: accepted are dev, eval and own.")
     place = folder / "scores" if record or not any(folder.glob("anomaly_score_*")) else folder

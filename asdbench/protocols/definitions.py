@@ -1,8 +1,8 @@
 """The official scores of DCASE Task 2, one definition for each formula.
 
 A definition says which clips every term of the score is computed over (``terms``) and how terms become a total
-(``of_machine``, ``of_dataset``). Totals are of numbers and of arrays of bootstrap replicates alike. docs/protocols.md
-has the formulas.
+(``of_machine``, ``of_dataset``). Totals are of numbers and of arrays of bootstrap replicates alike.
+docs/explanation/protocols.md has the formulas.
 """
 
 from collections.abc import Callable, Mapping, Sequence

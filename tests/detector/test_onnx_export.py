@@ -290,7 +290,7 @@ def test_scoring_needs_neither_torch_nor_pandas_nor_scikit_learn(pump, tmp_path)
 
 
 def test_the_program_of_the_page_runs(pump, tmp_path, monkeypatch, capsys):
-    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "export.md").read_text()
     (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     Path("pump.onnx").write_bytes(pump.read_bytes())
