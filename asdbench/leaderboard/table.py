@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from threadpoolctl import threadpool_limits
+
 from asdbench.core.digests import digest
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.chance import Chance, chance_of
@@ -94,7 +96,8 @@ def _resampled(board: Board, systems: Sequence[System], replicates: int) -> dict
             scores = digest({name: {no: rows.scores for no, rows in of.items()} for name, of in sections}, 32)
             entries[scores] = entry
             by_seed.setdefault(system.key, {})[entry.record.asked.seed] = scores
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # numpy works outside Python's lock
+    # NumPy works outside Python's lock, and products of small matrices are slower in several threads each.
+    with threadpool_limits(1), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         found = pool.map(lambda entry: resampled_scores(board.protocol, entry.sections(), replicates), entries.values())
         runs = dict(zip(entries, found, strict=True))
     return {key: over_seeds({seed: runs[of] for seed, of in seeds.items()}) for key, seeds in by_seed.items()}

@@ -1,7 +1,8 @@
 """Metrics of DCASE Task 2 as the official evaluators compute them, of one test set and of many resampled ones.
 
 A resampled set is given by how often each clip is in it: weights (replicates, clips). They are fastest where one clip's
-weights lie side by side in memory (Fortran order), as ``resampling`` draws them.
+weights lie side by side in memory (Fortran order), as ``resampling`` draws them. Counts may be float32: all sums are
+whole or half numbers then, exact whatever their order, while twice the number of pairs stays below 2^24.
 """
 
 import sys
@@ -14,30 +15,26 @@ from numpy.typing import NDArray
 Labels = NDArray[np.integer]
 Scores = NDArray[np.float64]
 Array = NDArray[np.float64]
+Weights = NDArray[Any]  # float64, or float32 counts
 MAX_FPR = 0.1
+TENTHS = round(1 / MAX_FPR)
 FLOOR = sys.float_info.epsilon
 
 
 def auc(labels: Labels, scores: Scores) -> float:
-    """Area under the ROC curve; chance is 0.5."""
-    from sklearn.metrics import auc as area_under
-    from sklearn.metrics import roc_curve
-
-    false, hits, _ = roc_curve(labels, scores)  # as roc_auc_score does, in a third of its time
-    return float(area_under(false, hits))
+    """Area under the ROC curve, ``sklearn.metrics.roc_auc_score`` in a fortieth of its time; chance is 0.5."""
+    false, hits = _roc(labels, scores)
+    return float(np.sum(np.diff(false) * (hits[1:] + hits[:-1])) / (2 * false[-1] * hits[-1]))
 
 
 def pauc(labels: Labels, scores: Scores) -> float:
     """Partial area for false-positive rates up to 0.1, standardised by McClish; chance is 0.5."""
-    from sklearn.metrics import auc as area_under
-    from sklearn.metrics import roc_curve
-
-    false, hits, _ = roc_curve(labels, scores)  # as roc_auc_score(max_fpr=0.1) does, which checks more
-    stop = int(np.searchsorted(false, MAX_FPR, "right"))
-    crossing = np.interp(MAX_FPR, false[stop - 1 : stop + 1], hits[stop - 1 : stop + 1])
-    area = area_under(np.append(false[:stop], MAX_FPR), np.append(hits[:stop], crossing))
-    lowest = MAX_FPR**2 / 2
-    return float(0.5 * (1 + (area - lowest) / (MAX_FPR - lowest)))
+    false, hits = _roc(labels, scores)
+    width = np.diff(false)
+    inside = np.clip(MAX_FPR * false[-1] - false[:-1], 0.0, width)  # a strip is cut where the curve crosses the limit
+    slope = np.diff(hits) / np.maximum(width, 1)
+    area = np.sum(inside * (hits[:-1] + slope * inside / 2)) / (false[-1] * hits[-1])
+    return float(_mcclish(area))
 
 
 def harmonic_mean(values: Sequence[Any]) -> NDArray[np.float64]:
@@ -59,53 +56,58 @@ def precision_recall_f1(labels: Labels, decisions: Labels) -> tuple[float, float
     return precision, recall, 2 * precision * recall / max(precision + recall, FLOOR)
 
 
-def resampled_auc(labels: Labels, scores: Scores, weights: Array) -> Array:
+def resampled_auc(labels: Labels, scores: Scores, weights: Weights) -> Array:
     """AUC for each row of weights (replicates, clips): the weighted share of pairs in the right order."""
     normal, anomaly = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
-    ahead = scores[anomaly][None, :] - scores[normal][:, None]
-    wins = (ahead > 0) + 0.5 * (ahead == 0)
     below, above = weights.T[normal], weights.T[anomaly]
-    pairs = np.einsum("ar,ar->r", wins.T @ below, above)
-    return np.asarray(pairs / (below.sum(axis=0) * above.sum(axis=0)))
+    pairs = _pairs(scores[anomaly], scores[normal], above, below)
+    return np.asarray(pairs / (_sums(below) * _sums(above)))
 
 
-def resampled_pauc(labels: Labels, scores: Scores, weights: Array) -> Array:
-    """PAUC (McClish) for each row of weights; ``roc_auc_score`` with ``sample_weight``, for many at once."""
-    order = np.argsort(-scores, kind="stable")
-    starts = _corners(labels[order], scores[order])
-    normal = labels[order] == 0
-    normals, anomalies = (weights @ (labels == label).astype(np.float64) for label in (0, 1))
-    first = int(np.searchsorted(np.cumsum(normal), 2 * MAX_FPR * normal.sum())) + 1  # most curves have passed the limit
-    while True:
-        used = starts[: np.searchsorted(starts, first)]
-        end = int(starts[len(used)]) if len(used) < len(starts) else len(scores)
-        ordered = weights.T[order[:end]]
-        false = np.cumsum(np.add.reduceat(ordered * normal[:end, None], used, axis=0), axis=0) / normals
-        passed = (false >= MAX_FPR).all(axis=1)
-        if passed.any() or end == len(scores):
-            break
-        first = min(2 * first, len(scores))
-    needed = int(np.argmax(passed)) + 1  # behind it every curve has passed the limit
-    hits = np.cumsum(np.add.reduceat(ordered * ~normal[:end, None], used, axis=0)[:needed], axis=0) / anomalies
-    start = np.zeros((1, len(weights)))
-    fpr = np.vstack([start, false[:needed]])
-    tpr = np.vstack([start, hits])
-    width = np.diff(fpr, axis=0)
-    inside = np.clip(MAX_FPR - fpr[:-1], 0.0, width)  # a strip is cut where the curve crosses the limit
-    slope = np.divide(np.diff(tpr, axis=0), width, out=np.zeros_like(width), where=width > 0)
-    area = np.sum(inside * (tpr[:-1] + slope * inside / 2), axis=0)
-    lowest = MAX_FPR**2 / 2
-    return np.asarray(0.5 * (1 + (area - lowest) / (MAX_FPR - lowest)))
+def resampled_pauc(labels: Labels, scores: Scores, weights: Weights) -> Array:
+    """PAUC (McClish) for each row of weights; ``roc_auc_score`` with ``sample_weight``, for many at once.
 
-
-def _corners(labels: Labels, scores: Scores) -> NDArray[np.intp]:
-    """Where, in descending order of the scores, the ROC curve's straight pieces begin.
-
-    A tie is one piece; so is a stretch of scores that only one class has.
+    The area is that of the AUC in which a normal clip counts as far as it lies within the first tenth of them all.
     """
-    firsts = np.flatnonzero(np.append(True, np.diff(scores) != 0))
-    anomalies = np.add.reduceat(labels == 1, firsts)
-    sizes = np.diff(np.append(firsts, len(scores)))
-    kind = np.where(anomalies == 0, 0, np.where(anomalies == sizes, 1, 2))  # normal, anomaly, mixed
-    new = np.append(True, (kind[1:] != kind[:-1]) | (kind[1:] == 2))
-    return np.asarray(firsts[new])
+    normal, anomaly = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
+    normal = normal[np.argsort(-scores[normal], kind="stable")]
+    above = weights.T[anomaly]
+    normals, anomalies = _sums(weights.T[normal]), _sums(above)
+    whole = np.array(TENTHS, weights.dtype)
+    for guess in (int(0.3 * len(normal)) + 10, len(normal)):  # mostly all replicates have their tenth in fewer
+        first = int(np.searchsorted(-scores[normal], -scores[normal[:guess]][-1], "right"))  # ties are whole
+        below = weights.T[normal[:first]] * whole  # in tenths of a clip, so that counts give whole numbers
+        inside = np.clip(normals.astype(below.dtype) - (np.cumsum(below, axis=0) - below), 0, below)
+        if first == len(normal) or not inside[-1].any():
+            break
+    head = scores[normal[:first]]
+    area = _pairs(scores[anomaly], head, above, inside)
+    for tie in np.intersect1d(head, scores[anomaly]):  # there the curve is slanted, and of a part less than half counts
+        width, part = (of[head == tie].astype(np.float64).sum(axis=0) for of in (below, inside))
+        share = np.divide(part, width, out=np.ones_like(part), where=width > 0)
+        area -= _sums(above[scores[anomaly] == tie]) * part * (1 - share) / 2
+    return np.asarray(_mcclish(area / (TENTHS * normals * anomalies)))
+
+
+def _roc(labels: Labels, scores: Scores) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Normal clips and anomalies at or above each score, from none to all."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    hits = np.append(0, np.cumsum(labels[order] == 1)[ends])
+    return np.append(0, ends + 1) - hits, hits
+
+
+def _mcclish(area: Any) -> Any:
+    lowest = MAX_FPR**2 / 2
+    return 0.5 * (1 + (area - lowest) / (MAX_FPR - lowest))
+
+
+def _pairs(anomaly: Scores, normal: Scores, above: Weights, below: Weights) -> Array:
+    """The weighted number of pairs in the right order, ties counting half, for each replicate."""
+    ahead = anomaly[:, None] - normal[None, :]
+    wins = ((ahead > 0) + 0.5 * (ahead == 0)).astype(above.dtype)
+    return np.asarray(np.einsum("ar,ar->r", wins @ below, above), np.float64)
+
+
+def _sums(weights: Weights) -> Array:
+    return np.asarray(weights.sum(axis=0), np.float64)

@@ -23,6 +23,7 @@ from asdbench.protocols.results import Interval, Intervals
 REPLICATES = 10_000
 METHOD = "bootstrap, stratified by section, domain and label; 2.5 and 97.5 percentiles"
 CHUNK = 1_000  # replicates at a time: the draws of a large section then stay in the processor's cache
+EXACT_CLIPS = 5_000  # up to which sums over pairs of clips are exact in float32
 Terms = dict[tuple[str, str], dict[str, Array]]  # (machine, section) -> term -> one value for each replicate
 Sections = Mapping[tuple[str, str], SectionScores]
 
@@ -133,7 +134,8 @@ def resampled_terms(protocol: str, sections: Sections, replicates: int) -> Terms
         rows = in_order_of_names(unordered)
         terms = [(term, np.flatnonzero(term.mask)) for term in DEFINITIONS[protocol].terms(rows)]
         chunks: dict[str, list[Array]] = {term.name: [] for term, _ in terms}
-        for weights in draws(rows, replicates, derive_seed(0, "bootstrap", machine, section)):
+        form = np.float32 if len(rows.labels) <= EXACT_CLIPS else np.float64
+        for weights in draws(rows, replicates, derive_seed(0, "bootstrap", machine, section), form):
             for term, clips in terms:
                 weights_of_term = weights if len(clips) == len(rows.labels) else weights.T[clips].T
                 chunks[term.name].append(metrics[term.metric](rows.labels[clips], rows.scores[clips], weights_of_term))
@@ -151,11 +153,11 @@ def in_order_of_names(rows: SectionScores) -> SectionScores:
     return SectionScores(rows.labels[order], rows.domains[order], rows.scores[order], decisions, names)
 
 
-def draws(rows: SectionScores, replicates: int, seed: int) -> Iterator[Array]:
-    """How often each clip is drawn, (up to CHUNK, clips), one clip's numbers side by side in memory."""
+def draws(rows: SectionScores, replicates: int, seed: int, form: type[Any] = np.float64) -> Iterator[Any]:
+    """How often each clip is drawn, (up to CHUNK, clips) of ``form``, one clip's numbers side by side in memory."""
     strata = np.char.add(rows.domains.astype(str), rows.labels.astype(str))
     for counts in _counts(tuple(strata.tolist()), replicates, seed):
-        yield counts.astype(np.float64).T
+        yield counts.astype(form).T
 
 
 @lru_cache(maxsize=32)
