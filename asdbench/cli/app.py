@@ -43,6 +43,7 @@ from asdbench.cli import (
 from asdbench.cli.help import WIDEST, App, Verbs
 from asdbench.cli.output import echo, replace_unknown_characters
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.packages import missing_package
 from asdbench.core.paths import user_path
 
 if TYPE_CHECKING:
@@ -142,6 +143,12 @@ def _errors_as_messages() -> Iterator[None]:
         error.show(message)
         echo(message.getvalue(), err=True, nl=False)
         raise typer.Exit(error.exit_code) from error
+    except ModuleNotFoundError as error:
+        told = missing_package(error)
+        if told is None:
+            raise
+        echo(f"asdbench: {told}", err=True)
+        raise typer.Exit(told.exit_code) from error
     except OSError as error:
         if error.errno not in REFUSALS or error.filename is None:
             raise

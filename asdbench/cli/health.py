@@ -8,17 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.packages import EXTRAS, missing_package, requirements, version_of
 
 State = Literal["ok", "note", "problem"]
 TIGHT, FULL = 5e9, 5e8  # bytes of a disk that are free
 DEVICES = ("/dev/nvidiactl", "/dev/dxg")  # that NVIDIA's drivers make, the second under WSL
 SHOWN = ("torch", "torchaudio", "timm", "scikit-learn", "pyod", "optuna", "mlflow", "numpy", "pandas")
-EXTRAS = {"ray": "--engine ray", "onnx": "export, and encoders given as ONNX", "postgres": "studies in PostgreSQL"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,9 @@ def checks(out: Path) -> Iterator[Check]:
             found, _, advice = str(error).partition("\n")
             yield Check(name, "problem", found, advice or "Change that, then look again: asdbench doctor")
         except ImportError as error:
-            yield Check(name, "problem", f"{error}", f"pip install {(error.name or 'asdbench').partition('.')[0]}")
+            told = missing_package(error)
+            found, _, advice = str(told).partition("\n") if told else (str(error), "", "pip install asdbench")
+            yield Check(name, "problem", found, advice)
         except OSError as error:
             yield Check(name, "problem", f"{error.filename or ''}: {error.strerror or error}", "See who may read it.")
 
@@ -77,17 +78,17 @@ def _packages() -> Iterator[Check]:
     from packaging.requirements import Requirement
 
     wrong = []
-    for text in _requirements():
+    for text in requirements():
         wanted = Requirement(text)
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue
-        version = _version(wanted.name)
+        version = version_of(wanted.name)
         if version is None:
             wrong.append((f"{wanted.name} is not installed", f'pip install "{wanted.name}{wanted.specifier}"'))
         elif not wanted.specifier.contains(version, prereleases=True):
             found = f"{wanted.name} {version} is not {wanted.specifier}"
             wrong.append((found, f'pip install "{wanted.name}{wanted.specifier}"'))
-    yield Check("packages", "ok", ", ".join(f"{name} {version}" for name in SHOWN if (version := _version(name))))
+    yield Check("packages", "ok", ", ".join(f"{name} {version}" for name in SHOWN if (version := version_of(name))))
     yield from (Check("packages", "problem", found, advice) for found, advice in wrong)
 
 
@@ -98,13 +99,13 @@ def _extras() -> Iterator[Check]:
     for extra, use in EXTRAS.items():
         names = [
             wanted.name
-            for wanted in map(Requirement, _requirements())
+            for wanted in map(Requirement, requirements())
             if wanted.marker is not None
             and wanted.marker.evaluate({"extra": extra})
             and not wanted.marker.evaluate({"extra": ""})
         ]
-        missing = [name for name in names if _version(name) is None]
-        versions = ", ".join(f"{name} {_version(name)}" for name in names)
+        missing = [name for name in names if version_of(name) is None]
+        versions = ", ".join(f"{name} {version_of(name)}" for name in names)
         if names and not missing:
             yield Check(extra, "ok", versions)
         elif names:
@@ -113,7 +114,7 @@ def _extras() -> Iterator[Check]:
 
 def _device() -> Iterator[Check]:
     """The GPU, as the drivers and as torch see it; torch takes seconds to import, so only where there is one."""
-    build = _version("torch") or ""
+    build = version_of("torch") or ""
     if not any(Path(path).exists() for path in DEVICES) and sys.platform.startswith("linux"):
         yield Check("device", "ok", f"cpu (no NVIDIA driver here; torch {build})")
         return
@@ -241,7 +242,7 @@ def _tracking(out: Path) -> Iterator[Check]:
             return
         advice = {
             "older": f"Save a copy of the file, then: mlflow db upgrade {store.shown}",
-            "newer": f"Update MLflow, which is {_version('mlflow')} here, or name another store: MLFLOW_TRACKING_URI",
+            "newer": f"Update MLflow, which is {version_of('mlflow')} here, or name another store: MLFLOW_TRACKING_URI",
         }.get(state, "")
         of = {"older": ", with tables of an older MLflow", "newer": ", with tables of a newer MLflow"}.get(state, "")
         yield Check("tracking", "problem" if advice else "ok", f"{store.shown}{of}", advice)
@@ -264,17 +265,3 @@ def _writable(name: str, folder: Path, found: str, variable: str | None, advice:
         return
     state: State = "problem" if free < FULL else "note" if free < TIGHT else "ok"
     yield Check(name, state, found, "" if state == "ok" else f"The disk is nearly full: {advice}")
-
-
-def _requirements() -> list[str]:
-    try:
-        return metadata.requires("asdbench") or []
-    except metadata.PackageNotFoundError:
-        return []
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

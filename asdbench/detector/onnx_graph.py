@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench import __version__
-from asdbench.core.errors import AsdbenchError, RequirementError
+from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_bytes
+from asdbench.core.packages import needed_by
 from asdbench.detector.onnx_scoring import INPUT, OUTPUT, OnnxDetector
 from asdbench.extractors.base import Extractor
 from asdbench.frontends.base import Frontend
@@ -37,17 +38,11 @@ def onnx_model(frontend: Frontend, extractor: Extractor, scorer: Scorer, metadat
     Raises:
         RequirementError: a part cannot be exported, or ``onnx`` is missing.
     """
-    try:
+    with needed_by("Exporting"):
         from asdbench.detector.onnx_extractors import extractor_graph
         from asdbench.detector.onnx_frontends import frontend_graph
         from asdbench.detector.onnx_scorers import scorer_graph
         from asdbench.detector.onnx_values import Graph, joined
-    except ModuleNotFoundError as error:
-        if error.name != "onnx":
-            raise
-        raise RequirementError(
-            "Exporting needs the package onnx, which is not there.\nInstall it: pip install 'asdbench[onnx]'"
-        ) from error
     graph = Graph()
     given = graph.input(INPUT)
     samples = given.op("Reshape", joined([graph.constant([-1]), given.op("Shape", start=-1)], 0))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.errors import UsageError
+from asdbench.core.packages import needed_by
 from asdbench.datasets.audio import BadRecording, one_channel_at
 from asdbench.detector.recordings import Given, Sound
 from asdbench.detector.results import Scored
@@ -152,12 +153,8 @@ class OnnxDetector:
 
 
 def _session(model: str | Path | bytes) -> Any:
-    try:
+    with needed_by("Scoring with an .onnx file"):
         import onnxruntime
-    except ModuleNotFoundError as error:
-        raise RequirementError(
-            "Scoring with an .onnx file needs onnxruntime, which is not there.\nInstall it: pip install onnxruntime"
-        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what fails is raised, and said once

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from asdbench.core.digests import digest, file_digest
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.faults import fault_of, reported_as
 from asdbench.core.numbers import is_finite, parse_float, parse_int
+from asdbench.core.packages import needed_by, version_of
 from asdbench.core.paths import expand_user
 from asdbench.registry import contracts
 from asdbench.registry.synonyms import nearest_param
@@ -93,7 +94,7 @@ class Component:
     @property
     def libraries(self) -> dict[str, str]:
         """Versions of the packages that compute it, by name; empty where its card names none."""
-        return {name: _version(name) for name in self.card.libraries}
+        return {name: version_of(name) or "not installed" for name in self.card.libraries}
 
     @property
     def files(self) -> dict[str, Any]:
@@ -136,7 +137,8 @@ class Component:
         try:
             if self.home is not None:
                 self._module_file()
-            return getattr(import_module(module), attribute)
+            with needed_by(f"'{self.name}'"):
+                return getattr(import_module(module), attribute)
         except AsdbenchError:
             raise
         except (Exception, SystemExit) as error:  # a module of a third party may raise anything when it is imported
@@ -168,13 +170,6 @@ class Component:
             f"'{self.name}' ({self.card.target}) cannot be used as one of the {self.kind}: {reason}.\n"
             f"See all that is wrong with it: asdbench check {self.name}"
         )
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _of_files(function: Callable[[str, "Param"], str], value: Any, param: "Param") -> Any:

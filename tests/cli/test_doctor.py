@@ -47,7 +47,7 @@ def test_all_is_well(look, tmp_path):
 
 
 def test_packages_that_are_missing_or_of_another_version(look, monkeypatch):
-    monkeypatch.setattr(health, "_requirements", lambda: ["nothing-such>=2", "pytest<1", "pytest>=2; extra == 'ray'"])
+    monkeypatch.setattr(health, "requirements", lambda: ["nothing-such>=2", "pytest<1", "pytest>=2; extra == 'ray'"])
     assert look()["packages"]["state"] == "problem"
     found = {one.found: one.advice for one in health._packages() if one.state == "problem"}
     assert found["nothing-such is not installed"] == 'pip install "nothing-such>=2"'

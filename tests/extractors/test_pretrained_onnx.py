@@ -122,7 +122,6 @@ def test_what_cannot_be_used_is_refused(table, make_context, tmp_path):
 
 def test_without_onnxruntime_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr("asdbench.extractors.pretrained.onnx_model.find_spec", lambda _: None)
     with pytest.raises(RequirementError, match=r"asdbench\[onnx\]"):
         asdbench.build("pretrained-onnx", models=[__file__])
 

@@ -4,7 +4,6 @@ from importlib import metadata
 
 import pytest
 
-from asdbench.registry import components as components_module
 from asdbench.registry import load_catalog
 
 COUNTED = {
@@ -26,9 +25,7 @@ def test_another_version_of_the_library_is_another_component(kind, name, monkeyp
     assert component.identity() == before
     version = metadata.version
     for library in COUNTED[kind, name]:
-        monkeypatch.setattr(
-            components_module.metadata, "version", lambda one, own=library: "0.0" if one == own else version(one)
-        )
+        monkeypatch.setattr(metadata, "version", lambda one, own=library: "0.0" if one == own else version(one))
         assert component.identity() != before
         assert component.identity("fit") != before
 

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.util import find_spec
 
 import numpy as np
 
-from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.errors import UsageError
+from asdbench.core.packages import needed_by
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.extractors.pretrained.frozen import Frozen, Values
@@ -52,10 +52,8 @@ class OnnxModel(Frozen):
                 raise UsageError(
                     f"{NAME}.{name} has {len(values)} values for {len(models)} models; it takes one, or as many."
                 )
-        if find_spec("onnxruntime") is None:
-            raise RequirementError(
-                f"{NAME} needs onnxruntime, which is not installed here.\nGet it: pip install 'asdbench[onnx]'"
-            )
+        with needed_by(NAME):
+            import onnxruntime  # noqa: F401  # told before anything is read
         self._models = list(models)
         self._layouts = [*layouts] * (len(models) if len(layouts) == 1 else 1)
         self._axes = [*axes] * (len(models) if len(axes) == 1 else 1)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from asdbench.core.errors import RequirementError
+from asdbench.core.packages import needed_by
 from asdbench.core.progress import Progress
 from asdbench.harness.machine import available_cores, resolve_device
 
@@ -46,12 +47,8 @@ def require_ray() -> Any:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    try:
+    with needed_by("--engine ray"):
         import ray
-    except ImportError as error:
-        raise RequirementError(
-            f"--engine ray needs Ray, which is not installed here ({error}).\nGet it: pip install 'asdbench[ray]'"
-        ) from error
     return ray
 
 
