@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo boards boards-check test lint types clean setup
+.PHONY: help bench demo docs pictures boards boards-check test lint types clean setup
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; PyTorch weighs 6 GB, so this takes some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev,docs]'
 	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python aisfx==0.1.2 || echo "The pretrained encoder aisfx could not be fetched; its tests will be skipped."
 	@touch $@
 
@@ -30,6 +30,13 @@ boards: $(READY) ## render every board from its records
 
 boards-check: $(READY) ## fail when a board is not what its records give
 	$(BIN)/asdbench leaderboard check
+
+docs: $(READY)   ## the documentation as a site, into site/; strict, and without network
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+pictures: $(READY) ## the pictures of README and documentation, by Chromium
+	$(BIN)/python tools/pictures.py
 
 bench: $(READY)  ## every benchmark, and a table of ratios (about an hour)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
@@ -47,4 +54,4 @@ types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
