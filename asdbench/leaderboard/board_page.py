@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from asdbench.harness.learned import learned
+from asdbench.leaderboard import markdown_tables as tables
 from asdbench.leaderboard import text
 from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.cost_picture import HEIGHT, WIDTH, cost_pictures
 from asdbench.leaderboard.critical_difference import diagram_of
+from asdbench.leaderboard.labels import setting
 from asdbench.leaderboard.rows import Cell, Row
-from asdbench.leaderboard.systems import System, command_of, setting
+from asdbench.leaderboard.systems import System, command_of
 from asdbench.leaderboard.table import Table
-from asdbench.leaderboard.text import NONE, percent
+from asdbench.leaderboard.text import percent
 from asdbench.leaderboard.transfer import Transfer, sentence
 from asdbench.leaderboard.verdict import verdict
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import code, escaped
 
 MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
-MACHINES = 6  # in one table of Markdown
 SHOWN = 3  # other boards that a page speaks of
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -46,7 +47,15 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         percent,
         text.span,
     ]
-    helpers += [text.count, text.seconds, text.provenance, text.score_text, text.learned_text, text.spread]
+    helpers += [
+        text.count,
+        text.seconds,
+        text.provenance,
+        text.score_text,
+        text.learned_text,
+        text.spread,
+        text.same_text,
+    ]
     content = {
         **{helper.__name__: helper for helper in helpers},
         "marker": MARKER,
@@ -68,12 +77,13 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         "best": text.best_of(table),
         "scale": Scale.of(table),
         "starred": "; ".join(starred),
-        "main_table": _main_table(table),
-        "detail_table": _detail_table(table),
-        "machine_tables": _machine_tables(table),
+        "main_table": tables.main_table(table),
+        "detail_table": tables.detail_table(table),
+        "machine_tables": tables.machine_tables(table),
         "missing": text.missing_of(table),
         "partial_rows": [row for row in table.rows if row.partial],
         "trained": text.trained_of(table),
+        "names": _names(table),
         "sources": _sources(table.of("submitted", "published")),
         "pictures": cost_pictures(table),
         "map": score_map(table),
@@ -147,9 +157,9 @@ def score_map(table: Table) -> list[tuple[Row, list[tuple[str, Cell, float]]]]:
 def settings_of(system: System) -> list[tuple[str, str]]:
     """Each component of a system with its version and parameters, a line each."""
     record = system.records[0]
+    lines = [("system", system.name)]
     components = [("extractor", record.extractor), ("scorer", record.scorer), ("front end", record.frontend)]
     components += [("augmentation", used) for used in record.augmentations]
-    lines = []
     for role, used in components:
         params = ", ".join(f"{name} {setting(value)}" for name, value in used.params.items())
         lines.append((role, f"{used.name}, version {used.version}" + (f": {params}" if params else "")))
@@ -173,95 +183,10 @@ def environment_of(system: System) -> list[tuple[str, str]]:
     return [(name, line) for name, line in lines if line]
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> str:
-    """A Markdown table whose columns stand in line in a terminal too; the first ``left`` columns are left-aligned."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    dashes = ["-" * (width - 1) for width in widths]
-    rule = [f":{dash}" if column < left else f"{dash}:" for column, dash in enumerate(dashes)]
-    return "\n".join([line(header), line(rule), *map(line, rows)])
-
-
-def _main_table(table: Table) -> str:
-    best = text.best_of(table).get("score")
-    header = ["Rank", "System", "Score", "Learned", "95 % interval", "Seeds", "Parameters"]
-    rows = [
-        [
-            str(row.rank or NONE),
-            _name(row),
-            _bold(text.score_text(row).replace("*", "\\*"), row.score, best) + text.spread(row),
-            text.learned_text(row),
-            text.span(row.interval),
-            str(row.seeds or NONE),
-            text.count(row.parameters),
-        ]
-        for row in table.rows
-    ]
-    return _filled(header, rows, 2 if table.of("measured", "submitted") else 1)
-
-
-def _detail_table(table: Table) -> str:
-    """The terms of the score, what it cost, and where the row is from."""
-    best = text.best_of(table)
-    header = ["System", *(text.TERM_NAMES[term] for term in table.terms), "Training, s", "Scoring, s", "Provenance"]
-    rows = [
-        [
-            _name(row),
-            *(_number(row, cell, best.get(term)) for term, cell in row.terms.items()),
-            text.seconds(row.train_s),
-            text.seconds(row.score_s),
-            escaped(", ".join(filter(None, [text.provenance(row), row.date]))),
-        ]
-        for row in table.rows
-    ]
-    return _filled(header, rows, 1)
-
-
-def _machine_tables(table: Table) -> list[str]:
-    """As many columns as a code host shows without cutting; the machine types of a long board in several tables."""
-    best, machines = text.best_of(table), table.board.machines
-    size = math.ceil(len(machines) / math.ceil(len(machines) / MACHINES)) if machines else 1
-    return [
-        aligned(
-            ["System", *map(escaped, names)],
-            [
-                [_name(row), *(_number(row, row.machines[name], best.get(f"machine:{name}")) for name in names)]
-                for row in table.rows
-                if not row.total_alone
-            ],
-            left=1,
-        )
-        for names in (machines[at : at + size] for at in range(0, len(machines), size))
-    ]
-
-
-def _filled(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """A table without columns in which nothing stands: published rows alone have neither ranks nor cost."""
-    filled = [i for i in range(len(header)) if any(cells[i] != NONE for cells in rows)]
-    return aligned([header[i] for i in filled], [[cells[i] for i in filled] for cells in rows], left)
-
-
-def _name(row: Row) -> str:
-    tags = ["partial"] if row.partial else [row.kind] if row.kind in ("submitted", "published") else []
-    tags += [row.mark] if row.mark else []
-    return escaped(row.label) + (f" ({escaped('; '.join(tags))})" if tags else "")
-
-
-def _number(row: Row, cell: Cell, best: float | None) -> str:
-    if cell.value is None:
-        return NONE if row.total_alone else "missing"
-    return percent(cell.value) if row.kind == "chance" else _bold(percent(cell.value), cell, best)
-
-
-def _bold(number: str, cell: Cell, best: float | None) -> str:
-    return f"**{number}**" if best is not None and cell.value == best else number
+def _names(table: Table) -> dict[str, str]:
+    """Names for commands by label, where the two are not the same."""
+    systems = [system for row in table.rows if row.system for system in (row.system, *row.same)]
+    return {system.title: system.name for system in systems if system.title != system.name}
 
 
 def _sources(rows: Sequence[Row]) -> dict[str, str]:

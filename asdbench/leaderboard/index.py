@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asdbench.leaderboard.board_page import MARKER, TEMPLATES, aligned
+from asdbench.leaderboard.board_page import MARKER, TEMPLATES
 from asdbench.leaderboard.boards import Board
+from asdbench.leaderboard.markdown_tables import aligned
 from asdbench.leaderboard.rows import Row, measured_row, published_row
 from asdbench.leaderboard.text import NONE, percent, title_of
 from asdbench.pages import asset, render_page, template

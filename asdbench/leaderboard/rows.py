@@ -10,7 +10,7 @@ from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.chance import LEVEL, Chance
 from asdbench.leaderboard.references import Reference, terms_of
-from asdbench.leaderboard.systems import System, readable
+from asdbench.leaderboard.systems import System
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import Interval, MachineResult
 
@@ -29,7 +29,7 @@ class Row:
 
     Attributes:
         kind: measured here, submitted as score files, published as numbers, or chance.
-        name: of the system.
+        name: of the system, as pages call it.
         score: official score, mean over seeds; its reason says why there is none, or what it is instead.
         terms: AUC_source, AUC_target and pAUC (2020: AUC, pAUC), means over the machine types.
         machines: official score by machine type.
@@ -46,6 +46,7 @@ class Row:
         reference: behind a published one.
         partial: what its data lack.
         learned: what the trainings of all seeds learned; None where nothing is known of that.
+        same: other systems with the same score for every clip, which have no row of their own.
     """
 
     kind: Literal["measured", "submitted", "published", "chance"]
@@ -66,6 +67,7 @@ class Row:
     reference: Reference | None = None
     partial: tuple[str, ...] = ()
     learned: Learned | None = None
+    same: tuple[System, ...] = ()
 
     @property
     def mark(self) -> str:
@@ -106,7 +108,7 @@ def measured_row(board: Board, system: System) -> Row:
         spread = stdev(scores) if len(scores) > 1 else None
     return Row(
         kind="submitted" if system.submitted else "measured",
-        name=readable(system.name),
+        name=system.title,
         score=score,
         terms={
             term: Cell(fmean(_term(term, record) for record in records)) if complete else score

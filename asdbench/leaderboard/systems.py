@@ -1,7 +1,7 @@
-"""The seeds of one system, brought together; and the settings in which systems of one name differ."""
+"""The seeds of one system, brought together."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -10,8 +10,7 @@ from typing import Any
 from asdbench.core.digests import digest
 from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError, Submitted
-
-Settings = dict[str, Any]
+from asdbench.leaderboard.labels import short_titles, variant_of
 
 
 class BoardError(EntryError):
@@ -31,7 +30,8 @@ class System:
     """Runs that differ in nothing but the seed.
 
     Attributes:
-        name: how people call it.
+        name: how commands call it: its card, or extractor and scorer.
+        title: how pages call it.
         variant: settings in which it differs from others of its name on the same board, and where these read alike the
             beginning of the key; empty where it is the only one.
         key: digest of name and settings; it stays when other rows come or go.
@@ -39,14 +39,15 @@ class System:
     """
 
     name: str
+    title: str
     variant: str
     key: str
     runs: Mapping[Path, Entry]
 
     @property
     def label(self) -> str:
-        """Name and variant; no other row of the board has it."""
-        return f"{self.name} ({self.variant})" if self.variant else self.name
+        """Title and variant; no other row of the board has it."""
+        return f"{self.title} ({self.variant})" if self.variant else self.title
 
     @property
     def records(self) -> list[RunRecord]:
@@ -73,22 +74,23 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     groups: dict[str, dict[Path, Entry]] = {}
     for path, entry in entries.items():
         groups.setdefault(_key(entry), {})[path] = entry
-    same_name: dict[str, list[Settings]] = {}
+    same_name: dict[str, list[dict[str, Any]]] = {}
     for group in groups.values():
         _require_different_seeds(group)
         entry = _first(group)
         if not entry.submitted:
             same_name.setdefault(entry.record.name, []).append(_settings(entry))
     systems = []
+    titles = short_titles([_first(group).record.name for group in groups.values()])
     for key, group in groups.items():
         entry = _first(group)
         name = entry.record.name
         if entry.submitted:
             variant = "submitted" if name in same_name else ""
         else:
-            variant = _variant(_settings(entry), same_name[name])
+            variant = variant_of(_settings(entry), same_name[name])
         runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
-        systems.append(System(name, variant, key, runs))
+        systems.append(System(name, titles[name], variant, key, runs))
     times = Counter(system.label for system in systems)
     systems = [
         # Variants of 1 and "1", for instance, read alike.
@@ -112,16 +114,6 @@ def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> 
             _require_different_seeds({other: one, path: entry})
 
 
-def readable(name: str) -> str:
-    """A system's name as pages show it: an ensemble by what its members share, instead of the same scorer each time."""
-    members, mark, scorer = name.rpartition(" + ")
-    parts = [member.partition(":") for member in members.split(",")]
-    scorers = {part[2] for part in parts}
-    if not mark or len(parts) < 2 or len(scorers) > 1 or not all(part[0] and part[2] for part in parts):
-        return name
-    return f"{scorer} of {', '.join(part[0] for part in parts)} ({scorers.pop()})"
-
-
 def command_of(system: System) -> str:
     """The command that makes a measured system's runs again, all seeds of it."""
     asked = system.records[0].asked
@@ -140,13 +132,6 @@ def command_of(system: System) -> str:
     for name, value in asked.params.items():
         words += ["-p", f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"]
     return " ".join(map(quote, words))
-
-
-def setting(value: Any) -> str:
-    """The value of a parameter as text."""
-    if isinstance(value, list):
-        return "+".join(map(setting, value)) or "none"
-    return str(value)  # of a float every digit, so that no two look alike
 
 
 def _first(group: Mapping[Path, Entry]) -> Entry:
@@ -168,7 +153,7 @@ def _key(entry: Entry) -> str:
     return digest([entry.record.name, _settings(entry)], 32)
 
 
-def _settings(entry: Entry) -> Settings:
+def _settings(entry: Entry) -> dict[str, Any]:
     """All that seeds of one system share: parameters, versions, device, threads and data, by "component.parameter".
 
     Of a submitted system nothing is known but its name.
@@ -178,7 +163,7 @@ def _settings(entry: Entry) -> Settings:
         return {"origin": "submitted"}
     components = {"extractor": record.extractor, "scorer": record.scorer, "frontend": record.frontend}
     components |= {f"augmentation {number}": used for number, used in enumerate(record.augmentations, 1)}
-    settings: Settings = {}
+    settings: dict[str, Any] = {}
     for role, used in components.items():
         settings[role] = used.name
         settings[f"{used.name} version"] = used.version
@@ -190,14 +175,3 @@ def _settings(entry: Entry) -> Settings:
     if record.dataset.lacks:  # partial data are rows of their own
         settings["data"] = record.dataset.fingerprint[:8]
     return settings
-
-
-def _variant(settings: Settings, same_name: Sequence[Settings]) -> str:
-    """The settings in which systems of one name differ, as text; machine types only where others have more."""
-    differing = [key for key, value in settings.items() if any(other.get(key) != value for other in same_name)]
-    if set(settings["trained on"]) == {machine for other in same_name for machine in other["trained on"]}:
-        differing = [key for key in differing if key != "trained on"]
-    texts = {key: setting(settings[key]) for key in differing}
-    if settings["threads"] is None and "threads" in texts:
-        texts["threads"] = "as many as cores"
-    return ", ".join(f"{key} {text}" for key, text in texts.items())

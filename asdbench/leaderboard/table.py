@@ -62,9 +62,11 @@ def make_table(board: Board, replicates: int = REPLICATES) -> Table:
     ranked, partial = _ranked(board)
     rows = [measured_row(board, system) for system in board.systems]
     scored = [row.system for row in rows if row.system is not None and row.score.value is not None]
-    every = _resampled(board, scored, replicates)
+    by_seed, entries = _by_scores(scored)
+    every = _resampled(board, by_seed, entries, replicates)
     resampled = {system.key: every[system.key] for system in ranked}
-    ranks = _ranks(ranked, resampled)
+    rows = _shared(rows, by_seed)
+    ranks = _ranks([row.system for row in rows if row.system in ranked], resampled)
     for place, row in enumerate(rows):
         if row.system is not None and row.system.key in every:
             key = row.system.key
@@ -86,8 +88,8 @@ def _ranked(board: Board) -> tuple[list[System], tuple[str, ...]]:
     return (complete if len(data) == 1 else []), complete[0].lacks
 
 
-def _resampled(board: Board, systems: Sequence[System], replicates: int) -> dict[str, Resampled]:
-    """Resampled scores by the systems' keys; runs with the same scores are resampled once, several runs at a time."""
+def _by_scores(systems: Sequence[System]) -> tuple[dict[str, dict[int, str]], dict[str, Entry]]:
+    """Digests of all scores by the systems' keys and seeds, and an entry with the scores of each digest."""
     entries: dict[str, Entry] = {}
     by_seed: dict[str, dict[int, str]] = {}
     for system in systems:
@@ -96,6 +98,26 @@ def _resampled(board: Board, systems: Sequence[System], replicates: int) -> dict
             scores = digest({name: {no: rows.scores for no, rows in of.items()} for name, of in sections}, 32)
             entries[scores] = entry
             by_seed.setdefault(system.key, {})[entry.record.asked.seed] = scores
+    return by_seed, entries
+
+
+def _shared(rows: Sequence[Row], by_seed: Mapping[str, Mapping[int, str]]) -> list[Row]:
+    """Systems with the same score for every clip in one row, that of the cheapest."""
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        scores = frozenset(by_seed.get(row.system.key, {}).values()) if row.system else frozenset()
+        groups.setdefault((row.kind, row.partial, scores) if scores else id(row), []).append(row)
+    shared = []
+    for group in groups.values():
+        first, *others = sorted(group, key=lambda row: ((row.train_s or 0.0) + (row.score_s or 0.0), row.label))
+        shared.append(replace(first, same=tuple(row.system for row in others if row.system is not None)))
+    return shared
+
+
+def _resampled(
+    board: Board, by_seed: Mapping[str, Mapping[int, str]], entries: Mapping[str, Entry], replicates: int
+) -> dict[str, Resampled]:
+    """Resampled scores by the systems' keys; runs with the same scores are resampled once, several runs at a time."""
     # NumPy works outside Python's lock, and products of small matrices are slower in several threads each.
     with threadpool_limits(1), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         found = pool.map(lambda entry: resampled_scores(board.protocol, entry.sections(), replicates), entries.values())

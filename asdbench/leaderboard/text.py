@@ -55,6 +55,11 @@ def score_text(row: Row) -> str:
     return percent(row.score.value) + ("*" if row.score.value is not None and row.score.reason else "")
 
 
+def same_text(row: Row) -> str:
+    """The systems that share a row."""
+    return f"the same scores: {', '.join(system.label for system in row.same)}" if row.same else ""
+
+
 def learned_text(row: Row) -> str:
     """What the training is measured by, what has to be exceeded, and in how many seeds it was."""
     return NONE if row.learned is None else row.learned.short
@@ -127,14 +132,16 @@ def best_of(table: Table) -> dict[str, float]:
 def summary(table: Table) -> str:
     """How many systems, machine types and clips stand on the board."""
     board = table.board
-    numbers = {"measured here": len(table.of("measured"))}
-    numbers |= {kind: len(table.of(kind)) for kind in ("submitted", "published")}
+    kinds_shown = {"measured": "measured here", "submitted": "submitted", "published": "published"}
+    numbers = {shown: sum(1 + len(row.same) for row in table.of(kind)) for kind, shown in kinds_shown.items()}
     kinds, total = [f"{number} {kind}" for kind, number in numbers.items() if number], sum(numbers.values())
     clips: dict[str, int] = {}
     for system in board.systems:
         for record in system.records:
             clips |= {name: max(number, clips.get(name, 0)) for name, number in record.dataset.test_clips.items()}
     systems = f"{total} system{'s' if total != 1 else ''} ({', '.join(kinds)})"
+    same = sum(len(row.same) for row in table.rows)
+    systems += f", {same} of them with every score of another," if same else ""
     machines = f" on {len(board.machines)} machine type{'s' if len(board.machines) != 1 else ''}"
     tested = f", {sum(clips.values()):,} test clips" if any(clips.values()) else ""
     return f"{systems}{machines if board.machines else ''}{tested}."

@@ -8,6 +8,7 @@ from itertools import combinations
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError
 from asdbench.leaderboard.boards import Board
+from asdbench.leaderboard.labels import title_of_system
 from asdbench.leaderboard.rows import Row, measured_row, published_row
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import short_title_of
@@ -121,13 +122,15 @@ def side_of(board: Board, table: Table | None = None) -> Side:
     """
     rows = [row for row in (measured_row(board, system) for system in board.systems) if not row.partial]
     rows += [published_row(board, reference) for reference in board.references.values()]
-    names = [row.name for row in rows if row.system]
+    names = [row.system.name for row in rows if row.system]
     scores: dict[str, float] = {}
     families: dict[str, str] = {}
     resampled: dict[str, Resampled] = {}
     results: dict[str, str] = {}
     for row in rows:
-        name = row.label if names.count(row.name) > 1 else _name_of(row)
+        name = title_of_system(_name_of(row))
+        if row.system is not None and names.count(row.system.name) > 1 and row.variant:
+            name += f" ({row.variant})"
         if row.score.value is None or name in scores:
             continue
         scores[name] = row.score.value
@@ -233,6 +236,8 @@ def leading_word(name: str) -> str:
 
 def _name_of(row: Row) -> str:
     """The card that runs a system, where there is one: by it published and measured rows are the same."""
+    if row.system is not None:
+        return row.system.name
     return row.reference.card if row.reference is not None and row.reference.card else row.name
 
 

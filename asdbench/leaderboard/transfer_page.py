@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from asdbench.leaderboard.board_page import MARKER, TEMPLATES, aligned
+from asdbench.leaderboard.board_page import MARKER, TEMPLATES
+from asdbench.leaderboard.markdown_tables import aligned
 from asdbench.leaderboard.text import NONE
 from asdbench.leaderboard.transfer import ENOUGH_FAMILIES, Loss, Side, Transfer, correlation_text, loss_text
 from asdbench.pages import asset, render_page, template

@@ -37,6 +37,7 @@ class Entry:
     name: str
     summary: str
     origin: str
+    label: str = ""
     path: Path | None = None
     variant: str | None = None
     made: "Card | None" = None
@@ -266,10 +267,12 @@ def _entries(kind: str, path: Path, origin: str) -> tuple[Entry, ...]:
     """The entry of a card file and those of its variants."""
     content = read_toml(path)
     summary, variants = str(content.get("summary", "")), content.get("variants", {})
-    entries = [Entry(kind, path.stem, summary, origin, path)]
+    entries = [Entry(kind, path.stem, summary, origin, str(content.get("label", "")), path)]
     for variant, values in variants.items() if isinstance(variants, dict) else ():
-        text = values.get("summary", summary) if isinstance(values, dict) else summary
-        entries.append(Entry(kind, variant, str(text), origin, path, variant))
+        text, label = summary, ""
+        if isinstance(values, dict):
+            text, label = values.get("summary", summary), values.get("label", "")
+        entries.append(Entry(kind, variant, str(text), origin, str(label), path, variant))
     return tuple(entries)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from asdbench.registry.cards import AnyCard, Model, Value
 
 OFFICIAL = "official score"
+Label = Annotated[str, Field(max_length=60)]
 
 
 class Published(Model):
@@ -31,6 +32,7 @@ class SystemVariant(Model):
     """Another name for a system with another scorer or other parameters."""
 
     summary: str
+    label: Label = ""
     description: str = ""
     scorer: str | None = None
     params: dict[str, dict[str, Value]] = Field(default_factory=dict)
@@ -42,12 +44,14 @@ class SystemCard(AnyCard):
     """A published system: its components, and their parameters as its paper states them.
 
     Attributes:
+        label: what boards call it, in a few words.
         params: values by component and parameter; what is not named here is the component card's default.
         open: "component.param" -> why this value; for each choice that the paper leaves open.
         variants: other names; each lays its values over the card's.
         published: what was reported for it.
     """
 
+    label: Label = ""
     extractor: str
     scorer: str
     frontend: str | None = None
@@ -70,6 +74,7 @@ class SystemCard(AnyCard):
         }
         changed = {
             "summary": variant.summary,
+            "label": variant.label,
             "description": variant.description or self.description,
             "scorer": scorer,
             "params": {

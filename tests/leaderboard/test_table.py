@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_runs import MACHINES
 
+from asdbench.leaderboard.board_page import board_pages
 from asdbench.leaderboard.critical_difference import ranks_of
 from asdbench.leaderboard.store import read_entries
 from asdbench.protocols import paired_difference
@@ -67,15 +68,15 @@ def test_a_deterministic_system_has_no_spread_over_seeds(put, table, tmp_path):
 
 
 def test_rows_of_one_name_say_in_what_they_differ(put, table):
-    put(params={"n_neighbors": 2, "metric": "cosine"})
-    put(params={"n_neighbors": 16, "metric": "cosine"})
-    put(params={"n_neighbors": 16, "metric": "cosine"}, device="cuda")
+    put(params={"n_neighbors": 2, "metric": "cosine"}, quality=1.0)
+    put(params={"n_neighbors": 16, "metric": "cosine"}, quality=1.1)
+    put(params={"n_neighbors": 16, "metric": "cosine"}, quality=1.2, device="cuda")
     put(scorer="gmm")
     labels = {row.label for row in table().of("measured")}
     assert labels == {
-        "raw-mel + knn (knn.n_neighbors 2, device cpu)",
-        "raw-mel + knn (knn.n_neighbors 16, device cpu)",
-        "raw-mel + knn (knn.n_neighbors 16, device cuda)",
+        "raw-mel + knn (n_neighbors 2, device cpu)",
+        "raw-mel + knn (n_neighbors 16, device cpu)",
+        "raw-mel + knn (n_neighbors 16, device cuda)",
         "raw-mel + gmm",
     }
 
@@ -84,7 +85,7 @@ def test_settings_that_differ_in_the_last_digit_are_rows_of_their_own(put, table
     put(params={"rate": 0.3}, quality=2.5)
     put(params={"rate": 0.1 + 0.2}, quality=0.1)
     found = table()
-    exact, other = (row_of(found, f"raw-mel + knn (knn.rate {value})") for value in ("0.3", "0.30000000000000004"))
+    exact, other = (row_of(found, f"raw-mel + knn (rate {value})") for value in ("0.3", "0.30000000000000004"))
     assert exact.score.value != other.score.value
     assert set(found.resampled) == {exact.system.key, other.system.key}
 
@@ -98,7 +99,7 @@ def test_labels_that_would_read_alike_end_in_the_key(put, table):
     assert len({row.label for row in rows}) == 3
     alike = [row for row in rows if row.name == "raw-mel + knn"]
     for row in alike:
-        assert row.label == f"raw-mel + knn (knn.mode 1, {row.system.key[:8]})"
+        assert row.label == f"raw-mel + knn (mode 1, {row.system.key[:8]})"
     assert len({row.interval for row in alike}) == 2
     assert row_of(found, "raw-mel + gmm").rank
 
@@ -107,8 +108,8 @@ def test_other_threads_are_another_row(put, table):
     put(seed=0, threads=2)
     put(seed=1, threads=2)
     assert {row.label for row in table().of("measured")} == {"raw-mel + knn"}
-    put(seed=0, threads=4)
-    put(seed=0)
+    put(seed=0, threads=4, quality=0.9)
+    put(seed=0, quality=0.8)
     put(scorer="gmm", threads=8)
     assert {row.label: row.seeds for row in table().of("measured")} == {
         "raw-mel + knn (threads 2)": 2,
@@ -116,6 +117,26 @@ def test_other_threads_are_another_row(put, table):
         "raw-mel + knn (threads as many as cores)": 1,
         "raw-mel + gmm": 1,
     }
+
+
+def test_versions_and_threads_are_named_only_where_nothing_else_tells_rows_apart(put, table):
+    put(params={"k": 1}, threads=2, quality=1.0)
+    put(params={"k": 4}, threads=1, quality=2.0)
+    assert {row.label for row in table().of("measured")} == {"raw-mel + knn (k 1)", "raw-mel + knn (k 4)"}
+
+
+def test_systems_with_the_same_score_for_every_clip_share_a_row(put, table):
+    put(params={"k": 1}, quality=2.5, seconds={"fit": 9.0})
+    put(params={"k": 4}, quality=2.5, seconds={"fit": 3.0})
+    put(scorer="gmm", quality=0.2)
+    found = table()
+    first, second = found.of("measured")
+    assert (first.label, [system.label for system in first.same]) == ("raw-mel + knn (k 4)", ["raw-mel + knn (k 1)"])
+    markdown, html = board_pages(found)
+    assert markdown.count("the same scores: raw-mel + knn (k 1)") == 1
+    assert "3 systems (3 measured here), 1 of them with every score of another" in html
+    assert (first.rank, second.rank, second.same) == (1, 2, ())
+    assert set(found.resampled) == {system.key for system in found.board.systems}, "transfers know them by their own"
 
 
 def test_ranks_are_shared_unless_the_paired_bootstrap_finds_a_difference(put, table, tmp_path):

@@ -7,8 +7,10 @@ import typer
 from made_runs import pair_accuracy
 
 from asdbench.leaderboard.board_page import board_pages
-from asdbench.leaderboard.systems import command_of, readable
+from asdbench.leaderboard.labels import readable, short_titles
+from asdbench.leaderboard.systems import command_of
 from asdbench.leaderboard.verdict import verdict
+from asdbench.registry import load_catalog
 
 
 def test_the_cheapest_that_is_not_significantly_worse_is_named_before_the_best(put, table):
@@ -84,6 +86,23 @@ def test_tables_of_markdown_have_seven_columns_at_most_and_no_spread_of_nothing(
 )
 def test_an_ensemble_is_called_by_what_its_members_share(name, shown):
     assert readable(name) == shown
+
+
+def test_short_titles_are_those_of_cards_and_the_size_of_an_ensemble_where_no_other_reads_alike():
+    small, large, other = "a:x,b:x + ensemble", "a:x,b:x,c:x + ensemble", "a:y,b:y + ensemble"
+    assert short_titles(["shin2023-simclr-ml", small, large, "a + x"]) == {
+        "shin2023-simclr-ml": "SimCLR + Mahalanobis (Shin 2023)",
+        small: "ensemble of 2",
+        large: "ensemble of 3",
+        "a + x": "a + x",
+    }
+    assert short_titles([small, other]) == {small: "ensemble of a, b (x)", other: "ensemble of a, b (y)"}
+
+
+def test_every_published_system_has_a_label_of_its_own():
+    labels = [entry.label for entry in load_catalog(kinds=("systems",)).entries["systems"].values()]
+    assert all(labels)
+    assert len({*labels}) == len(labels)
 
 
 def test_the_command_that_makes_a_row_again_is_read_as_it_was_asked(put, boards):
