@@ -115,6 +115,13 @@ def _extras() -> Iterator[Check]:
 def _device() -> Iterator[Check]:
     """The GPU, as the drivers and as torch see it; torch takes seconds to import, so only where there is one."""
     build = version_of("torch") or ""
+    family = {name: version_of(name) or "" for name in ("torch", "torchaudio", "torchvision")}
+    plain = platform.machine() == "x86_64" and [name for name, version in family.items() if "+" not in version]
+    if "+cpu" in build and plain and sys.platform.startswith("linux"):
+        found = f"torch {build} is a build for the CPU, {' and '.join(plain)} are not and do not load beside it"
+        again = " ".join(f"'{name}=={version.partition('+')[0]}'" for name, version in family.items())
+        yield Check("device", "problem", found, f"uv pip install --torch-backend cpu --reinstall {again}")
+        return
     if not any(Path(path).exists() for path in DEVICES) and sys.platform.startswith("linux"):
         yield Check("device", "ok", f"cpu (no NVIDIA driver here; torch {build})")
         return

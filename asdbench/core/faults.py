@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.packages import missing_package
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
@@ -34,7 +35,9 @@ class Fault:
 def fault_of(error: BaseException) -> Fault:
     """What happened, with the last line of other people's code that was under way."""
     place = _place_of(error)
+    told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
     message = error.msg if isinstance(error, SyntaxError) else str(error)  # its text names the file without its folder
+    message = " ".join(str(told).splitlines()) if told else message
     name = type(error).__name__
     reason = (f"{name}: {message}" if message else name) + (f" ({place})" if place else "")
     report = traceback.TracebackException.from_exception(error)

@@ -12,6 +12,7 @@ from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError
 from asdbench.core.files import make_empty
 from asdbench.core.locks import exclusive
+from asdbench.core.packages import needed_by
 from asdbench.core.paths import user_path
 from asdbench.core.uris import is_login, scrubbed, without_credentials
 
@@ -133,8 +134,9 @@ def connect(store: Store) -> "MlflowClient":
         Exception: of MLflow and its drivers, where the store is away or refuses; see ``reason_of``.
     """
     quiet()
-    import mlflow.store.db.utils
-    from mlflow import MlflowClient
+    with needed_by("tracking"):
+        import mlflow.store.db.utils
+        from mlflow import MlflowClient
 
     mlflow.store.db.utils.MAX_RETRY_COUNT = 2  # MLflow would try a wrong password for two minutes
     with exclusive(store.lock):  # two processes must not make the tables of one file at once
@@ -163,8 +165,11 @@ def why_away(store: Store) -> str | None:
 def why_lost(store: Store, error: BaseException) -> str | None:
     """Why nothing more can be sent after this error; None where it concerns one run alone.
 
-    A server that takes no request in its time is lost, and a database that is locked or refuses the connection.
+    A server that takes no request in its time is lost, a database that is locked or refuses the connection, and every
+    store where MLflow is not installed.
     """
+    if isinstance(error.__cause__, ModuleNotFoundError):
+        return " ".join(str(error).splitlines())
     import requests
     from sqlalchemy.exc import OperationalError
 

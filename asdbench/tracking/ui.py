@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 
 from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.packages import needed_by
 from asdbench.tracking.store import SETTINGS, Store
 
 FIRST_PORT = 5000
@@ -38,6 +40,9 @@ def served(store: Store, port: int | None = None) -> Iterator[tuple[str, Callabl
         UsageError: the port is taken.
         AsdbenchError: the server ends at once, or does not answer.
     """
+    with needed_by("the page"):
+        if find_spec("mlflow") is None:
+            raise ModuleNotFoundError(name="mlflow")
     port = _free(port)
     environment = {
         **os.environ,

@@ -1,10 +1,12 @@
 """What is well is said to be, and what is not comes with what to do."""
 
 import os
+import platform
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
@@ -70,6 +72,17 @@ def test_a_gpu_that_torch_does_not_see(look, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", there)
     device = look()["device"]
     assert (device["state"], device["found"][:14]) == ("ok", "cuda: NVIDIA X")
+
+
+def test_builds_of_torch_that_do_not_load_together(look, monkeypatch):
+    version = metadata.version
+    mixed = {"torch": "2.13.0+cpu", "torchaudio": "2.11.0", "torchvision": "0.28.0+cpu"}
+    monkeypatch.setattr(metadata, "version", lambda name: mixed.get(name) or version(name))
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "platform", "linux")
+    device = look()["device"]
+    assert (device["state"], "torchaudio are not" in device["found"]) == ("problem", True)
+    assert device["advice"].startswith("uv pip install --torch-backend cpu --reinstall 'torch==2.13.0' ")
 
 
 def test_places_that_cannot_be_written_to_and_full_disks(look, tmp_path, monkeypatch):
