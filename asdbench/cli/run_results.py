@@ -121,6 +121,9 @@ def print_dataset(systems: Sequence[Sequence[RunRecord]], dataset: Dataset) -> N
     printed = print_widest(*tables)
     for runs in systems:
         print_learned(learned(*runs), runs[0].name)
+    fixed = [runs[0].name for runs in systems if len(runs) > 1 and _nothing_random(runs)]
+    if fixed:
+        echo(f"The same with every seed, so one is enough: {', '.join(fixed)}", dim=True)
     if printed is tables[-1]:
         echo(f"Machine types need more than {width()} columns: asdbench runs show RUN, or --json.", dim=True)
 
@@ -185,7 +188,14 @@ def _mean_score(runs: Sequence[RunRecord]) -> float:
 
 
 def _mean_and_spread(values: Sequence[float]) -> str:
-    return percent(fmean(values)) + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
+    spread = percent(stdev(values)) if len(values) > 1 else ""
+    return percent(fmean(values)) + (f" ± {spread}" if spread.strip("0.") else "")
+
+
+def _nothing_random(runs: Sequence[RunRecord]) -> bool:
+    """Whether all seeds have a result, and the same."""
+    results = [run.results for run in runs]
+    return None not in results and all(result == results[0] for result in results)
 
 
 def _print_choices(choices: Sequence[Choice], plan: Plan, records: Mapping[str, RunRecord]) -> None:

@@ -8,7 +8,6 @@ from asdbench.leaderboard.table import Table
 from asdbench.protocols.results import Interval
 
 NONE = "–"
-NOTHING_RANDOM = 1e-9
 TERM_NAMES = {"auc_source": "AUC source", "auc_target": "AUC target", "auc": "AUC", "pauc": "pAUC"}
 SPLITS = {"dev": "development set", "eval": "evaluation set"}
 FORMULAS = {
@@ -29,9 +28,9 @@ def span(interval: Interval | None) -> str:
 
 
 def spread(row: Row) -> str:
-    """The standard deviation over seeds behind a score, " ± 1.19"; empty where nothing is random."""
-    known = row.score.value is not None and row.spread is not None and row.spread > NOTHING_RANDOM
-    return f" ± {100 * row.spread:.2f}" if known and row.spread is not None else ""
+    """The standard deviation over seeds behind a score, " ± 1.19"; empty where it would be 0.00."""
+    spread = percent(row.spread) if row.spread is not None and row.score.value is not None else ""
+    return f" ± {spread}" if spread.strip("0.") else ""
 
 
 def count(number: int | None) -> str:

@@ -166,3 +166,12 @@ def test_latest_names_the_run_that_ended_last(cli, out):
     shown = cli("runs", "show", "latest", "--out", out, "--json")
     assert shown.code == 0, shown.err
     assert shown.json["run_id"] == records[-1].parent.name
+
+
+def test_a_table_of_seeds_has_no_spread_where_nothing_is_random(cli, out, small_dataset):
+    words = ["--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "mahalanobis-lw", "--scorer", "random"]
+    shown = cli("run", *words, "--seed", 0, "--seed", 1, "--out", out).out
+    fixed, drawn = (next(line for line in shown.splitlines() if name in line) for name in ("mahalanobis-lw", "random"))
+    assert "±" not in fixed
+    assert "±" in drawn
+    assert "The same with every seed, so one is enough: raw-mel + mahalanobis-lw\n" in shown
