@@ -1,4 +1,4 @@
-"""Weights, multiply-accumulates and time of each encoder at its published sizes: the costs in docs/how-to/encoders.md.
+"""Weights, multiply-accumulates and time of each encoder at its published sizes, for docs/explanation/encoders.md.
 
 ``python benchmarks/encoders.py [NAME ...]``. Weights are drawn, which changes no cost. One clip of 10 s on one core;
 processor time is the median of three passes, filter banks included, told beside that of a product of matrices.

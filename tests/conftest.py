@@ -112,6 +112,12 @@ def _command() -> click.Command:
     return get_command(app)
 
 
+@pytest.fixture(scope="session")
+def command_line() -> click.Command:
+    """All verbs with their options."""
+    return _command()
+
+
 @pytest.fixture
 def cli() -> Callable[..., Outcome]:
     """Runs ``asdbench`` in this process: ``cli("list", "scorers")``."""

@@ -10,6 +10,7 @@ from posixpath import normpath, relpath
 
 from cards import card_pages
 from commands import command_pages
+from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -25,6 +26,8 @@ ELSEWHERE = {
 }
 LINK = re.compile(r"(\]\(|(?:href|src|srcset)=\")([^)\s#\":]+)(?=[#)\"])")
 
+CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(?!\s)([^$\n]+?)(?<!\s)\$", re.DOTALL)
 ASKS = re.compile(
     r"<(?:script|img|iframe|source|link rel=\"(?:stylesheet|preconnect|icon)\")[^>]*(?:src|href)=\"(?:https?:)?//"
 )
@@ -57,7 +60,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to where the site has what they name."""
+    """Lead links to where the site has what they name, and draw formulas."""
     place = page.file.src_uri
     origin = config.extra["origins"].get(place, f"docs/{place}")
     places = {lies: there for there, lies in config.extra["origins"].items()}
@@ -73,12 +76,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             target = places.get(named) or named.removeprefix("docs/")
         return match[1] + relpath(target, str(there))
 
-    in_code = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
     pieces, at = [], 0
-    for code in in_code.finditer(markdown):
-        pieces += [LINK.sub(led, markdown[at : code.start()]), code[0]]
+    for code in CODE.finditer(markdown):
+        pieces += [FORMULA.sub(_as_mathml, LINK.sub(led, markdown[at : code.start()])), code[0]]
         at = code.end()
-    return "".join([*pieces, LINK.sub(led, markdown[at:])])
+    return "".join([*pieces, FORMULA.sub(_as_mathml, LINK.sub(led, markdown[at:]))])
+
+
+def _as_mathml(formula: re.Match[str]) -> str:
+    """What browsers draw by themselves, of what GitHub's pages draw by a script."""
+    if formula[1]:
+        return convert(" ".join(formula[1].split()), display="block")
+    return f"<span>{convert(formula[2])}</span>"  # a paragraph may begin with it
 
 
 def on_post_build(config: MkDocsConfig) -> None:
