@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo docs pictures boards boards-check test lint types clean setup
+.PHONY: help bench demo docs pictures boards boards-check test lint types release-check clean setup
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ lint: $(READY)   ## ruff and the import contracts
 
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
+
+release-check: $(READY) ## build wheel and archive, and try them as a user gets them
+	$(BIN)/python tools/release_check.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asdbench.detector.detector import Detector
     from asdbench.detector.recordings import Sound
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOME = {
     "load": "api.loading",

@@ -1,5 +1,6 @@
 """The wheel, as a stranger installs it."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -56,3 +57,21 @@ def test_hooks_run_what_the_checks_run():
         ".venv/bin/ruff format",
         "make types",
     ]
+
+
+def test_the_hosted_workflow_runs_targets_that_exist_on_the_pythons_that_are_promised():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    runs = [step["run"].split() for job in jobs.values() for step in job["steps"] if "run" in step]
+    targets = {word for make, python, *words in runs for word in words if (make, python) == ("make", "PYTHON=python")}
+    made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"test", "lint", "types", "docs", "boards-check", "release-check"} == targets & made
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    promised = [name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)]
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == promised
+
+
+def test_citation_and_changelog_have_the_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(cited), "what the format asks for"
+    assert cited["version"] == asdbench.__version__
+    assert f"\n## [{asdbench.__version__}] - {cited['date-released']}\n" in (ROOT / "CHANGELOG.md").read_text()
