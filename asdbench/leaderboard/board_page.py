@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,52 +13,38 @@ from asdbench.leaderboard import text
 from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.cost_picture import HEIGHT, WIDTH, cost_pictures
 from asdbench.leaderboard.critical_difference import diagram_of
-from asdbench.leaderboard.labels import setting
+from asdbench.leaderboard.row_details import Links, cards_of, environment_of, figures_of, settings_of
 from asdbench.leaderboard.rows import Cell, Row
-from asdbench.leaderboard.systems import System, command_of
+from asdbench.leaderboard.systems import command_of
 from asdbench.leaderboard.table import Table
-from asdbench.leaderboard.text import percent
 from asdbench.leaderboard.transfer import Transfer, sentence
 from asdbench.leaderboard.verdict import verdict
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import code, escaped
 
+HELPERS: list[Callable[..., Any]] = [command_of, learned, settings_of, environment_of, cards_of, escaped, code]
+HELPERS += [text.percent, text.span, text.count, text.seconds, text.provenance, text.score_text, text.learned_text]
+HELPERS += [text.spread, text.same_text, text.cost_text, text.size_text, text.sort_key]
 MARKER = "Rendered by asdbench leaderboard render from results/ and references/; do not edit by hand."
 SHOWN = 3  # other boards that a page speaks of
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) -> tuple[str, str]:
+def board_pages(
+    table: Table, elsewhere: Sequence[tuple[str, Transfer]] = (), links: Links = lambda *_: ""
+) -> tuple[str, str]:
     """The page as Markdown, and as one HTML document that is whole in itself.
 
     Args:
         table: of the board.
         elsewhere: what its order is worth on other boards, by their titles.
+        links: to the cards of what its systems are made of.
     """
     board, measured = table.board, bool(table.of("measured", "submitted"))
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
-    helpers: list[Callable[..., Any]] = [
-        command_of,
-        learned,
-        settings_of,
-        environment_of,
-        escaped,
-        code,
-        percent,
-        text.span,
-    ]
-    helpers += [
-        text.count,
-        text.seconds,
-        text.provenance,
-        text.score_text,
-        text.learned_text,
-        text.spread,
-        text.same_text,
-    ]
     content = {
-        **{helper.__name__: helper for helper in helpers},
+        **{helper.__name__: helper for helper in HELPERS},
         "marker": MARKER,
         "board": board,
         "title": title,
@@ -68,12 +55,12 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         "worth": sentence(elsewhere[:SHOWN]) if measured else "",
         "partial_note": text.partial_note(table),
         "rows": table.rows,
-        "terms": table.terms,
-        "term_names": text.TERM_NAMES,
         "measured": measured,
         "published": bool(table.of("published")),
         "submitted": bool(table.of("submitted")),
-        "columns": 5 + len(table.terms) + len(board.machines) + (6 if measured else 0),
+        "columns": 6 if measured else 3,
+        "links": links,
+        "figures_of": partial(figures_of, table),
         "best": text.best_of(table),
         "scale": Scale.of(table),
         "starred": "; ".join(starred),
@@ -83,7 +70,7 @@ def board_pages(table: Table, elsewhere: Sequence[tuple[str, Transfer]] = ()) ->
         "missing": text.missing_of(table),
         "partial_rows": [row for row in table.rows if row.partial],
         "trained": text.trained_of(table),
-        "names": _names(table),
+        "made": [system for row in table.of("measured") if row.system for system in (row.system, *row.same)],
         "sources": _sources(table.of("submitted", "published")),
         "pictures": cost_pictures(table),
         "map": score_map(table),
@@ -152,41 +139,6 @@ def score_map(table: Table) -> list[tuple[Row, list[tuple[str, Cell, float]]]]:
         (row, [(name, cell, ((cell.value or level) - level) / reach) for name, cell in row.machines.items()])
         for row in rows
     ]
-
-
-def settings_of(system: System) -> list[tuple[str, str]]:
-    """Each component of a system with its version and parameters, a line each."""
-    record = system.records[0]
-    lines = [("system", system.name)]
-    components = [("extractor", record.extractor), ("scorer", record.scorer), ("front end", record.frontend)]
-    components += [("augmentation", used) for used in record.augmentations]
-    for role, used in components:
-        params = ", ".join(f"{name} {setting(value)}" for name, value in used.params.items())
-        lines.append((role, f"{used.name}, version {used.version}" + (f": {params}" if params else "")))
-    if record.asked.profile:
-        lines.append(("profile", record.asked.profile))
-    return lines
-
-
-def environment_of(system: System) -> list[tuple[str, str]]:
-    """What the runs were made with, each thing once."""
-    records = system.records
-    environments = [record.environment for record in records]
-    texts = {
-        "device": [one.device + (f", threads {one.threads}" if one.threads else "") for one in environments],
-        "platform": [f"{one.platform}, Python {one.python}" for one in environments],
-        "versions": [", ".join(f"{name} {version}" for name, version in one.packages.items()) for one in environments],
-        "data": [record.dataset.fingerprint for record in records],
-        "notes": [note for record in records for note in record.notes],
-    }
-    lines = [(name, "; ".join(dict.fromkeys(values))) for name, values in texts.items()]
-    return [(name, line) for name, line in lines if line]
-
-
-def _names(table: Table) -> dict[str, str]:
-    """Names for commands by label, where the two are not the same."""
-    systems = [system for row in table.rows if row.system for system in (row.system, *row.same)]
-    return {system.title: system.name for system in systems if system.title != system.name}
 
 
 def _sources(rows: Sequence[Row]) -> dict[str, str]:

@@ -54,11 +54,11 @@ class CostPicture:
 def cost_pictures(table: Table) -> list[CostPicture]:
     """A picture for each kind of cost that is known of systems enough."""
     kinds: list[tuple[str, str, Cost, Callable[[float], str]]] = [
-        ("total", "training and scoring all clips, s", _total, seconds),
+        ("total", "training and scoring all clips, s", lambda row: row.total_s, seconds),
         ("training", "training, s", _training, seconds),
-        ("clip", "scoring a clip, ms", _of_clip, lambda value: f"{value:.3g}"),
+        ("clip", "scoring a clip, ms", milliseconds_of_clip, lambda value: f"{value:.3g}"),
         ("parameters", "parameters", lambda row: row.parameters, lambda value: count(round(value))),
-        ("macs", "multiply-accumulates for a clip", _macs, lambda value: count(round(value))),
+        ("macs", "multiply-accumulates for a clip", macs_of, lambda value: count(round(value))),
     ]
     pictures = [_picture(table, *kind) for kind in kinds]
     return [picture for picture in pictures if picture is not None]
@@ -125,22 +125,19 @@ def _picture(table: Table, name: str, label: str, cost: Cost, shown: Callable[[f
     )
 
 
-def _total(row: Row) -> float | None:
-    return None if row.train_s is None or row.score_s is None else row.train_s + row.score_s
-
-
 def _training(row: Row) -> float | None:
     """What takes no hundredth of a second trains nothing to speak of."""
     return 0.0 if row.train_s is not None and row.train_s < 0.01 else row.train_s
 
 
-def _of_clip(row: Row) -> float | None:
-    """Milliseconds."""
+def milliseconds_of_clip(row: Row) -> float | None:
+    """Of embedding and scoring."""
     clips = sum(row.system.records[0].dataset.test_clips.values()) if row.system else 0
     return 1000 * row.score_s / clips if row.score_s is not None and clips else None
 
 
-def _macs(row: Row) -> float | None:
+def macs_of(row: Row) -> float | None:
+    """Multiply-accumulates of the largest network for a clip, 0 where there is none; None where that is not known."""
     if row.system is None:
         return None
     if row.system.submitted:

@@ -11,6 +11,7 @@ from asdbench.leaderboard.board_page import MARKER, board_pages
 from asdbench.leaderboard.boards import make_boards, slug_of
 from asdbench.leaderboard.index import index_html, index_line, index_markdown
 from asdbench.leaderboard.references import read_references
+from asdbench.leaderboard.row_details import card_links
 from asdbench.leaderboard.store import clear_board_errors, read_entries
 from asdbench.leaderboard.table import Table, make_table
 from asdbench.leaderboard.transfer import of_board, side_of, transfers
@@ -78,8 +79,9 @@ def make_pages(
                 broken[name] = f"{name} is not rendered: {error}"
     sides = [side_of(board, tables.get(name)) for name, board in boards.items() if name not in broken]
     found = transfers(sides)
+    links = card_links(board_dir)
     for name, table in tables.items():
-        texts = board_pages(table, of_board(name, found))
+        texts = board_pages(table, of_board(name, found), links)
         pages.texts |= dict(zip(_page_names(name), texts, strict=True))
     pages.untouched |= {page for name in boards if name not in tables for page in _page_names(name)}
     lines = [index_line(board) for name, board in boards.items() if name not in broken]

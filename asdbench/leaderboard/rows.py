@@ -70,6 +70,11 @@ class Row:
     same: tuple[System, ...] = ()
 
     @property
+    def total_s(self) -> float | None:
+        """Seconds of training and of scoring all clips; None unless both are known."""
+        return None if self.train_s is None or self.score_s is None else self.train_s + self.score_s
+
+    @property
     def mark(self) -> str:
         """Says what did not learn; empty where all did, or nothing is known."""
         return self.learned.mark if self.learned else ""

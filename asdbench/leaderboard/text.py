@@ -49,6 +49,23 @@ def seconds(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def cost_text(row: Row) -> str:
+    """Seconds of training and of scoring all clips."""
+    return NONE if row.total_s is None else f"{seconds(row.total_s)} s"
+
+
+def size_text(row: Row) -> str:
+    """What is trained, or how large what is not trained is; empty where that is not known."""
+    if row.parameters is None:
+        return ""
+    return f"{count(row.parameters)} parameters" if row.parameters else "nothing to train"
+
+
+def sort_key(value: float | None) -> str:
+    """A number by which the page sorts; six digits, which are the same on every processor."""
+    return "" if value is None else f"{value:.6g}"
+
+
 def score_text(row: Row) -> str:
     """The total; marked where it is not the plain official score."""
     return percent(row.score.value) + ("*" if row.score.value is not None and row.score.reason else "")

@@ -41,11 +41,11 @@ def _of_published(published: Sequence[Row], chance: Row) -> str:
 
 def _start(alike: Sequence[Row], best: Row) -> str:
     """The cheapest system that is not significantly worse than the best."""
-    timed = [row for row in alike if row.train_s is not None and row.score_s is not None]
+    timed = [row for row in alike if row.total_s is not None]
     if not timed:
         return ""
-    cheapest = min(timed, key=lambda row: ((row.train_s or 0.0) + (row.score_s or 0.0), row.label))
-    cost = f"{seconds((cheapest.train_s or 0.0) + (cheapest.score_s or 0.0))} s to train and to score all clips"
+    cheapest = min(timed, key=lambda row: (row.total_s or 0.0, row.label))
+    cost = f"{seconds(cheapest.total_s)} s to train and to score all clips"
     cost += f", {count(cheapest.parameters)} parameters" if cheapest.parameters else ", nothing to train"
     if len(alike) == 1:
         score = f"{percent(best.score.value)}, {span(best.interval)}"

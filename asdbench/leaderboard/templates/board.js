@@ -5,30 +5,55 @@
   document.documentElement.classList.add("js");
   const heads = [...table.querySelectorAll("tr.columns > th")];
   const entries = [...table.tBodies];
+  const nameOf = (head) => (head.querySelector(".label") ?? head).textContent.trim();
 
-  const valueAt = (entry, column) => entry.rows[0].cells[column].dataset.value ?? "";
-  const compare = (column, direction) => (one, other) => {
-    const [a, b] = [valueAt(one, column), valueAt(other, column)];
-    if (a === "" || b === "") return (a === "") - (b === ""); // what is missing stays below, either way
-    const numeric = !isNaN(a) && !isNaN(b);
-    const order = numeric ? a - b : a.localeCompare(b, "en", { sensitivity: "base" });
-    return direction * order || entries.indexOf(one) - entries.indexOf(other);
+  // Orders: by a column, or by a number of the details, which then stands below each score.
+  const figures = (entry) => [...entry.querySelectorAll(".figures > div")];
+  const figure = (entry, label) => figures(entry).find((one) => one.firstElementChild.textContent === label)?.lastElementChild;
+  const orders = new Map(heads.map((head, column) => [nameOf(head), (entry) => entry.rows[0].cells[column]]));
+  const labels = new Set(entries.flatMap((entry) => figures(entry).map((one) => one.firstElementChild.textContent)));
+  for (const label of labels) if (!orders.has(label)) orders.set(label, (entry) => figure(entry, label));
+  const lowFirst = (name) => /^(rank|system|cost|parameters|multiply-accumulates|seeds)$|, m?s$/i.test(name);
+
+  const sort = (name, upwards) => {
+    const valueOf = (entry) => orders.get(name)(entry)?.dataset.value ?? "";
+    const compare = (one, other) => {
+      const [a, b] = [valueOf(one), valueOf(other)];
+      if (a === "" || b === "") return (a === "") - (b === ""); // what is missing stays below, either way
+      const order = isNaN(a) || isNaN(b) ? a.localeCompare(b, "en", { sensitivity: "base" }) : a - b;
+      return (upwards ? order : -order) || entries.indexOf(one) - entries.indexOf(other);
+    };
+    for (const head of heads) head.removeAttribute("aria-sort");
+    const head = heads.find((one) => nameOf(one) === name);
+    head?.setAttribute("aria-sort", upwards ? "ascending" : "descending");
+    for (const entry of entries) {
+      entry.querySelector(".chosen")?.remove();
+      if (head) continue;
+      const shown = document.createElement("small");
+      shown.className = "chosen";
+      shown.textContent = `${name} ${orders.get(name)(entry)?.textContent ?? "–"}`;
+      entry.querySelector(".score").append(shown);
+    }
+    order.value = name;
+    table.append(...[...entries].sort(compare));
   };
-  const sort = (head) => {
-    const column = heads.indexOf(head);
-    const now = head.getAttribute("aria-sort");
-    const upwards = head.matches(".rank, .text") ? now !== "ascending" : now === "descending";
-    heads.forEach((other) => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", upwards ? "ascending" : "descending");
-    table.append(...[...entries].sort(compare(column, upwards ? 1 : -1)));
-  };
+
+  const controls = document.querySelector("form.controls");
+  const order = controls.querySelector("#order");
+  for (const name of orders.keys()) order.append(new Option(name, name));
+  order.value = "Score";
+  order.addEventListener("change", () => sort(order.value, lowFirst(order.value)));
   for (const head of heads) {
+    const name = nameOf(head);
     const button = document.createElement("button");
     button.type = "button";
     const label = head.querySelector(".label") ?? head;
     button.append(...label.childNodes);
     label.append(button);
-    button.addEventListener("click", () => sort(head));
+    button.addEventListener("click", () => {
+      const now = head.getAttribute("aria-sort");
+      sort(name, now ? now === "descending" : lowFirst(name));
+    });
   }
 
   for (const entry of entries) {
@@ -47,47 +72,18 @@
     entry.querySelector(".system").prepend(button);
   }
 
-  const controls = document.querySelector("form.controls");
   const find = controls.querySelector("#find");
-  const every = controls.querySelector(".every");
-  const chips = [...controls.querySelectorAll(".chip[data-machine]")];
   const shown = controls.querySelector(".shown");
-  const group = table.querySelector(".of-machines");
   controls.hidden = false;
   controls.addEventListener("submit", (event) => event.preventDefault());
-
-  const filterSystems = () => {
+  find.addEventListener("input", () => {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const entry of entries) {
-      const text = entry.rows[0].querySelector(".system").textContent.toLowerCase();
+      const text = `${entry.querySelector(".system").textContent} ${entry.dataset.find}`.toLowerCase();
       entry.hidden = !words.every((word) => text.includes(word));
       count += !entry.hidden;
     }
     shown.textContent = words.length ? `${count} of ${entries.length} rows` : "";
-  };
-  find.addEventListener("input", filterSystems);
-
-  const pressed = (chip) => chip.getAttribute("aria-pressed") === "true";
-  const filterMachines = () => {
-    const wanted = new Set(chips.filter(pressed).map((chip) => chip.dataset.machine));
-    for (const cell of table.querySelectorAll("[data-machine]")) cell.hidden = !wanted.has(cell.dataset.machine);
-    group.hidden = wanted.size === 0;
-    group.colSpan = Math.max(wanted.size, 1);
-    every.setAttribute("aria-pressed", String(wanted.size === chips.length));
-    every.textContent = wanted.size === chips.length ? "all" : "show all";
-  };
-  for (const chip of chips) {
-    chip.addEventListener("click", () => {
-      // The first choice picks that machine type alone; further ones add and remove.
-      if (chips.every(pressed)) chips.forEach((other) => other.setAttribute("aria-pressed", String(other === chip)));
-      else chip.setAttribute("aria-pressed", String(!pressed(chip)));
-      if (!chips.some(pressed)) chips.forEach((other) => other.setAttribute("aria-pressed", "true"));
-      filterMachines();
-    });
-  }
-  every.addEventListener("click", () => {
-    chips.forEach((chip) => chip.setAttribute("aria-pressed", "true"));
-    filterMachines();
   });
 })();
