@@ -134,7 +134,10 @@ def add(
 def render(
     board_dir: BoardDir = DEFAULT,
     board: Annotated[
-        str | None, typer.Option(metavar="NAME", click_type=Named("boards"), help="Only this one, and the index.")
+        str | None,
+        typer.Option(
+            metavar="NAME", click_type=Named("boards"), help="Only this one, and not what all boards say together."
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:

@@ -140,9 +140,7 @@ def explain(detector: "Detector", recording: Given, machine: str, section: str) 
         batch = [replaced(*place) for place in places[start : start + AT_ONCE]]
         without += detector.scores_of_waveforms([list(one) for one in zip(*batch, strict=True)], machine, section)
     falls = [0.0 if isinstance(one, BadRecording) else score - one for one in without]
-    near = int(
-        np.argmin(np.linalg.norm(detector.training_rows(machine)[0][healthy["healthy.places"]] - rows[0], axis=1))
-    )
+    near = int(np.argmin(_distances(detector.training_rows(machine)[0][healthy["healthy.places"]], rows[0])))
     pictures = LogMelPictures(detector.content.members[0].frontend)
     own = np.ascontiguousarray(waveforms[0])
     return Explanation(
@@ -172,7 +170,7 @@ def healthy_arrays(
 
     Args:
         paths: of the training clips.
-        rows: their embeddings, (n, dim).
+        rows: their embeddings, (n, dim) or (n, bands, dim).
         frontend: of the first member.
     """
     from scipy.signal import stft
@@ -222,9 +220,14 @@ def _spread(rows: NDArray[np.float32], count: int) -> list[int]:
     """Rows that lie far apart: the one nearest to the mean, then always the farthest from those before it."""
     if len(rows) <= count:
         return list(range(len(rows)))
-    chosen = [int(np.argmin(np.linalg.norm(rows - rows.mean(axis=0), axis=1)))]
-    distances = np.linalg.norm(rows - rows[chosen[0]], axis=1)
+    chosen = [int(np.argmin(_distances(rows, rows.mean(axis=0))))]
+    distances = _distances(rows, rows[chosen[0]])
     while len(chosen) < count:
         chosen.append(int(np.argmax(distances)))
-        distances = np.minimum(distances, np.linalg.norm(rows - rows[chosen[-1]], axis=1))
+        distances = np.minimum(distances, _distances(rows, rows[chosen[-1]]))
     return sorted(chosen)
+
+
+def _distances(rows: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each of the rows from one, (n,), over all bands where embeddings have several."""
+    return np.asarray(np.linalg.norm((rows - row).reshape(len(rows), -1), axis=1))

@@ -1,20 +1,43 @@
 """The index of all boards, as Markdown and as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from asdbench.leaderboard.advice import Advice, advice_of
 from asdbench.leaderboard.board_page import MARKER, TEMPLATES
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.markdown_tables import aligned
+from asdbench.leaderboard.overall_ranks import overall_ranks
 from asdbench.leaderboard.rows import Row, measured_row, published_row
+from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent, title_of
 from asdbench.pages import asset, render_page, template
-from asdbench.pages.markdown import escaped
+from asdbench.pages.markdown import code, escaped
+from asdbench.protocols.average_ranks import AverageRanks
 
 INTRODUCTION = """\
 Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also
 an HTML page to sort and to filter, with intervals drawn: [index.html](index.html)."""
+QUESTION = "What should I use for a new machine, without a GPU?"
 ELSEWHERE = "\nWhether the order on one board is the order on another: [transfer.md](transfer.md)."
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the index tells of all boards.
+
+    Attributes:
+        lines: of each board, in the order of the page.
+        advice: what to use, by the size of one's data.
+        ranks: average ranks over several boards; None where they tell nothing.
+        transfers: whether there is a page of what boards are worth elsewhere.
+    """
+
+    lines: Sequence["Line"]
+    advice: Sequence[Advice] = ()
+    ranks: AverageRanks | None = None
+    transfers: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,28 +60,70 @@ def index_line(board: Board) -> Line:
     return Line(board, len(rows) + len(published), best, _best(submitted), _best(published))
 
 
-def index_markdown(lines: Sequence[Line], transfers: bool = False) -> str:
-    """The index for GitHub and terminals; ``transfers``: whether there is a page of them."""
-    lines = in_order(lines)
+def overview(boards: Iterable[Board], tables: Mapping[str, Table], *, transfers: bool) -> Overview:
+    """All that the index tells; the tables are of every board that could be made."""
+    lines = in_order([index_line(board) for board in boards])
+    return Overview(lines, advice_of(tables), overall_ranks(tables), transfers)
+
+
+def index_markdown(told: Overview) -> str:
+    """The index for GitHub and terminals."""
     header = ["Board", "Best measured here", "%", "Best submitted", "%", "Best published", "%"]
     rows = []
-    for line in lines:
+    for line in told.lines:
         cells = [f"[{escaped(title_of(line.board))}]({line.board.slug}.md)"]
         for row in (line.measured, line.submitted, line.published):
             mark = f" ({escaped(remark(row))})" if row and remark(row) else ""
             cells += [escaped(row.label) + mark, percent(row.score.value)] if row else [NONE, NONE]
         rows.append(cells)
-    table = aligned(header, rows) if rows else "No board yet: `asdbench leaderboard add RUN` puts a run on one."
-    return f"<!-- {MARKER} -->\n\n# Leaderboards\n\n{INTRODUCTION}{ELSEWHERE if transfers else ''}\n\n{table}\n"
+    none = "No board yet: `asdbench leaderboard add RUN` puts a run on one."
+    content = {**_content(told), "table": aligned(header, rows) if rows else none, "introduction": INTRODUCTION}
+    content |= {"elsewhere": ELSEWHERE if told.transfers else "", "escaped": escaped, "code": code}
+    if told.ranks is not None:
+        best = next(iter(told.ranks.ranks))
+        ranked = [
+            [escaped(name), f"{rank:.2f}", "yes" if told.ranks.apart(best, name) else "no" if name != best else NONE]
+            for name, rank in told.ranks.ranks.items()
+        ]
+        content["rank_table"] = aligned(["System", "Average rank", "Worse than the first"], ranked, left=1)
+    return str(template("index.md", TEMPLATES).render(content))
 
 
-def index_html(lines: Sequence[Line], transfers: bool = False) -> str:
+def index_html(told: Overview) -> str:
     """The index as a page."""
-    lines = in_order(lines)
-    body = template("index.html", TEMPLATES).render(
-        lines=lines, transfers=transfers, title_of=title_of, remark=remark, percent=percent
-    )
+    body = template("index.html", TEMPLATES).render(_content(told))
     return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)
+
+
+def _content(told: Overview) -> dict[str, Any]:
+    return {
+        "told": told,
+        "question": QUESTION,
+        "marker": MARKER,
+        "title_of": title_of,
+        "remark": remark,
+        "percent": percent,
+        "ranks": told.ranks,
+        "rank_sentence": rank_sentence(told.ranks) if told.ranks else "",
+        "boards_of_ranks": [line.board for line in told.lines if told.ranks and line.board.name in _boards(told.ranks)],
+    }
+
+
+def _boards(ranks: AverageRanks) -> set[str]:
+    return {board for board, _ in ranks.blocks}
+
+
+def rank_sentence(ranks: AverageRanks) -> str:
+    """What the Friedman and Nemenyi tests say over several boards."""
+    best, *others = ranks.ranks
+    alike = sum(not ranks.apart(best, other) for other in others)
+    p = f"p = {ranks.friedman_p:.3f}" if ranks.friedman_p >= 0.001 else "p < 0.001"
+    return (
+        f"{len(ranks.ranks)} systems on {len(ranks.blocks)} machine types of {len(_boards(ranks))} boards; each type "
+        f"ranks them, 1 is best. Friedman test: {p}. Average ranks {ranks.critical_difference:.2f} or more apart "
+        f"(critical difference, Nemenyi test at {ranks.alpha:g}) differ significantly: {best} from "
+        f"{len(others) - alike} of the {len(others)} others."
+    )
 
 
 def in_order(lines: Sequence[Line]) -> list[Line]:

@@ -9,7 +9,7 @@ from asdbench.core.files import write_text
 from asdbench.leaderboard import transfer_page
 from asdbench.leaderboard.board_page import MARKER, board_pages
 from asdbench.leaderboard.boards import make_boards, slug_of
-from asdbench.leaderboard.index import index_html, index_line, index_markdown
+from asdbench.leaderboard.index import index_html, index_markdown, overview
 from asdbench.leaderboard.references import read_references
 from asdbench.leaderboard.row_details import card_links
 from asdbench.leaderboard.store import clear_board_errors, read_entries
@@ -23,7 +23,7 @@ class Pages:
     """The pages of a board folder as its records give them.
 
     Attributes:
-        texts: by file name; of the boards that were asked for, and the index.
+        texts: by file name; of the boards that were asked for, and where all are what stands above them.
         untouched: names of pages of boards that were not asked for, or that cannot be rendered; they are not stale.
         problems: a line for each entry, published result or board that cannot be used.
     """
@@ -53,7 +53,7 @@ def make_pages(
 
     Args:
         board_dir: holds results/ and references/.
-        only: the name of one board; the index is made all the same.
+        only: the name of one board, whose pages alone are made.
         replicates: resampled test sets.
         on_board: is given each board's name as it is begun.
 
@@ -84,7 +84,6 @@ def make_pages(
         texts = board_pages(table, of_board(name, found), links)
         pages.texts |= dict(zip(_page_names(name), texts, strict=True))
     pages.untouched |= {page for name in boards if name not in tables for page in _page_names(name)}
-    lines = [index_line(board) for name, board in boards.items() if name not in broken]
     transfer_names = (f"{transfer_page.SLUG}.md", f"{transfer_page.SLUG}.html")
     if found and only is None:  # of one board alone what is significant on the others is not known
         texts = transfer_page.transfer_pages(sides, found, at_home=True)
@@ -95,7 +94,11 @@ def make_pages(
         pages.untouched |= {*_page_names(name)}
         if only in (None, name):
             pages.problems.append(problem)
-    pages.texts |= {"index.md": index_markdown(lines, bool(found)), "index.html": index_html(lines, bool(found))}
+    if only is None:
+        told = overview([boards[name] for name in tables], tables, transfers=bool(found))
+        pages.texts |= {"index.md": index_markdown(told), "index.html": index_html(told)}
+    else:  # it tells what all boards say together
+        pages.untouched |= {"index.md", "index.html"}
     return pages
 
 

@@ -75,6 +75,12 @@ class Row:
         return None if self.train_s is None or self.score_s is None else self.train_s + self.score_s
 
     @property
+    def trains(self) -> bool:
+        """Whether a network is trained; one that is frozen is not."""
+        records = self.system.records if self.system else []
+        return any(network.curves for record in records for network in record.training)
+
+    @property
     def mark(self) -> str:
         """Says what did not learn; empty where all did, or nothing is known."""
         return self.learned.mark if self.learned else ""

@@ -1,14 +1,14 @@
 """The seeds of one system, brought together."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from asdbench.core.digests import digest
-from asdbench.harness.record import RunRecord
+from asdbench.harness.record import Asked, RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError, Submitted
 from asdbench.leaderboard.labels import short_titles, variant_of
 
@@ -117,21 +117,28 @@ def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> 
 def command_of(system: System) -> str:
     """The command that makes a measured system's runs again, all seeds of it."""
     asked = system.records[0].asked
-    named: list[tuple[str, object]] = (
-        [("system", asked.system)] if asked.system else [("extractor", asked.extractor), ("scorer", asked.scorer)]
-    )
-    named += [("dataset", asked.dataset), ("split", asked.split), ("profile", asked.profile)]
+    named = [("dataset", asked.dataset), ("split", asked.split), ("profile", asked.profile)]
     named += [("machine", machine) for machine in asked.machines or ()]
-    named += [("threshold", asked.threshold), ("threads", system.records[0].environment.threads)]
-    named += [("seed", record.asked.seed) for record in system.records]
-    words = [
-        "asdbench",
-        "run",
-        *(word for name, value in named if value is not None for word in (f"--{name}", str(value))),
-    ]
-    for name, value in asked.params.items():
-        words += ["-p", f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"]
-    return " ".join(map(quote, words))
+    threads = system.records[0].environment.threads
+    named += [("threshold", asked.threshold), ("threads", None if threads is None else str(threads))]
+    named += [("seed", str(record.asked.seed)) for record in system.records]
+    return _command("run", asked, named)
+
+
+def fit_command_of(system: System) -> str:
+    """The command that fits a measured system to a folder of somebody's own recordings."""
+    asked = system.records[0].asked
+    return f"{_command('fit FOLDER', asked, [('profile', asked.profile)])} --to machine.asd"
+
+
+def _command(verb: str, asked: Asked, options: Sequence[tuple[str, str | None]]) -> str:
+    named: list[tuple[str, str | None]] = [("system", asked.system)]
+    if asked.system is None:
+        named = [("extractor", asked.extractor), ("scorer", asked.scorer)]
+    words = [word for name, value in (*named, *options) if value is not None for word in (f"--{name}", value)]
+    for name, setting in asked.params.items():
+        words += ["-p", f"{name}={','.join(map(str, setting)) if isinstance(setting, list) else setting}"]
+    return " ".join([f"asdbench {verb}", *map(quote, words)])
 
 
 def _first(group: Mapping[Path, Entry]) -> Entry:

@@ -10,6 +10,12 @@ from asdbench.protocols.results import Interval
 NONE = "–"
 TERM_NAMES = {"auc_source": "AUC source", "auc_target": "AUC target", "auc": "AUC", "pauc": "pAUC"}
 SPLITS = {"dev": "development set", "eval": "evaluation set"}
+TITLES = {  # of the project's own boards
+    "synthetic": "Synthetic machines",
+    "synthetic-large": "Synthetic machines, full size",
+    "synthetic-ids": "Synthetic machines with ids",
+    "slider-2023": "Slide rails, recorded",
+}
 FORMULAS = {
     "dcase2020": "the mean of AUC and pAUC over the machine ids of each type, and then over the types",
     "dcase2021": "the harmonic mean of AUC and pAUC of both domains over all sections of all machine types",
@@ -58,7 +64,10 @@ def size_text(row: Row) -> str:
     """What is trained, or how large what is not trained is; empty where that is not known."""
     if row.parameters is None:
         return ""
-    return f"{count(row.parameters)} parameters" if row.parameters else "nothing to train"
+    if not row.parameters:
+        return "nothing to train"
+    frozen = row.kind == "measured" and not row.trains
+    return f"{count(row.parameters)} parameters{', frozen' if frozen else ''}"
 
 
 def sort_key(value: float | None) -> str:
@@ -94,10 +103,8 @@ def provenance(row: Row) -> str:
 
 def title_of(board: Board) -> str:
     """Data set and split, as people call them."""
-    if board.name == "synthetic":
-        return "Synthetic machines"
     challenge = re.fullmatch(r"dcase(\d{4})-(dev|eval)", board.name)
-    return f"DCASE {challenge[1]} Task 2, {SPLITS[challenge[2]]}" if challenge else board.name
+    return f"DCASE {challenge[1]} Task 2, {SPLITS[challenge[2]]}" if challenge else TITLES.get(board.name, board.name)
 
 
 def short_title_of(board: Board) -> str:

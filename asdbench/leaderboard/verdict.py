@@ -18,7 +18,7 @@ def verdict(table: Table) -> str:
     if not ranked:
         return _of_published(published, chance)
     best = ranked[0]
-    alike = [row for row in ranked if row is best or not _worse(table, row, best)]
+    alike = [row for row in ranked if not is_worse(table, row, best)]
     start = _start(alike, best)
     again = start.startswith(f"Start with {best.label}")
     sentences = [start, _best(alike, best, chance, len(ranked), again=again), _doubts(ranked, chance)]
@@ -99,7 +99,10 @@ def _above(row: Row, chance: Row) -> str:
     return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'} chance"
 
 
-def _worse(table: Table, row: Row, best: Row) -> bool:
+def is_worse(table: Table, row: Row, best: Row) -> bool:
+    """Whether a ranked row's score is significantly lower than that of the best."""
+    if row is best:
+        return False
     assert row.system is not None
     assert best.system is not None
     one, two = (sum(scores) / len(scores) for scores in map(official_scores, (best.system, row.system)))

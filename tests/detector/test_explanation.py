@@ -11,6 +11,7 @@ from scipy.signal import butter, sosfilt
 import asdbench
 from asdbench import Detector, Sound
 from asdbench.core.errors import DataError, UsageError
+from asdbench.detector.explanation import _spread
 
 RATE = 16000
 
@@ -55,6 +56,12 @@ def test_the_region_that_was_added_contributes_most(pump):
         assert one.score > one.threshold
         assert one.contributions.shape == (8, 4)
         assert one.contributions.max() > 3 * np.median(np.abs(one.contributions))
+
+
+def test_examples_of_embeddings_with_bands_are_those_of_all_bands_together():
+    rows = np.random.default_rng(0).normal(size=(40, 3, 5)).astype(np.float32)
+    assert _spread(rows, 6) == _spread(rows.reshape(40, 15), 6)
+    assert len(set(_spread(rows, 6))) == 6
 
 
 def test_the_nearest_healthy_clip_is_the_nearest_and_the_score_is_the_detectors(pump, healthy):
