@@ -11,6 +11,7 @@ from asdbench.registry import KINDS, Catalog, Entry, load_catalog
 
 FOLDER = "reference/cards"
 MOST_ROWS = 8  # of one board on one page
+SAME = " (the same scores: "  # on boards, before the systems that share a row
 INTRO = """# All cards
 
 Everything that can be named, from `asdbench list`. A card declares a thing, Python implements it: defaults, ranges and
@@ -130,6 +131,7 @@ def _use(entry: Entry) -> str:
 def _system(catalog: Catalog, entries: Sequence[Entry]) -> Iterator[str]:
     first, system = entries[0], entries[0].system
     yield f"```sh\nasdbench run --system {first.name}\nasdbench show {first.name}\n```"
+    yield f"Boards call it *{first.label}*." if first.label else ""
     parts = [("extractors", system.extractor), ("scorers", system.scorer)]
     parts += [("frontends", system.frontend)] if system.frontend else []
     parts += [("augmentations", name) for name in system.augmentations or ()]
@@ -146,9 +148,9 @@ def _system(catalog: Catalog, entries: Sequence[Entry]) -> Iterator[str]:
     if len(entries) > 1:
         yield "## Variants"
         yield table(
-            ("name", "what it is", "scorer"),
+            ("name", "on boards", "what it is", "scorer"),
             [
-                (f"`{one.name}`", escaped(one.summary), _link(catalog, "scorers", one.system.scorer))
+                (f"`{one.name}`", one.label, escaped(one.summary), _link(catalog, "scorers", one.system.scorer))
                 for one in entries[1:]
             ],
         )
@@ -254,13 +256,25 @@ def _read_board(path: Path) -> Board:
             columns = cells
         elif "System" in columns and not set(line) <= set("|:- "):
             row = dict(zip(columns, cells, strict=True))
-            rows.setdefault(row["System"], {}).update(row)
+            told = rows.setdefault(row["System"].partition(SAME)[0], row)
+            told |= {name: value for name, value in row.items() if name != "System"}
     return Board(path, title, list(rows.values()))
+
+
+def _is_of(row: str, names: set[str], labels: set[str]) -> bool:
+    """Whether a row is of one of the names, or of a system that boards call by one of the labels."""
+    first, _, same = row.partition(SAME)
+    systems = [first, *same.removesuffix(")").split(", ")]
+    return any(
+        names & set(_words(system)) or system in labels or any(system.startswith(f"{label} (") for label in labels)
+        for system in systems
+    )
 
 
 def _rows(entries: Sequence[Entry], boards: Sequence[Board]) -> Iterator[str]:
     """Where it stands on the boards: the best rows of each."""
     names = {entry.name for entry in entries}
+    labels = {entry.label for entry in entries} - {""}
     columns = ("Rank", "System", "Score", "95 % interval", "Parameters", "Training, s", "Scoring, s")
     if entries[0].kind == "datasets":
         boards = [board for board in boards if board.path.stem.removesuffix("-dev").removesuffix("-eval") in names]
@@ -269,7 +283,7 @@ def _rows(entries: Sequence[Entry], boards: Sequence[Board]) -> Iterator[str]:
         return
     first = True
     for board in boards:
-        own = [row for row in board.rows if names & set(_words(row["System"].replace("\\", "")))]
+        own = [row for row in board.rows if _is_of(row["System"].replace("\\", ""), names, labels)]
         if own and "Score" in own[0]:
             if first:
                 yield "## On our boards"
