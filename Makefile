@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo docs pictures boards boards-check test lint types release-check clean setup
+.PHONY: help bench demo docs notebooks pictures boards boards-check test lint types release-check clean setup
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ boards-check: $(READY) ## fail when a board is not what its records give
 docs: $(READY)   ## the documentation as a site, into site/; strict, and without network
 	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
+
+notebooks: $(READY) ## run the notebooks of examples/, and write what they show into them
+	$(BIN)/python tools/notebooks.py
 
 pictures: $(READY) ## the pictures of README and documentation, by Chromium
 	$(BIN)/python tools/pictures.py

@@ -4,7 +4,6 @@ The pipeline is drawn here; the top of a board and an explained recording are ta
 system's Chromium (``ASDBENCH_CHROMIUM``, else the one on the path) and Playwright.
 """
 
-import io
 import os
 import shutil
 import subprocess
@@ -12,12 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from png import small
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
-COLOURS = 96  # of a picture: a screenshot has few
 
 STAGES = (  # name, what it hands on
     ("data set", "clips"),
@@ -65,9 +63,7 @@ def shot(browser: Browser, page: Path, element: str, scheme: str, width: int, he
     clip = {"x": box["x"] - 8, "y": box["y"] - 8, "width": box["width"] + 16, "height": min(height, box["height"] + 16)}
     taken = opened.screenshot(clip=clip)  # type: ignore[arg-type]
     opened.close()
-    small = io.BytesIO()
-    Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
-    return small.getvalue()
+    return small(taken)
 
 
 def explained(folder: Path) -> Path:

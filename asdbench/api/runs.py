@@ -263,8 +263,9 @@ class Runs(Sequence[Run]):
         """
         import matplotlib.pyplot as plt
 
-        ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
         done = [run for run in reversed(self._runs) if run.score is not None]
+        size = (6.4, 1.0 + 0.3 * len(done))
+        ax = ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
         names = [run.system for run in done]
         for attribute, prefix in (("dataset", ""), ("seed", "seed ")):
             if len({getattr(run, attribute) for run in done}) > 1:

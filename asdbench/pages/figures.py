@@ -81,6 +81,8 @@ def drawing_style() -> Iterator[None]:
         settings: Any = mpl.rcParams
         settings.update(_STYLE)
         yield
+        interactive = mpl.is_interactive()
+    mpl.interactive(interactive)  # a notebook's backend sets it, with the first figure that is drawn
 
 
 def new_figure(width_px: float, height_px: float, *, arranged: bool = True) -> "Figure":

@@ -37,6 +37,8 @@ def _shown(cell: dict[str, Any], name: str, pictures: dict[str, bytes]) -> str:
             parts.append(f'<img src="../docs/tutorials/{file}" alt="What the code above draws" class="output">')
         elif "text/html" in data:
             parts.append(f'<div class="output">{data["text/html"]}</div>')
+        elif "text/markdown" in data:
+            parts.append(data["text/markdown"])
         else:
             text = "".join(output.get("text", "")) or data.get("text/plain", "")
             parts.append(f"```{{ .text .output }}\n{text.rstrip()}\n```")
