@@ -1,11 +1,12 @@
 """The pictures of README and documentation, light and dark: ``make pictures`` writes them to docs/images.
 
-The pipeline is drawn here; the top of a board and an explained recording are taken from the pages themselves, by the
+The pipeline is drawn here; the top of a board, an explained recording and MLflow's page are taken as they are, by the
 system's Chromium (``ASDBENCH_CHROMIUM``, else the one on the path) and Playwright.
 """
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,15 +67,36 @@ def shot(browser: Browser, page: Path, element: str, scheme: str, width: int, he
     return small(taken)
 
 
+def asdbench(folder: Path, command: str) -> None:
+    """A command in a folder."""
+    subprocess.run([sys.executable, "-m", "asdbench", *command.split()], cwd=folder, check=True)
+
+
 def explained(folder: Path) -> Path:
     """The page about alarms of a detector of the synthetic pump, by the commands of the start page."""
-    for words in (
-        ["data", "make", "factory", "--to", "factory", "-p", "machines=pump"],
-        ["fit", "factory/pump", "--extractor", "raw-mel", "--scorer", "mahalanobis-lw", "--to", "pump.asd"],
-        ["score", "pump.asd", "factory/tomorrow/pump", "--explain", "why.html"],
-    ):
-        subprocess.run([sys.executable, "-m", "asdbench", *words], cwd=folder, check=True)
+    asdbench(folder, "data make factory --to factory -p machines=pump")
+    asdbench(folder, "fit factory/pump --extractor raw-mel --scorer mahalanobis-lw --to pump.asd")
+    asdbench(folder, "score pump.asd factory/tomorrow/pump --explain why.html")
     return folder / "why.html"
+
+
+def compared_in_mlflow(browser: Browser, folder: Path) -> bytes:
+    """Four systems in the charts of MLflow's page."""
+    asdbench(folder, "run --extractor raw-mel --extractor psd --scorer knn --scorer mahalanobis-lw")
+    asdbench(folder, "track sync")
+    words = [sys.executable, "-m", "asdbench", "ui", "--no-browser"]
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None, "its output is read"
+        opened = browser.new_page(viewport={"width": 1240, "height": 760})
+        charts = "#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=CHART"
+        opened.goto(f"{server.stdout.readline().strip()}/{charts}")
+        opened.locator("[aria-label*=lose]").last.click()  # the assistant
+        opened.get_by_placeholder("Search metric charts").fill("^(official_score|auc_source|auc_target)$")
+        opened.wait_for_timeout(4000)
+        taken = opened.screenshot(clip={"x": 200, "y": 8, "width": 1032, "height": 644})
+        opened.close()
+        server.send_signal(signal.SIGINT)
+    return small(taken)
 
 
 def main() -> None:
@@ -88,6 +110,7 @@ def main() -> None:
             board = shot(browser, ROOT / "leaderboards" / "slider-2023.html", "main .scroll", scheme, 1120, 466)
             (IMAGES / f"board-{scheme}.png").write_bytes(board)
             (IMAGES / f"explanation-{scheme}.png").write_bytes(shot(browser, why, "article.clip", scheme, 1300, 430))
+        (IMAGES / "mlflow.png").write_bytes(compared_in_mlflow(browser, Path(scratch)))
         browser.close()
 
 
