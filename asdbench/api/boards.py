@@ -24,7 +24,7 @@ def transfer(
         UsageError: no such board or column, or no two of them share three systems.
         DataError: a table cannot be read.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> asd.transfer("synthetic", "slider-2023")[0].spearman.value < 0.5  # doctest: +SKIP
         True

@@ -171,7 +171,7 @@ class Extractor(_Component):
             UsageError: the extractor has to be trained, and was not.
             DataError: recordings that cannot be used; all of them are named.
 
-        Example:
+        Examples:
             >>> import asdbench as asd, numpy as np
             >>> noise = np.random.default_rng(0).normal(0, 0.1, (2, 16000))
             >>> asd.extractor("raw-mel").embed_audio(list(noise), 16000).shape
@@ -233,7 +233,7 @@ def scorer(name: str, *, plugin_path: Sequence[str | Path] = (), **params: objec
     Raises:
         UsageError: no such name or parameter, or a value that it does not take.
 
-    Example:
+    Examples:
         >>> import asdbench as asd, numpy as np
         >>> rows = np.random.default_rng(0).normal(size=(50, 4))
         >>> scores = asd.scorer("knn", n_neighbors=3).fit(rows).score(rows + 10)
@@ -254,7 +254,7 @@ def extractor(name: str, *, plugin_path: Sequence[str | Path] = (), **params: ob
     Raises:
         UsageError: no such name or parameter, or a value that it does not take.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> asd.extractor("simclr", epochs=3).params["epochs"]
         3
@@ -273,7 +273,7 @@ def system(name: str, *, plugin_path: Sequence[str | Path] = (), **params: objec
     Raises:
         UsageError: there is no such system.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> asd.system("shin2023-simclr-ml")
         asdbench.system('shin2023-simclr-ml')

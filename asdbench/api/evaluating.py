@@ -136,7 +136,7 @@ def compare(
         UsageError: they are not of the same recordings, or share several data sets and none is named.
         AsdbenchError: one of them failed.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> runs = asd.run("synthetic", "raw-mel", ["mahalanobis-lw", "knn"], machines=["fan"])
         >>> asd.compare(runs[0], runs[1]).difference == runs[0].score - runs[1].score

@@ -75,7 +75,7 @@ def fit(
         RequirementError: recordings are missing or cannot be used.
         AsdbenchError: a training failed.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> data = asd.load("synthetic", machines=["fan"])
         >>> detector = asd.fit(data, extractor="raw-mel", scorer="knn", false_alarms=0.1)

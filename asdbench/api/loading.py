@@ -49,7 +49,7 @@ def load(
         UsageError: neither a folder, a table nor a card, or a parameter that the card does not take.
         RequirementError: recordings are missing or cannot be used; all of them are named.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> data = asd.load("synthetic", machines=["fan"])
         >>> data.machines, data.protocol

@@ -103,7 +103,7 @@ def run(
             of false alarms that the training clips are too few to promise.
         RequirementError: recordings are missing or cannot be used.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> runs = asd.run("synthetic", "raw-mel", ["knn", "mahalanobis-lw"], machines=["fan"])
         >>> [run.scorer for run in runs], runs[0].status

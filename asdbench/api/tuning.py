@@ -192,7 +192,7 @@ def tune(
         UsageError: a name, parameter or space that does not exist, or a study of that name has other terms.
         RequirementError: recordings are missing or carry no labels, or the storage cannot be reached.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> study = asd.tune("synthetic", "raw-mel", "knn", trials=2, only="knn", machines=["fan"])
         >>> study.best.params == study.study.best_params, len(study.to_frame())

@@ -45,7 +45,7 @@ class Detector:
         device: "cpu" or "cuda".
         notes: what the user should know.
 
-    Example:
+    Examples:
         >>> import asdbench as asd
         >>> detector = asd.fit(asd.load("synthetic", machines=["fan"]), extractor="raw-mel", scorer="knn")
         >>> detector.machines
@@ -183,7 +183,7 @@ class Detector:
         Raises:
             UsageError: a machine type or section that it was not fitted to, or an option that fits no other.
 
-        Example:
+        Examples:
             >>> import asdbench as asd
             >>> data = asd.load("synthetic", machines=["fan"])
             >>> detector = asd.fit(data, extractor="raw-mel", scorer="knn", false_alarms=0.1)

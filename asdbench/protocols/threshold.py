@@ -45,7 +45,7 @@ class ThresholdRule:
         per_domain: fit a threshold to each domain and take the largest, since a new clip's domain is not known: the
             rate then holds within every domain.
 
-    Example:
+    Examples:
         >>> from asdbench.protocols import ThresholdRule
         >>> import numpy as np
         >>> ThresholdRule.parse("false-alarms:0.1").fit(np.arange(19.0)).value

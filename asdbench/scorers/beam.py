@@ -17,7 +17,7 @@ class BandMemories(ArrayScorer):
         rescale: "none", "ratio", "difference" or "varmin", by the density of each band's memory (``RescaledBank``).
         rescale_k: neighbours that tell the density.
 
-    Example:
+    Examples:
         >>> import asdbench as asd, numpy as np
         >>> bands = np.random.default_rng(0).normal(size=(20, 4, 8))
         >>> asd.scorer("beam", rescale="varmin").fit(bands).score(bands).shape

@@ -88,7 +88,7 @@ def check_scorer(scorer: Any, *, plugin_path: Folders = (), **params: object) ->
         CheckError: checks fail; all of them are listed.
         UsageError: no such name or parameter.
 
-    Example:
+    Examples:
         >>> from asdbench.testing import check_scorer
         >>> {check.name for check in check_scorer("knn", n_neighbors=3)} >= {"seed", "blindness", "direction"}
         True

@@ -86,7 +86,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _as_mathml(formula: re.Match[str]) -> str:
     """What browsers draw by themselves, of what GitHub's pages draw by a script."""
     if formula[1]:
-        return convert(" ".join(formula[1].split()), display="block")
+        return f'<div class="formula">{convert(" ".join(formula[1].split()), display="block")}</div>'
     return f"<span>{convert(formula[2])}</span>"  # a paragraph may begin with it
 
 

@@ -54,7 +54,7 @@ class Calibrate(Step):
         pooling: m.
         assign: "soft" or "hard".
 
-    Example:
+    Examples:
         >>> import asdbench as asd, numpy as np
         >>> rows = np.random.default_rng(0).normal(size=(30, 8))
         >>> domains = ["source"] * 20 + ["target"] * 10

@@ -12,7 +12,7 @@ class JoinBands(Step):
     Args:
         how: "row" puts the bands one behind the other, (n, bands * dim); "mean" averages them, (n, dim).
 
-    Example:
+    Examples:
         >>> import asdbench as asd, numpy as np
         >>> bands = np.random.default_rng(0).normal(size=(20, 4, 8))
         >>> asd.scorer("join-bands+knn").fit(bands).score(bands).shape
