@@ -5,8 +5,10 @@ as they hold in the repository; here those that leave docs/ are led to where the
 """
 
 import re
+import shutil
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
+from urllib.parse import unquote
 
 from cards import card_pages
 from commands import command_pages
@@ -26,7 +28,9 @@ ELSEWHERE = {
 }
 LINK = re.compile(r"(\]\(|(?:href|src|srcset)=\")([^)\s#\":]+)(?=[#)\"])")
 
+CARD = re.compile(r"(?<=href=\")\.\./registry/([\w/.-]+)\.toml")  # of the pages of boards
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+RELATIVE = re.compile(r"(?:href|src)=\"([^\":#?]+)[^\":]*\"")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(?!\s)([^$\n]+?)(?<!\s)\$", re.DOTALL)
 ASKS = re.compile(
     r"<(?:script|img|iframe|source|link rel=\"(?:stylesheet|preconnect|icon)\")[^>]*(?:src|href)=\"(?:https?:)?//"
@@ -53,7 +57,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, place, abs_src_path=str(ROOT / origin)))
         origins[place] = origin
     for board in sorted((ROOT / "leaderboards").glob("*.html")):
-        files.append(File.generated(config, f"boards/{board.name}", abs_src_path=str(board)))
+        text = CARD.sub(r"../reference/cards/\1.html", board.read_text())
+        files.append(File.generated(config, f"boards/{board.name}", content=text))
+    for record in sorted((ROOT / "leaderboards" / "results").glob("*.json")):
+        files.append(File.generated(config, f"boards/results/{record.name}", abs_src_path=str(record)))
     config.nav = _filled(config.nav, sections)
     config.extra["origins"] = origins
     return files
@@ -91,10 +98,17 @@ def _as_mathml(formula: re.Match[str]) -> str:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Refuse a site that asks another host for anything."""
-    asking = [path for path in sorted(Path(config.site_dir).rglob("*.html")) if ASKS.search(path.read_text())]
-    if asking:
-        raise PluginError(f"{asking[0]} and {len(asking) - 1} more ask another host for a script, style or picture.")
+    """Refuse a site that asks another host for anything, or whose boards or pages name what is not there."""
+    for board in (ROOT / "leaderboards").glob("*.md"):  # boards link them; they are no pages of the site
+        shutil.copy(board, Path(config.site_dir) / "boards")
+    problems = []
+    for page in sorted(Path(config.site_dir).rglob("*.html")):
+        text = page.read_text()
+        problems += [f"{page} asks another host: {match[0]}" for match in ASKS.finditer(text)]
+        named = {unquote(name) for name in RELATIVE.findall(text)} if page.name != "404.html" else set()
+        problems += [f"{page} names {name}, which is not there" for name in named if not (page.parent / name).exists()]
+    if problems:
+        raise PluginError("\n".join(problems))
 
 
 def _insert(entries: list[object], under: str, place: str) -> None:
