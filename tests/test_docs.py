@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 RUN = ["README.md", *(f"docs/{page}" for page in (
     "index.md", "how-to/python.md", "how-to/detectors.md", "how-to/tuning.md", "explanation/thresholds.md",
 ))]  # fmt: skip
-RUN_ELSEWHERE = {"plugins.md", "export.md", "tracking.md"}  # below, and by the tests of exports and models
+RUN_ELSEWHERE = {"plugins.md", "export.md", "models.md"}  # below, and by the tests of exports and models
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
