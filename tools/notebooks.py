@@ -23,7 +23,8 @@ def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}})
-    client.execute(env=os.environ | PLAIN)
+    path_of_programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # !asdbench
+    client.execute(env=os.environ | PLAIN | {"PATH": path_of_programs})
     return notebook
 
 
