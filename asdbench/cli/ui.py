@@ -20,6 +20,8 @@ def ui(
 ) -> None:
     """Open the MLflow UI on the store of the runs: MLFLOW_TRACKING_URI, else mlflow.db in the folder of runs.
 
+    It opens at the experiment of the last run, sorted by the official score, with machine types in columns.
+
     A database gets a server on this machine alone, which ends with Ctrl-C or with the terminal; of a server the
     address is opened.
 
@@ -28,7 +30,7 @@ def ui(
     from asdbench.core.errors import RequirementError, UsageError
     from asdbench.core.uris import page_address
     from asdbench.tracking.store import store_of, why_away
-    from asdbench.tracking.ui import served
+    from asdbench.tracking.ui import opening_page, served
 
     store = store_of(out)
     away = why_away(store)
@@ -42,17 +44,18 @@ def ui(
             raise UsageError(f"--port {port}: {store.shown} is a server already; it is only opened.")
         echo(store.shown)
         if browser:
-            typer.launch(page_address(store.uri))
+            typer.launch(opening_page(page_address(store.uri)))
         return
     if store.file is None and not store.uri.startswith(("postgresql", "mysql", "mssql")):
         raise UsageError(f"{store.shown}: no page can be opened on such a store. Accepted: a database or a server.")
     echo(f"{store.shown} ...", dim=True, err=True)
     try:
         with served(store, port) as (address, wait):
-            echo(address)
+            page = opening_page(address)
+            echo(page)
             echo("Ctrl-C ends it.", dim=True, err=True)
             if browser:
-                typer.launch(address)
+                typer.launch(page)
             wait()
     except KeyboardInterrupt:
         return

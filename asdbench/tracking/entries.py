@@ -1,4 +1,4 @@
-"""What MLflow stores of a run and its machine types."""
+"""What MLflow stores of a run."""
 
 import getpass
 import json
@@ -15,7 +15,6 @@ from asdbench.harness.learned import learned, learning_columns
 from asdbench.harness.record import RunRecord
 from asdbench.harness.store import result_rows
 from asdbench.pages.markdown import escaped
-from asdbench.protocols.results import MachineResult
 
 MAX_PARAM, MAX_TAG, MAX_NAME = 6000, 8000, 250  # characters, MLflow's limits
 TERMS = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
@@ -39,7 +38,7 @@ class Entry:
         tags: everything else.
         inputs: the recordings.
         complete: value of the tag that is set last; it changes with the content of the entry.
-        children: machine types of a run, trials of a study.
+        children: trials of a study.
     """
 
     record: str
@@ -57,38 +56,32 @@ class Entry:
 
 
 def run_entry(record: RunRecord, identity: str) -> Entry:
-    """The run, with a child for each machine type. ``identity``: digest of the record's file."""
+    """The run, with its machine types as metrics, so that a comparison shows them side by side.
+
+    Args:
+        record: of the run.
+        identity: digest of the record's file.
+    """
     end_ms = milliseconds(record.finished_at)
     start_ms = end_ms - round(1000 * sum(record.seconds.values()))
-    params, tags = _run_params(record), _run_tags(record)
-    machines = list(record.dataset.test_clips)
-    results = record.results.machines if record.results else record.salvaged
+    failures = {"asdbench.failures": _failures(record), "mlflow.note.content": _note(record)}
+    return Entry(
+        record=identity,
+        key="run",
+        name=f"{record.name}, seed {record.asked.seed}",
+        status="FINISHED" if record.status == "done" else "FAILED",
+        start_ms=start_ms,
+        end_ms=end_ms,
+        params=as_params(_run_params(record)),
+        metrics=[*as_metrics(_totals(record), end_ms), *_curves(record, start_ms)],
+        tags=as_tags({**_run_tags(record), **failures}),
+        inputs=_inputs(record),
+    )
 
-    def entry(machine: str | None, values: Values, ok: bool) -> Entry:
-        chosen = machines if machine is None else [machine]
-        name = f"{record.name}, seed {record.asked.seed}"
-        of_entry = {"machine": machine, "asdbench.failures": _failures(record, machine)}
-        note = {"mlflow.note.content": _note(record) if machine is None else ""}
-        return Entry(
-            record=identity,
-            key=machine or "run",
-            name=name if machine is None else f"{machine}: {name}",
-            status="FINISHED" if ok else "FAILED",
-            start_ms=start_ms,
-            end_ms=end_ms,
-            params=as_params({**params, "machine": machine}),
-            metrics=[*as_metrics(values, end_ms), *_curves(record, chosen, start_ms)],
-            tags=as_tags({**tags, **of_entry, **note}),
-            inputs=_inputs(record, chosen),
-        )
 
-    done = record.status == "done"
-    parent = entry(None, _totals(record, results), done)
-    for machine in machines:
-        scored = machine in results and not _failures(record, machine)
-        values = _values_of_machine(record, machine, results[machine]) if machine in results else {}
-        parent.children.append(entry(machine, values, done or scored))
-    return parent
+def metric_name(machine: str) -> str:
+    """What a machine type is called in names of metrics."""
+    return _name(machine)
 
 
 def _run_params(record: RunRecord) -> dict[str, Any]:
@@ -145,29 +138,25 @@ def _note(record: RunRecord) -> str:
     return "\n".join([*failures, *(f"- {escaped(line)}" for line in notes)])
 
 
-def _failures(record: RunRecord, machine: str | None) -> str:
-    """The reasons of all failures, or of those that concern a machine type."""
+def _failures(record: RunRecord) -> str:
     return "\n".join(
         f"{failure.stage}{f' of {failure.machine}' if failure.machine else ''}: {failure.reason}"
         for failure in record.failures
-        if machine is None or failure.machine in (None, machine)
     )
 
 
-def _totals(record: RunRecord, results: Mapping[str, MachineResult]) -> Values:
+def _totals(record: RunRecord) -> Values:
     """The whole under plain names, machine types behind a slash: the UI makes a group of each term."""
     row = list(result_rows(record))[-1]
-    values: Values = {term: row[term] for term in TERMS} | _interval(record.ci95)
-    for machine, result in results.items():
-        values |= {f"{term}/{machine}": getattr(result, term) for term in TERMS}
+    values: Values = {term: row[term] for term in TERMS} | _interval(record.ci95) | _learning(record, None)
+    for machine, result in (record.results.machines if record.results else record.salvaged).items():
+        intervals = record.intervals.machines.get(machine, {}) if record.intervals else {}
+        of_machine: Values = {term: getattr(result, term) for term in TERMS}
+        of_machine |= _interval(intervals.get("official_score"))
+        of_machine |= _learning(record, machine) if len(record.training) > 1 else {}
+        values |= {f"{name}/{machine}": value for name, value in of_machine.items()}
     values |= {f"seconds/{stage}": seconds for stage, seconds in record.seconds.items()}
-    return values | _learning(record, None) | {name: row[name] or None for name in ("parameters", "macs")}
-
-
-def _values_of_machine(record: RunRecord, machine: str, result: MachineResult) -> Values:
-    intervals = record.intervals.machines.get(machine, {}) if record.intervals else {}
-    values: Values = {term: getattr(result, term) for term in TERMS}
-    return values | _interval(intervals.get("official_score")) | _learning(record, machine)
+    return values | {name: row[name] or None for name in ("parameters", "macs")}
 
 
 def _interval(interval: tuple[float, float] | None) -> Values:
@@ -180,32 +169,28 @@ def _learning(record: RunRecord, machine: str | None) -> Values:
     return {name: columns[name] for name in ("learning_value", "learning_chance", "learning_untrained")}
 
 
-def _curves(record: RunRecord, machines: Sequence[str], start_ms: int) -> Iterator[Metric]:
+def _curves(record: RunRecord, start_ms: int) -> Iterator[Metric]:
     """What a training measured by epoch: ``loss`` of the one network, ``loss/fan`` where there are several."""
     fit_ms = 1000 * record.seconds.get("fit", 0.0)
-    networks = [network for network in record.training if set(network.machines) & set(machines)]
-    for network in networks:
-        suffix = f"/{'+'.join(network.machines)}" if len(networks) > 1 else ""
+    for network in record.training:
+        suffix = f"/{'+'.join(network.machines)}" if len(record.training) > 1 else ""
         for name, values in network.curves.items():
             for epoch, value in enumerate(values, 1):
                 at_ms = start_ms + round(fit_ms * epoch / len(values))
                 yield from as_metrics({f"{name}{suffix}": value}, at_ms, epoch)
 
 
-def _inputs(record: RunRecord, machines: Sequence[str]) -> list[DatasetInput]:
-    """Training and test clips of the machine types."""
+def _inputs(record: RunRecord) -> list[DatasetInput]:
+    """Training and test clips."""
     data = record.dataset
-    is_whole = len(machines) == len(data.test_clips)
-    source = {"dataset": record.asked.dataset, "split": record.asked.split, "machines": machines}
-    fingerprint = data.fingerprint if is_whole else data.fingerprints.get(machines[0], data.fingerprint)
-    name = data.name if is_whole else f"{data.name}, {machines[0]}"
+    source = {"dataset": record.asked.dataset, "split": record.asked.split, "machines": list(data.test_clips)}
     schema = {"mlflow_colspec": [{"type": "string", "name": column, "required": True} for column in COLUMNS]}
     inputs = []
     for context, split, counts in (("training", "train", data.train_clips), ("evaluation", "test", data.test_clips)):
-        clips = {machine: counts.get(machine, 0) for machine in machines}
+        clips = {machine: counts.get(machine, 0) for machine in data.test_clips}
         dataset = Dataset(
-            name=f"{name}: {split}"[:500],
-            digest=fingerprint[:12],  # for the eye; the whole one is a tag
+            name=f"{data.name}: {split}"[:500],
+            digest=data.fingerprint[:12],  # for the eye; the whole one is a tag
             source_type="asdbench",
             source=json.dumps(source),
             schema=json.dumps(schema),

@@ -15,10 +15,11 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.locks import exclusive
 from asdbench.harness.record import FILE as RUN_FILE
 from asdbench.harness.record import TRUTH, RunRecord, load_record
-from asdbench.tracking.entries import Entry, run_entry
+from asdbench.tracking.entries import Entry, metric_name, run_entry
 from asdbench.tracking.marks import Mark, Sent, content_of, is_sent, is_study, read_mark, write_mark
 from asdbench.tracking.store import Store
 from asdbench.tracking.study_entries import study_entry
+from asdbench.tracking.view import TAG, view_of
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, StudyRecord, TrialRecord
 
 RECORD_TAG = "asdbench.record"  # identifies a parent, whatever its folder says
@@ -60,12 +61,14 @@ def log_run(
         content = content_of(folder)
         reason: str | None = None
         if is_study(folder):
-            dataset, entry = _read_study(folder, content)
+            study, entry = _read_study(folder, content)
+            dataset, machines = study.dataset, study.machines
             once: Callable[[], Artifacts] = list
             later = [STUDY_FILE, BEST_FILE, REPORT_FILE]
         else:
             record = load_record(folder)
-            dataset, entry = record.dataset.name, run_entry(record, file_digest(folder / RUN_FILE))
+            dataset, machines = record.dataset.name, list(record.dataset.test_clips)
+            entry = run_entry(record, file_digest(folder / RUN_FILE))
             later = [REPORT_FILE]
 
             def once() -> Artifacts:
@@ -75,7 +78,7 @@ def log_run(
                 truth: Artifacts = [(folder / TRUTH, None)] if (folder / TRUTH).is_file() else []
                 return [(folder / RUN_FILE, None), *truth, *scores, *fits]
 
-        experiment, name = _experiment(client, store, dataset)
+        experiment, name = _experiment(client, store, dataset, machines)
         files = [path for file in later if (path := folder / file).is_file()]
         run_id, has_changed = _log_entry(client, experiment, entry, once, files)
         sent_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -94,8 +97,8 @@ def is_known(client: MlflowClient, run_id: str) -> bool:
     return True
 
 
-def _read_study(folder: Path, content: str) -> tuple[str, Entry]:
-    """Name of the data set, and the study with its trials."""
+def _read_study(folder: Path, content: str) -> tuple[StudyRecord, Entry]:
+    """The study, and what MLflow stores of it and its trials."""
     try:
         study = StudyRecord.model_validate_json((folder / STUDY_FILE).read_bytes())
         paths = sorted((folder / TRIALS).glob("[!.]*.json"))
@@ -104,24 +107,27 @@ def _read_study(folder: Path, content: str) -> tuple[str, Entry]:
         raise AsdbenchError(f"{folder} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise AsdbenchError(f"{folder} is damaged: {str(error).splitlines()[0]}.") from error
-    return study.dataset, study_entry(study, trials, content)
+    return study, study_entry(study, trials, content)
 
 
-def _experiment(client: MlflowClient, store: Store, dataset: str) -> tuple[str, str]:
-    """Id and name of the experiment for a data set; made where it is not there."""
-    name = store.experiment or dataset
+def _experiment(client: MlflowClient, store: Store, dataset: str, machines: Sequence[str]) -> tuple[str, str]:
+    """Id and name of the experiment for a data set; made where it is not there, with a view that has the machines."""
+    name, shown = store.experiment or dataset, [metric_name(machine) for machine in machines]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         folder = re.sub(r"[^A-Za-z0-9._-]+", ".", name).strip(".") or "runs"
         place = None if store.artifacts is None else f"{store.artifacts.rstrip('/')}/{folder}"
         try:
-            return client.create_experiment(name, place, KIND), name
+            return client.create_experiment(name, place, {**KIND, TAG: view_of(shown)}), name
         except MlflowException:  # somebody else has made it in the meantime
             experiment = client.get_experiment_by_name(name)
             if experiment is None:
                 raise
     if experiment.lifecycle_stage != "active":
         raise AsdbenchError(f"The experiment '{name}' is deleted: restore it, or set MLFLOW_EXPERIMENT_NAME to another")
+    stored = experiment.tags.get(TAG, "")
+    if view_of(shown, stored) != stored:
+        client.set_experiment_tag(experiment.experiment_id, TAG, view_of(shown, stored))
     return experiment.experiment_id, name
 
 

@@ -10,7 +10,8 @@ from asdbench.tuning.record import StudyRecord, TrialRecord
 
 TERMS = ("official_score", "auc_source", "auc_target", "pauc")
 STATUS = {"done": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-OBJECTIVES = {"score": "official_score", "seconds": "seconds", "parameters": "parameters"}
+# Not "official_score": the list of runs is sorted by that, and shows runs and studies before any trial.
+OBJECTIVES = {"score": "trial_score", "seconds": "seconds", "parameters": "parameters"}
 
 
 def study_entry(study: StudyRecord, trials: Mapping[str, TrialRecord], complete: str) -> Entry:

@@ -13,13 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.packages import needed_by
 from asdbench.tracking.store import SETTINGS, Store
+from asdbench.tracking.view import START, TAG, page_of
 
 FIRST_PORT = 5000
+OWN = str(Path(__file__).resolve().parents[2])  # the server's process imports this asdbench, wherever it lies
 STARTS_WITHIN_S = 90.0
+ASKED_S = 10.0
 
 
 @contextmanager
@@ -51,11 +56,13 @@ def served(store: Store, port: int | None = None) -> Iterator[tuple[str, Callabl
         "MLFLOW_REGISTRY_STORE_URI": store.uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONSAFEPATH": "1",  # nothing is imported from the working directory, by the server's workers neither
+        "PYTHONPATH": os.pathsep.join([OWN, *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     if store.artifacts:
         environment["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = store.artifacts
     environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "asdbench.tracking.page_server", "server"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1"]  # enough for one person; four take four times the seconds and the memory
     command += ["--uvicorn-opts", f"--app-dir {shlex.quote(sysconfig.get_path('purelib'))}"]
     with tempfile.TemporaryFile() as output, _ended_by(signal.SIGHUP, signal.SIGTERM):
@@ -90,6 +97,33 @@ def served(store: Store, port: int | None = None) -> Iterator[tuple[str, Callabl
                     os.killpg(process.pid, kind)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(5)
+
+
+def opening_page(address: str) -> str:
+    """Where a server of MLflow is best opened: at the experiment of the last run that asdbench logged, with its view.
+
+    Args:
+        address: of the server; where it does not say what it has, it is opened as it is.
+    """
+    import requests
+
+    root = address.rstrip("/")
+
+    def ask(what: str, **body: object) -> Any:
+        return requests.post(f"{root}/api/2.0/mlflow/{what}/search", json=body, timeout=ASKED_S).json().get(what, [])
+
+    with suppress(requests.RequestException, ValueError, LookupError, TypeError, AttributeError):
+        viewed = [one["experiment_id"] for one in ask("experiments", max_results=1000) if _has_view(one)]
+        (last,) = ask("runs", experiment_ids=viewed, max_results=1, order_by=["attributes.start_time DESC"])
+        experiment = str(last["info"]["experiment_id"])
+        with_start = requests.get(f"{root}{START}", timeout=ASKED_S)
+        has_start = with_start.ok and "asdbench" in with_start.text
+        return f"{root}{START}?experiment={experiment}" if has_start else f"{root}/{page_of(experiment)}"
+    return address
+
+
+def _has_view(experiment: Any) -> bool:
+    return any(tag["key"] == TAG for tag in experiment.get("tags", []))
 
 
 def _free(port: int | None) -> int:

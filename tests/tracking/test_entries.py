@@ -6,6 +6,7 @@ from made_runs import COMMIT, made_run, pair_accuracy
 
 from asdbench.harness.record import load_record
 from asdbench.protocols.metrics import harmonic_mean
+from asdbench.protocols.results import Intervals
 from asdbench.tracking.entries import as_metrics, as_params, as_tags, run_entry
 from asdbench.tracking.marks import Mark, read_mark, read_marks, write_mark
 from asdbench.tracking.store import store_of
@@ -15,11 +16,14 @@ def _values(entry, step=0):
     return {metric.key: metric.value for metric in entry.metrics if metric.step == step}
 
 
-def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
+def test_a_run_has_its_machine_types_as_metrics(tmp_path):
     record = load_record(made_run(tmp_path, "simclr", "knn", 3, parameters=1000, params={"n_neighbors": 2}))
+    ends = {machine: {"official_score": (0.25, 0.75)} for machine in record.results.machines}
+    intervals = Intervals(method="bootstrap", replicates=9, official_score=(0.3, 0.7), machines=ends, sections={})
+    record = record.model_copy(update={"intervals": intervals})
     parent = run_entry(record, "d")
     assert parent.name == "simclr + knn, seed 3"
-    assert [child.key for child in parent.children] == ["fan", "gearbox", "valve"]
+    assert parent.children == []
     assert parent.status == "FINISHED"
     assert (parent.end_ms - parent.start_ms) / 1000 == pytest.approx(sum(record.seconds.values()))
     assert parent.params["scorer.n_neighbors"] == "2"
@@ -33,13 +37,11 @@ def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
     assert whole["official_score"] == record.results.official_score
     assert whole["parameters"] == 1000
     assert whole["seconds/fit"] == 12.5
-    for child in parent.children:
-        own = _values(child)
-        result = record.results.machines[child.key]
-        assert own["official_score"] == whole[f"official_score/{child.key}"] == result.official_score
-        assert own["auc_source"] == whole[f"auc_source/{child.key}"] == result.auc_source
-        assert own["pauc"] == whole[f"pauc/{child.key}"] == result.pauc
-        assert child.params == {**parent.params, "machine": child.key}
+    for machine, result in record.results.machines.items():
+        assert whole[f"official_score/{machine}"] == result.official_score
+        assert whole[f"auc_source/{machine}"] == result.auc_source
+        assert whole[f"pauc/{machine}"] == result.pauc
+        assert [whole[f"official_score_ci_{end}/{machine}"] for end in ("low", "high")] == [0.25, 0.75]
     # The whole's term is the mean over machine types that the official program prints.
     assert whole["pauc"] == pytest.approx(
         float(harmonic_mean([whole[f"pauc/{machine}"] for machine in ("fan", "gearbox", "valve")]))
@@ -49,15 +51,12 @@ def test_a_run_is_a_parent_and_a_child_for_each_machine_type(tmp_path):
 def test_the_loss_is_a_series_over_epochs(tmp_path):
     record = load_record(made_run(tmp_path, "simclr", parameters=7))
     parent = run_entry(record, "d")
-    for entry in (parent, *parent.children):
-        loss = [(metric.step, metric.value) for metric in entry.metrics if metric.key == "loss"]
-        assert loss == [(1, 1.0), (2, 0.5)]
-    # A network of each machine type's own: one series each on the parent, its own on the child.
+    assert [(one.step, one.value) for one in parent.metrics if one.key == "loss"] == [(1, 1.0), (2, 0.5)]
+    # A network of each machine type's own: one series each.
     (network,) = record.training
     own = [network.model_copy(update={"machines": [machine]}) for machine in ("fan", "gearbox", "valve")]
     parent = run_entry(record.model_copy(update={"training": own}), "d")
     assert {metric.key for metric in parent.metrics if metric.step} == {"loss/fan", "loss/gearbox", "loss/valve"}
-    assert {metric.key for metric in parent.children[1].metrics if metric.step} == {"loss"}
 
 
 def test_a_failed_run_says_why_and_keeps_what_was_scored(tmp_path):
@@ -65,10 +64,10 @@ def test_a_failed_run_says_why_and_keeps_what_was_scored(tmp_path):
     assert parent.status == "FAILED"
     assert parent.tags["asdbench.failures"] == "score of gearbox: it is singular"
     assert "it is singular" in parent.tags["mlflow.note.content"]
-    assert [child.status for child in parent.children] == ["FINISHED", "FAILED", "FINISHED"]
-    assert "official_score" not in _values(parent)
-    assert _values(parent)["official_score/fan"] == _values(parent.children[0])["official_score"]
-    assert _values(parent.children[1]) == {}
+    assert {name for name in _values(parent) if name.startswith("official_score")} == {
+        "official_score/fan",
+        "official_score/valve",
+    }
 
 
 def test_recordings_are_inputs_with_their_digests(tmp_path):
@@ -79,9 +78,7 @@ def test_recordings_are_inputs_with_their_digests(tmp_path):
     assert training.dataset.digest == record.dataset.fingerprint[:12]
     assert json.loads(training.dataset.profile) == {"clips": 300, "fan": 100, "gearbox": 100, "valve": 100}
     assert json.loads(evaluation.dataset.source)["dataset"] == "/data/dev"
-    fan = parent.children[0].inputs[1].dataset
-    assert fan.digest == record.dataset.fingerprints["fan"][:12]
-    assert json.loads(fan.profile) == {"clips": 40, "fan": 40}
+    assert json.loads(evaluation.dataset.profile)["fan"] == 40
 
 
 def test_what_mlflow_would_refuse_is_made_fit():
@@ -114,11 +111,7 @@ def test_whether_it_learned_is_reported_with_its_numbers(tmp_path):
     assert parent.tags["asdbench.learned"] == text
     assert text in parent.tags["mlflow.note.content"]
     assert _values(parent)["learning_value"] == pytest.approx(2.3 / 3)
-    assert [_values(parent.children[0])[f"learning_{name}"] for name in ("value", "chance", "untrained")] == [
-        0.5,
-        0.5,
-        0.52,
-    ]
+    assert [_values(parent)[f"learning_{name}/fan"] for name in ("value", "chance", "untrained")] == [0.5, 0.5, 0.52]
     untrained = run_entry(load_record(made_run(tmp_path, "raw-mel")), "d")
     assert "asdbench.learned" not in untrained.tags
 

@@ -17,6 +17,7 @@ from asdbench.tracking.log import log_run
 from asdbench.tracking.marks import Mark, content_of, is_sent, read_mark, write_mark
 from asdbench.tracking.store import connect
 from asdbench.tracking.sync import Sender, sync
+from asdbench.tracking.view import TAG
 
 
 @pytest.mark.slow
@@ -110,7 +111,7 @@ def test_a_sending_that_is_cut_anywhere_is_taken_up_and_nothing_is_doubled(tmp_p
         assert not is_sent(folder, store)
         log_run(client, store, folder)
 
-    assert cut_at_every_step(monkeypatch, steps, work) >= 3
+    assert cut_at_every_step(monkeypatch, steps, work) >= 2
     assert_whole(store, folder, tmp_path)
     assert is_sent(folder, store)
 
@@ -136,10 +137,25 @@ def test_a_machine_type_may_have_any_name(tmp_path, store, send):
     names = ("fan 'old'", 'b"c', "d`e", "f%g")
     folder = _made(tmp_path, machines=names)
     assert send(store, folder).state == "sent"
-    _, (parent,), children = contents(store)
-    assert {run.data.tags["machine"] for run in children[parent.info.run_id]} == set(names)
+    client, (parent,), _ = contents(store)
+    scores = {name for name in parent.data.metrics if name.startswith("official_score/")}
+    assert scores == {"official_score/fan _old_", "official_score/b_c", "official_score/d_e", "official_score/f_g"}
+    view = json.loads(client.get_experiment(parent.info.experiment_id).tags[TAG])
+    assert scores < {column.split("`")[1] for column in view["selectedColumns"]}
     (folder / "tracking.json").unlink()
     assert send(store, folder).state == "there"
+
+
+def test_the_view_of_an_experiment_has_the_machine_types_of_all_its_runs(tmp_path, store, send):
+    for names in (("fan", "valve"), ("pump",), ("fan",)):
+        assert send(store, _made(tmp_path, machines=names)).state == "sent"
+    client = contents(store)[0]
+    view = json.loads(client.get_experiment_by_name("synthetic").tags[TAG])
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`official_score`", False)
+    names = ["official_score", *(f"official_score/{machine}" for machine in ("fan", "pump", "valve"))]
+    assert view["selectedColumns"][:4] == [f"metrics.`{name}`" for name in names]
+    assert view["columnOrder"][1:] == view["selectedColumns"]
+    assert set(view["columnWidths"]) == set(view["columnOrder"])
 
 
 def test_experiments_are_the_data_sets_unless_one_is_named(tmp_path, store, send):

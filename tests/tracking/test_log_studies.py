@@ -55,11 +55,12 @@ def test_trials_are_children_of_their_study_and_sent_once(tmp_path, store, send)
         0: "FINISHED", 1: "FINISHED", 2: "KILLED", 3: "FAILED",
     }  # fmt: skip
     assert children[3].data.tags["asdbench.reason"] == "it is singular"
-    assert "official_score" not in children[2].data.metrics
+    assert "trial_score" not in children[2].data.metrics
     assert children[2].data.metrics["official_score/fan"] == 0.4
     trial = children[1].data
     assert trial.params["knn.n_neighbors"] == "2"
-    assert (trial.metrics["official_score"], trial.metrics["seconds"]) == (0.65, 12.0)
+    assert (trial.metrics["trial_score"], trial.metrics["seconds"]) == (0.65, 12.0)
+    assert "official_score" not in trial.metrics, "the list of runs is sorted by it"
     assert trial.metrics["official_score/fan"] == pytest.approx(0.66)  # mean over two seeds
     assert (parent.data.tags["asdbench.best_trial"], parent.data.tags["asdbench.default_trial"]) == ("1", "0")
 
