@@ -223,6 +223,7 @@ def _runs(out: Path) -> Iterator[Check]:
 
 
 def _tracking(out: Path) -> Iterator[Check]:
+    from asdbench.core.locks import BusyError, exclusive
     from asdbench.harness.spec import TRACKING_VARIABLE, tracking_by_default
     from asdbench.tracking.schema import schema_state
     from asdbench.tracking.store import store_of, why_away
@@ -243,7 +244,11 @@ def _tracking(out: Path) -> Iterator[Check]:
         yield Check("tracking", "ok", f"{store.shown}, made by the first run")
     else:
         try:
-            state = schema_state(store.file)
+            if (state := schema_state(store.file)) == "older":
+                with exclusive(store.lock, wait=False):  # which a command has while it makes the tables
+                    state = schema_state(store.file)
+        except BusyError:
+            state = "same"
         except sqlite3.Error as error:
             yield Check("tracking", "problem", f"{store.shown}: {error}", "Move the file away; asdbench track sync.")
             return

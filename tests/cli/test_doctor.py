@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from asdbench.cli import health
+from asdbench.core.locks import exclusive
+from asdbench.tracking.store import store_of
 
 
 @pytest.fixture
@@ -108,6 +110,13 @@ def test_the_store_of_tracking(look, tmp_path):
         database.execute("INSERT INTO alembic_version VALUES ('of tomorrow')")
     newer = look(MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'a.db'}")["tracking"]
     assert (newer["state"], "Update MLflow" in newer["advice"]) == ("problem", True)
+    with closing(sqlite3.connect(tmp_path / "b.db")) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('0584bdc529eb')")  # one of MLflow 3's own
+    older = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'b.db'}"}
+    assert "mlflow db upgrade" in look(**older)["tracking"]["advice"]
+    with exclusive(store_of(tmp_path / "runs").lock):  # as a command has it that makes the tables
+        assert look(**older)["tracking"]["state"] == "ok"
     assert look(ASDBENCH_TRACKING="none")["tracking"]["state"] == "ok"
     assert look(ASDBENCH_TRACKING="nothing")["tracking"]["found"].startswith("ASDBENCH_TRACKING=nothing")
 
