@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,10 @@ from zygote import Zygote
 import asdbench
 from asdbench.core.progress import Silent
 
+gc.disable()  # until all is imported
+# Else each of hundreds of processes compiles all of asdbench, and each of the test run all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[_name]
 os.environ["ASDBENCH_TRACKING"] = "none"  # also for what is made once for a session; tests of tracking say else
@@ -39,6 +44,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, likewise
 
 def pytest_collection_finish() -> None:
     """Let the collector of garbage leave all that was imported alone: it took a tenth of the time."""
+    gc.enable()
     gc.freeze()
     gc.set_threshold(20_000, 10, 50)
 
