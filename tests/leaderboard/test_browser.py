@@ -1,9 +1,10 @@
 """A board in a real browser: sorting, filters, colours, a phone, and not one request."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from browser import until
+from browser import shown, until
 from made_runs import made_run
 
 from asdbench.leaderboard import add_run, make_pages, render
@@ -32,28 +33,18 @@ def board(tmp_path_factory):
 
 @pytest.fixture
 def visit(browser, board):
-    """Opens a page; at the end nothing was requested but the page, and nothing went wrong."""
-    contexts, requests, errors = [], [], []
+    """Opens a page, in place of the one before; at the end nothing else was requested, and nothing went wrong."""
+    visits = []
+    with ExitStack() as stack:
 
-    def go(name="synthetic.html", width=1280, scheme="light", **options):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on(
-            "console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
-        page.goto((board / name).as_uri())
-        return page
+        def go(name="synthetic.html", width=1280, scheme="light"):
+            visits.append(stack.enter_context(shown(browser, board / name, width, 800, dark=scheme == "dark")))
+            return visits[-1].page
 
-    yield go
-    for context in contexts:
-        context.close()
-    assert errors == []
-    assert all(url.startswith(board.as_uri()) or url == "data:," for url in requests), requests
-    assert len(requests) <= 2 * len(contexts)
+        yield go
+    addresses = {(board / path.name).as_uri() for path in board.glob("*.html")}
+    assert [one.complaints for one in visits] == [[]] * len(visits)
+    assert {url for one in visits for url in one.requests} <= addresses, "those of the pages after it"
 
 
 def column(page, number):
@@ -140,12 +131,13 @@ def colours(page):
 
 
 def test_dark_and_light_follow_the_system_and_the_reader(visit):
-    light, dark = visit(), visit(scheme="dark")
-    assert colours(light) != colours(dark)
-    dark.get_by_role("button", name="Switch between light and dark colours").click()
-    assert colours(dark) == colours(light)
+    look = lambda page: (colours(page), page.evaluate(cell))  # noqa: E731
     cell = "getComputedStyle(document.querySelector('.board td')).backgroundColor"
-    assert dark.evaluate(cell) == light.evaluate(cell)
+    light = look(visit())
+    page = visit(scheme="dark")
+    assert colours(page) != light[0]
+    page.get_by_role("button", name="Switch between light and dark colours").click()
+    assert look(page) == light
 
 
 @pytest.mark.parametrize("name", ["synthetic.html", "dcase2023-dev.html", "index.html"])
@@ -210,11 +202,11 @@ def test_a_board_of_published_rows_has_no_empty_columns(visit):
     page = visit("dcase2023-dev.html")
     assert page.locator(".published .tag").first.is_visible()
     assert page.locator(".rank").count() == 0
-    shown = page.locator("table.board tbody.entry > tr:first-child").evaluate_all(
+    cells = page.locator("table.board tbody.entry > tr:first-child").evaluate_all(
         "rows => rows.map(row => row.cells.length)"
     )
     heads = page.locator("tr.columns > th").count()
-    assert set(shown) == {heads}
+    assert set(cells) == {heads}
     assert not {"Rank", "Seeds", "Parameters"} & set(page.locator("tr.columns > th").all_inner_texts())
     assert heads == 3
     name = page.locator("tbody.published .system .name").first.bounding_box()
@@ -240,27 +232,19 @@ def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
     assert wide.evaluate("box => getComputedStyle(box).maskImage") == "none"
 
 
-def test_without_scripts_it_is_a_plain_table_with_all_in_it(visit):
-    page = visit(java_script_enabled=False)
+def test_without_scripts_it_is_a_plain_table_with_all_in_it(browser, board):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((board / "synthetic.html").as_uri())
     assert page.locator("tbody.entry").count() == 5
     assert page.locator("tbody.entry .missing").first.is_visible()
     assert not page.locator(".controls").is_visible()
     assert page.locator(".more summary").first.is_visible()
-
-
-def _abroad(url):
-    return [] if url.startswith(("file:", "data:")) else [url]
+    context.close()
 
 
 def test_pages_of_the_project_open_without_a_fault(browser):
     for name in ("index.html", "synthetic.html", "dcase2025-dev.html"):
-        path = ROOT / "leaderboards" / name
-        page = browser.new_page(viewport={"width": 375, "height": 800})
-        faults = []
-        page.on("console", lambda message, faults=faults: faults.append(message.text))
-        page.on("pageerror", lambda error, faults=faults: faults.append(str(error)))
-        page.on("request", lambda request, faults=faults: faults.extend(_abroad(request.url)))
-        page.goto(path.as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375, path
-        assert faults == []
-        page.close()
+        with shown(browser, ROOT / "leaderboards" / name, 375, 800) as found:
+            assert found.overflow_px == 0, name
+            assert (found.complaints, found.requests) == ([], []), name
