@@ -10,7 +10,8 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path, tmp_path):
+def test_a_notebook_runs(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     shown = json.loads(path.read_text())["cells"]
     assert executed(path, tmp_path).cells
     assert all(cell["execution_count"] for cell in shown if cell["cell_type"] == "code"), "make notebooks fills it"

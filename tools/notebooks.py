@@ -15,16 +15,16 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 PLAIN = {"COLUMNS": "110", "NO_COLOR": "1", "TERM": "dumb", "ASDBENCH_TRACKING": ""}  # what commands print is text
 
 
-def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
+def executed(notebook_path: Path, folder: Path) -> nbformat.NotebookNode:
     """The notebook with the outputs of a run of all its cells in an empty folder.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell fails.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(notebook_path, as_version=4)
     client = NotebookClient(notebook, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}})
-    path_of_programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # !asdbench
-    client.execute(env=os.environ | PLAIN | {"PATH": path_of_programs})
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # !asdbench
+    client.execute(env=os.environ | PLAIN | {"PATH": path, "IPYTHONDIR": str(folder / ".ipython")})
     return notebook
 
 
