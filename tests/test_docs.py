@@ -58,6 +58,12 @@ def test_links_of_the_pages_that_are_not_on_the_site_hold():
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
+def test_the_readme_stays_short():
+    readme = ROOT / "README.md"
+    assert len(readme.read_text().splitlines()) <= 120
+    assert max(map(len, "".join(blocks(readme, "sh")).splitlines())) <= 100
+
+
 def test_every_python_block_is_run_or_at_least_parsed():
     with_code = {page: blocks(page, "python") for page in PAGES}
     for page, texts in with_code.items():
