@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
-from asdbench.core.files import whole_folder
-from asdbench.core.progress import Progress
+from asdbench.datasets.synthetic.generated import GeneratedDataset
 from asdbench.datasets.synthetic.machine import Machine, Operation
 from asdbench.datasets.synthetic.recording import Room, StereoRecording, record
 from asdbench.datasets.synthetic.rotating import ROTATING
@@ -39,7 +36,7 @@ def fault_of(plan: ClipPlan) -> str:
     return faults[plan.number % len(faults)] if plan.label == "anomaly" else ""
 
 
-class SyntheticDataset:
+class SyntheticDataset(GeneratedDataset[ClipPlan]):
     """Seeded generator of machine recordings with faults and domain shift.
 
     Every clip draws speed, load, noise type and microphone from its domain's values, and speed jitter, noise level
@@ -66,18 +63,6 @@ class SyntheticDataset:
         self.test = test
         self.microphones = microphones
         self.seed = seed
-
-    def make(self, folder: Path, jobs: int, progress: Progress) -> None:
-        """Write all clips to ``folder``, whole or not at all, ``jobs`` at a time."""
-        plans = list(self.plans())
-        with whole_folder(folder) as place, progress.stage("synthetic machines", len(plans)) as stage:
-            pool = ThreadPoolExecutor(jobs)
-            try:
-                for _ in pool.map(lambda plan: self._write(plan, place), plans):
-                    stage.advance()
-            finally:
-                pool.shutdown(cancel_futures=True)
-            self.describe(place)
 
     def describe(self, folder: Path) -> None:
         """Write what the clips were made of beside them."""
@@ -123,13 +108,7 @@ class SyntheticDataset:
         room = Room(np.random.default_rng(derive_seed(self.seed, "synthetic", "hall", machine.name)))
         return name, room.record(sound, synth, noise, microphone, snr_db)
 
-    def _write(self, plan: ClipPlan, place: Path) -> None:
-        import soundfile
-
+    def recording(self, plan: ClipPlan) -> tuple[Path, NDArray[np.float64]]:
+        """Place and samples of one clip."""
         name, sound = self.render(plan)
-        samples: NDArray[np.float64] = sound.samples if isinstance(sound, StereoRecording) else sound
-        wav = BytesIO()  # soundfile does not say why it cannot write to a disk; Python does
-        soundfile.write(wav, samples, RATE_HZ, subtype="PCM_16", format="WAV")
-        path = place / self.path_of(plan, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(wav.getvalue())
+        return self.path_of(plan, name), sound.samples if isinstance(sound, StereoRecording) else sound
