@@ -13,9 +13,10 @@ from asdbench.datasets.synthetic.individuals.hall import Hall
 from asdbench.datasets.synthetic.individuals.units import UNITS, State
 from asdbench.datasets.synthetic.signals import RATE_HZ, Rng, Signal, Synthesizer
 
-SEVERITY = (0.25, 1.0)
-SNR_DB = (-3.0, 9.0)
-SPEED_SPREAD = 0.015  # from clip to clip
+SEVERITY = (0.8, 1.6)
+SNR_DB = (-6.0, 6.0)
+LOAD = (0.3, 0.9)
+SPEED_SPREAD = 0.005  # from clip to clip
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class IndividualMachines(GeneratedDataset[IndividualClip]):
         if plan.label == "anomaly":
             fault, severity = design.FAULTS[plan.number % len(design.FAULTS)], float(rng.uniform(*SEVERITY))
         heat = float(np.clip(weather.uniform(0, 1) + rng.normal(0, 0.1), 0, 1))
-        state = State(1 + SPEED_SPREAD * rng.standard_normal(), float(rng.uniform(0, 1)), heat, fault, severity)
+        state = State(1 + SPEED_SPREAD * rng.standard_normal(), float(rng.uniform(*LOAD)), heat, fault, severity)
         synth = Synthesizer(round(self.clip_s * RATE_HZ), rng)
         sound = design(self._rng("unit", plan.machine, plan.id)).sound(state, synth)
         name = f"{plan.label}_id_{2 * plan.id:02d}_{plan.number:08d}.wav"

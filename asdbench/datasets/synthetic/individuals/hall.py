@@ -6,7 +6,7 @@ from scipy.signal import fftconvolve
 from asdbench.datasets.synthetic.recording import NOISES
 from asdbench.datasets.synthetic.signals import RATE_HZ, Rng, Signal, Synthesizer, from_db, unit_rms
 
-NEIGHBOURS = 2
+NEIGHBOURS = 3
 REVERBERATION_S = 0.8  # until reflections have fallen by 60 dB
 ECHOES, ECHO_S = 3, (0.0008, 0.005)  # of the machine, from floor, wall and neighbours of the microphone
 
@@ -23,18 +23,19 @@ class Hall:
             (rng.uniform(8, 60), rng.lognormal(0, 0.6, 12), rng.uniform(0.3, 2.0)) for _ in range(NEIGHBOURS)
         ]
         self.levels = rng.lognormal(0, 0.6, len(NOISES))
-        self.tilt = rng.normal(0, 0.15)
-        self.echoes = rng.uniform(*ECHO_S, ECHOES), rng.uniform(-0.45, 0.45, ECHOES)
+        self.tilt = rng.normal(0, 0.1)
+        self.echoes = rng.uniform(*ECHO_S, ECHOES), rng.uniform(-0.25, 0.25, ECHOES)
 
     def noise(self, synth: Synthesizer) -> Signal:
         """Of unit RMS: neighbours that start and stop, tools, belts and air, all from afar."""
         total = np.zeros(synth.samples)
         for rate_hz, heights, changes_hz in self.neighbours:
+            today = heights * synth.rng.lognormal(0, 0.7, len(heights))
             angle = synth.rotation(rate_hz, 0.004)
-            runs = np.clip(0.5 + synth.slow_walk(changes_hz), 0, 1.5)
-            total += 0.5 * runs * unit_rms(synth.harmonics(angle, np.arange(1, 13) * 3, heights))
+            runs = np.clip(0.5 + synth.slow_walk(changes_hz), 0, 1.5) * synth.rng.lognormal(-0.7, 1.2)
+            total += 0.5 * runs * unit_rms(synth.harmonics(angle, np.arange(1, 13) * 3, today))
         for level, source in zip(self.levels, NOISES.values(), strict=True):
-            swell = np.clip(1 + 0.5 * synth.slow_walk(0.7), 0.1, None)
+            swell = np.clip(1 + 0.5 * synth.slow_walk(0.7), 0.1, None) * synth.rng.lognormal(-0.7, 1.2)
             total += 0.4 * level * swell * unit_rms(source(synth))
         time = np.arange(round(REVERBERATION_S * RATE_HZ)) / RATE_HZ
         reflections = synth.rng.standard_normal(len(time)) * 10 ** (-3 * time / REVERBERATION_S)

@@ -7,12 +7,10 @@ import numpy as np
 from asdbench.datasets.synthetic.signals import Mode, Rng, Signal, Synthesizer, resonate, unit_rms
 
 BALLS = 9
-DIAMETER_RATIO, DIAMETER_TOLERANCE = (
-    0.28,
-    0.012,
-)  # ball over pitch diameter; relative spread of wear-in and contact angle
-MODE_TOLERANCE = 0.03  # of a resonance, between individuals: mounting, castings
-GAIN_TOLERANCE_DB = 2.0
+DIAMETER_RATIO = 0.28  # ball over pitch diameter
+DIAMETER_TOLERANCE = 0.02  # relative spread of it, contact angle included
+MODE_TOLERANCE = 0.05  # of a resonance, between individuals: mounting, castings
+GAIN_TOLERANCE_DB = 3.0
 HEAT = 0.01  # relative fall of resonances from a cold machine to a hot one
 ROUGHNESS = 0.35  # of the angle over which a defect is felt (rad)
 
@@ -51,11 +49,13 @@ class Pattern:
 
     def __init__(self, rng: Rng, parts: int, level: float) -> None:
         self.orders = np.array([order for order in range(1, 3 * parts) if order % parts])
-        self.heights = level * rng.lognormal(0, 0.8, len(self.orders)) / self.orders**0.35
+        self.level = level
+        self.heights = level * rng.lognormal(0, 1.0, len(self.orders)) / self.orders**0.35
 
-    def tones(self, shaft: Signal, synth: Synthesizer) -> Signal:
-        """What the errors add."""
-        return synth.harmonics(shaft, self.orders, self.heights)
+    def tones(self, shaft: Signal, synth: Synthesizer, worn: float = 0.0) -> Signal:
+        """What the errors add; wear adds errors of its own, another pattern in each clip."""
+        more = self.level * worn * synth.rng.lognormal(0, 1.0, len(self.orders)) / self.orders**0.35
+        return synth.harmonics(shaft, self.orders, self.heights + more)
 
 
 class Structure:
@@ -80,7 +80,7 @@ class Structure:
         """Sound of a force; heat lowers every mode alike, a loose foot the modes that it holds (every other one)."""
         modes = [
             Mode(
-                mode.frequency_hz * (1 - HEAT * heat) * (1 - 0.09 * loose * (place % 2 == 0)),
+                mode.frequency_hz * (1 - HEAT * heat) * (1 - 0.12 * loose * (place % 2 == 0)),
                 mode.damping * (1 + 0.8 * loose * (place % 2 == 0)),
                 mode.gain,
             )

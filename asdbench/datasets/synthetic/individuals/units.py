@@ -62,7 +62,7 @@ class Fan:
     BLADES, SHAFT_HZ = 7, 26.0
 
     def __init__(self, rng: Rng) -> None:
-        self.pattern = Pattern(rng, self.BLADES, 0.10)
+        self.pattern = Pattern(rng, self.BLADES, 0.25)
         self.bearing = Bearing(rng)
         self.structure = Structure(rng, self.HOUSING)
         self.imbalance = 0.06 * rng.lognormal(0, 0.4)
@@ -70,19 +70,21 @@ class Fan:
 
     def sound(self, state: State, synth: Synthesizer) -> Signal:
         """Blade tones, errors and bearing through the housing; the flow beside them."""
-        shaft = synth.rotation(self.SHAFT_HZ * state.speed, 0.003)
-        weak = state.of("cracked-blade") * pulse(shaft, 1.0, 2.2 / self.BLADES)
-        late = 0.5 * state.of("cracked-blade") * pulse(shaft, 1.4, 2.2 / self.BLADES)
+        shaft = synth.rotation(self.SHAFT_HZ * state.speed, 0.001)
+        cracked = state.of("cracked-blade")
+        weak = cracked * pulse(shaft, 1.0, 2.2 / self.BLADES)
+        late = 0.5 * cracked * pulse(shaft, 1.4, 2.2 / self.BLADES)
         blades = synth.harmonics(self.BLADES * (shaft - late / self.BLADES), range(1, 9), self.blade_tones)
-        tones = blades * (1 - 0.9 * weak) * (1 + self.imbalance * np.sin(shaft)) + self.pattern.tones(shaft, synth)
-        force = (0.5 + 0.6 * state.load) * tones + 0.15 * self.bearing.tones(shaft, synth)
-        force = unit_rms(force) + 0.3 * self.bearing.blows(shaft, synth, state.of("bearing"))
+        tones = blades * np.clip(1 - 0.9 * weak, 0, None) * (1 + self.imbalance * np.sin(shaft))
+        tones += self.pattern.tones(shaft, synth, 1.5 * cracked)
+        force = (0.5 + 0.6 * state.load) * tones + 0.3 * self.bearing.tones(shaft, synth)
+        force = unit_rms(force) + 0.45 * self.bearing.blows(shaft, synth, state.of("bearing"))
         rub = state.of("rubbing") * pulse(shaft, 2.0, 0.25)
-        force += 0.5 * rub * synth.noise(1500, 6000)
+        force += 2.0 * rub * synth.noise(1500, 6000)
         edge_hz = 1500 + 2500 * state.load * state.speed
         flow = synth.noise(80, edge_hz, slope=0.6) * (1 + 0.1 * synth.slow_walk(2))
-        body = unit_rms(tones) * 0.5 + self.structure.radiates(force, state.heat, state.of("loose-foot"))
-        return unit_rms(scaled(body, 1.0) + (0.25 + 0.9 * state.load) * flow)
+        body = unit_rms(tones) * 0.25 + self.structure.radiates(force, state.heat, state.of("loose-foot"))
+        return unit_rms(scaled(body, 1.0) + (0.2 + 0.5 * state.load) * flow)
 
 
 class Gearbox:
@@ -101,8 +103,8 @@ class Gearbox:
     TEETH, WHEEL, SHAFT_HZ = 19, 31, 23.0
 
     def __init__(self, rng: Rng) -> None:
-        self.pinion = Pattern(rng, self.TEETH, 0.05)
-        self.wheel = Pattern(rng, self.WHEEL, 0.05)
+        self.pinion = Pattern(rng, self.TEETH, 0.2)
+        self.wheel = Pattern(rng, self.WHEEL, 0.15)
         self.bearing = Bearing(rng)
         self.structure = Structure(rng, self.CASE)
         self.runout = 0.15 * rng.lognormal(0, 0.4, 2)
@@ -110,19 +112,20 @@ class Gearbox:
 
     def sound(self, state: State, synth: Synthesizer) -> Signal:
         """The mesh and all errors through the case; oil that is churned, more when cold."""
-        shaft = synth.rotation(self.SHAFT_HZ * state.speed, 0.003)
+        shaft = synth.rotation(self.SHAFT_HZ * state.speed, 0.001)
         other = shaft * self.TEETH / self.WHEEL
         heights = (0.25 + np.abs(state.load - self.ground_for)) / np.arange(1, 7) ** 0.6
         mesh = synth.harmonics(self.TEETH * shaft, range(1, 7), heights)
-        twice = 0.9 * state.of("misalignment")
+        pitted = state.of("pitted-tooth")
+        twice = 1.5 * state.of("misalignment")
         mesh *= 1 + self.runout[0] * np.sin(shaft) + self.runout[1] * np.sin(other) + twice * np.sin(2 * shaft)
-        mesh *= 1 - state.of("pitted-tooth") * pulse(shaft, 1.0)
-        force = mesh + self.pinion.tones(shaft, synth) + self.wheel.tones(other, synth)
-        force = unit_rms(force + 0.15 * self.bearing.tones(shaft, synth))
-        force += 0.3 * self.bearing.blows(shaft, synth, state.of("bearing"))
+        mesh *= np.clip(1 - pitted * pulse(shaft, 1.0), 0, None)
+        force = mesh + self.pinion.tones(shaft, synth, 2 * pitted) + self.wheel.tones(other, synth)
+        force = unit_rms(force + 0.3 * self.bearing.tones(shaft, synth))
+        force += 0.45 * self.bearing.blows(shaft, synth, state.of("bearing"))
         oil = synth.noise(120, 3500, slope=0.6) * (1 + 0.1 * synth.slow_walk(2))
-        body = unit_rms(force) * 0.4 + self.structure.radiates(force, state.heat, state.of("loose-foot"))
-        return unit_rms(scaled(body, 1.0) + (0.9 - 0.6 * state.heat) * (0.6 + 0.5 * state.load) * oil)
+        body = unit_rms(force) * 0.25 + self.structure.radiates(force, state.heat, state.of("loose-foot"))
+        return unit_rms(scaled(body, 1.0) + (0.6 - 0.3 * state.heat) * (0.6 + 0.5 * state.load) * oil)
 
 
 class Slider:
@@ -142,7 +145,7 @@ class Slider:
     def __init__(self, rng: Rng) -> None:
         self.balls = 4.7 * (1 + 0.01 * rng.standard_normal())  # that pass in a turn: lead and diameter
         self.ball_tones = rng.lognormal(0, 0.4, 6) / np.arange(1, 7) ** 0.5
-        self.errors = Pattern(rng, 5, 0.12)
+        self.errors = Pattern(rng, 5, 0.2)
         self.structure = Structure(rng, self.RAIL)
         self.wobble = 0.1 * rng.lognormal(0, 0.4)
 
@@ -153,16 +156,17 @@ class Slider:
         velocity = np.abs(np.sin(crank))
         screw = 2 * np.pi * self.SCREW_TURNS * (1 - np.cos(crank))
         balls = synth.harmonics(self.balls * screw, range(1, 7), self.ball_tones)
-        balls *= 1 + (self.wobble + 0.9 * state.of("worn-screw")) * np.sin(screw)
+        worn = state.of("worn-screw")
+        balls *= 1 + (self.wobble + 0.9 * worn) * np.sin(screw)
         friction = synth.noise(300, 5000, slope=0.4)
-        force = (0.6 + 0.5 * state.load) * (balls + self.errors.tones(screw, synth)) * velocity
+        force = (0.6 + 0.5 * state.load) * (balls + self.errors.tones(screw, synth, 2 * worn)) * velocity
         force += (0.9 - 0.5 * state.heat) * friction * velocity
         blows = synth.impulses_at(crank, 2, slip=0.004, spread=0.2)
         late = np.roll(blows, round(RATE_HZ * rng.uniform(0.012, 0.02)))
-        force += (40 + 50 * state.load) * (blows + 0.7 * state.of("backlash") * late)
+        force += (40 + 50 * state.load) * (blows + 2.0 * state.of("backlash") * late)
         passed = np.flatnonzero(np.diff(np.sign(np.cos(crank) - 0.35))).astype(float)
-        force += 45 * state.of("dent") * synth.impulses(passed, 1 + 0.2 * rng.standard_normal(len(passed)))
-        body = 0.4 * force + self.structure.radiates(force, state.heat, state.of("loose-foot"))
+        force += 80 * state.of("dent") * synth.impulses(passed, 1 + 0.2 * rng.standard_normal(len(passed)))
+        body = 0.25 * force + self.structure.radiates(force, state.heat, state.of("loose-foot"))
         drive = synth.noise(100, 2500, slope=0.6) * (1 + 0.1 * synth.slow_walk(2))
         return unit_rms(scaled(body, 1.0) + (0.3 + 0.5 * state.load) * drive)
 
