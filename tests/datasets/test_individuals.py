@@ -6,7 +6,7 @@ import pytest
 import asdbench
 from asdbench.core.progress import Silent
 from asdbench.datasets import read_folder
-from asdbench.datasets.synthetic.individuals.parts import HEAT, Bearing, Structure
+from asdbench.datasets.synthetic.individuals.parts import HEAT, Bearing, Structure, Ticks
 from asdbench.datasets.synthetic.individuals.units import UNITS, State
 from asdbench.datasets.synthetic.signals import RATE_HZ, Mode, Synthesizer
 
@@ -17,7 +17,7 @@ def synth(seed=0, seconds=2):
     return Synthesizer(seconds * RATE_HZ, np.random.default_rng(seed))
 
 
-def of(unit, machine="gearbox"):
+def of(unit, machine):
     return UNITS[machine](np.random.default_rng(unit))
 
 
@@ -70,7 +70,7 @@ def test_heat_and_a_loose_foot_lower_a_resonance():
     structure = Structure(np.random.default_rng(0), [Mode(1000.0, 0.01)])
     cold, hot = resonance_hz(structure, heat=0.0, loose=0.0), resonance_hz(structure, heat=1.0, loose=0.0)
     assert hot / cold == pytest.approx(1 - HEAT, abs=0.004)
-    assert resonance_hz(structure, heat=0.0, loose=1.0) / cold == pytest.approx(0.88, abs=0.01)
+    assert resonance_hz(structure, heat=0.0, loose=1.0) / cold == pytest.approx(0.91, abs=0.01)
 
 
 def test_a_defect_of_the_inner_race_strikes_at_its_pass_rate():
@@ -96,15 +96,10 @@ def test_every_fault_is_heard_and_none_without_it(machine):
         assert np.sqrt(np.mean((faulty - healthy) ** 2)) > 0.05
 
 
-def test_misalignment_modulates_the_mesh_twice_a_turn():
-    def sideband_db(unit, **fault):
-        sound = of(unit).sound(State(1.0, 0.5, 0.5, **fault), synth(seconds=8))
-        level = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
-        shaft_hz, near = 23.0, 6
-        bands = [
-            slice(int((19 + order) * shaft_hz * 8) - near, int((19 + order) * shaft_hz * 8) + near) for order in (2, 0)
-        ]
-        return 20 * np.log10(level[bands[0]].max() / level[bands[1]].max())
-
-    more = [sideband_db(unit, fault="misalignment", severity=1.0) - sideband_db(unit) for unit in range(5)]
-    assert np.median(more) > 3, more  # individuals have errors of their own at that order
+def test_a_frayed_belt_ticks_once_more_in_each_turn():
+    belt = Ticks(np.random.default_rng(0), 1.0)
+    turn = 2 * np.pi * 1.5 * np.arange(4 * RATE_HZ) / RATE_HZ  # six turns
+    healthy, frayed = (
+        np.count_nonzero(belt.blows(turn, synth(seconds=4), severity)[1:] > 0) for severity in (0.0, 1.0)
+    )
+    assert frayed - healthy == pytest.approx(2 * 6, abs=2)  # an impulse between samples takes two of them

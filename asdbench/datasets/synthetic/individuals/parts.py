@@ -38,6 +38,28 @@ class Bearing:
         return scaled(blows * np.clip(0.4 + np.cos(shaft), 0, None), severity)
 
 
+class Ticks:
+    """Joints of a belt, a chain or a rail: a few ticks at places of their own in every turn.
+
+    Args:
+        rng: of the individual: how many joints there are, where, how high they stand.
+        height: of a joint of the drawing.
+    """
+
+    def __init__(self, rng: Rng, height: float) -> None:
+        self.places = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(2, 5)))
+        self.heights = height * rng.lognormal(0, 0.4, len(self.places))
+
+    def blows(self, turn: Signal, synth: Synthesizer, frayed: float = 0.0) -> Signal:
+        """Impulses where ``turn`` passes a joint, and, where it is frayed, at one more place."""
+        total = np.zeros(synth.samples)
+        places = [*self.places, synth.rng.uniform(0, 2 * np.pi)]
+        heights = [*self.heights, 3 * frayed * self.heights.mean()]
+        for place, height in zip(places, heights, strict=True):
+            total += height * synth.impulses_at(turn - place, 1, slip=0.002, spread=0.15)
+        return total
+
+
 class Pattern:
     """Errors around a wheel (teeth, blades), heard at every multiple of the shaft's rate.
 
@@ -80,7 +102,7 @@ class Structure:
         """Sound of a force; heat lowers every mode alike, a loose foot the modes that it holds (every other one)."""
         modes = [
             Mode(
-                mode.frequency_hz * (1 - HEAT * heat) * (1 - 0.12 * loose * (place % 2 == 0)),
+                mode.frequency_hz * (1 - HEAT * heat) * (1 - 0.09 * loose * (place % 2 == 0)),
                 mode.damping * (1 + 0.8 * loose * (place % 2 == 0)),
                 mode.gain,
             )

@@ -10,8 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from asdbench.datasets.synthetic.individuals.parts import Bearing, Pattern, Structure, pulse, scaled
+from asdbench.datasets.synthetic.individuals.parts import Bearing, Pattern, Structure, Ticks, pulse, scaled
 from asdbench.datasets.synthetic.signals import RATE_HZ, Mode, Rng, Signal, Synthesizer, unit_rms
+
+TICK = 70.0  # of a joint, to a force of unit RMS
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,11 @@ class Unit(Protocol):
 class Fan:
     """Axial fan of seven blades that stand not quite evenly, on a shaft with a rolling bearing, in a housing.
 
-    Faults: a cracked blade (its pressure pulse weakens and comes late), a defect of the bearing, a loose foot, a
-    blade that rubs (a short scrape once a turn).
+    A belt with a few joints drives it. Faults: a cracked blade (its pressure pulse weakens and comes late), a defect of
+    the bearing, a loose foot, a frayed belt (one tick more in each of its turns).
     """
 
-    FAULTS = ("cracked-blade", "bearing", "loose-foot", "rubbing")
+    FAULTS = ("cracked-blade", "bearing", "loose-foot", "frayed-belt")
     HOUSING = (
         Mode(290, 0.03), Mode(610, 0.025, 0.9), Mode(1120, 0.02, 0.8), Mode(1750, 0.02, 0.6),
         Mode(2900, 0.015, 0.6), Mode(4400, 0.012, 0.5),
@@ -65,6 +67,8 @@ class Fan:
         self.pattern = Pattern(rng, self.BLADES, 0.25)
         self.bearing = Bearing(rng)
         self.structure = Structure(rng, self.HOUSING)
+        self.belt_turns = rng.uniform(0.04, 0.07)  # of the belt, to one of the shaft
+        self.belt = Ticks(rng, TICK)
         self.imbalance = 0.06 * rng.lognormal(0, 0.4)
         self.blade_tones = rng.lognormal(0, 0.3, 8) / np.arange(1, 9) ** 0.8
 
@@ -76,11 +80,10 @@ class Fan:
         late = 0.5 * cracked * pulse(shaft, 1.4, 2.2 / self.BLADES)
         blades = synth.harmonics(self.BLADES * (shaft - late / self.BLADES), range(1, 9), self.blade_tones)
         tones = blades * np.clip(1 - 0.9 * weak, 0, None) * (1 + self.imbalance * np.sin(shaft))
-        tones += self.pattern.tones(shaft, synth, 1.5 * cracked)
+        tones += self.pattern.tones(shaft, synth, 0.7 * cracked)
         force = (0.5 + 0.6 * state.load) * tones + 0.3 * self.bearing.tones(shaft, synth)
-        force = unit_rms(force) + 0.45 * self.bearing.blows(shaft, synth, state.of("bearing"))
-        rub = state.of("rubbing") * pulse(shaft, 2.0, 0.25)
-        force += 2.0 * rub * synth.noise(1500, 6000)
+        force = unit_rms(force) + 0.3 * self.bearing.blows(shaft, synth, state.of("bearing"))
+        force += self.belt.blows(self.belt_turns * shaft, synth, state.of("frayed-belt"))
         edge_hz = 1500 + 2500 * state.load * state.speed
         flow = synth.noise(80, edge_hz, slope=0.6) * (1 + 0.1 * synth.slow_walk(2))
         body = unit_rms(tones) * 0.25 + self.structure.radiates(force, state.heat, state.of("loose-foot"))
@@ -92,10 +95,10 @@ class Gearbox:
 
     The transmission error of a profile is least at the load that it was ground for, so every harmonic of the mesh
     rises and falls with the load in its own way. Faults: a pitted tooth (the mesh falters once a turn), a defect of
-    the bearing, a loose foot, misalignment (the mesh is modulated twice a turn).
+    the bearing, a loose foot, a stretched chain behind it (one tick more in each of its turns).
     """
 
-    FAULTS = ("pitted-tooth", "bearing", "loose-foot", "misalignment")
+    FAULTS = ("pitted-tooth", "bearing", "loose-foot", "stretched-chain")
     CASE = (
         Mode(380, 0.025), Mode(820, 0.02, 0.9), Mode(1350, 0.015, 0.9), Mode(2150, 0.015, 0.7),
         Mode(3300, 0.012, 0.6), Mode(4700, 0.01, 0.5),
@@ -107,6 +110,8 @@ class Gearbox:
         self.wheel = Pattern(rng, self.WHEEL, 0.15)
         self.bearing = Bearing(rng)
         self.structure = Structure(rng, self.CASE)
+        self.chain_turns = rng.uniform(0.04, 0.07)  # of the chain behind it, to one of the shaft
+        self.chain = Ticks(rng, TICK)
         self.runout = 0.15 * rng.lognormal(0, 0.4, 2)
         self.ground_for = rng.uniform(0.2, 0.9, 6)
 
@@ -117,12 +122,12 @@ class Gearbox:
         heights = (0.25 + np.abs(state.load - self.ground_for)) / np.arange(1, 7) ** 0.6
         mesh = synth.harmonics(self.TEETH * shaft, range(1, 7), heights)
         pitted = state.of("pitted-tooth")
-        twice = 1.5 * state.of("misalignment")
-        mesh *= 1 + self.runout[0] * np.sin(shaft) + self.runout[1] * np.sin(other) + twice * np.sin(2 * shaft)
+        mesh *= 1 + self.runout[0] * np.sin(shaft) + self.runout[1] * np.sin(other)
         mesh *= np.clip(1 - pitted * pulse(shaft, 1.0), 0, None)
-        force = mesh + self.pinion.tones(shaft, synth, 2 * pitted) + self.wheel.tones(other, synth)
+        force = mesh + self.pinion.tones(shaft, synth, 0.8 * pitted) + self.wheel.tones(other, synth)
         force = unit_rms(force + 0.3 * self.bearing.tones(shaft, synth))
-        force += 0.45 * self.bearing.blows(shaft, synth, state.of("bearing"))
+        force += 0.3 * self.bearing.blows(shaft, synth, state.of("bearing"))
+        force += self.chain.blows(self.chain_turns * shaft, synth, state.of("stretched-chain"))
         oil = synth.noise(120, 3500, slope=0.6) * (1 + 0.1 * synth.slow_walk(2))
         body = unit_rms(force) * 0.25 + self.structure.radiates(force, state.heat, state.of("loose-foot"))
         return unit_rms(scaled(body, 1.0) + (0.6 - 0.3 * state.heat) * (0.6 + 0.5 * state.load) * oil)
@@ -131,8 +136,8 @@ class Gearbox:
 class Slider:
     """Slide rail on a ball screw: strokes to and fro, balls that enter the nut, friction, a thud where it turns.
 
-    Faults: a dent in the rail (a click where it is passed), a worn screw (the balls' tone falters once a turn), a loose
-    foot, backlash (a second blow after each turn).
+    Faults: a dent in the rail (a tick more, where it is passed), a worn screw (the balls' tone falters once a turn), a
+    loose foot, backlash (a second blow after each turn).
     """
 
     FAULTS = ("dent", "worn-screw", "loose-foot", "backlash")
@@ -147,6 +152,7 @@ class Slider:
         self.ball_tones = rng.lognormal(0, 0.4, 6) / np.arange(1, 7) ** 0.5
         self.errors = Pattern(rng, 5, 0.2)
         self.structure = Structure(rng, self.RAIL)
+        self.joints = Ticks(rng, 2 * TICK)
         self.wobble = 0.1 * rng.lognormal(0, 0.4)
 
     def sound(self, state: State, synth: Synthesizer) -> Signal:
@@ -162,10 +168,9 @@ class Slider:
         force = (0.6 + 0.5 * state.load) * (balls + self.errors.tones(screw, synth, 2 * worn)) * velocity
         force += (0.9 - 0.5 * state.heat) * friction * velocity
         blows = synth.impulses_at(crank, 2, slip=0.004, spread=0.2)
-        late = np.roll(blows, round(RATE_HZ * rng.uniform(0.012, 0.02)))
+        late = np.roll(blows, round(RATE_HZ * rng.uniform(0.04, 0.08)))
         force += (40 + 50 * state.load) * (blows + 2.0 * state.of("backlash") * late)
-        passed = np.flatnonzero(np.diff(np.sign(np.cos(crank) - 0.35))).astype(float)
-        force += 80 * state.of("dent") * synth.impulses(passed, 1 + 0.2 * rng.standard_normal(len(passed)))
+        force += self.joints.blows(crank, synth, state.of("dent"))
         body = 0.25 * force + self.structure.radiates(force, state.heat, state.of("loose-foot"))
         drive = synth.noise(100, 2500, slope=0.6) * (1 + 0.1 * synth.slow_walk(2))
         return unit_rms(scaled(body, 1.0) + (0.3 + 0.5 * state.load) * drive)
