@@ -150,7 +150,7 @@ def test_an_object_of_ones_own_is_a_scorer(run):
     [
         (lambda: OneClassSVM(nu=0.2), "sklearn:svm.OneClassSVM"),
         (lambda: LocalOutlierFactor(n_neighbors=5), "sklearn:neighbors.LocalOutlierFactor"),
-        (lambda: IForest(random_state=0), None),
+        (lambda: IForest(n_estimators=10, random_state=0), None),
     ],
 )
 def test_detectors_of_libraries_are_turned_so_that_higher_is_more_anomalous(made, name, run, data):

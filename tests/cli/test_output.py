@@ -57,15 +57,20 @@ def run(*words, **variables):
     )
 
 
-def test_standard_output_is_one_json_object_whoever_else_prints(loud, small_dataset, tmp_path):
-    done = run(
+def test_standard_output_is_one_json_object_whoever_else_prints(loud, small_dataset, zygote, own_cache, tmp_path):
+    words = (
         "run", "--plugin-path", loud, "--dataset", small_dataset, "--extractor", "raw-mel", "--scorer", "loud",
-        "--out", tmp_path / "runs", "--machine", "fan", "--jobs", 2, "--json",
+        "--machine", "fan", "--json", "--out",
     )  # fmt: skip
+    done = run(*words, tmp_path / "one")
     assert done.returncode == 0, done.stderr
-    assert [one["scorer"] for one in json.loads(done.stdout)["runs"]] == ["loud"]
-    for line in (b"loud is imported", b"loud is fitted", b"loud below Python", b"loud in the buffer of C"):
-        assert line in done.stderr
+    out, log = tmp_path / "out", tmp_path / "log"
+    processes = zygote.start(*words, tmp_path / "two", "--jobs", 2, cache=own_cache, log=log, out=out)
+    assert zygote.wait(processes) == 0, log.read_text()
+    for output, messages in ((done.stdout, done.stderr), (out.read_bytes(), log.read_bytes())):
+        assert [one["scorer"] for one in json.loads(output)["runs"]] == ["loud"]
+        for line in (b"loud is imported", b"loud is fitted", b"loud below Python", b"loud in the buffer of C"):
+            assert line in messages
 
 
 @pytest.mark.parametrize(("encoding", "words"), [("ascii", ["show", "shin2023-simclr-ml"]), ("iso-8859-1", ["list"])])
