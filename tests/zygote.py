@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 IMPORTED = (
+    "IPython.core.interactiveshell", "matplotlib.pyplot",
     "optuna", "pandas", "rich.progress", "scipy.stats", "sklearn.covariance", "sklearn.metrics", "sklearn.neighbors",
     "sqlalchemy", "timm", "torch._dynamo", "torchaudio", "asdbench.cli.app", "asdbench.cli.run", "asdbench.cli.tune",
     "asdbench.extractors.simclr", "asdbench.harness.processes", "asdbench.tuning.tune",
@@ -51,7 +53,7 @@ class Zygote:
         self._answers = self._line.makefile()
 
     def start(self, *words: object, cache: Path, log: Path, out: Path | None = None, **environment: str) -> int:
-        """Start a command where the caller stands, with a cache of its own; its process id.
+        """Start a command where the caller stands, with a cache of its own; its process id. Or the cells of a notebook.
 
         What it says is added to the log; what it prints on its standard output to ``out``, if that is given.
         """
@@ -96,11 +98,28 @@ def _child(words: list[str], environment: dict[str, str], log: str, out: str, fo
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), standard)
     code = 1
     try:
-        app(words)
+        if words[0].endswith(".ipynb"):
+            _run_cells(Path(words[0]))
+            code = 0
+        else:
+            app(words)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+    except Exception:
+        traceback.print_exc()
     sys.stdout.flush()
     os._exit(code)
+
+
+def _run_cells(notebook: Path) -> None:
+    """Run the cells as a kernel does."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    for cell in json.loads(notebook.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            shell.run_cell("".join(cell["source"])).raise_error()
 
 
 def _forked(_program: bytes, words: list[str], kept: list[int]) -> int:

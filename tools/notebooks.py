@@ -23,9 +23,14 @@ def executed(notebook_path: Path, folder: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(notebook_path, as_version=4)
     client = NotebookClient(notebook, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}})
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # !asdbench
-    client.execute(env=os.environ | PLAIN | {"PATH": path, "IPYTHONDIR": str(folder / ".ipython")})
+    client.execute(env=os.environ | environment_of(folder))
     return notebook
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """What a notebook runs with besides: it finds ``asdbench`` of this Python, and leaves the user's settings alone."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return PLAIN | {"PATH": path, "IPYTHONDIR": str(folder / ".ipython")}
 
 
 def terminal_text(text: str) -> str:
