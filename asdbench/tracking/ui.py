@@ -24,7 +24,7 @@ from asdbench.tracking.view import START, TAG, page_of
 FIRST_PORT = 5000
 OWN = str(Path(__file__).resolve().parents[2])  # the server's process imports this asdbench, wherever it lies
 STARTS_WITHIN_S = 90.0
-ASKED_S = 10.0
+ASKED_S = 30.0
 
 
 @contextmanager
