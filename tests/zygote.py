@@ -129,8 +129,10 @@ def _forked(_program: bytes, words: list[str], kept: list[int]) -> int:
         for handle in {int(one.name) for one in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *kept}:
             with suppress(OSError):
                 os.close(handle)  # among them the end of the pipe by which the server learns that the command is gone
-        exec(words[words.index("-c") + 1], {"__name__": "__main__"})
-        os._exit(0)
+        try:
+            exec(words[words.index("-c") + 1], {"__name__": "__main__"})
+        finally:  # whatever ends it does not end in the command that it was forked from
+            os._exit(0)
     return process
 
 
