@@ -282,8 +282,8 @@ class Runs(Sequence[Run]):
     def _repr_html_(self) -> str:
         """For notebooks: the table in percent."""
         table = self.to_frame()
-        columns = list(table.columns)
-        shares = ["score", "ci_low", "ci_high", *columns[columns.index("status") + 1 :]]
+        machines = dict.fromkeys(machine for run in self._runs for machine in run.machines)
+        shares = ["score", "ci_low", "ci_high", *machines]
         table[shares] = (100 * table[shares].astype(float)).round(2)
         failed = "".join(f"<p>{escape(repr(run))}</p>" for run in self._runs if run.status != "done")
         return f"{table.to_html(index=False, na_rep='-')}{failed}"

@@ -4,6 +4,7 @@ import doctest
 import subprocess
 import sys
 from importlib import import_module
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -83,6 +84,14 @@ def test_runs_become_a_table(run):
     assert row["fan"] == runs[0].record.results.machines["fan"].official_score
     assert "raw-mel" in runs._repr_html_()
     assert len(runs[:1]) == 1
+
+
+def test_a_notebook_shows_scores_in_percent_and_varied_parameters_as_they_are(run):
+    runs = run("raw-mel", [asd.scorer("knn", n_neighbors=1), asd.scorer("knn", n_neighbors=4)], machines=["fan"])
+    names, *rows = ([cell.text for cell in row] for row in ElementTree.fromstring(runs._repr_html_()).iter("tr"))
+    shown = [dict(zip(names, row, strict=True)) for row in rows]
+    assert [row["knn.n_neighbors"] for row in shown] == ["1", "4"]
+    assert [row["score"] for row in shown] == [row["fan"] for row in shown] == [f"{100 * one.score:.2f}" for one in runs]
 
 
 def test_scores_and_embeddings_are_those_that_were_used(run, data):
