@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import istft, stft
 
 from asdbench.core.digests import derive_seed
 from asdbench.datasets.clips import TrainingClip, content_of
@@ -40,6 +39,8 @@ def cut_paste(waveform: Waveform, donor: Waveform, generator: np.random.Generato
     Returns:
         float32, as long as ``waveform``.
     """
+    from scipy.signal import istft  # with SciPy's statistics, most of a second that no other command should wait for
+
     host, other = _spectrum(waveform), _spectrum(donor)
     aspect = ASPECT ** float(generator.uniform(-1.0, 1.0))
     area = float(generator.uniform(*AREA))
@@ -55,6 +56,8 @@ def cut_paste(waveform: Waveform, donor: Waveform, generator: np.random.Generato
 
 def _spectrum(waveform: Waveform) -> NDArray[np.complex64]:
     """(bins, frames)."""
+    from scipy.signal import stft
+
     padded = np.pad(np.asarray(waveform, np.float32), (0, max(0, WINDOW - len(waveform))))
     return np.asarray(stft(padded, nperseg=WINDOW)[2], np.complex64)
 
