@@ -8,7 +8,7 @@ from asdbench.leaderboard.rows import Row
 from asdbench.leaderboard.systems import System, fit_command_of
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import percent, size_text, title_of
-from asdbench.leaderboard.verdict import is_worse
+from asdbench.leaderboard.verdict import is_above, is_worse
 
 FEW = 200  # training clips of a machine type; boards with no more are told apart from larger ones
 
@@ -19,9 +19,9 @@ class Advice:
 
     Attributes:
         size: which it is for.
-        label: of the system.
+        label: of the system; "no system" where none is above chance.
         reason: why, in sentences.
-        command: that fits it to a folder of recordings.
+        command: that fits it to a folder of recordings; empty where there is none.
     """
 
     size: str
@@ -33,7 +33,8 @@ class Advice:
 def advice_of(tables: Mapping[str, Table]) -> list[Advice]:
     """The cheapest system that is significantly worse than the best on as few boards as can be.
 
-    Systems count that were measured on the CPU on every board of the size; cost is seconds of training and scoring.
+    Systems count that were measured on the CPU on every board of the size and are above chance on each; cost is
+    seconds of training and scoring.
     """
     measured = [table for table in tables.values() if _on_cpu(table) and not table.partial]
     sizes = {
@@ -47,13 +48,16 @@ def advice_of(tables: Mapping[str, Table]) -> list[Advice]:
 def _advice(size: str, tables: Sequence[Table]) -> Advice | None:
     best = [next(row for row in table.rows if row.rank is not None) for table in tables]
     rows = [{system.label: row for row in _on_cpu(table) for system in _systems(row)} for table in tables]
+    everywhere = [label for label in rows[0] if all(label in of_table for of_table in rows)]
     worse: dict[str, list[str]] = {}  # on which boards, by the label of a system that all have
-    for label in rows[0]:
-        if all(label in of_table for of_table in rows):
-            pairs = [(table, of_table[label], top) for table, of_table, top in zip(tables, rows, best, strict=True)]
-            worse[label] = [title_of(table.board) for table, row, top in pairs if is_worse(table, row, top)]
+    for label in everywhere:
+        triples = [(table, of_table[label], top) for table, of_table, top in zip(tables, rows, best, strict=True)]
+        if all(is_above(row, table.of("chance")[0]) for table, row, _ in triples):
+            worse[label] = [title_of(table.board) for table, row, top in triples if is_worse(table, row, top)]
     if not worse:
-        return None
+        where = ", ".join(title_of(table.board) for table in tables)
+        none = f"Of {len(everywhere)} measured on the CPU none is shown to be better than chance on each of: {where}."
+        return Advice(size, "no system", none, "") if everywhere else None
     fewest = min(map(len, worse.values()))
     alike = [label for label, boards in worse.items() if len(boards) == fewest]
     label = min(alike, key=lambda one: (sum(of_table[one].total_s or 0.0 for of_table in rows), one))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from asdbench.leaderboard.chance import LEVEL
 from asdbench.leaderboard.rows import Row, official_scores
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import count, percent, seconds, span
@@ -19,7 +20,7 @@ def verdict(table: Table) -> str:
         return _of_published(published, chance)
     best = ranked[0]
     alike = [row for row in ranked if not is_worse(table, row, best)]
-    start = _start(alike, best)
+    start = _start(alike, best, chance)
     again = start.startswith(f"Start with {best.label}")
     sentences = [start, _best(alike, best, chance, len(ranked), again=again), _doubts(ranked, chance)]
     if published and best.score.value is not None and published[0].score.value is not None:
@@ -39,9 +40,15 @@ def _of_published(published: Sequence[Row], chance: Row) -> str:
     )
 
 
-def _start(alike: Sequence[Row], best: Row) -> str:
-    """The cheapest system that is not significantly worse than the best."""
-    timed = [row for row in alike if row.total_s is not None]
+def _start(alike: Sequence[Row], best: Row, chance: Row) -> str:
+    """The cheapest system that is above chance and not significantly worse than the best."""
+    above = [row for row in alike if is_above(row, chance)]
+    timed = [row for row in above if row.total_s is not None]
+    if not above:
+        which = "the best is not"
+        if len(alike) > 1:
+            which = f"none of the {len(alike)} that are not significantly worse than the best is"
+        return f"No system is recommended: {which} shown to be better than chance"
     if not timed:
         return ""
     cheapest = min(timed, key=lambda row: (row.total_s or 0.0, row.label))
@@ -52,10 +59,11 @@ def _start(alike: Sequence[Row], best: Row) -> str:
         return f"Start with {best.label} ({score}): every other system is significantly worse ({cost})"
     reason = "the best, and" if cheapest is best else "it is"
     score = f"{percent(cheapest.score.value)}, {span(cheapest.interval)}"
-    return (
-        f"Start with {cheapest.label} ({score}): {reason} the cheapest of the {len(alike)} systems that are not "
-        f"significantly worse than the best ({cost})"
-    )
+    one = len(above) == 1
+    which = "the only system that is" if one else f"the cheapest of the {len(above)} systems that are"
+    which += " not significantly worse than the best"
+    which += f" and {'is' if one else 'are'} shown to be better than chance" if len(above) < len(alike) else ""
+    return f"Start with {cheapest.label} ({score}): {reason} {which} ({cost})"
 
 
 def _best(alike: Sequence[Row], best: Row, chance: Row, ranked: int, *, again: bool) -> str:
@@ -73,8 +81,8 @@ def _best(alike: Sequence[Row], best: Row, chance: Row, ranked: int, *, again: b
 
 def _doubts(ranked: Sequence[Row], chance: Row) -> str:
     """Systems that may be no better than chance, and those that did not learn."""
-    level = chance.score.value or 0.5
-    low = [row for row in ranked if row.interval is not None and row.interval[0] <= level]
+    level = chance.score.value
+    low = [row for row in ranked if not is_above(row, chance)]
     texts = []
     if low:
         be = "is" if len(low) == 1 else "are"
@@ -95,8 +103,13 @@ def _doubts(ranked: Sequence[Row], chance: Row) -> str:
 
 
 def _above(row: Row, chance: Row) -> str:
-    points = 100 * ((row.score.value or 0.0) - (chance.score.value or 0.5))
+    points = 100 * ((row.score.value or 0.0) - (chance.score.value or LEVEL))
     return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'} chance"
+
+
+def is_above(row: Row, chance: Row) -> bool:
+    """Whether a row's whole interval lies above what random scores come to."""
+    return row.interval is not None and row.interval[0] > (chance.score.value or LEVEL)
 
 
 def is_worse(table: Table, row: Row, best: Row) -> bool:

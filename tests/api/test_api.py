@@ -91,7 +91,8 @@ def test_a_notebook_shows_scores_in_percent_and_varied_parameters_as_they_are(ru
     names, *rows = ([cell.text for cell in row] for row in ElementTree.fromstring(runs._repr_html_()).iter("tr"))
     shown = [dict(zip(names, row, strict=True)) for row in rows]
     assert [row["knn.n_neighbors"] for row in shown] == ["1", "4"]
-    assert [row["score"] for row in shown] == [row["fan"] for row in shown] == [f"{100 * one.score:.2f}" for one in runs]
+    percent = [f"{100 * one.score:.2f}" for one in runs]
+    assert [row["score"] for row in shown] == [row["fan"] for row in shown] == percent
 
 
 def test_scores_and_embeddings_are_those_that_were_used(run, data):

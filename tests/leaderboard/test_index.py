@@ -37,6 +37,21 @@ def test_the_cheapest_of_those_that_are_nowhere_worse_is_recommended(tables):
     assert few.command == "asdbench fit FOLDER --extractor raw-mel --scorer also --to machine.asd"
 
 
+def test_what_is_not_above_chance_is_not_recommended(tables, monkeypatch):
+    monkeypatch.setitem(QUALITIES, "also", 0.3)  # the cheapest, and these clips do not tell it from the best
+    (few,) = advice_of(tables())
+    assert few.label == "raw-mel + same"
+
+
+def test_where_nothing_is_above_chance_the_index_says_so(tables, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.QUALITIES", dict.fromkeys(QUALITIES, 0.0))
+    made = tables()
+    (few,) = advice_of(made)
+    assert few.reason == "Of 3 measured on the CPU none is shown to be better than chance on each of: one, two."
+    told = overview([table.board for table in made.values()], made, transfers=False)
+    assert f"a machine type: no system.** {few.reason}\n" in index_markdown(told)
+
+
 def test_nothing_is_recommended_where_nothing_was_measured_on_a_cpu(put, boards):
     put(device="cuda")
     (board,) = boards()[0].values()

@@ -41,6 +41,26 @@ def test_one_that_is_alone_ahead_is_both(put, table):
     assert "Every system's interval lies above chance" in text
 
 
+def test_what_is_not_above_chance_is_not_recommended_however_cheap(put, table):
+    put(extractor="best", quality=1.0, seconds={"fit": 9.0, "score": 1.0})
+    put(extractor="cheap", quality=0.6, seconds={"score": 0.1})
+    made = table()
+    cheap, chance = (next(row for row in made.rows if row.label.startswith(name)) for name in ("cheap", "chance"))
+    assert cheap.interval[0] < chance.score.value < cheap.score.value
+    assert "cannot tell it from all others (cheap + knn)" in verdict(made)
+    assert verdict(made).startswith("Start with best + knn (")
+    assert "the only system that is not significantly worse than the best and is shown to be better than" in verdict(
+        made
+    )
+
+
+def test_nothing_is_recommended_where_nothing_is_above_chance(put, table):
+    put(extractor="alone", quality=0.1)
+    assert verdict(table()).startswith("No system is recommended: the best is not shown to be better than chance. The")
+    put(extractor="other", quality=0.0)
+    assert verdict(table()).startswith("No system is recommended: none of the 2 that are not significantly worse than")
+
+
 def test_what_is_not_above_chance_and_what_did_not_learn_is_counted(put, table):
     put(extractor="good", quality=3.0, clips=40, parameters=10, learning=pair_accuracy(0.9))
     put(extractor="lost", quality=0.0, clips=40, parameters=10, learning=pair_accuracy(0.5))
