@@ -102,6 +102,7 @@ def made_run(
     fingerprints=True,
     seconds=None,
     learning=None,
+    target="asdbench.x:X",
     **updates,
 ) -> Path:
     """Leave a run below ``root``; its folder.
@@ -131,9 +132,9 @@ def made_run(
             profile=None,
             params={},
         ),
-        extractor=UsedComponent(name=extractor, target="x:X", version=1, params=extractor_params or {"dim": 128}),
-        scorer=UsedComponent(name=scorer, target="y:Y", version=1, params=params),
-        frontend=UsedComponent(name="log-mel", target="z:Z", version=1, params={"hop": 512, "n_mels": 128}),
+        extractor=UsedComponent(name=extractor, target=target, version=1, params=extractor_params or {"dim": 128}),
+        scorer=UsedComponent(name=scorer, target="asdbench.y:Y", version=1, params=params),
+        frontend=UsedComponent(name="log-mel", target="asdbench.z:Z", version=1, params={"hop": 512, "n_mels": 128}),
         augmentations=[],
         dataset=UsedDataset(
             name=dataset,

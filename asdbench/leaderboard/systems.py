@@ -8,9 +8,11 @@ from shlex import quote
 from typing import Any
 
 from asdbench.core.digests import digest
-from asdbench.harness.record import Asked, RunRecord
+from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError, Submitted
 from asdbench.leaderboard.labels import short_titles, variant_of
+
+PLUGINS = "PLUGIN_FOLDER"  # where a command needs the folder of a plugin
 
 
 class BoardError(EntryError):
@@ -122,22 +124,26 @@ def command_of(system: System) -> str:
     threads = system.records[0].environment.threads
     named += [("threshold", asked.threshold), ("threads", None if threads is None else str(threads))]
     named += [("seed", str(record.asked.seed)) for record in system.records]
-    return _command("run", asked, named)
+    return _command("run", system.records[0], named)
 
 
 def fit_command_of(system: System) -> str:
     """The command that fits a measured system to a folder of somebody's own recordings."""
-    asked = system.records[0].asked
-    return f"{_command('fit FOLDER', asked, [('profile', asked.profile)])} --to machine.asd"
+    record = system.records[0]
+    return f"{_command('fit FOLDER', record, [('profile', record.asked.profile)])} --to machine.asd"
 
 
-def _command(verb: str, asked: Asked, options: Sequence[tuple[str, str | None]]) -> str:
+def _command(verb: str, record: RunRecord, options: Sequence[tuple[str, str | None]]) -> str:
+    asked = record.asked
     named: list[tuple[str, str | None]] = [("system", asked.system)]
     if asked.system is None:
         named = [("extractor", asked.extractor), ("scorer", asked.scorer)]
     words = [word for name, value in (*named, *options) if value is not None for word in (f"--{name}", value)]
     for name, setting in asked.params.items():
         words += ["-p", f"{name}={','.join(map(str, setting)) if isinstance(setting, list) else setting}"]
+    components = [record.extractor, record.scorer, record.frontend, *record.augmentations]
+    if not all(used.target.startswith("asdbench.") for used in components):
+        words += ["--plugin-path", PLUGINS]  # a record does not know where the folder lies
     return " ".join([f"asdbench {verb}", *map(quote, words)])
 
 

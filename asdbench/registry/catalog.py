@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asdbench.registry.system_card import SystemCard
 
 KINDS = ("systems", "extractors", "scorers", "steps", "augmentations", "frontends", "datasets")
+OF_PLUGIN = "One of a plugin needs --plugin-path FOLDER."
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Catalog:
         if name in self.broken[kind]:
             raise UsageError(self.broken[kind][name])
         hint = did_you_mean(name, self.entries[kind]) or (nearest_detector(name) if kind == "scorers" else "")
-        raise UsageError(f"No {kind[:-1]} '{name}'.{hint} See: asdbench list {kind}")
+        raise UsageError(f"No {kind[:-1]} '{name}'.{hint} {OF_PLUGIN} See: asdbench list {kind}")
 
     def find_anywhere(self, name: str) -> list[Entry]:
         """Entries of that name in every kind, at least one.
@@ -158,7 +159,7 @@ class Catalog:
         if not kinds:
             hint = did_you_mean(name, (known for kind in KINDS for known in self.entries[kind]))
             hint = hint or nearest_detector(name)
-            raise UsageError(f"Nothing is named '{name}'.{hint} See: asdbench list")
+            raise UsageError(f"Nothing is named '{name}'.{hint} {OF_PLUGIN} See: asdbench list")
         return [self.find(kind, name) for kind in kinds]
 
     def _composed(self, kind: str, name: str) -> Composite:

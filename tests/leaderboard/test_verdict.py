@@ -8,7 +8,7 @@ from made_runs import pair_accuracy
 
 from asdbench.leaderboard.board_page import board_pages
 from asdbench.leaderboard.labels import readable, short_titles
-from asdbench.leaderboard.systems import command_of
+from asdbench.leaderboard.systems import command_of, fit_command_of
 from asdbench.leaderboard.verdict import verdict
 from asdbench.registry import load_catalog
 
@@ -136,3 +136,10 @@ def test_the_command_that_makes_a_row_again_is_read_as_it_was_asked(put, boards)
     run = typer.main.get_command(app).commands["run"]
     known = run.make_context("run", shlex.split(command)[2:], resilient_parsing=True).params
     assert [list(known[name]) for name in ("extractor", "dataset", "seed")] == [["raw-mel"], ["my data"], [0, 3]]
+
+
+def test_the_command_of_a_plugin_says_where_its_folder_belongs(put, boards):
+    put(extractor="bands", target="bands:Bands")
+    (system,) = boards()[0]["synthetic"].systems
+    assert command_of(system).endswith(" --plugin-path PLUGIN_FOLDER")
+    assert " --plugin-path PLUGIN_FOLDER " in fit_command_of(system)
