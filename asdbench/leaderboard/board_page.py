@@ -12,7 +12,7 @@ from asdbench.leaderboard import markdown_tables as tables
 from asdbench.leaderboard import text
 from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.cost_picture import HEIGHT, WIDTH, cost_pictures
-from asdbench.leaderboard.critical_difference import diagram_of
+from asdbench.leaderboard.critical_difference import rank_sentence, telling_ranks_of
 from asdbench.leaderboard.row_details import Links, cards_of, environment_of, figures_of, settings_of
 from asdbench.leaderboard.rows import Cell, Row
 from asdbench.leaderboard.systems import command_of
@@ -40,6 +40,7 @@ def board_pages(
         elsewhere: what its order is worth on other boards, by their titles.
         links: to the cards of what its systems are made of.
     """
+    ranks = telling_ranks_of(table)
     board, measured = table.board, bool(table.of("measured", "submitted"))
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
@@ -74,7 +75,8 @@ def board_pages(
         "sources": _sources(table.of("submitted", "published")),
         "pictures": cost_pictures(table),
         "map": score_map(table),
-        "diagram": diagram_of(table),
+        "ranks": ranks,
+        "rank_sentence": rank_sentence(ranks) if ranks else "",
         "chance": table.chance,
         "size": (WIDTH, HEIGHT),
         "drawings": DRAWINGS,
@@ -83,7 +85,7 @@ def board_pages(
     html = render_page(
         f"{title}: asdbench leaderboard",
         template("board.html", TEMPLATES).render(content),
-        styles=[asset(TEMPLATES, "board.css")],
+        styles=[asset(TEMPLATES, "board.css"), asset(TEMPLATES, "ranks.css")],
         scripts=[asset(TEMPLATES, "board.js")],
         marker=MARKER,
     )

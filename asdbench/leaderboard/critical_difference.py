@@ -6,17 +6,15 @@ scikit-posthocs cuts long names off, and its bytes depend on the hash seed of th
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.files import whole_file
 from asdbench.leaderboard.table import Table
-from asdbench.pages.figures import BLUE, INK, MUTED, drawing_style, figure_svg, new_figure
+from asdbench.pages.figures import BLUE, INK, MUTED, drawing_style, new_figure
 from asdbench.protocols.average_ranks import FEW_BLOCKS, LEAST_SYSTEMS, AverageRanks, average_ranks
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -30,24 +28,13 @@ TICK_STEP, LEAST_AXIS = 34.0, 300.0
 OVERHANG = 4.0  # of a bar beyond the ranks that it covers
 
 
-@dataclass(frozen=True)
-class Diagram:
-    """The diagram of a board's ranked systems, and a sentence about it."""
-
-    svg: "Markup"
-    sentence: str
-
-
-def diagram_of(table: Table) -> Diagram | None:
-    """The diagram for a page; None where it tells nothing: few systems or machine types, or no two of them apart."""
+def telling_ranks_of(table: Table) -> AverageRanks | None:
+    """Average ranks for a page; None where they tell nothing: few systems or machine types, or no two of them apart."""
     ranks = ranks_of(table)
     if ranks is None or len(ranks.blocks) < FEW_BLOCKS:
         return None
     ordered = list(ranks.ranks)
-    if not ranks.apart(ordered[0], ordered[-1]):
-        return None
-    title = "Critical-difference diagram: average ranks over machine types"
-    return Diagram(figure_svg(draw_critical_difference(ranks), title), _sentence(ranks))
+    return ranks if ranks.apart(ordered[0], ordered[-1]) else None
 
 
 def ranks_of(table: Table) -> AverageRanks | None:
@@ -161,15 +148,15 @@ def _width(text: str) -> float:
     return 1.08 * float(path.get_extents().width)
 
 
-def _sentence(ranks: AverageRanks) -> str:
+def rank_sentence(ranks: AverageRanks) -> str:
     """What the Friedman and Nemenyi tests say."""
     p = f"p = {ranks.friedman_p:.3f}" if ranks.friedman_p >= 0.001 else "p < 0.001"
     differ = "the systems differ" if ranks.friedman_p < ranks.alpha else "no difference between the systems is shown"
     text = (
         f"Each machine type ranks the systems; 1 is best. Friedman test: {p}, so {differ} at the level "
         f"{ranks.alpha:g}. Average ranks that lie {ranks.critical_difference:.2f} or more apart (CD, Nemenyi test) "
-        "differ significantly; a bar joins systems that do not. The test sees ranks alone, so it distinguishes fewer "
-        "systems than the paired bootstrap behind the table's ranks, and it is about machine types in general, not "
+        "differ significantly. The test sees ranks alone, so it distinguishes fewer systems than the paired "
+        "bootstrap behind the table's ranks, and it is about machine types in general, not "
         "about these test clips."
     )
     return f"{text} {ranks.caution}" if ranks.caution else text

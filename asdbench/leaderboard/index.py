@@ -92,7 +92,12 @@ def index_markdown(told: Overview) -> str:
 def index_html(told: Overview) -> str:
     """The index as a page."""
     body = template("index.html", TEMPLATES).render(_content(told))
-    return render_page("asdbench leaderboards", body, styles=[asset(TEMPLATES, "index.css")], marker=MARKER)
+    return render_page(
+        "asdbench leaderboards",
+        body,
+        styles=[asset(TEMPLATES, "index.css"), asset(TEMPLATES, "ranks.css")],
+        marker=MARKER,
+    )
 
 
 def _content(told: Overview) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from browser import shown, until
+from browser import shown
 from made_runs import made_run
 
 from asdbench.leaderboard import add_run, make_pages, render
@@ -217,19 +217,17 @@ def test_a_board_of_published_rows_has_no_empty_columns(visit):
     assert system["x"] + system["width"] <= score["x"] + 1
 
 
-def test_on_a_phone_a_diagram_that_is_cut_says_so(visit):
-    page = visit("wide.html", width=375)
-    box = page.locator(".scroll.wide")
-    classes = lambda: set((box.get_attribute("class") or "").split())  # noqa: E731
-    until(page, "document.querySelector('.wide').classList.contains('more-right')")
-    assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "visible"
-    assert "gradient" in box.evaluate("box => getComputedStyle(box).maskImage")
-    box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
-    until(page, "!document.querySelector('.wide').classList.contains('more-right')")
-    assert {"scrolls", "more-left"} <= classes()
-    assert box.evaluate("box => getComputedStyle(box, '::before').visibility") == "hidden"
-    wide = visit("wide.html", width=1280).locator(".scroll.wide")
-    assert wide.evaluate("box => getComputedStyle(box).maskImage") == "none"
+def test_critical_differences_are_drawn_to_scale_and_cut_nowhere(visit):
+    for width in (375, 1280):
+        page = visit("wide.html", width=width)
+        drawn = page.locator("table.ranks tbody tr").evaluate_all(
+            """rows => rows.map(row => [".drawn", ".dot"].map(one => row.querySelector(one).getBoundingClientRect()))
+                .map(([box, dot]) => [(dot.left + dot.width / 2 - box.left) / box.width, box.right])"""
+        )
+        ranks = [float(text) for text in page.locator("table.ranks td.number").all_inner_texts()]
+        assert len(ranks) == 3
+        assert [place for place, _ in drawn] == pytest.approx([(rank - 1) / 2 for rank in ranks], abs=0.02)
+        assert all(right <= width for _, right in drawn)
 
 
 def test_without_scripts_it_is_a_plain_table_with_all_in_it(browser, board):
