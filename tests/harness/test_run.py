@@ -226,7 +226,7 @@ def test_2020_data_has_no_domains(run, make_folder):
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"extractor": ["simcl"]}, UsageError, "Did you mean 'simclr'\\? One of a plugin needs --plugin-path"),
+        ({"extractor": ["simcl"]}, UsageError, "Did you mean 'simclr'? One of a plugin needs --plugin-path"),
         ({"scorer": ["kn"]}, UsageError, "No scorer 'kn'. Did you mean 'knn'"),
         ({"machine": ["fam"]}, UsageError, "has no machine 'fam'. Did you mean 'fan'?"),
         ({"dataset": "syntetic"}, UsageError, "Did you mean 'synthetic'"),
