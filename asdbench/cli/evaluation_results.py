@@ -82,7 +82,8 @@ def print_decisions(decisions: Decisions) -> None:
         return
     rows = {**decisions.machines, **({"mean": decisions.total} if len(decisions.machines) > 1 else {})}
     bootstrapped = any(one.ci95 for one in decisions.total.named.values())
-    echo("Decisions, percent and number an hour" + (", [95 % interval]" if bootstrapped else ""), bold=True)
+    units = "percent and number an hour" if PER_HOUR in columns else "percent"
+    echo(f"Decisions, {units}" + (", [95 % interval]" if bootstrapped else ""), bold=True)
     heads = ["machine", *(">" + column.replace(" ", "\n", 1) for column in columns)]
     tables = [
         table(heads, [[name, *(_measure(one.named, head, ends) for head in columns)] for name, one in rows.items()])
@@ -131,7 +132,7 @@ def _print_score(protocol: str, result: FolderEvaluation) -> None:
     if result.partial:
         what = f"partial score{of} by {protocol}, not official"
     elif result.dataset is None:
-        what = f"score by the definition of {protocol}, of recordings that no card describes"
+        what = f"score by the definition of {protocol}, of recordings that are not the challenge's"
     else:
         what = f"official score by {protocol}{of}"
     echo(f"{what}: {score}", bold=True, fg="red" if result.partial else None)

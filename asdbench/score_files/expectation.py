@@ -47,7 +47,8 @@ class Expectation:
     def wrong_counts(self, key: Key, clips: Collection[Truth]) -> str | None:
         """How the clips differ in number from those of the data set; None where they do not."""
         differing = mismatches(self.counts.get(key, {}), [(clip.domain, clip.label) for clip in clips])
-        return f"{', '.join(differing)} clips of {self.name}" if differing else None
+        where = f"{key[0]}, section {key[1]}"
+        return f"{where}: {', '.join(differing)} clips of {self.name}" if differing else None
 
 
 def expectation_of(name: str, card: "ChallengeCard", split: str) -> Expectation:

@@ -72,7 +72,7 @@ def test_two_systems_are_compared_on_the_same_clips(cli, scores, tmp_path_factor
 def test_scores_of_the_users_own_recordings_are_not_called_official(cli, scores):
     assert not evaluated(cli, scores).json["official"]
     shown = cli("evaluate", scores, "--protocol", "dcase2023", "--replicates", "100").out
-    assert "score by the definition of dcase2023, of recordings that no card describes" in shown
+    assert "score by the definition of dcase2023, of recordings that are not the challenge's" in shown
 
 
 def test_a_machine_type_in_other_letters_is_reported_and_not_taken_for_the_users_own(cli, scores):
@@ -117,7 +117,9 @@ def test_a_card_knows_how_many_clips_there_should_be(cli, golden):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
     result = cli("evaluate", path.parent, "--protocol", "dcase2022", "--json", "--ci", "none").json
     problems = [problem for problem in result["problems"] if problem["kind"] == "missing"]
-    assert [problem["text"] for problem in problems] == ["49 source normal instead of 50 clips of dcase2022 dev"]
+    assert [problem["text"] for problem in problems] == [
+        "fan, section 01: 49 source normal instead of 50 clips of dcase2022 dev"
+    ]
     assert set(result["machines"]["fan"]["sections"]) == {"00", "02"}
 
 
