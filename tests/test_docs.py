@@ -75,7 +75,7 @@ def test_every_python_block_is_run_or_at_least_parsed():
 def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
     guide = (HOW_TO / "plugins.md").read_text()
     blocks = re.findall(r"```(?:python|toml)\n(# mine/.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     for text in blocks:
         path = tmp_path / text.partition("\n")[0].removeprefix("# ")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert [run["status"] for run in outcome.json["runs"]] == ["done", "done"]
-    for name in ("cosine", "clip"):
+    for name in ("cosine", "clip", "residual"):
         checked = cli("check", name, "--plugin-path", tmp_path / "mine")
         assert checked.code == 0, checked.out
 

@@ -1,5 +1,5 @@
 """Feature extractors: clips -> embeddings."""
 
-from asdbench.extractors.base import Context, Extractor
+from asdbench.extractors.base import Context, Extractor, Training, Untrained
 
-__all__ = ["Context", "Extractor"]
+__all__ = ["Context", "Extractor", "Training", "Untrained"]

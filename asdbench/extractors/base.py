@@ -51,13 +51,14 @@ class Context:
     """What an extractor may use besides the clips; nothing is global.
 
     Attributes:
-        seed: seed of this component.
+        seed: derived from the run's seed, the component's name and the machine type; all that is random hangs on it.
         device: "cpu" or "cuda".
         jobs: threads to use for work outside torch.
         progress: where stages and notes are reported.
-        features: features by clip key, float32 (channels, bins, frames).
+        features: features by clip key, ``context.features[clip.key]``, float32 (channels, bins, frames), in the front
+            end's units (log-mel: dB).
         frame_rate_hz: frames per second of the features.
-        training: present while fitting.
+        training: what only a fit may use; None while embedding.
     """
 
     seed: int
@@ -119,7 +120,15 @@ class Extractor(ABC):
 
 
 class Untrained(Extractor):
-    """An extractor that learns nothing: there is nothing to fit, to save or to load."""
+    """An extractor that learns nothing: there is nothing to fit, to save or to load, and ``embed`` is all to write.
+
+    Its card says ``untrained = true``.
+
+    Example:
+        >>> class Level(Untrained):
+        ...     def embed(self, clips, context):
+        ...         return np.stack([context.features[clip.key].mean(axis=(0, 2)) for clip in clips])
+    """
 
     needs_fit = False
 
