@@ -66,7 +66,7 @@ def evaluate(
     return evaluation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """One system less another on the test clips that both scored.
 
@@ -107,6 +107,12 @@ class Compared:
                 for name, one in rows.items()
             ]
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        low, high = self.ci95
+        verdict = "told apart" if self.significant else "not told apart"
+        points = f"{100 * self.difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+        return f"<Compared {self.a} less {self.b} on {self.dataset}: {points} points, {verdict}>"
 
     def _repr_html_(self) -> str:
         """For notebooks."""
