@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from asdbench.core.documentation import TITLES
+
 ROOT = Path(__file__).resolve().parents[1]
 HOW_TO, EXPLANATION = ROOT / "docs" / "how-to", ROOT / "docs" / "explanation"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -90,6 +92,13 @@ def test_the_plugin_of_the_guide_runs(cli, small_dataset, tmp_path):
     for name in ("cosine", "clip", "residual"):
         checked = cli("check", name, "--plugin-path", tmp_path / "mine")
         assert checked.code == 0, checked.out
+
+
+def test_messages_call_pages_by_their_titles_and_not_by_files():
+    for name, title in TITLES.items():
+        assert (ROOT / "docs" / f"{name}.md").read_text().startswith(f"# {title}\n")
+    for path in (ROOT / "asdbench").rglob("*.py"):
+        assert not re.search(r"docs/[a-z-]+/[a-z-]+\.md", path.read_text()), path
 
 
 def test_what_the_page_on_the_architecture_names_exists():

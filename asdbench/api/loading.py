@@ -34,7 +34,8 @@ def load(
     Args:
         data: name of a card ("synthetic", "dcase2023"); a folder of recordings, of the challenge's names or any; a
             table (CSV, Parquet, DataFrame) with a column ``path`` and any of machine, section, split, domain, label and
-            attribute.NAME; or a data set that is open already. docs/how-to/data.md says how folders are understood.
+            attribute.NAME; or a data set that is open already. The documentation
+            says under "Use recordings of your own" how folders are understood.
         split: "dev" or "eval", of a challenge's data.
         data_root: where the challenges' data lie; None is ``ASDBENCH_DATA``, else the user's data folder.
         machines: only these machine types.

@@ -262,7 +262,8 @@ def write_table(
 ) -> None:
     """Print the table of a data set's clips as CSV: what was understood, to be looked at and edited.
 
-    The table is taken wherever a data set is named: --dataset clips.csv. docs/how-to/data.md says what columns mean.
+    The table is taken wherever a data set is named: --dataset clips.csv. The documentation says
+    under "Use recordings of your own" what columns mean.
 
     Example: asdbench data table recordings > clips.csv
     """

@@ -26,7 +26,8 @@ def export(
     """Write a detector as one ONNX model: waveform in, score out, threshold and sampling rate in its metadata.
 
     The model is written only when it gives the detector's scores. asdbench score takes it, with onnxruntime, numpy,
-    scipy and soundfile alone; docs/how-to/export.md has a program that needs no asdbench.
+    scipy and soundfile alone; the documentation has a program that needs no asdbench
+    under "Export a detector as an ONNX file".
 
     Example: asdbench export pump.asd --onnx pump.onnx
     """

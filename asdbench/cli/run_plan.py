@@ -7,6 +7,7 @@ from asdbench.cli.options import RUNS
 from asdbench.cli.output import command, echo
 from asdbench.cli.progress import duration
 from asdbench.cli.tables import print_widest, table, text, width
+from asdbench.core.documentation import page
 from asdbench.harness.estimate import Forecast, Outlook
 from asdbench.harness.plan import Plan
 from asdbench.harness.spec import RunSpec
@@ -120,7 +121,7 @@ def next_command(plan: Plan) -> str:
         return f"{command('compare', *names, out=out)}   (which of them the test clips tell apart)"
     if spec.dataset == ["synthetic"]:
         again = command("run", dataset="FOLDER", **_pipeline(spec, with_data=False), out=out)
-        return f"{again}   (your own recordings: docs/how-to/data.md)"
+        return f"{again}   (your own recordings: {page('how-to/data')})"
     if len(spec.seed) == 1:
         again = command(
             "run",

@@ -7,6 +7,7 @@ import typer
 
 from asdbench.cli.options import AsJson, Named, PluginPath
 from asdbench.cli.output import command, echo, print_json
+from asdbench.core.documentation import page
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog, Entry
@@ -184,7 +185,7 @@ def _challenge_facts(card: "ChallengeCard") -> Facts:
     )
     channels = "one channel" if card.channels == 1 else f"{card.channels} channels"
     return [
-        ("protocol", f"{card.protocol} (docs/explanation/protocols.md)"),
+        ("protocol", f"{card.protocol} ({page('explanation/protocols')})"),
         ("recordings", f"{card.sample_rate_hz} Hz, {channels}"),
         ("licence", card.licence),
         *(("known problem", problem) for problem in card.problems.values()),

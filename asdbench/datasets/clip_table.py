@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asdbench.core.documentation import page
 from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets.clips import OWN, Clip, Dataset
 from asdbench.datasets.layout import ENDINGS, MachineFiles, doubled
@@ -31,7 +32,8 @@ VALUES: dict[str, Mapping[str, Any]] = {
     "label": {"": None, **LABELS, "0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1},
 }
 ACCEPTED = {"split": "train, test, supplemental", "domain": "source, target", "label": "normal (0), anomaly (1)"}
-HELP = f"A table has the column path, and any of {', '.join(COLUMNS[1:])} and {ATTRIBUTE}NAME. See: docs/how-to/data.md"
+HELP = f"A table has the column path, and any of {', '.join(COLUMNS[1:])} and {ATTRIBUTE}NAME."
+HELP += f" See: {page('how-to/data')}"
 
 
 def read_table(path: Path) -> "pandas.DataFrame":

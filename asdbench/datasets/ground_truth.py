@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asdbench.core.documentation import page
 from asdbench.core.errors import DataError
 from asdbench.core.files import write_text
 from asdbench.datasets import clip_table
@@ -172,7 +173,7 @@ def read_ground_truths(
             f"--ground-truth {place}: no ground truth{wanted} lies there.",
             advice="Accepted: a folder with ground_truth_data/ground_truth_<machine>_section_<NN>_test.csv, "
             "ground_truth_domain, ground_truth_attributes or eval_data_list_<year>.csv, or one such file; or a table "
-            "of clips (docs/how-to/data.md).",
+            f"of clips ({page('how-to/data')}).",
         )
     return truths
 

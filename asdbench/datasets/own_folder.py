@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from asdbench.core.documentation import page
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import OWN, Clip, Split
 from asdbench.datasets.layout import ENDINGS, MachineFiles, audio_files, doubled
@@ -23,7 +24,7 @@ DOMAINS = ("source", "target")
 SECTION = "00"  # of recordings that no section is known of
 DEPTH = 3  # folders below train/ and test/: domain, label, one more
 OTHER_AUDIO = (".aac", ".aif", ".aiff", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wma")
-BY_TABLE = "or say what each recording is in a table: --dataset clips.csv (docs/how-to/data.md)."
+BY_TABLE = f"or say what each recording is in a table: --dataset clips.csv ({page('how-to/data')})."
 OWN_HELP = (
     "Accepted: .wav or .flac files of any names in a folder, in a folder for each machine, or in train/, test/normal "
     f"and test/anomaly there;\n{BY_TABLE}"

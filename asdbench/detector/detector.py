@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from asdbench.core.documentation import page
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.files import require_writable
 from asdbench.datasets import TrainingClip
@@ -99,7 +100,7 @@ class Detector:
             if isinstance(part, InstanceComponent):
                 raise RequirementError(
                     f"A detector with an object of your own ({part.target}) cannot be saved: nothing is pickled.\n"
-                    "Give it a card, and name it: docs/how-to/plugins.md"
+                    f"Give it a card, and name it: {page('how-to/plugins')}"
                 )
         if path.is_dir():
             raise UsageError(f"{path} is a folder; a detector is one file, {path / 'detector.asd'} for instance.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.digests import digest
+from asdbench.core.documentation import page
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.files import write_text
 from asdbench.core.paths import cache_root, expand_user, path_of_variable
@@ -43,12 +44,12 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
         if place.suffix.lower() in FORMS:
             return True
         raise UsageError(
-            f"The file '{dataset}' is no table of clips; accepted: {', '.join(FORMS)}.\nSee: docs/how-to/data.md"
+            f"The file '{dataset}' is no table of clips; accepted: {', '.join(FORMS)}.\nSee: {page('how-to/data')}"
         )
     hint = did_you_mean(dataset, catalog.names("datasets"))
     raise UsageError(
         f"No data set '{dataset}': it is neither a folder nor a card nor a table of clips.{hint}\n"
-        "See: asdbench list datasets, or give a folder of recordings (docs/how-to/data.md)."
+        f"See: asdbench list datasets, or give a folder of recordings ({page('how-to/data')})."
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from asdbench.core.documentation import page
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.datasets.challenge import DEFAULT_SPLIT
 from asdbench.datasets.ground_truth import GroundTruth, read_ground_truth
@@ -67,7 +68,7 @@ def evaluate_score_files(
         asked = (
             f"No protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}" if protocol else "--protocol is missing."
         )
-        raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: docs/explanation/protocols.md")
+        raise UsageError(f"{asked} Accepted: {', '.join(PROTOCOLS)}. See: {page('explanation/protocols')}")
     if split not in (None, "dev", "eval", "own"):
         raise UsageError(f"--split {split}: accepted are dev, eval and own.")
     place = folder / "scores" if record or not any(folder.glob("anomaly_score_*")) else folder

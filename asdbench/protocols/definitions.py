@@ -2,7 +2,7 @@
 
 A definition says which clips every term of the score is computed over (``terms``) and how terms become a total
 (``of_machine``, ``of_dataset``). Totals are of numbers and of arrays of bootstrap replicates alike.
-docs/explanation/protocols.md has the formulas.
+The documentation has the formulas under "Official scores, year by year".
 """
 
 from collections.abc import Callable, Mapping, Sequence

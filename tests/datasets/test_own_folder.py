@@ -113,7 +113,7 @@ def test_folders_that_cannot_be_understood(recordings, names, part):
     with pytest.raises(DataError) as caught:
         inventory_of(root).to_dataset()
     assert part in str(caught.value)
-    assert "Accepted:" in str(caught.value) or "docs/how-to/data.md" in str(caught.value)
+    assert "Accepted:" in str(caught.value) or "Use recordings of your own" in str(caught.value)
 
 
 def test_a_few_bad_names_in_a_challenges_folder_do_not_make_it_a_free_one(make_folder, dcase2023_names):
