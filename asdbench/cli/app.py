@@ -251,4 +251,4 @@ def common(
 def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # looking for them costs as much as the registry itself
-    app()
+    app(prog_name="asdbench")  # also of python -m asdbench, whose usage errors would name it otherwise

@@ -103,8 +103,11 @@ def print_pair(systems: Sequence[RunGroup], comparisons: Sequence[Comparison], m
         print_table(table(columns, [_difference_row(one, machine) for machine in (*a.machines, None)]))
         for label, side in zip("AB", (a, b), strict=True):
             print_learned(_learned(side), label)
+        total = one.difference(*one.scored)
+        apart = f"tell them apart: {'A' if total.difference > 0 else 'B'} is better"
+        echo(f"These test clips {apart if total.significant else 'do not tell them apart: the interval holds 0'}.")
         echo(_about_seeds({"A": a, "B": b}), dim=True)
-        if _dropped(one.difference(*one.scored), max_drop):
+        if _dropped(total, max_drop):
             points = f"{max_drop:g} point{'' if max_drop == 1 else 's'}"
             echo(f"On {one.dataset} B is lower than A by more than {points}.", fg="red", bold=True)
 

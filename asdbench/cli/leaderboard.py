@@ -151,11 +151,11 @@ def render(
     from asdbench.leaderboard import render as write_pages
 
     done = write_pages(board_dir, make_pages(board_dir, board, on_board=_reporting(quiet)))
-    for name in done.written:
-        echo(f"written: {board_dir / name}")
-    for name in done.removed:
-        echo(f"removed, of no board any more: {board_dir / name}")
     if not quiet:
+        for name in done.written:
+            echo(f"written: {board_dir / name}")
+        for name in done.removed:
+            echo(f"removed, of no board any more: {board_dir / name}")
         echo(f"{len(done.written)} pages written, {len(done.unchanged)} unchanged, {len(done.removed)} removed")
     _print_problems(done.problems)
     if done.problems:

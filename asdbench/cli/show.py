@@ -116,7 +116,9 @@ def _component_facts(entry: "Entry") -> Facts:
         [(name, _value(defaults[name]), param.accepts(), param.help) for name, param in params],
     )
     downloads = getattr(card, "downloads", ())
+    frontend = getattr(card, "frontend", None)
     return [
+        *([("front end", frontend)] if frontend else []),
         *((f"weights {one.name}", f"{one.licence}. {command('weights get', one.name)}") for one in downloads),
         *((f"profile {name}", _assignments(values)) for name, values in card.profiles.items()),
         *((f"variant {name}", _assignments(values)) for name, values in card.variants.items()),
