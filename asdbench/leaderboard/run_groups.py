@@ -12,6 +12,7 @@ from asdbench.core.paths import expand_user
 from asdbench.harness.record import FILE, RunRecord, load_record
 from asdbench.harness.run_names import find_run, is_of_system
 from asdbench.harness.store import find_runs
+from asdbench.harness.varied import varied_params, varied_text
 
 
 @dataclass(frozen=True)
@@ -165,17 +166,19 @@ def _system(
 def _require_one_system(asked: str, dataset: str, runs: Sequence[Run]) -> None:
     """Parameters, versions and data are the same, and no seed stands twice."""
     names: dict[str, list[str]] = {}
-    for run in runs:
+    texts: dict[str, str] = {}
+    for run, varied in zip(runs, varied_params([run.record for run in runs]), strict=True):
         record = run.record
         components = [record.extractor, record.scorer, record.frontend, *record.augmentations]
         settings = digest([component.model_dump(mode="json") for component in components], 32)
         names.setdefault(settings, []).append(run.folder.name)
+        texts[settings] = f"{varied_text(varied)}: " if varied else ""
     if len(names) > 1:
-        lines = "".join(f"\n  {', '.join(ids)}" for ids in names.values())
+        lines = "".join(f"\n  {texts[settings]}{', '.join(ids)}" for settings, ids in names.items())
         raise UsageError(
             f"{asked} on {dataset} means {len(names)} systems, which differ in parameters or versions:{lines}\n"
             "Name the runs, or put them into different folders: compare OTHER_FOLDER/NAME. "
-            "asdbench runs show RUN shows parameters."
+            "asdbench runs show RUN shows all parameters."
         )
     for one, other in pairwise(runs):
         _require_same(runs[0].folder.name, runs[0].record, other.folder.name, other.record)

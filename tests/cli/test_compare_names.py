@@ -90,6 +90,7 @@ def test_a_name_that_means_two_systems_lists_their_runs(make_run, compare, out):
     outcome = compare("raw-mel+knn", "raw-mel+gmm")
     assert outcome.code == 2
     assert "raw-mel+knn on pumps means 2 systems" in outcome.err
+    assert f"\n  n_neighbors=3: {other.name}\n" in outcome.err
     assert other.name in outcome.err
     assert f"{first}, {second}" in outcome.err
     make_run()
