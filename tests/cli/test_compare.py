@@ -70,6 +70,8 @@ def test_a_system_means_all_its_seeds(cli, four_systems):
     assert back["official_score"]["difference"] == pytest.approx(-gap, abs=1e-12)
     shown = cli(*words).out
     assert f"{100 * gap:+.2f}" in shown
+    assert "These test clips tell them apart: A is better." in shown
+    assert "do not tell them apart" in cli("compare", "raw-mel+knn", "raw-mel+lof", *words[3:]).out
     assert "2 seeds each: intervals are of the choice of test clips and of seeds" in shown
 
 
