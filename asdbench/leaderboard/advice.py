@@ -75,6 +75,8 @@ def _advice(size: str, tables: Sequence[Table]) -> Advice | None:
     cost = [size_text(chosen[0]), f"at most {of_clip:,.0f} ms a clip on the CPU"]
     if any(row.trains for row in chosen):
         cost.insert(1, f"at most {max(row.train_s or 0.0 for row in chosen):.2g} s of training")
+    if chosen[0].parameters and not any(row.trains for row in chosen):
+        cost.append("a pretrained encoder, which cannot be exported to ONNX")
     reason = f"{'; '.join(scores)}: {told}; {among} ({', '.join(filter(None, cost))})."
     system = next(one for one in _systems(chosen[0]) if one.label == label)
     return Advice(size, label, reason, fit_command_of(system))

@@ -20,6 +20,12 @@ INTRODUCTION = """\
 Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also
 an HTML page to sort and to filter, with intervals drawn: [index.html](index.html)."""
 QUESTION = "What should I use for a new machine, without a GPU?"
+RATE = (
+    "Boards rank by areas under curves over all clips, and a detector works at one rate of false alarms, where another "
+    "system may find more: so the documentation begins with raw-mel + mahalanobis-lw",
+    "how much is found",
+    "../docs/explanation/thresholds.md#how-much-is-found",  # where the boards lie in the repository
+)
 ELSEWHERE = "\nWhether the order on one board is the order on another: [transfer.md](transfer.md)."
 
 
@@ -32,12 +38,14 @@ class Overview:
         advice: what to use, by the size of one's data.
         ranks: average ranks over several boards; None where they tell nothing.
         transfers: whether there is a page of what boards are worth elsewhere.
+        documented: whether the documentation lies beside the boards.
     """
 
     lines: Sequence["Line"]
     advice: Sequence[Advice] = ()
     ranks: AverageRanks | None = None
     transfers: bool = False
+    documented: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,12 @@ class Line:
     submitted: Row | None
     published: Row | None
 
+    @property
+    def best(self) -> dict[str, Row | None]:
+        """The best row of each kind that the board has, by what the page calls the kind; of none, one empty line."""
+        kinds = {"measured here": self.measured, "submitted": self.submitted, "published": self.published}
+        return {kind: row for kind, row in kinds.items() if row} or {NONE: None}
+
 
 def index_line(board: Board) -> Line:
     """What the index says of a board; needs no resampling."""
@@ -60,24 +74,26 @@ def index_line(board: Board) -> Line:
     return Line(board, len(rows) + len(published), best, _best(submitted), _best(published))
 
 
-def overview(boards: Iterable[Board], tables: Mapping[str, Table], *, transfers: bool) -> Overview:
+def overview(
+    boards: Iterable[Board], tables: Mapping[str, Table], *, transfers: bool, documented: bool = False
+) -> Overview:
     """All that the index tells; the tables are of every board that could be made."""
     lines = in_order([index_line(board) for board in boards])
-    return Overview(lines, advice_of(tables), overall_ranks(tables), transfers)
+    return Overview(lines, advice_of(tables), overall_ranks(tables), transfers, documented)
 
 
 def index_markdown(told: Overview) -> str:
     """The index for GitHub and terminals."""
-    header = ["Board", "Best measured here", "%", "Best submitted", "%", "Best published", "%"]
+    header = ["Board", "Best system", "Its result", "%"]
     rows = []
     for line in told.lines:
-        cells = [f"[{escaped(title_of(line.board))}]({line.board.slug}.md)"]
-        for row in (line.measured, line.submitted, line.published):
+        title = f"[{escaped(title_of(line.board))}]({line.board.slug}.md)"
+        for kind, row in line.best.items():
             mark = f" ({escaped(remark(row))})" if row and remark(row) else ""
-            cells += [escaped(row.label) + mark, percent(row.score.value)] if row else [NONE, NONE]
-        rows.append(cells)
+            rows.append([title, *([escaped(row.label) + mark, kind, percent(row.score.value)] if row else [NONE] * 3)])
+            title = ""
     none = "No board yet: `asdbench leaderboard add RUN` puts a run on one."
-    content = {**_content(told), "table": aligned(header, rows) if rows else none, "introduction": INTRODUCTION}
+    content = {**_content(told), "table": aligned(header, rows, left=3) if rows else none, "introduction": INTRODUCTION}
     content |= {"elsewhere": ELSEWHERE if told.transfers else "", "escaped": escaped, "code": code}
     if told.ranks is not None:
         best = next(iter(told.ranks.ranks))
@@ -96,6 +112,7 @@ def index_html(told: Overview) -> str:
         "asdbench leaderboards",
         body,
         styles=[asset(TEMPLATES, "index.css"), asset(TEMPLATES, "ranks.css")],
+        scripts=[asset(TEMPLATES, "index.js")],
         marker=MARKER,
     )
 
@@ -104,6 +121,7 @@ def _content(told: Overview) -> dict[str, Any]:
     return {
         "told": told,
         "question": QUESTION,
+        "rate": RATE,
         "marker": MARKER,
         "title_of": title_of,
         "remark": remark,

@@ -130,7 +130,7 @@ def command_of(system: System) -> str:
 def fit_command_of(system: System) -> str:
     """The command that fits a measured system to a folder of somebody's own recordings."""
     record = system.records[0]
-    return f"{_command('fit FOLDER', record, [('profile', record.asked.profile)])} --to machine.asd"
+    return f"{_command('fit FOLDER', record, [('profile', record.asked.profile)])} --false-alarms 0.05 --to machine.asd"
 
 
 def _command(verb: str, record: RunRecord, options: Sequence[tuple[str, str | None]]) -> str:

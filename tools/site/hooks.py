@@ -29,6 +29,8 @@ ELSEWHERE = {
 LINK = re.compile(r"(\]\(|(?:href|src|srcset)=\")([^)\s#\":]+)(?=[#)\"])")
 
 CARD = re.compile(r"(?<=href=\")\.\./registry/([\w/.-]+)\.toml")  # of the pages of boards
+DOCUMENT = re.compile(r"(?<=href=\")\.\./docs/([\w/-]+)\.md")
+HOME = '<span class="home">asdbench</span>'  # of the pages of boards, which elsewhere have no site above them
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 RELATIVE = re.compile(r"(?:href|src)=\"([^\":#?]+)[^\":]*\"")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(?!\s)([^$\n]+?)(?<!\s)\$", re.DOTALL)
@@ -58,6 +60,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         origins[place] = origin
     for board in sorted((ROOT / "leaderboards").glob("*.html")):
         text = CARD.sub(r"../reference/cards/\1.html", board.read_text())
+        text = DOCUMENT.sub(r"../\1.html", text)
+        text = text.replace(HOME, '<a class="home" href="../index.html">asdbench</a>')
         files.append(File.generated(config, f"boards/{board.name}", content=text))
     for record in sorted((ROOT / "leaderboards" / "results").glob("*.json")):
         files.append(File.generated(config, f"boards/results/{record.name}", abs_src_path=str(record)))
