@@ -138,7 +138,7 @@ def fit(
             progress=progress,
         )
     detector.save(to)
-    print_json(_as_json(detector, to)) if as_json else _print(detector, to)
+    print_json(_as_json(detector, to)) if as_json else _print(detector, to, recordings)
 
 
 def _as_json(detector: "Detector", path: Path) -> dict[str, object]:
@@ -159,12 +159,18 @@ def _as_json(detector: "Detector", path: Path) -> dict[str, object]:
     }
 
 
-def _print(detector: "Detector", path: Path) -> None:
+def _print(detector: "Detector", path: Path, recordings: str | None) -> None:
     for note in detector.notes:
         echo(f"note: {note}", dim=True, err=True)
     for name, machine in sorted(detector.content.machines.items()):
         for section, used in sorted(machine.thresholds.items()):
             where = f"{name}, section {section}" if len(machine.thresholds) > 1 else name
             echo(f"{where}: {machine.clips} healthy clips; threshold {used.value:.6g} ({used.method})")
+    machines = sorted(detector.content.machines)
+    if len(machines) > 1:
+        # Folders within a folder are taken as machines, which of one machine's recordings by days is not what is meant.
+        split = recordings is not None and any(not Path(recordings, name, "train").is_dir() for name in machines)
+        hint = " (one machine? put its recordings into train/)" if split and Path(str(recordings)).is_dir() else ""
+        echo(f"{len(machines)} machine types: {', '.join(machines)}{hint}")
     echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB", bold=True)
-    echo(f"Next: {command('score', str(path), 'RECORDINGS')}", dim=True)
+    echo(f"Next: {command('score', str(path), 'RECORDINGS', machine=machines[0] if machines[1:] else None)}", dim=True)

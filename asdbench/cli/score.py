@@ -195,4 +195,4 @@ def _watch(
             if fail_on_alarm and line.get("anomalous"):
                 raise typer.Exit(ALARM)
     except KeyboardInterrupt:
-        return
+        echo(f"Stopped. The same command goes on: what stands in {journal} is not scored again.", dim=True, err=True)

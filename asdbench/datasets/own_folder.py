@@ -24,7 +24,10 @@ DOMAINS = ("source", "target")
 SECTION = "00"  # of recordings that no section is known of
 DEPTH = 3  # folders below train/ and test/: domain, label, one more
 OTHER_AUDIO = (".aac", ".aif", ".aiff", ".caf", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wma")
-BY_TABLE = f"or say what each recording is in a table: --dataset clips.csv ({page('how-to/data')})."
+BY_TABLE = (
+    "or say what each recording is in a table, a row each with path, machine, split, domain, label as far as they are "
+    f"known,\nand name the table in place of the folder ({page('how-to/data')})."
+)
 OWN_HELP = (
     "Accepted: .wav or .flac files of any names in a folder, in a folder for each machine, or in train/, test/normal "
     f"and test/anomaly there;\n{BY_TABLE}"
