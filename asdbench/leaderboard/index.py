@@ -22,9 +22,7 @@ an HTML page to sort and to filter, with intervals drawn: [index.html](index.htm
 QUESTION = "What should I use for a new machine, without a GPU?"
 RATE = (
     "Boards rank by areas under curves over all clips, and a detector works at one rate of false alarms, where another "
-    "system may find more: so the documentation begins with raw-mel + mahalanobis-lw",
-    "how much is found",
-    "../docs/explanation/thresholds.md#how-much-is-found",  # where the boards lie in the repository
+    "system may find more: so the documentation begins with raw-mel + mahalanobis-lw"
 )
 ELSEWHERE = "\nWhether the order on one board is the order on another: [transfer.md](transfer.md)."
 

@@ -9,7 +9,7 @@ from asdbench.core.files import write_text
 from asdbench.leaderboard import transfer_page
 from asdbench.leaderboard.board_page import MARKER, board_pages
 from asdbench.leaderboard.boards import make_boards, slug_of
-from asdbench.leaderboard.index import RATE, index_html, index_markdown, overview
+from asdbench.leaderboard.index import index_html, index_markdown, overview
 from asdbench.leaderboard.references import read_references
 from asdbench.leaderboard.row_details import card_links
 from asdbench.leaderboard.store import clear_board_errors, read_entries
@@ -95,7 +95,7 @@ def make_pages(
         if only in (None, name):
             pages.problems.append(problem)
     if only is None:
-        documented = (board_dir / RATE[2].partition("#")[0]).is_file()
+        documented = (board_dir / ".." / "docs" / "explanation" / "thresholds.md").is_file()
         told = overview([boards[name] for name in tables], tables, transfers=bool(found), documented=documented)
         pages.texts |= {"index.md": index_markdown(told), "index.html": index_html(told)}
     else:  # it tells what all boards say together
