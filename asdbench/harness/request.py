@@ -243,11 +243,16 @@ class Scopes:
         return profile if profile in self._catalog.find("extractors", stages.extractor).card.profiles else None
 
     def component(self, kind: str, name: str, stages: Stages | None = None, profile: str | None = None) -> Component:
-        """The named component: the card's values, then the system's, then the profile's, then those given by hand."""
+        """The named component: the card's values, then the system's, then the profile's, then those given by hand.
+
+        The profile leaves alone what makes a system's variant one, its backbone for instance.
+        """
         component = self._catalog.component(kind, name)
         if stages is not None:
             component = component.altered(stages.params.get(name, {}))
-        component = component.altered(component.card.profiles.get(profile or "", {}))
+        of_variant = self._catalog.find("systems", stages.system).varied(name) if stages and stages.system else ()
+        quicker = component.card.profiles.get(profile or "", {})
+        component = component.altered({param: value for param, value in quicker.items() if param not in of_variant})
         systems = (None, stages.system if stages is not None else None)
         by_hand = {param: value for system, one, param, value in self.given if one == name and system in systems}
         return component.altered(by_hand)

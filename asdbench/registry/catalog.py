@@ -83,6 +83,13 @@ class Entry:
         assert isinstance(self.content, SystemCard), f"a card of the {self.kind} is no system"
         return self.content.variant(self.variant)
 
+    def varied(self, part: str) -> frozenset[str]:
+        """Parameters of a part that make the variant of a system one; none of the system itself."""
+        from asdbench.registry.system_card import SystemCard
+
+        assert isinstance(self.content, SystemCard), f"a card of the {self.kind} is no system"
+        return frozenset(self.content.variants[self.variant].params.get(part, {}) if self.variant else ())
+
     @property
     def challenge(self) -> "ChallengeCard | None":
         """The card of a challenge's data set; None when the entry is something else."""

@@ -121,11 +121,13 @@ def test_values_by_hand_win_and_may_mean_one_system(plan):
     assert [found[name]["learning_rate"] for name in names] == [0.5, 0.001]
 
 
-def test_a_profile_asked_for_lies_over_the_systems_values(small_dataset, tmp_path):
-    spec = RunSpec(system=["shin2023-simclr-ml"], dataset=str(small_dataset), out=tmp_path / "runs", profile="quick")
-    (cell,) = make_plan(spec, Silent()).cells
-    assert cell.extractor.params["steps"] == 150
-    assert cell.extractor.params["learning_rate"] == 0.5
+def test_a_profile_asked_for_lies_over_the_systems_values_but_for_what_makes_a_variant_one(small_dataset, tmp_path):
+    names = ["shin2023-simclr-ml", "shin2023-simclr-ml-resnet50"]
+    spec = RunSpec(system=names, dataset=str(small_dataset), out=tmp_path / "runs", profile="quick")
+    first, larger = (cell.extractor.params for cell in make_plan(spec, Silent()).cells)
+    assert first["steps"] == larger["steps"] == 150
+    assert first["learning_rate"] == 0.5
+    assert [first["backbone"], larger["backbone"]] == ["test_resnet", "resnet50"]
 
 
 def test_systems_stand_beside_extractors_and_scorers(plan):
