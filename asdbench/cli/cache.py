@@ -4,17 +4,17 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from asdbench.cli.options import AsJson, group
+from asdbench.cli.options import AsJson, flag, group, option
 from asdbench.cli.output import echo, print_json
-from asdbench.core.numbers import parse_float
+from asdbench.core.errors import UsageError, did_you_mean
+from asdbench.core.numbers import parse_float, size_text
+from asdbench.core.paths import cache_root
 
 if TYPE_CHECKING:
     from asdbench.harness.cache import CacheEntry
 
 app = group("Look at, limit and clear what is stored between runs.")
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
+DryRun = Annotated[bool, flag("--dry-run", "Only say what would be removed.")]
 SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 SPANS_S = {"H": 3600, "D": 86400, "W": 7 * 86400}
 
@@ -27,7 +27,6 @@ def info(as_json: AsJson = False) -> None:
     """
     import time
 
-    from asdbench.core.paths import cache_root
     from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries
 
     root = cache_root()
@@ -47,19 +46,14 @@ def info(as_json: AsJson = False) -> None:
 
 @app.command()
 def prune(
-    older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Remove what was made before: 12h, 30d, 8w.")
-    ] = None,
-    max_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Remove the oldest until no more is left: 20GB.")
-    ] = None,
+    older_than: Annotated[str | None, option("AGE", "Remove what was made before: 12h, 30d, 8w.")] = None,
+    max_size: Annotated[str | None, option("SIZE", "Remove the oldest until no more is left: 20GB.")] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Limit the cache by age or size. Half-written things older than a day go in any case.
 
     Example: asdbench cache prune --max-size 20GB
     """
-    from asdbench.core.paths import cache_root
     from asdbench.harness.cache import cache_entries, to_prune
 
     age = None if older_than is None else _amount("--older-than", older_than, SPANS_S, "30d")
@@ -69,15 +63,13 @@ def prune(
 
 @app.command()
 def clear(
-    kind: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this kind; may be repeated.")] = None,
+    kind: Annotated[list[str] | None, option("NAME", "Only this kind; may be repeated.")] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Remove all of the cache, or some kinds of it. A command that runs meanwhile may have to compute things again.
 
     Example: asdbench cache clear --kind features --dry-run
     """
-    from asdbench.core.errors import UsageError, did_you_mean
-    from asdbench.core.paths import cache_root
     from asdbench.harness.cache import KINDS, UNFINISHED, cache_entries, of_kinds
 
     accepted = (*KINDS, UNFINISHED)
@@ -99,8 +91,6 @@ def _remove(entries: "Sequence[CacheEntry]", dry_run: bool) -> None:
 
 def _amount(option: str, value: str, units: dict[str, int], example: str) -> float:
     """A number and its unit."""
-    from asdbench.core.errors import UsageError
-
     match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([A-Z]{0,2})", value.strip().upper())
     scale = units.get(match[2]) or units.get(f"{match[2]}B") if match else None  # "20G", "20"
     if match is None or scale is None:
@@ -113,6 +103,5 @@ def _bytes(entries: "Sequence[CacheEntry]") -> int:
 
 
 def _size(entries: "Sequence[CacheEntry]") -> str:
-    from asdbench.core.numbers import size_text
 
     return size_text(_bytes(entries))

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, Frontend, Named, Params, PluginPath
+from asdbench.cli.options import AsJson, Frontend, Named, Params, PluginPath, argument
 from asdbench.cli.output import echo, print_json
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 def check(
     name: Annotated[
         str,
-        typer.Argument(
-            click_type=Named("checkable"),
-            help="Extractor, scorer (also pyod:NAME, STEP+SCORER), step, augmentation, front end.",
+        argument(
+            "NAME",
+            "Extractor, scorer (also pyod:NAME, STEP+SCORER), step, augmentation, front end.",
+            Named("checkable"),
         ),
     ],
     params: Params = None,
@@ -31,7 +33,6 @@ def check(
 
     Example: asdbench check cosine --plugin-path mine
     """
-    from asdbench.core.errors import UsageError
     from asdbench.registry import load_catalog
     from asdbench.testing import CHECKS_OF
 

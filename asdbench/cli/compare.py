@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Named, Number, Out, Replicates
+from asdbench.cli.options import RUN, RUNS, AsJson, GroundTruth, Named, Number, Out, Replicates, argument, option
 from asdbench.cli.output import begin, echo, print_json, warn
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.leaderboard.run_groups import RunGroup
@@ -17,33 +18,19 @@ QUIET_BELOW = 10  # runs, about a second each
 
 
 def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="A B [C ...]", click_type=Named("runs", "files"), help="Runs or systems, see above."),
-    ],
+    names: Annotated[list[str], argument("A B [C ...]", "Runs or systems, see above.", RUN)],
     out: Out = RUNS,
     dataset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            click_type=Named("datasets"),
-            help="Only runs on this data set. [default: all that they share]",
-        ),
+        str | None, option("NAME", "Only runs on this data set. [default: all that they share]", Named("datasets"))
     ] = None,
     ground_truth: GroundTruth = None,
     max_drop: Annotated[
-        float | None,
-        typer.Option(
-            metavar="POINTS", click_type=Number(min=0, max=100), help="Exit 1 when B is lower by more, or incomplete."
-        ),
+        float | None, option("POINTS", "Exit 1 when B is lower by more, or incomplete.", Number(min=0, max=100))
     ] = None,
     alpha: Annotated[
-        float,
-        typer.Option(click_type=Number(min=0, max=1, min_open=True, max_open=True), help="Of the Nemenyi test."),
+        float, option("X", "Of the Nemenyi test.", Number(min=0, max=1, min_open=True, max_open=True))
     ] = 0.05,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg|png|pdf", help="Draw the critical-difference diagram there.")
-    ] = None,
+    figure: Annotated[Path | None, option("FILE.svg|png|pdf", "Draw the critical-difference diagram there.")] = None,
     replicates: Replicates = 10_000,
     as_json: AsJson = False,
 ) -> None:
@@ -97,7 +84,6 @@ def compare(
 
 def _require_options(names: Sequence[str], max_drop: float | None, figure: Path | None) -> None:
     """Refuse options that do not go with the number of names."""
-    from asdbench.core.errors import UsageError
     from asdbench.core.files import require_writable
 
     if len(names) < 2:

@@ -14,6 +14,7 @@ import typer
 from click import shell_completion
 from click.shell_completion import CompletionItem
 
+from asdbench.cli.options import argument
 from asdbench.cli.output import echo
 from asdbench.core.errors import AsdbenchError
 
@@ -27,9 +28,7 @@ _AS_OPEN = f"        elif [[ $type == 'open' ]]; then\n{' ' * 12}COMPREPLY+=($va
 
 def completion(
     context: typer.Context,
-    shell: Annotated[
-        str, typer.Argument(metavar="bash|zsh|fish", help="Which shell.", click_type=click.Choice(SHELLS))
-    ],
+    shell: Annotated[str, argument("bash|zsh|fish", "Which shell.", click.Choice(SHELLS))],
 ) -> None:
     """Print the script by which a shell completes verbs, options, and names of systems, scorers, runs ...
 

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from asdbench.cli import options as opt
 from asdbench.cli.data_audit import DataSet, dataset_of, header_table, how_scored, open_inventory, verify
-from asdbench.cli.options import AsJson, DataRoot, Jobs, Machines, Named, PluginPath, Quiet, Split, group
 from asdbench.cli.output import command, echo, print_json
+from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.numbers import size_text
+from asdbench.core.paths import cache_root
 
 if TYPE_CHECKING:
     from asdbench.datasets.download import DownloadedZip
 
-app = group("Make and inspect data sets.")
+app = opt.group("Make and inspect data sets.")
 SYSTEM = {"extractor": "raw-mel", "scorer": "mahalanobis-lw"}  # of the command that is proposed
 SHOWN = 5  # faults, files, values
 
@@ -22,28 +23,25 @@ SHOWN = 5  # faults, files, values
 def make(
     name: Annotated[
         str,
-        typer.Argument(
-            click_type=Named("datasets"),
-            help="Card of a made data set: synthetic, synthetic-large, synthetic-stereo, factory.",
+        opt.argument(
+            "[NAME]",
+            "Card of a made data set: synthetic, synthetic-large, synthetic-stereo, factory.",
+            opt.Named("datasets"),
         ),
     ] = "synthetic",
-    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; the cache when left out.")] = None,
+    to: Annotated[Path | None, opt.option("DIR", "Where to; the cache when left out.")] = None,
     params: Annotated[
         list[str] | None,
-        typer.Option(
-            "-p", metavar="PARAM=VALUE", click_type=Named("data-params"), help="Parameter of the card; may be repeated."
-        ),
+        opt.option("PARAM=VALUE", "Parameter of the card; may be repeated.", opt.Named("data-params"), "-p"),
     ] = None,
-    jobs: Jobs = 0,
-    quiet: Quiet = False,
+    jobs: opt.Jobs = 0,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Make the recordings of a synthetic data set.
 
     Example: asdbench data make factory --to factory
     """
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import UsageError
-    from asdbench.core.paths import cache_root
     from asdbench.harness.data import made_data
     from asdbench.harness.machine import available_cores
     from asdbench.registry import load_catalog
@@ -74,21 +72,18 @@ def make(
 @app.command()
 def download(
     name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME", click_type=Named("datasets"), help="Card of a challenge's data set, e.g. dcase2023."
-        ),
+        str, opt.argument("NAME", "Card of a challenge's data set, e.g. dcase2023.", opt.Named("datasets"))
     ],
-    split: Split = None,
-    machine: Machines = None,
-    data_root: DataRoot = None,
-    keep_zips: Annotated[bool, typer.Option("--keep-zips", help="Leave the zips where they were unpacked.")] = False,
+    split: opt.Split = None,
+    machine: opt.Machines = None,
+    data_root: opt.DataRoot = None,
+    keep_zips: Annotated[bool, opt.flag("--keep-zips", "Leave the zips where they were unpacked.")] = False,
     accept_new: Annotated[
-        bool, typer.Option("--accept-new", help="Take zips whose checksum differs from what was recorded or published.")
+        bool, opt.flag("--accept-new", "Take zips whose checksum differs from what was recorded or published.")
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    plugin_path: PluginPath = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Download, verify and unpack recordings of a DCASE challenge.
 
@@ -98,7 +93,6 @@ def download(
     Example: asdbench data download dcase2023 --machine fan
     """
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import RequirementError, UsageError
     from asdbench.datasets.challenge import require_split
     from asdbench.datasets.download import download_challenge
     from asdbench.harness.data import data_root as data_root_of
@@ -131,7 +125,6 @@ def download(
 
 
 def _print_downloads(downloads: "Sequence[DownloadedZip]") -> None:
-    from asdbench.core.numbers import size_text
 
     for folder in dict.fromkeys(one.source.folder for one in downloads):
         zips = [one for one in downloads if one.source.folder == folder]
@@ -159,11 +152,11 @@ def _zip_as_json(downloaded: "DownloadedZip") -> dict[str, object]:
 @app.command()
 def info(
     dataset: DataSet = "synthetic",
-    split: Split = None,
-    data_root: DataRoot = None,
-    machine: Machines = None,
-    as_json: AsJson = False,
-    plugin_path: PluginPath = None,
+    split: opt.Split = None,
+    data_root: opt.DataRoot = None,
+    machine: opt.Machines = None,
+    as_json: opt.AsJson = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Show what a data set holds, and how it was understood.
 
@@ -251,14 +244,13 @@ def info(
 @app.command("table")
 def write_table(
     dataset: DataSet = "synthetic",
-    split: Split = None,
-    data_root: DataRoot = None,
-    machine: Machines = None,
+    split: opt.Split = None,
+    data_root: opt.DataRoot = None,
+    machine: opt.Machines = None,
     to: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write it there (.csv, .parquet); paths below its folder become relative."),
+        Path | None, opt.option("FILE", "Write it there (.csv, .parquet); paths below its folder become relative.")
     ] = None,
-    plugin_path: PluginPath = None,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Print the table of a data set's clips as CSV: what was understood, to be looked at and edited.
 
@@ -267,7 +259,6 @@ def write_table(
 
     Example: asdbench data table recordings > clips.csv
     """
-    from asdbench.core.errors import UsageError
     from asdbench.core.files import write_text
     from asdbench.datasets.clip_table import FORMS, table_of
 

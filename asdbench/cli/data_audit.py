@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, DataRoot, GroundTruth, Jobs, Machines, Named, PluginPath, Quiet, Split
+from asdbench.cli import options as opt
 from asdbench.cli.output import echo, print_json, warn
+from asdbench.core.errors import DataError
+from asdbench.core.paths import cache_root
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 DataSet = Annotated[
     str,
-    typer.Argument(
-        click_type=Named("datasets", "files"),
-        help="A folder, a table of clips (.csv, .parquet), or a card: synthetic, dcase2020 to dcase2026.",
+    opt.argument(
+        "[DATASET]",
+        "A folder, a table of clips (.csv, .parquet), or a card: synthetic, dcase2020 to dcase2026.",
+        opt.Named("datasets", "files"),
     ),
 ]
 SHOWN_FILES = 5
@@ -30,15 +33,15 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "missing": "red"}
 
 def verify(
     dataset: DataSet = "synthetic",
-    split: Split = None,
-    data_root: DataRoot = None,
-    machine: Machines = None,
-    ground_truth: GroundTruth = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
-    jobs: Jobs = 0,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    plugin_path: PluginPath = None,
+    split: opt.Split = None,
+    data_root: opt.DataRoot = None,
+    machine: opt.Machines = None,
+    ground_truth: opt.GroundTruth = None,
+    verbose: Annotated[bool, opt.flag("--verbose", "-v", "Name every file.")] = False,
+    jobs: opt.Jobs = 0,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Read every recording and report what is missing, doubled, unusable or strange.
 
@@ -69,8 +72,6 @@ def how_scored(dataset: "Dataset") -> str:
 def dataset_of(inventory: "Inventory") -> "tuple[Dataset | None, list[str]]":
     """The data set as runs open it, and why there is none."""
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import DataError
-    from asdbench.core.paths import cache_root
     from asdbench.harness.data import content_digests
 
     if inventory.missing:

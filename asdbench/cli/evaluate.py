@@ -5,62 +5,50 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Machines, Named, Number, Out, PluginPath, Quiet, Replicates
+from asdbench.cli import options as opt
 from asdbench.cli.output import begin, echo, print_json
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from asdbench.datasets.ground_truth import GroundTruth as Truth
+    from asdbench.datasets.ground_truth import GroundTruth
     from asdbench.registry import Catalog
     from asdbench.score_files.evaluation import FolderEvaluation, Method
 
 
 def evaluate(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR|RUN", click_type=Named("runs", "files"), help="Folder of score files, or a run: latest, id ..."
-        ),
-    ],
+    folder: Annotated[Path, opt.argument("DIR|RUN", "Folder of score files, or a run: latest, id ...", opt.RUN)],
     protocol: Annotated[
-        str | None,
-        typer.Option(metavar="dcase2020|...|dcase2026", help="Whose official score. [default: the run's, for a run]"),
+        str | None, opt.option("dcase2020|...|dcase2026", "Whose official score. [default: the run's, for a run]")
     ] = None,
-    ground_truth: GroundTruth = None,
+    ground_truth: opt.GroundTruth = None,
     split: Annotated[
         str | None,
-        typer.Option(
-            metavar="dev|eval|own",
-            help="What the files are of; own: your recordings. [default: by machine and section]",
-        ),
+        opt.option("dev|eval|own", "What the files are of; own: your recordings. [default: by machine and section]"),
     ] = None,
-    machine: Machines = None,
+    machine: opt.Machines = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Score what is there although something is missing or wrong.")
+        bool, opt.flag("--partial", "Score what is there although something is missing or wrong.")
     ] = False,
     ci: Annotated[
-        str, typer.Option(metavar="bootstrap|official|none", help="95 % intervals; official: as the evaluators print.")
+        str, opt.option("bootstrap|official|none", "95 % intervals; official: as the evaluators print.")
     ] = "bootstrap",
-    replicates: Replicates = 10_000,
+    replicates: opt.Replicates = 10_000,
     clip_s: Annotated[
         float | None,
-        typer.Option(
-            metavar="SECONDS",
-            click_type=Number(min=0, min_open=True),
-            help="Length of a clip, for false alarms per hour. [default: the run's, for a run]",
+        opt.option(
+            "SECONDS",
+            "Length of a clip, for false alarms per hour. [default: the run's, for a run]",
+            opt.POSITIVE,
         ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR|RUN",
-            click_type=Named("runs", "files"),
-            help="A second system: the difference, on the same resampled clips.",
-        ),
+        opt.option("DIR|RUN", "A second system: the difference, on the same resampled clips.", opt.RUN),
     ] = None,
-    out: Out = RUNS,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    plugin_path: PluginPath = None,
+    out: opt.Out = opt.RUNS,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Compute the official scores of score files, ours or anybody's, and list all that is wrong with them.
 
@@ -74,7 +62,6 @@ def evaluate(
 
     from asdbench.cli.evaluation_results import evaluation_as_json, print_evaluation
     from asdbench.cli.tables import interval, percent
-    from asdbench.core.errors import UsageError
     from asdbench.harness.evaluating import evaluate_score_files, score_folder, truth_for
     from asdbench.harness.record import FILE
     from asdbench.protocols import paired_difference
@@ -138,7 +125,7 @@ def _learning_note(folder: Path) -> list[str]:
 
 
 def _notes(
-    catalog: "Catalog", protocol: str, result: "FolderEvaluation", truth: "Truth | None", *, knows_split: bool
+    catalog: "Catalog", protocol: str, result: "FolderEvaluation", truth: "GroundTruth | None", *, knows_split: bool
 ) -> list[str]:
     """What is known of the ground truth that was used, and whose machine types these are."""
     from asdbench.score_files.expectation import expectation_of, likeliest_split

@@ -3,24 +3,21 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from asdbench.cli.options import PluginPath
+from asdbench.cli.options import OneMachine, PluginPath, Section, argument, flag, option
 from asdbench.cli.output import command, echo
+from asdbench.core.errors import UsageError
 
 
 def export(
-    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What fit wrote (.asd).")],
-    onnx: Annotated[Path, typer.Option("--onnx", metavar="FILE.onnx", help="The file to write.")],
-    machine: Annotated[str | None, typer.Option(metavar="NAME", help="Machine type, where it knows several.")] = None,
-    section: Annotated[str | None, typer.Option(metavar="NN", help="Section. [default: the first]")] = None,
+    detector: Annotated[Path, argument("DETECTOR", "What fit wrote (.asd).")],
+    onnx: Annotated[Path, option("FILE.onnx", "The file to write.", None, "--onnx")],
+    machine: OneMachine = None,
+    section: Section = None,
     check: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="PATH", help="Recordings, or folders of them, to compare on. [default: noise and tones of its own]"
-        ),
+        option("PATH", "Recordings, or folders of them, to compare on. [default: noise and tones of its own]"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, flag("--force", "Replace a file that is there.")] = False,
     plugin_path: PluginPath = None,
 ) -> None:
     """Write a detector as one ONNX model: waveform in, score out, threshold and sampling rate in its metadata.
@@ -31,7 +28,6 @@ def export(
 
     Example: asdbench export pump.asd --onnx pump.onnx
     """
-    from asdbench.core.errors import UsageError
     from asdbench.detector.detector import Detector
     from asdbench.detector.exporting import export_onnx
 

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from asdbench.cli import options as opt
-from asdbench.cli.options import RUNS, FalseAlarms, PerDomain, Threshold, Whole
 from asdbench.cli.output import command, echo, print_json
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.detector.detector import Detector
@@ -16,56 +14,46 @@ if TYPE_CHECKING:
 def fit(
     recordings: Annotated[
         str | None,
-        typer.Argument(
-            metavar="RECORDINGS",
-            click_type=opt.Named("datasets", "files"),
-            help="Healthy recordings: a folder, a table, a card's name.",
+        opt.argument(
+            "RECORDINGS", "Healthy recordings: a folder, a table, a card's name.", opt.Named("datasets", "files")
         ),
     ] = None,
-    to: Annotated[Path, typer.Option(metavar="FILE.asd", help="The file to write.")] = Path("detector.asd"),
+    to: Annotated[Path, opt.option("FILE.asd", "The file to write.")] = Path("detector.asd"),
     from_: Annotated[
         str | None,
-        typer.Option(
-            "--from",
-            metavar="RUN",
-            click_type=opt.Named("runs", "files"),
-            help="Take what a run has fitted, in place of recordings.",
-        ),
+        opt.option("RUN", "Take what a run has fitted, in place of recordings.", opt.RUN, "--from"),
     ] = None,
-    extractor: Annotated[
-        str | None, typer.Option(metavar="NAME", click_type=opt.Named("extractors"), help="Feature extractor.")
-    ] = None,
+    extractor: Annotated[str | None, opt.option("NAME", "Feature extractor.", opt.Named("extractors"))] = None,
     scorer: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", click_type=opt.Named("scorers"), help="Scorer, also pyod:NAME or sklearn:NAME."),
+        str | None, opt.option("NAME", "Scorer, also pyod:NAME or sklearn:NAME.", opt.Named("scorers"))
     ] = None,
     system: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", click_type=opt.Named("systems"), help="Published system, in place of the two."),
+        str | None, opt.option("NAME", "Published system, in place of the two.", opt.Named("systems"))
     ] = None,
-    false_alarms: FalseAlarms = None,
-    threshold: Threshold = None,
-    per_domain: PerDomain = False,
+    false_alarms: opt.FalseAlarms = None,
+    threshold: opt.Threshold = None,
+    per_domain: opt.PerDomain = False,
     held_out: Annotated[
         int,
-        typer.Option(
-            click_type=Whole(min=0, max=1000),
-            help="Of an extractor that is trained: further trainings on part of the clips, which score the others for "
+        opt.option(
+            "N",
+            "Of an extractor that is trained: further trainings on part of the clips, which score the others for "
             "the threshold; 0 is quicker, and alarms more often than asked for.",
+            opt.Whole(min=0, max=1000),
         ),
     ] = 5,
     machine: opt.Machines = None,
     split: opt.Split = None,
     data_root: opt.DataRoot = None,
-    seed: Annotated[int, typer.Option(click_type=Whole(min=0, max=2**63 - 1), help="Base seed.")] = 0,
+    seed: Annotated[int, opt.option("N", "Base seed.", opt.SEED)] = 0,
     params: opt.Params = None,
     profile: opt.Profile = None,
     frontend: opt.Frontend = None,
     augmentation: opt.Augmentations = None,
     device: opt.Device = None,
     threads: opt.Threads = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie, for --from.")] = RUNS,
-    force: Annotated[bool, typer.Option("--force", help="Replace a detector that is there.")] = False,
+    out: Annotated[Path, opt.option("DIR", "Where the runs' folders lie, for --from.")] = opt.RUNS,
+    force: Annotated[bool, opt.flag("--force", "Replace a detector that is there.")] = False,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     plugin_path: opt.PluginPath = None,
@@ -76,7 +64,6 @@ def fit(
     """
     import asdbench
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import UsageError
     from asdbench.core.files import require_writable
     from asdbench.harness.spec import read_spec
     from asdbench.protocols.threshold import ThresholdRule

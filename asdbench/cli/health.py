@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from asdbench.core.errors import AsdbenchError
+from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.numbers import size_text
 from asdbench.core.packages import EXTRAS, missing_package, requirements, version_of
+from asdbench.core.paths import CACHE_VARIABLE, cache_root
 
 State = Literal["ok", "note", "problem"]
 TIGHT, FULL = 5e9, 5e8  # bytes of a disk that are free
@@ -167,8 +169,6 @@ def _core_limit() -> float | None:
 
 
 def _cache() -> Iterator[Check]:
-    from asdbench.core.numbers import size_text
-    from asdbench.core.paths import CACHE_VARIABLE, cache_root
     from asdbench.harness.cache import cache_entries
 
     root = cache_root()
@@ -262,9 +262,7 @@ def _tracking(out: Path) -> Iterator[Check]:
 
 def _writable(name: str, folder: Path, found: str, variable: str | None, advice: str) -> Iterator[Check]:
     """Whether something can be written to a folder, which need not be there yet, and how much."""
-    from asdbench.core.errors import UsageError
     from asdbench.core.files import require_writable
-    from asdbench.core.numbers import size_text
 
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free

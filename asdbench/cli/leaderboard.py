@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, GroundTruth, Named, Out, Quiet, Split, Whole, group
+from asdbench.cli import options as opt
 from asdbench.cli.output import command, echo, print_json
+from asdbench.core.errors import AsdbenchError, DiskFullError, UsageError
+from asdbench.core.paths import expand_user
 
-if TYPE_CHECKING:
-    from asdbench.core.errors import AsdbenchError
-
-app = group("Put runs on leaderboards and render them.")
-BoardDir = Annotated[Path, typer.Option(metavar="DIR", help="Holds results/, references/ and the rendered pages.")]
+app = opt.group("Put runs on leaderboards and render them.")
+BoardDir = Annotated[Path, opt.option("DIR", "Holds results/, references/ and the rendered pages.")]
 DEFAULT = Path("leaderboards")
 OF_SCORES = "Of SCORES, score files of anybody"
 OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced": "replaced"}
@@ -23,54 +22,36 @@ OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced
 def add(
     run: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[RUN|SCORES]...",
-            click_type=Named("runs", "files"),
-            help="Runs: latest, ids, systems, folders; or folders of score files.",
+        opt.argument(
+            "[RUN|SCORES]...",
+            "Runs: latest, ids, systems, folders; or folders of score files.",
+            opt.RUN,
         ),
     ] = None,
     system: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Their system; says that they are score files.", rich_help_panel=OF_SCORES),
+        str | None, opt.option("NAME", "Their system; says that they are score files.", panel=OF_SCORES)
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where they are from.", rich_help_panel=OF_SCORES)
-    ] = None,
+    source: Annotated[str | None, opt.option("ADDRESS", "Where they are from.", panel=OF_SCORES)] = None,
     dataset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="dcase2025|...", click_type=Named("datasets"), help="The challenge.", rich_help_panel=OF_SCORES
-        ),
+        str | None, opt.option("dcase2025|...", "The challenge.", opt.Named("datasets"), panel=OF_SCORES)
     ] = None,
-    split: Split = None,
+    split: opt.Split = None,
     seed: Annotated[
-        int | None,
-        typer.Option(
-            click_type=Whole(min=0),
-            help="Seeds of one system share a row. [default: 0]",
-            rich_help_panel=OF_SCORES,
-        ),
+        int | None, opt.option("N", "Seeds of one system share a row. [default: 0]", opt.Whole(min=0), panel=OF_SCORES)
     ] = None,
     params: Annotated[
-        int | None,
-        typer.Option(metavar="N", click_type=Whole(min=0), help="The network's parameters.", rich_help_panel=OF_SCORES),
+        int | None, opt.option("N", "The network's parameters.", opt.Whole(min=0), panel=OF_SCORES)
     ] = None,
     macs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", click_type=Whole(min=0), help="Multiply-accumulates for a clip.", rich_help_panel=OF_SCORES
-        ),
+        int | None, opt.option("N", "Multiply-accumulates for a clip.", opt.Whole(min=0), panel=OF_SCORES)
     ] = None,
-    note: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Authors and licence, for instance.", rich_help_panel=OF_SCORES),
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every run in the folder of runs.")] = False,
-    out: Out = RUNS,
+    note: Annotated[str | None, opt.option("TEXT", "Authors and licence, for instance.", panel=OF_SCORES)] = None,
+    every: Annotated[bool, opt.flag("--all", "Every run in the folder of runs.")] = False,
+    out: opt.Out = opt.RUNS,
     board_dir: BoardDir = DEFAULT,
-    ground_truth: GroundTruth = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Take the place of an entry that differs.")] = False,
-    as_json: AsJson = False,
+    ground_truth: opt.GroundTruth = None,
+    replace: Annotated[bool, opt.flag("--replace", "Take the place of an entry that differs.")] = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Put runs on the leaderboard: their records and scores, one file each in results/.
 
@@ -84,7 +65,6 @@ def add(
     """
     import functools
 
-    from asdbench.core.errors import AsdbenchError, DiskFullError
     from asdbench.harness.evaluating import truth_for
     from asdbench.harness.record import load_record
     from asdbench.leaderboard import BoardDirError, add_run, read_entries
@@ -134,12 +114,9 @@ def add(
 def render(
     board_dir: BoardDir = DEFAULT,
     board: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", click_type=Named("boards"), help="Only this one, and not what all boards say together."
-        ),
+        str | None, opt.option("NAME", "Only this one, and not what all boards say together.", opt.Named("boards"))
     ] = None,
-    quiet: Quiet = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Render every board as Markdown and as one self-contained HTML page, and the index of all.
 
@@ -163,7 +140,7 @@ def render(
 
 
 @app.command()
-def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
+def check(board_dir: BoardDir = DEFAULT, quiet: opt.Quiet = False) -> None:
     """Exit with 1 when a page is missing, stale, or not what its records give; changes nothing.
 
     Example: asdbench leaderboard check
@@ -183,8 +160,6 @@ def check(board_dir: BoardDir = DEFAULT, quiet: Quiet = False) -> None:
 
 def _submitted(names: Sequence[str], facts: dict[str, Any]) -> dict[str, Path]:
     """The folders of score files among the names: named by --system, or with a system.toml in them."""
-    from asdbench.core.errors import UsageError
-    from asdbench.core.paths import expand_user
     from asdbench.leaderboard.submitted import is_submission
 
     system, given = facts["system"], [name for name, value in facts.items() if value is not None]
@@ -201,9 +176,8 @@ def _submitted(names: Sequence[str], facts: dict[str, Any]) -> dict[str, Path]:
     return submitted
 
 
-def _folders(names: list[str], every: bool, runs: Path, others: bool) -> "tuple[list[Path], list[AsdbenchError]]":
+def _folders(names: list[str], every: bool, runs: Path, others: bool) -> tuple[list[Path], list[AsdbenchError]]:
     """The runs that are meant, and what is wrong with those that cannot be read; ``others``: score files are meant."""
-    from asdbench.core.errors import AsdbenchError, UsageError
     from asdbench.harness.run_names import named_runs
     from asdbench.harness.store import find_runs
 

@@ -5,10 +5,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from asdbench.cli.options import AsJson, Named, PluginPath
+from asdbench.cli.options import AsJson, Named, PluginPath, argument
 from asdbench.cli.output import echo, print_json, warn
+from asdbench.core.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from asdbench.registry import Entry
@@ -28,9 +27,10 @@ FORMS = {
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(
-            click_type=Named("kinds"),
-            help="systems, extractors, scorers, steps, augmentations, frontends, datasets; all if left out.",
+        argument(
+            "[KIND]",
+            "systems, extractors, scorers, steps, augmentations, frontends, datasets; all if left out.",
+            Named("kinds"),
         ),
     ] = None,
     as_json: AsJson = False,
@@ -40,7 +40,6 @@ def list_(
 
     Example: asdbench list scorers
     """
-    from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.registry import KINDS, load_catalog
 
     if kind is not None and kind not in KINDS:

@@ -19,10 +19,6 @@ FAR = 4096  # an upper bound from here on is there to refuse slips of the hand
 class Number(click.FloatRange):
     """A finite number in a range, both ends of which are in it unless they are open."""
 
-    def get_metavar(self, *_: Any, **__: Any) -> str:
-        """The word that stands for it in the help."""
-        return "X"
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read plain decimals only: no ``nan``, no ``1e400``."""
         try:
@@ -33,10 +29,6 @@ class Number(click.FloatRange):
 
 class Whole(click.IntRange):
     """A whole number in a range that both ends belong to."""
-
-    def get_metavar(self, *_: Any, **__: Any) -> str:
-        """The word that stands for it in the help."""
-        return "N"
 
     def _describe_range(self) -> str:
         """In the help: a bound that nobody meets is left out."""
@@ -87,6 +79,33 @@ def given(context: typer.Context) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None and value is not False and value != []}
 
 
+def option(metavar: str, text: str, kind: Any = None, *names: str, panel: str | None = None) -> Any:
+    """An option that takes a value.
+
+    Args:
+        metavar: stands for the value in the help.
+        text: of the help.
+        kind: of the value.
+        names: where they are not that of the parameter.
+        panel: its heading in the help.
+    """
+    return typer.Option(*names, metavar=metavar, help=text, click_type=kind, rich_help_panel=panel)
+
+
+def flag(*names_and_text: str) -> Any:
+    """An option without a value: its names, then the text of the help."""
+    *names, text = names_and_text
+    return typer.Option(*names, help=text)
+
+
+def argument(metavar: str, text: str, kind: Any = None) -> Any:
+    """What stands without a name: as ``option``."""
+    return typer.Argument(metavar=metavar, help=text, click_type=kind)
+
+
+POSITIVE = Number(min=0, min_open=True)
+RUN = Named("runs", "files")
+SEED = Whole(min=0, max=2**63 - 1)
 _THREADS = Whole(min=0, max=4096)
 
 AsJson = Annotated[
@@ -98,94 +117,65 @@ AsJson = Annotated[
         help="One JSON object on standard output, the rest on standard error.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+Quiet = Annotated[bool, flag("--quiet", "-q", "No progress and no notes.")]
 PluginPath = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="DIR", help="Folder with registry/ and modules of your own; may be repeated."),
+    list[Path] | None, option("DIR", "Folder with registry/ and modules of your own; may be repeated.")
 ]
 
 # What is run.
-Systems = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", click_type=Named("systems"), help="Published system; may be repeated."),
-]
-Extractors = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", click_type=Named("extractors"), help="Feature extractor; may be repeated."),
-]
+Systems = Annotated[list[str] | None, option("NAME", "Published system; may be repeated.", Named("systems"))]
+Extractors = Annotated[list[str] | None, option("NAME", "Feature extractor; may be repeated.", Named("extractors"))]
 Scorers = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        click_type=Named("scorers"),
-        help="Anomaly scorer, also pyod:NAME or sklearn:NAME; may be repeated.",
-    ),
+    option("NAME", "Anomaly scorer, also pyod:NAME or sklearn:NAME; may be repeated.", Named("scorers")),
 ]
 Datasets = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="NAME|DIR|TABLE",
-        click_type=Named("datasets", "files"),
-        help="A card's name, a folder of recordings, or a table of clips (CSV, Parquet); may be repeated. "
+    option(
+        "NAME|DIR|TABLE",
+        "A card's name, a folder of recordings, or a table of clips (CSV, Parquet); may be repeated. "
         "[default: synthetic]",
+        Named("datasets", "files"),
     ),
 ]
-Seeds = Annotated[
-    list[int] | None,
-    typer.Option(click_type=Whole(min=0, max=2**63 - 1), help="Base seed; may be repeated. [default: 0]"),
-]
+Seeds = Annotated[list[int] | None, option("N", "Base seed; may be repeated. [default: 0]", SEED)]
 Params = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-p", metavar="COMPONENT.PARAM=VALUE", click_type=Named("params"), help="Set a parameter; may be repeated."
-    ),
+    list[str] | None, option("COMPONENT.PARAM=VALUE", "Set a parameter; may be repeated.", Named("params"), "-p")
 ]
 Vary = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
+        "COMPONENT.PARAM=A,B,...",
+        "A run for each value, and each combination of several --vary; A;B where values hold commas.",
+        Named("params"),
         "--vary",
-        metavar="COMPONENT.PARAM=A,B,...",
-        click_type=Named("params"),
-        help="A run for each value, and each combination of several --vary; A;B where values hold commas.",
     ),
 ]
-Machines = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this machine type; may be repeated.")]
-Split = Annotated[str | None, typer.Option(metavar="dev|eval", help="Which data of a challenge. [default: dev]")]
+Machines = Annotated[list[str] | None, option("NAME", "Only this machine type; may be repeated.")]
+Split = Annotated[str | None, option("dev|eval", "Which data of a challenge. [default: dev]")]
 DataRoot = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", help="Where the challenges' data lie. [default: $ASDBENCH_DATA, else the user's data folder]"
-    ),
+    Path | None, option("DIR", "Where the challenges' data lie. [default: $ASDBENCH_DATA, else the user's data folder]")
 ]
 GroundTruth = Annotated[
     Path | None,
-    typer.Option(
-        metavar="DIR|FILE",
-        help="Labels, where the clips' names do not say them: an official evaluator's folder, a baseline's "
+    option(
+        "DIR|FILE",
+        "Labels, where the clips' names do not say them: an official evaluator's folder, a baseline's "
         "eval_data_list_*.csv, or a table of clips.",
     ),
 ]
 Profile = Annotated[
     str | None,
-    typer.Option(
-        help="Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]"
+    option(
+        "TEXT", "Extractor profile: auto is quick for small training sets, full the card's defaults. [default: auto]"
     ),
 ]
-Frontend = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", click_type=Named("frontends"), help="Front end in place of the extractor's."),
-]
+Frontend = Annotated[str | None, option("NAME", "Front end in place of the extractor's.", Named("frontends"))]
 Augmentations = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        click_type=Named("augmentations"),
-        help="Augmentations in place of the extractor's; may be repeated.",
-    ),
+    option("NAME", "Augmentations in place of the extractor's; may be repeated.", Named("augmentations")),
 ]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Run file (TOML) with the same options; the command line wins.")
-]
+Config = Annotated[Path | None, option("FILE", "Run file (TOML) with the same options; the command line wins.")]
 
 
 # Where the threshold comes from.
@@ -204,73 +194,59 @@ class Rate(Number):
 
 
 FalseAlarms = Annotated[
-    float | None,
-    typer.Option(
-        metavar="RATE",
-        click_type=Rate(),
-        help="Share of healthy clips that may be called anomalous; sets the threshold.",
-    ),
+    float | None, option("RATE", "Share of healthy clips that may be called anomalous; sets the threshold.", Rate())
 ]
 Threshold = Annotated[
     str | None,
-    typer.Option(
-        metavar="gamma:Q|NUMBER",
-        help="The challenge's quantile, or a number. [default: gamma:0.9; of score: the detector's]",
-    ),
+    option("gamma:Q|NUMBER", "The challenge's quantile, or a number. [default: gamma:0.9; of score: the detector's]"),
 ]
-PerDomain = Annotated[
-    bool, typer.Option("--per-domain", help="The rate of false alarms holds in each domain, not only over all.")
-]
+PerDomain = Annotated[bool, flag("--per-domain", "The rate of false alarms holds in each domain, not only over all.")]
 
 # How and where it is run.
-Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda", help="[default: auto]")]
-Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", click_type=_THREADS, help="Threads for reading and making clips; 0 is all cores.")
-]
+Device = Annotated[str | None, option("auto|cpu|cuda", "[default: auto]")]
+Jobs = Annotated[int, option("N", "Threads for reading and making clips; 0 is all cores.", _THREADS, "--jobs", "-j")]
 Processes = Annotated[
     int | None,
-    typer.Option(
+    option(
+        "N",
+        "Fits, runs or trials done at a time, in processes; 0: as many as cores. [default: 1, with --engine ray 0]",
+        _THREADS,
         "--jobs",
         "-j",
-        click_type=_THREADS,
-        help="Fits, runs or trials done at a time, in processes; 0: as many as cores. "
-        "[default: 1, with --engine ray 0]",
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        click_type=Whole(min=1, max=4096),
-        help="Threads of one training on the CPU; more are faster, and change last digits. [default: 1]",
+    option(
+        "N",
+        "Threads of one training on the CPU; more are faster, and change last digits. [default: 1]",
+        Whole(min=1, max=4096),
     ),
 ]
 Engine = Annotated[
-    str | None,
-    typer.Option(
-        metavar="local|ray", help="Processes of this machine, or the Ray cluster at $RAY_ADDRESS. [default: local]"
-    ),
+    str | None, option("local|ray", "Processes of this machine, or the Ray cluster at $RAY_ADDRESS. [default: local]")
 ]
 GpusPerTask = Annotated[
     float | None,
-    typer.Option(
-        metavar="N",
-        click_type=Number(min=0, min_open=True),
-        help="With --engine ray on GPUs: how much of one a fit takes, 0.25 for four fits on each. [default: 1]",
+    option(
+        "N",
+        "With --engine ray on GPUs: how much of one a fit takes, 0.25 for four fits on each. [default: 1]",
+        POSITIVE,
     ),
 ]
 Tracking = Annotated[
     str | None,
-    typer.Option(
-        metavar="mlflow|none",
-        help="Where runs are logged besides their records. [default: $ASDBENCH_TRACKING, else mlflow]",
-    ),
+    option("mlflow|none", "Where runs are logged besides their records. [default: $ASDBENCH_TRACKING, else mlflow]"),
 ]
+
+# A detector.
+DetectorFile = Annotated[Path, argument("DETECTOR", "What fit wrote (.asd), or export (.onnx).")]
+OneMachine = Annotated[str | None, option("NAME", "Machine type, where it knows several.")]
+Section = Annotated[str | None, option("NN", "Section. [default: the first]")]
 
 # What was run.
 RUN_HELP = "latest, a system, an id or a part of one that no other has, or a folder."
-RunName = Annotated[str, typer.Argument(metavar="RUN", click_type=Named("runs", "files"), help=RUN_HELP)]
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")]
+RunName = Annotated[str, argument("RUN", RUN_HELP, RUN)]
+Out = Annotated[Path, option("DIR", "Where the runs' folders lie.")]
 RUNS = Path("runs")
-Replicates = Annotated[
-    int, typer.Option(click_type=Whole(min=100, max=1_000_000), help="Resampled test sets of the bootstrap.")
-]
+Replicates = Annotated[int, option("N", "Resampled test sets of the bootstrap.", Whole(min=100, max=1_000_000))]

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from asdbench.cli.options import RUNS, DataRoot, GroundTruth, Machines, Out, PluginPath, RunName, Whole
+from asdbench.cli.options import RUNS, DataRoot, GroundTruth, Machines, Out, PluginPath, RunName, Whole, flag, option
 from asdbench.cli.output import begin, echo, warn
+from asdbench.core.errors import UsageError
 
 MAPS = ("pca", "umap", "none", "auto")
 
@@ -14,22 +13,18 @@ MAPS = ("pca", "umap", "none", "auto")
 def report(
     run: RunName,
     out: Out = RUNS,
-    to: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="File to write. [default: report.html in the run's folder]")
-    ] = None,
+    to: Annotated[Path | None, option("FILE.html", "File to write. [default: report.html in the run's folder]")] = None,
     ground_truth: GroundTruth = None,
     machine: Machines = None,
-    worst: Annotated[
-        int, typer.Option(click_type=Whole(min=0, max=50), help="False alarms and misses shown of each machine type.")
-    ] = 3,
+    worst: Annotated[int, option("N", "False alarms and misses shown of each machine type.", Whole(min=0, max=50))] = 3,
     embedding_map: Annotated[
-        str, typer.Option(metavar="|".join(MAPS), help="Projection of embeddings; auto is UMAP where it is installed.")
+        str, option("|".join(MAPS), "Projection of embeddings; auto is UMAP where it is installed.")
     ] = "pca",
     audio: Annotated[
-        bool, typer.Option("--audio", help="Put the sound of those clips into the file as well: large, and readable.")
+        bool, flag("--audio", "Put the sound of those clips into the file as well: large, and readable.")
     ] = False,
     explain: Annotated[
-        int, typer.Option(click_type=Whole(min=0, max=50), help="Most suspicious clips explained of each machine type.")
+        int, option("N", "Most suspicious clips explained of each machine type.", Whole(min=0, max=50))
     ] = 1,
     data_root: DataRoot = None,
     plugin_path: PluginPath = None,
@@ -42,7 +37,6 @@ def report(
     Example: asdbench report latest
     """
     begin(f"Writing the report of {run}")
-    from asdbench.core.errors import UsageError
     from asdbench.harness.record import load_record
     from asdbench.harness.run_names import find_run
     from asdbench.harness.store import verify_score_files

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli import options as opt
-from asdbench.cli.options import Number
 from asdbench.cli.output import echo, print_json
 
 if TYPE_CHECKING:
@@ -15,39 +14,26 @@ if TYPE_CHECKING:
 
 def reproduce(
     system: Annotated[
-        str,
-        typer.Argument(
-            metavar="SYSTEM", click_type=opt.Named("systems"), help="Published system; see: asdbench list systems."
-        ),
+        str, opt.argument("SYSTEM", "Published system; see: asdbench list systems.", opt.Named("systems"))
     ],
     dataset: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            click_type=opt.Named("datasets"),
-            help="Card of the data set that numbers were published for.",
-        ),
+        str, opt.option("NAME", "Card of the data set that numbers were published for.", opt.Named("datasets"))
     ],
-    split: Annotated[
-        str | None, typer.Option(metavar="dev|eval", help="[default: dev, where numbers of it were published]")
-    ] = None,
+    split: Annotated[str | None, opt.option("dev|eval", "[default: dev, where numbers of it were published]")] = None,
     data_root: opt.DataRoot = None,
     ground_truth: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR|FILE", help="Labels of an evaluation set, as the official evaluators have them."),
+        Path | None, opt.option("DIR|FILE", "Labels of an evaluation set, as the official evaluators have them.")
     ] = None,
     machine: opt.Machines = None,
     params: opt.Params = None,
     seed: opt.Seeds = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(
-            metavar="POINTS",
-            click_type=Number(min=0, max=100),
-            help="Largest difference, in percent points. [default: the card's, else 1]",
+        opt.option(
+            "POINTS", "Largest difference, in percent points. [default: the card's, else 1]", opt.Number(min=0, max=100)
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders go.")] = opt.RUNS,
+    out: Annotated[Path, opt.option("DIR", "Where the runs' folders go.")] = opt.RUNS,
     device: opt.Device = None,
     jobs: opt.Processes = None,
     as_json: opt.AsJson = False,

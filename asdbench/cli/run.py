@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli import options as opt
-from asdbench.cli.options import given
 from asdbench.cli.output import begin, echo, print_json
+from asdbench.core.errors import AsdbenchError
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
@@ -33,39 +33,36 @@ def run(
     threshold: opt.Threshold = None,
     false_alarms: opt.FalseAlarms = None,
     per_domain: opt.PerDomain = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the runs' folders go. [default: runs]")] = None,
+    out: Annotated[Path | None, opt.option("DIR", "Where the runs' folders go. [default: runs]")] = None,
     device: opt.Device = None,
     jobs: opt.Processes = None,
     threads: opt.Threads = None,
     engine: opt.Engine = None,
     artifacts: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="With --engine ray, where nodes share no folder: s3://... for files."),
+        str | None, opt.option("URL", "With --engine ray, where nodes share no folder: s3://... for files.")
     ] = None,
     gpus_per_task: opt.GpusPerTask = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Fit, embed and score again; features may be cached.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
-    report: Annotated[bool, typer.Option("--report", help="Leave report.html in each run's folder.")] = False,
+    fresh: Annotated[bool, opt.flag("--fresh", "Fit, embed and score again; features may be cached.")] = False,
+    retry_failed: Annotated[bool, opt.flag("--retry-failed", "Do runs again that failed before.")] = False,
+    report: Annotated[bool, opt.flag("--report", "Leave report.html in each run's folder.")] = False,
     select: Annotated[
         str | None,
-        typer.Option(
-            metavar="normal-only|domain-balance",
-            help="Choose one of the runs by training clips alone: how well it separates them from pasted ones, or how "
+        opt.option(
+            "normal-only|domain-balance",
+            "Choose one of the runs by training clips alone: how well it separates them from pasted ones, or how "
             "alike it scores both domains.",
         ),
     ] = None,
     veto: Annotated[
         str | None,
-        typer.Option(
-            metavar="DATASET=POINTS",
-            help="With --select: leave out what scores more than POINTS below the best on DATASET, a development set "
+        opt.option(
+            "DATASET=POINTS",
+            "With --select: leave out what scores more than POINTS below the best on DATASET, a development set "
             "among those of the command, whose LABELS are used.",
         ),
     ] = None,
     tracking: opt.Tracking = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what is to be done and how long it takes.")
-    ] = False,
+    dry_run: Annotated[bool, opt.flag("--dry-run", "Only show what is to be done and how long it takes.")] = False,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
     plugin_path: opt.PluginPath = None,
@@ -89,7 +86,7 @@ def run(
     from asdbench.tracking.command import tracked
 
     progress = ConsoleProgress(quiet)
-    spec = read_spec(config, given(context))
+    spec = read_spec(config, opt.given(context))
     if not dry_run:
         prepare(spec)
     plan = make_plan(spec, progress)
@@ -125,7 +122,6 @@ def _note_defaults(plan: "Plan", progress: "ConsoleProgress") -> None:
 
 def _write_reports(plan: "Plan", progress: "ConsoleProgress") -> bool:
     """Write a report for each run, also of those that were done before; whether all could be written."""
-    from asdbench.core.errors import AsdbenchError
     from asdbench.report import write_report
 
     spec, written = plan.spec, True

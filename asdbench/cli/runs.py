@@ -6,26 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, Named, Out, RunName, group
+from asdbench.cli.options import RUNS, AsJson, Named, Out, RunName, argument, group, option
 from asdbench.cli.output import command, echo, print_json, warn
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.harness.record import RunRecord
     from asdbench.harness.store import Stored
 
 app = group("Find, show and export runs.")
-Dataset = Annotated[
-    str | None, typer.Option(metavar="NAME", click_type=Named("datasets"), help="Only runs on this data set.")
-]
+Dataset = Annotated[str | None, option("NAME", "Only runs on this data set.", Named("datasets"))]
 System = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        click_type=Named("systems", "extractors", "scorers"),
-        help="Only this system, extractor or scorer.",
-    ),
+    str | None, option("NAME", "Only this system, extractor or scorer.", Named("systems", "extractors", "scorers"))
 ]
-Status = Annotated[str | None, typer.Option(metavar="done|failed", help="Only runs of this status.")]
+Status = Annotated[str | None, option("done|failed", "Only runs of this status.")]
 SCORES = ("auc_source", "auc_target", "auc", "pauc", "f1", "official_score")
 
 
@@ -97,7 +91,7 @@ def show(run: RunName, out: Out = RUNS, as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Table to write: .csv or .parquet.")],
+    file: Annotated[Path, argument("FILE", "Table to write: .csv or .parquet.")],
     out: Out = RUNS,
     dataset: Dataset = None,
     system: System = None,
@@ -109,7 +103,6 @@ def export(
     """
     import pandas as pd
 
-    from asdbench.core.errors import UsageError
     from asdbench.core.files import whole_file
     from asdbench.harness.store import result_rows
 
@@ -125,7 +118,6 @@ def export(
 
 def _stored(out: Path, dataset: str | None, system: str | None, status: str | None) -> "Stored":
     """The runs of a folder that the options leave."""
-    from asdbench.core.errors import UsageError
     from asdbench.harness.store import Stored, find_runs
 
     if status not in (None, "done", "failed"):

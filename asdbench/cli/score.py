@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import AsJson, Device, FalseAlarms, Named, Number, PluginPath, Quiet, Threshold
+from asdbench.cli import options as opt
 from asdbench.cli.output import begin, echo, print_json, print_reserved, reserve_stdout
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.detector.results import Scored, ScoredRecording
@@ -15,37 +16,24 @@ ALARM = 4  # exit code
 
 
 def score(
-    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What fit wrote (.asd), or export (.onnx).")],
+    detector: opt.DetectorFile,
     recordings: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="PATH...",
-            click_type=Named("files"),
-            help="Recordings, folders of them, or - for names on standard input.",
-        ),
+        opt.argument("PATH...", "Recordings, folders of them, or - for names on standard input.", opt.Named("files")),
     ] = None,
-    machine: Annotated[str | None, typer.Option(metavar="NAME", help="Machine type, where it knows several.")] = None,
-    section: Annotated[str | None, typer.Option(metavar="NN", help="Section. [default: the first]")] = None,
-    false_alarms: FalseAlarms = None,
-    threshold: Threshold = None,
-    window: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", click_type=Number(min=0, min_open=True), help="Score windows of this length."),
-    ] = None,
+    machine: opt.OneMachine = None,
+    section: opt.Section = None,
+    false_alarms: opt.FalseAlarms = None,
+    threshold: opt.Threshold = None,
+    window: Annotated[float | None, opt.option("SECONDS", "Score windows of this length.", opt.POSITIVE)] = None,
     hop: Annotated[
         float | None,
-        typer.Option(
-            metavar="SECONDS",
-            click_type=Number(min=0, min_open=True),
-            help="From one window to the next. [default: the window's length]",
-        ),
+        opt.option("SECONDS", "From one window to the next. [default: the window's length]", opt.POSITIVE),
     ] = None,
     alarm_after: Annotated[
-        str, typer.Option(metavar="K/N", help="Alarm when K of N windows in a row lie above the threshold.")
+        str, opt.option("K/N", "Alarm when K of N windows in a row lie above the threshold.")
     ] = "1/1",
-    explain: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page that says why clips are suspicious.")
-    ] = None,
+    explain: Annotated[Path | None, opt.option("FILE.html", "Write a page that says why clips are suspicious.")] = None,
     watch: Annotated[
         bool,
         typer.Option(
@@ -56,27 +44,21 @@ def score(
         ),
     ] = False,
     journal: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="With --watch, what was scored. [default: DETECTOR.watched.jsonl]"),
+        Path | None, opt.option("FILE", "With --watch, what was scored. [default: DETECTOR.watched.jsonl]")
     ] = None,
     settle: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            click_type=Number(min=0),
-            help="With --watch, how long a file is unchanged before it is read.",
-        ),
+        float, opt.option("SECONDS", "With --watch, how long a file is unchanged before it is read.", opt.Number(min=0))
     ] = 2.0,
     fail_on_alarm: Annotated[
-        bool, typer.Option("--fail-on-alarm", help=f"Exit with {ALARM} when something is anomalous.")
+        bool, opt.flag("--fail-on-alarm", f"Exit with {ALARM} when something is anomalous.")
     ] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", callback=reserve_stdout, is_eager=True, help="CSV on standard output.")
     ] = False,
-    as_json: AsJson = False,
-    device: Device = None,
-    quiet: Quiet = False,
-    plugin_path: PluginPath = None,
+    as_json: opt.AsJson = False,
+    device: opt.Device = None,
+    quiet: opt.Quiet = False,
+    plugin_path: opt.PluginPath = None,
 ) -> None:
     """Score recordings: how anomalous each is, whether that is an alarm, and how unusual among the healthy clips.
 
@@ -84,8 +66,6 @@ def score(
 
     Example: asdbench score pump.asd tomorrow/ --explain why.html
     """
-    from asdbench.core.errors import UsageError
-
     if not recordings:
         raise UsageError(
             f"Nothing to score. Give files, folders, or - for standard input: asdbench score {detector} PATH..."

@@ -1,30 +1,25 @@
 """``asdbench serve``: a detector behind HTTP."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from asdbench.cli.options import Device, Number, PluginPath, Whole
+from asdbench.cli.options import DetectorFile, Device, Number, PluginPath, Whole, option
 from asdbench.cli.output import begin, echo
+from asdbench.core.errors import UsageError
 
 TOKEN_VARIABLE = "ASDBENCH_TOKEN"
 
 
 def serve(
-    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What fit wrote (.asd), or export (.onnx).")],
-    host: Annotated[str, typer.Option(help="Address to listen on; beyond this machine with a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(click_type=Whole(min=0, max=65535), help="Port; 0 is a free one.")] = 8000,
+    detector: DetectorFile,
+    host: Annotated[str, option("TEXT", "Address to listen on; beyond this machine with a token.")] = "127.0.0.1",
+    port: Annotated[int, option("N", "Port; 0 is a free one.", Whole(min=0, max=65535))] = 8000,
     token: Annotated[
-        str | None,
-        typer.Option(help=f"That requests carry: Authorization: Bearer TOKEN. [default: ${TOKEN_VARIABLE}]"),
+        str | None, option("TEXT", f"That requests carry: Authorization: Bearer TOKEN. [default: ${TOKEN_VARIABLE}]")
     ] = None,
-    max_mb: Annotated[
-        float, typer.Option(click_type=Number(min=0.001, max=4000), help="Largest request, in megabytes.")
-    ] = 64.0,
-    machine: Annotated[str | None, typer.Option(metavar="NAME", help="Machine type, if a request names none.")] = None,
-    section: Annotated[str | None, typer.Option(metavar="NN", help="Section, if a request names none.")] = None,
+    max_mb: Annotated[float, option("X", "Largest request, in megabytes.", Number(min=0.001, max=4000))] = 64.0,
+    machine: Annotated[str | None, option("NAME", "Machine type, if a request names none.")] = None,
+    section: Annotated[str | None, option("NN", "Section, if a request names none.")] = None,
     device: Device = None,
     plugin_path: PluginPath = None,
 ) -> None:
@@ -33,7 +28,6 @@ def serve(
     Example: asdbench serve pump.asd --port 8080
     """
     begin(f"Opening {detector}")
-    from asdbench.core.errors import UsageError
     from asdbench.detector.opening import open_detector
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None

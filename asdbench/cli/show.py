@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from asdbench.cli.options import AsJson, Named, PluginPath
+from asdbench.cli.options import AsJson, Named, PluginPath, argument
 from asdbench.cli.output import command, echo, print_json
 from asdbench.core.documentation import page
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog, Entry
@@ -17,9 +16,7 @@ Facts = list[tuple[str, str]]
 
 
 def show(
-    name: Annotated[
-        str, typer.Argument(click_type=Named("anything"), help="Name of anything that asdbench list shows.")
-    ],
+    name: Annotated[str, argument("NAME", "Name of anything that asdbench list shows.", Named("anything"))],
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
@@ -129,7 +126,6 @@ def _component_facts(entry: "Entry") -> Facts:
 
 def _system_facts(entry: "Entry", catalog: "Catalog") -> Facts:
     """Print the components and what the paper leaves open; what remains to be said."""
-    from asdbench.core.errors import UsageError
     from asdbench.harness import RunSpec
     from asdbench.harness.request import Scopes, asked_stages
 

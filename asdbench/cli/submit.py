@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, Named, PluginPath
+from asdbench.cli.options import RUN, RUNS, AsJson, PluginPath, argument, option
 from asdbench.cli.output import echo, print_json
+from asdbench.core.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from asdbench.registry.challenge_card import ChallengeCard
@@ -15,34 +16,17 @@ if TYPE_CHECKING:
 def submit(
     run: Annotated[
         str | None,
-        typer.Argument(
-            metavar="RUN",
-            click_type=Named("runs", "files"),
-            help="Finished run on the evaluation data: latest, id, system or folder.",
-        ),
+        argument("RUN", "Finished run on the evaluation data: latest, id, system or folder.", RUN),
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="NAME_ORG_task2_N", help="Label of the submission, N from 1 to 4.")
-    ] = None,
+    label: Annotated[str | None, option("NAME_ORG_task2_N", "Label of the submission, N from 1 to 4.")] = None,
     development: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            click_type=Named("runs", "files"),
-            help="Its run on the development data. [default: one beside RUN]",
-        ),
+        str | None, option("RUN", "Its run on the development data. [default: one beside RUN]", RUN)
     ] = None,
-    meta: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML with values for the meta file; they win.")
-    ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs' folders lie.")] = RUNS,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the team's folder goes.")] = Path("submissions"),
-    check: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Check a system's or a team's folder; nothing is written.")
-    ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(metavar="dcaseYEAR", help="Year of the checked folder. [default: by its files]")
-    ] = None,
+    meta: Annotated[Path | None, option("FILE", "YAML with values for the meta file; they win.")] = None,
+    runs: Annotated[Path, option("DIR", "Where the runs' folders lie.")] = RUNS,
+    out: Annotated[Path, option("DIR", "Where the team's folder goes.")] = Path("submissions"),
+    check: Annotated[Path | None, option("DIR", "Check a system's or a team's folder; nothing is written.")] = None,
+    protocol: Annotated[str | None, option("dcaseYEAR", "Year of the checked folder. [default: by its files]")] = None,
     as_json: AsJson = False,
     plugin_path: PluginPath = None,
 ) -> None:
@@ -53,7 +37,6 @@ def submit(
 
     Example: asdbench submit latest --label Sato_NTU_task2_1
     """
-    from asdbench.core.errors import UsageError
     from asdbench.harness.run_names import find_run
     from asdbench.submission import require_label, write_submission
 
@@ -95,7 +78,6 @@ def submit(
 
 
 def _read_meta(file: Path) -> dict[str, Any]:
-    from asdbench.core.errors import UsageError
     from asdbench.submission import read_yaml
 
     try:
@@ -113,7 +95,6 @@ def _cards(protocol: str | None, plugin_paths: list[Path]) -> "dict[str, Challen
     Raises:
         UsageError: there is none of the asked name.
     """
-    from asdbench.core.errors import UsageError, did_you_mean
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_paths)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, AsJson, DataRoot, Out, PluginPath, Quiet, RunName, group
+from asdbench.cli.options import RUNS, AsJson, DataRoot, Out, PluginPath, Quiet, RunName, group, option
 from asdbench.cli.output import command, echo, print_json
+from asdbench.core.errors import AsdbenchError, UsageError
 
 if TYPE_CHECKING:
     from asdbench.tracking.marks import Sent
@@ -30,7 +31,6 @@ def sync(
     Example: asdbench track sync
     """
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import AsdbenchError
     from asdbench.tracking.store import store_of
     from asdbench.tracking.sync import folders_of
     from asdbench.tracking.sync import sync as send_missing
@@ -101,12 +101,8 @@ def status(out: Out = RUNS, as_json: AsJson = False) -> None:
 def model(
     run: RunName,
     out: Out = RUNS,
-    to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the model to this new folder; no store is asked.")
-    ] = None,
-    register: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Make it the next version of this registered model.")
-    ] = None,
+    to: Annotated[Path | None, option("DIR", "Write the model to this new folder; no store is asked.")] = None,
+    register: Annotated[str | None, option("NAME", "Make it the next version of this registered model.")] = None,
     data_root: DataRoot = None,
     plugin_path: PluginPath = None,
     quiet: Quiet = False,
@@ -120,7 +116,6 @@ def model(
     Example: asdbench track model latest --register pump
     """
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import UsageError
     from asdbench.harness.run_names import find_run
     from asdbench.tracking.model_logging import log_model, save_model
     from asdbench.tracking.store import DATABASE, store_of

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from asdbench.cli.leaderboard import DEFAULT, BoardDir
-from asdbench.cli.options import AsJson, Named, Quiet, Replicates
+from asdbench.cli.options import AsJson, Named, Quiet, Replicates, argument, option
 from asdbench.cli.output import echo, print_json
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.leaderboard.transfer import Loss, Transfer
@@ -19,16 +18,10 @@ FORMS = (".html", ".md")
 def transfer(
     boards: Annotated[
         list[str],
-        typer.Argument(
-            metavar="BOARD BOARD...",
-            click_type=Named("boards", "files"),
-            help="Boards, or tables of scores: FILE.csv, FILE.csv:COLUMN.",
-        ),
+        argument("BOARD BOARD...", "Boards, or tables of scores: FILE.csv, FILE.csv:COLUMN.", Named("boards", "files")),
     ],
     board_dir: BoardDir = DEFAULT,
-    page: Annotated[
-        Path | None, typer.Option(metavar="FILE.html|md", help="Write the page with matrix and pictures there.")
-    ] = None,
+    page: Annotated[Path | None, option("FILE.html|md", "Write the page with matrix and pictures there.")] = None,
     replicates: Replicates = 10_000,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -44,7 +37,6 @@ def transfer(
 
     Example: asdbench transfer synthetic dcase2023-dev
     """
-    from asdbench.core.errors import UsageError
     from asdbench.core.files import require_writable, write_text
     from asdbench.leaderboard.transfer import require_transfers
     from asdbench.leaderboard.transfer_page import transfer_pages

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli import options as opt
-from asdbench.cli.options import Number, Whole, given
 from asdbench.cli.output import begin, print_json
+from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
@@ -21,8 +21,7 @@ def tune(
     extractor: opt.Extractors = None,
     scorer: opt.Scorers = None,
     trials: Annotated[
-        int | None,
-        typer.Option("--trials", "-n", click_type=Whole(min=1), help="Of the study. [default: 50; all of a grid]"),
+        int | None, opt.option("N", "Of the study. [default: 50; all of a grid]", opt.Whole(min=1), "--trials", "-n")
     ] = None,
     dataset: opt.Datasets = None,
     split: opt.Split = None,
@@ -32,44 +31,37 @@ def tune(
     params: opt.Params = None,
     space: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="COMPONENT.PARAM=SPACE",
-            click_type=opt.Named("params"),
-            help="Tune it over LOW:HIGH[:log|:STEP] or A,B,C, not as its card says.",
+        opt.option(
+            "COMPONENT.PARAM=SPACE",
+            "Tune it over LOW:HIGH[:log|:STEP] or A,B,C, not as its card says.",
+            opt.Named("params"),
         ),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="COMPONENT[.PARAM]", help="Tune nothing but this; may be repeated.")
+        list[str] | None, opt.option("COMPONENT[.PARAM]", "Tune nothing but this; may be repeated.")
     ] = None,
     sampler: Annotated[
-        str | None, typer.Option(metavar="NAME", help="tpe|random|grid|cmaes|nsga2|nsga3|qmc|gp [default: tpe]")
+        str | None, opt.option("NAME", "tpe|random|grid|cmaes|nsga2|nsga3|qmc|gp [default: tpe]")
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Every combination of the choices.")] = False,
+    grid: Annotated[bool, opt.flag("--grid", "Every combination of the choices.")] = False,
     pruner: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Which trials are given up: median|halving|hyperband|none [default: median]"),
+        str | None, opt.option("NAME", "Which trials are given up: median|halving|hyperband|none [default: median]")
     ] = None,
     objective: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME", help="score; after it seconds or parameters, for a Pareto front. [default: score]"
-        ),
+        opt.option("NAME", "score; after it seconds or parameters, for a Pareto front. [default: score]"),
     ] = None,
     per_machine: Annotated[
-        bool,
-        typer.Option("--per-machine", help="A study for each machine type, which is not admissible under first-shot."),
+        bool, opt.flag("--per-machine", "A study for each machine type, which is not admissible under first-shot.")
     ] = False,
     storage: Annotated[
-        str,
-        typer.Option(metavar="URL", help="sqlite:///FILE, journal:FILE or postgresql://...; workers may share one."),
+        str, opt.option("URL", "sqlite:///FILE, journal:FILE or postgresql://...; workers may share one.")
     ] = "sqlite:///optuna.db",
-    study: Annotated[str | None, typer.Option(metavar="NAME", help="[default: named after what it is]")] = None,
+    study: Annotated[str | None, opt.option("NAME", "[default: named after what it is]")] = None,
     sampler_seed: Annotated[
-        int, typer.Option(click_type=Whole(min=0, max=2**32 - 1), help="Seed of what the sampler draws.")
+        int, opt.option("N", "Seed of what the sampler draws.", opt.Whole(min=0, max=2**32 - 1))
     ] = 0,
-    timeout: Annotated[
-        float | None, typer.Option(click_type=Number(min=0), metavar="SECONDS", help="Begin no trial after this.")
-    ] = None,
+    timeout: Annotated[float | None, opt.option("SECONDS", "Begin no trial after this.", opt.Number(min=0))] = None,
     jobs: opt.Processes = None,
     threads: opt.Threads = None,
     engine: opt.Engine = None,
@@ -78,7 +70,7 @@ def tune(
     frontend: opt.Frontend = None,
     augmentation: opt.Augmentations = None,
     config: opt.Config = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Studies go to DIR/studies. [default: runs]")] = None,
+    out: Annotated[Path | None, opt.option("DIR", "Studies go to DIR/studies. [default: runs]")] = None,
     device: opt.Device = None,
     tracking: opt.Tracking = None,
     as_json: opt.AsJson = False,
@@ -96,7 +88,6 @@ def tune(
     begin("Reading cards and recordings", quiet=quiet)
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.cli.tune_results import TrialBars, TrialLines, print_studies, studies_as_json
-    from asdbench.core.errors import UsageError
     from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
     from asdbench.tracking.command import tracked
@@ -107,7 +98,7 @@ def tune(
     if grid and sampler not in (None, "grid"):
         raise UsageError(f"--grid and --sampler {sampler}: a grid draws nothing. Leave one out.")
     progress = ConsoleProgress(quiet)
-    spec = read_spec(config, given(context))
+    spec = read_spec(config, opt.given(context))
     if spec.vary:
         raise UsageError(f"--config {config}: vary is for asdbench run; what is tuned is named by --space or --only.")
     prepare(spec, ("asdbench.tuning.tasks",))

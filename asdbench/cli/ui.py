@@ -4,19 +4,18 @@ from typing import Annotated
 
 import typer
 
-from asdbench.cli.options import RUNS, Out, Whole
+from asdbench.cli.options import RUNS, Out, Whole, flag, option
 from asdbench.cli.output import command, echo
+from asdbench.core.errors import RequirementError, UsageError
 
 
 def ui(
     out: Out = RUNS,
     port: Annotated[
         int | None,
-        typer.Option(
-            click_type=Whole(min=1, max=65535), help="Port on this machine. [default: the first free one from 5000]"
-        ),
+        option("N", "Port on this machine. [default: the first free one from 5000]", Whole(min=1, max=65535)),
     ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser on it.")] = True,
+    browser: Annotated[bool, flag("--browser/--no-browser", "Open a browser on it.")] = True,
 ) -> None:
     """Open the MLflow UI on the store of the runs: MLFLOW_TRACKING_URI, else mlflow.db in the folder of runs.
 
@@ -27,7 +26,6 @@ def ui(
 
     Example: asdbench ui --no-browser
     """
-    from asdbench.core.errors import RequirementError, UsageError
     from asdbench.core.uris import page_address
     from asdbench.tracking.store import store_of, why_away
     from asdbench.tracking.ui import opening_page, served

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from asdbench.cli.options import AsJson, Named, PluginPath, Quiet, group
+from asdbench.cli.options import AsJson, Named, PluginPath, Quiet, argument, flag, group, option
 from asdbench.cli.output import command, echo, print_json, warn
+from asdbench.core.errors import UsageError
+from asdbench.core.numbers import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 
 app = group("Published weights of pretrained encoders: list and download them.")
 To = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Where weights lie, a folder for each. [default: weights in the data folder]"),
+    Path | None, option("DIR", "Where weights lie, a folder for each. [default: weights in the data folder]")
 ]
 UNKNOWN = "not known"
 
@@ -56,11 +57,9 @@ def list_(to: To = None, as_json: AsJson = False, plugin_path: PluginPath = None
 
 @app.command()
 def get(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", click_type=Named("weights"), help="Name that asdbench weights list shows.")
-    ],
+    name: Annotated[str, argument("NAME", "Name that asdbench weights list shows.", Named("weights"))],
     to: To = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the download.")] = False,
+    yes: Annotated[bool, flag("--yes", "-y", "Do not ask before the download.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     plugin_path: PluginPath = None,
@@ -72,7 +71,6 @@ def get(
     Example: asdbench weights get beats-iter3
     """
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.core.errors import UsageError
     from asdbench.datasets.download.weights import find_weights, get_weights, sizes_to_come
 
     known, root = find_weights(_catalog(plugin_path), name), _root(to)
@@ -118,7 +116,6 @@ def _root(to: Path | None) -> Path:
 
 
 def _size(size: int | None) -> str:
-    from asdbench.core.numbers import size_text
 
     return UNKNOWN if size is None else size_text(size)
 
