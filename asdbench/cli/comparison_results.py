@@ -1,12 +1,11 @@
-"""What ``asdbench compare`` prints."""
+"""What ``asdbench compare`` prints: tables, the matrix of differences, and the diagram of ranks in letters."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asdbench.cli.evaluation_results import difference_as_json
 from asdbench.cli.output import echo
-from asdbench.cli.rank_diagram import rank_diagram
 from asdbench.cli.tables import interval, percent, print_learned, print_table, styled, table, width
 from asdbench.harness.learned import Learned, learned, learning_as_json
 from asdbench.leaderboard.comparison import Comparison, Scored
@@ -14,8 +13,12 @@ from asdbench.leaderboard.run_groups import RunGroup
 from asdbench.protocols import Difference
 from asdbench.protocols.average_ranks import AverageRanks
 
+if TYPE_CHECKING:
+    from asdbench.protocols.average_ranks import AverageRanks
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CELL = 8  # columns of a difference and the space before it
+LEAST, MOST = 21, 61  # columns of the axis
 
 
 def pair_as_json(comparisons: Sequence[Comparison], max_drop: float | None, missing: Sequence[str]) -> dict[str, Any]:
@@ -195,3 +198,44 @@ def _about_seeds(scored: Mapping[str, Scored]) -> str:
 
 def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.0005 else f"{value:.0e}" if value > 0 else "0"
+
+
+def rank_diagram(result: "AverageRanks", width: int) -> str:
+    """A line for each system, best first, with a mark at its average rank.
+
+    To the right of the marks each group of systems that are not apart has a column of its own, and above the axis lies
+    the critical difference to its scale, where it fits.
+
+    Args:
+        result: average ranks of the systems.
+        width: columns of the terminal.
+    """
+    names = list(result.ranks)
+    named = max(map(len, names))
+    room = width - named - len(" 12.34  ") - 2 * len(result.groups) - 1
+    steps = len(names) - 1
+    per_rank = max(1, min(MOST - 1, max(room, LEAST) - 1) // steps)
+    length = per_rank * steps + 1
+    margin = " " * (named + len(" 12.34  "))
+    distance = result.critical_difference * per_rank
+    label = f"critical difference {result.critical_difference:.2f}"
+    if distance > length - 1:
+        ruler = f"{margin}{label}, more than the ranks can differ"
+    else:
+        line = "├" + "─" * max(round(distance) - 1, 0) + "┤"
+        fits = len(label) + 2 <= len(margin)
+        ruler = f"{label:<{len(margin)}}{line}" if fits else f"{margin}{line} {label}"
+        if len(ruler) > width:
+            ruler = f"{label}\n{margin}{line}"
+    every = next(every for every in (1, 2, 5, 10, 20, 50, 100) if every * per_rank > len(str(len(names))))
+    scale = [" "] * (length + 3)
+    for rank in range(1, len(names) + 1, every):
+        place = (rank - 1) * per_rank
+        scale[place : place + len(str(rank))] = str(rank)
+    lines = []
+    for name in names:
+        place = round((result.ranks[name] - 1) * per_rank)
+        axis = "·" * place + "●" + "·" * (length - 1 - place)
+        bars = "".join(" ┃" if name in group else "  " for group in result.groups)
+        lines.append(f"{name:<{named}} {result.ranks[name]:5.2f}  {axis} {bars}".rstrip())
+    return "\n".join([ruler, margin + "".join(scale).rstrip(), *lines])

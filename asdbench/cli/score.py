@@ -73,7 +73,7 @@ def score(
     if as_csv and as_json:
         raise UsageError("--csv and --json: one of them.")
     begin(f"Opening {detector}", quiet=quiet)
-    from asdbench.detector.opening import open_detector
+    from asdbench.detector.scoring import open_detector
 
     model = open_detector(detector, plugin_path=plugin_path or (), device=device or "auto")
     options: dict[str, Any] = {

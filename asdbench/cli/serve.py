@@ -28,7 +28,7 @@ def serve(
     Example: asdbench serve pump.asd --port 8080
     """
     begin(f"Opening {detector}")
-    from asdbench.detector.opening import open_detector
+    from asdbench.detector.scoring import open_detector
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     from asdbench.detector.serving import LOOPBACK, make_app

@@ -18,9 +18,8 @@ from asdbench.datasets.audio import BadRecording
 from asdbench.detector.archive import FIT_AGAIN, pack
 from asdbench.detector.member import FittedMember
 from asdbench.detector.recordings import Given, Sound
-from asdbench.detector.results import Scored
 from asdbench.detector.schema import DetectorFile, Machine
-from asdbench.detector.scoring import Model, score_recordings
+from asdbench.detector.scoring import Model, ScoresRecordings
 from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.decoding import Waveform
 from asdbench.harness.machine import available_cores
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _CLIPS = TypeAdapter(list[TrainingClip])
 
 
-class Detector:
+class Detector(ScoresRecordings):
     """Made by ``asdbench.fit``, or read by ``Detector.load``.
 
     Scores are those of a run of the same components and recordings, to the last bit where clips are embedded one by
@@ -154,48 +153,8 @@ class Detector:
             training = [clip for clip in training if clip.section == section]
         return rule.fit(scores, [clip.domain for clip in training])
 
-    def score(
-        self,
-        recordings: Given | Sequence[Given],
-        machine: str | None = None,
-        section: str | None = None,
-        *,
-        false_alarms: float | None = None,
-        threshold: str | float | None = None,
-        window_s: float | None = None,
-        hop_s: float | None = None,
-        alarm_after: str | tuple[int, int] = (1, 1),
-    ) -> Scored:
-        """Score recordings of one machine type and section.
-
-        Args:
-            recordings: files, folders, ``Sound`` for arrays; one or several.
-            machine: machine type; may be left out where the detector knows one.
-            section: its number ("00"); the first one when left out.
-            false_alarms: another rate than the detector's.
-            threshold: another threshold: a number, or "gamma:0.9".
-            window_s: score windows of this length; None scores recordings whole.
-            hop_s: from the beginning of a window to that of the next; None is the window's length.
-            alarm_after: (3, 5) or "3/5" alarms when three of five windows in a row lie above the threshold.
-
-        Returns:
-            A result for each recording; one that cannot be scored says why.
-
-        Raises:
-            UsageError: a machine type or section that it was not fitted to, or an option that fits no other.
-
-        Examples:
-            >>> import asdbench as asd
-            >>> data = asd.load("synthetic", machines=["fan"])
-            >>> detector = asd.fit(data, extractor="raw-mel", scorer="knn", false_alarms=0.1)
-            >>> scored = detector.score([data.clips[0].path])
-            >>> bool(scored.scores[0] > scored.threshold) == scored[0].anomalous
-            True
-        """
-        machine, section = self.settled(machine, section)
-        asked = false_alarms is not None or threshold is not None
-        rule = ThresholdRule.asked(threshold, false_alarms) if asked else None
-        model = Model(
+    def _model(self, machine: str, section: str, rule: ThresholdRule | None) -> Model:
+        return Model(
             partial(self.scores_of, machine=machine, section=section),
             self.sample_rate_hz,
             self._members[0].frontend.channel,
@@ -203,9 +162,7 @@ class Detector:
             self.threshold(machine, section, rule),
             self.training_scores(machine, section),
             [note for note in self.notes if note not in self.content.notes],  # those of the fit were shown then
-        )
-        return score_recordings(
-            model, recordings, window_s=window_s, hop_s=hop_s, alarm_after=alarm_after, jobs=available_cores()
+            jobs=available_cores(),
         )
 
     def explain(self, recording: Given, machine: str | None = None, section: str | None = None) -> "Explanation":

@@ -1,7 +1,6 @@
 """Scoring with an exported model: needs onnxruntime, numpy, scipy and soundfile, and no torch."""
 
 import json
-from collections.abc import Sequence
 from math import ceil, gcd
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ from numpy.typing import NDArray
 from asdbench.core.errors import UsageError
 from asdbench.core.packages import needed_by
 from asdbench.datasets.audio import BadRecording, one_channel_at
-from asdbench.detector.recordings import Given, Sound
-from asdbench.detector.results import Scored
-from asdbench.detector.scoring import Model, score_recordings
+from asdbench.detector.recordings import Sound
+from asdbench.detector.scoring import Model, ScoresRecordings
 from asdbench.protocols.threshold import Threshold, ThresholdRule
 
 INPUT, OUTPUT = "waveform", "score"
 Samples = NDArray[np.float32]
 
 
-class OnnxDetector:
+class OnnxDetector(ScoresRecordings):
     """A detector that ``asdbench export`` wrote; decoding, channel and sampling rate are those of the system.
 
         detector = OnnxDetector("pump.onnx")
@@ -89,36 +87,15 @@ class OnnxDetector:
                 )
         return self.machine, self.section
 
-    def score(
-        self,
-        recordings: Given | Sequence[Given],
-        machine: str | None = None,
-        section: str | None = None,
-        *,
-        false_alarms: float | None = None,
-        threshold: str | float | None = None,
-        window_s: float | None = None,
-        hop_s: float | None = None,
-        alarm_after: str | tuple[int, int] = (1, 1),
-    ) -> Scored:
-        """Score recordings, as ``Detector.score`` does.
-
-        Raises:
-            UsageError: options that do not fit.
-        """
-        self.settled(machine, section)
-        used = Threshold(self.threshold, self.threshold_method)
-        if false_alarms is not None or threshold is not None:
-            used = ThresholdRule.asked(threshold, false_alarms).fit(self.training_scores)
-        model = Model(
+    def _model(self, machine: str, section: str, rule: ThresholdRule | None) -> Model:
+        return Model(
             lambda sounds: [self._scored(one) for one in sounds],
             self.sample_rate_hz,
             self.channel,
             self.clip_s,
-            used,
+            rule.fit(self.training_scores) if rule else Threshold(self.threshold, self.threshold_method),
             self.training_scores,
         )
-        return score_recordings(model, recordings, window_s=window_s, hop_s=hop_s, alarm_after=alarm_after)
 
     def _scored(self, sound: Sound) -> float | BadRecording:
         try:

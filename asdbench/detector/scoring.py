@@ -16,7 +16,7 @@ from asdbench.datasets.audio import BadRecording
 from asdbench.detector.cautions import unlike_healthy
 from asdbench.detector.recordings import Given, Recording, Sound, read_whole, read_windows, recordings_of, sound_of
 from asdbench.detector.results import Alarm, Scored, ScoredRecording, Window, alarm_of, result_of
-from asdbench.protocols.threshold import Threshold
+from asdbench.protocols.threshold import Threshold, ThresholdRule
 
 AT_ONCE = 32  # recordings, or windows, in memory together
 SHORTEST_S = 0.001  # from one window to the next: no recorder has rates below 2 kHz
@@ -36,6 +36,7 @@ class Model:
         threshold: above which a score is anomalous, and where it comes from.
         healthy: scores of the healthy clips, float64 (n,).
         notes: what the user should know.
+        jobs: threads for decoding.
     """
 
     scores_of: ScoresOf
@@ -45,57 +46,88 @@ class Model:
     threshold: Threshold
     healthy: NDArray[np.float64]
     notes: Sequence[str] = ()
+    jobs: int = 1
 
 
-def score_recordings(
-    model: Model,
-    given: Given | Sequence[Given],
-    *,
-    window_s: float | None,
-    hop_s: float | None,
-    alarm_after: str | tuple[int, int],
-    jobs: int = 1,
-) -> Scored:
-    """Score recordings, a few at a time; see ``Detector.score``.
+class ScoresRecordings:
+    """Base of what scores recordings: a detector, and a model that was exported from one."""
 
-    Args:
-        model: makes the scores.
-        given: files, folders, ``Sound`` for arrays; one or several.
-        window_s: score windows of this length; None scores recordings whole.
-        hop_s: from the beginning of a window to that of the next; None is the window's length.
-        alarm_after: when windows raise an alarm.
-        jobs: threads for decoding.
+    def settled(self, machine: str | None = None, section: str | None = None) -> tuple[str, str]:
+        """The machine type and section that are meant."""
+        raise NotImplementedError
 
-    Raises:
-        UsageError: options that do not fit, or a folder without recordings.
-    """
-    alarm = alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after)
-    if window_s is None and (hop_s is not None or alarm != Alarm()):
-        raise UsageError("A hop, or an alarm of several windows, needs the length of a window: --window 10")
-    if window_s is not None and window_s < SHORTEST_S:
-        raise UsageError(f"--window {window_s:g}: it is at least {SHORTEST_S:g} s.")
-    if window_s is not None and hop_s is not None and not SHORTEST_S <= hop_s <= window_s:
-        raise UsageError(
-            f"--hop {hop_s:g}: it is at least {SHORTEST_S:g} s, and at most the window, {window_s:g} s, so that "
-            "nothing is skipped."
-        )
-    recordings, forms = _recordings(given), _Forms(model)
+    def _model(self, machine: str, section: str, rule: ThresholdRule | None) -> Model:
+        """What scores as that section, with its own threshold or another rule's."""
+        raise NotImplementedError
 
-    def result(one: Sound | Recording, windows: Sequence[Window]) -> ScoredRecording:
-        name, file = (one.name, None) if isinstance(one, Sound) else (one.path, one.file)
-        return result_of(name, file, windows, model.threshold.value, model.healthy, alarm, whole=window_s is None)
+    def score(
+        self,
+        recordings: Given | Sequence[Given],
+        machine: str | None = None,
+        section: str | None = None,
+        *,
+        false_alarms: float | None = None,
+        threshold: str | float | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        alarm_after: str | tuple[int, int] = (1, 1),
+    ) -> Scored:
+        """Score recordings of one machine type and section.
 
-    if window_s is None:
-        clips = list(_whole(forms, recordings, model.clip_s, result, jobs))
-    else:
-        clips = [result(one, _windows(forms, one, window_s, hop_s or window_s)) for one in recordings]
-    noted = [note for note in (*model.notes, model.threshold.note) if note]
-    noted += forms.notes(window_s)
-    if window_s is None:
-        noted += unlike_healthy(np.array([one.p_value for one in clips if one.p_value is not None]))
-    elif any(len(one.windows) > 1 for one in clips) and alarm == Alarm():
-        noted.append("One window above the threshold is an alarm; of many windows some are: --alarm-after K/N.")
-    return Scored(clips, model.threshold.value, model.threshold.method, noted)
+        Args:
+            recordings: files, folders, ``Sound`` for arrays; one or several.
+            machine: machine type; may be left out where the detector knows one.
+            section: its number ("00"); the first one when left out.
+            false_alarms: another rate than the detector's.
+            threshold: another threshold: a number, or "gamma:0.9".
+            window_s: score windows of this length; None scores recordings whole.
+            hop_s: from the beginning of a window to that of the next; None is the window's length.
+            alarm_after: (3, 5) or "3/5" alarms when three of five windows in a row lie above the threshold.
+
+        Returns:
+            A result for each recording; one that cannot be scored says why.
+
+        Raises:
+            UsageError: a machine type or section that it was not fitted to, or an option that fits no other.
+
+        Examples:
+            >>> import asdbench as asd
+            >>> data = asd.load("synthetic", machines=["fan"])
+            >>> detector = asd.fit(data, extractor="raw-mel", scorer="knn", false_alarms=0.1)
+            >>> scored = detector.score([data.clips[0].path])
+            >>> bool(scored.scores[0] > scored.threshold) == scored[0].anomalous
+            True
+        """
+        machine, section = self.settled(machine, section)
+        asked = false_alarms is not None or threshold is not None
+        model = self._model(machine, section, ThresholdRule.asked(threshold, false_alarms) if asked else None)
+        alarm = alarm_of(alarm_after) if isinstance(alarm_after, str) else Alarm(*alarm_after)
+        if window_s is None and (hop_s is not None or alarm != Alarm()):
+            raise UsageError("A hop, or an alarm of several windows, needs the length of a window: --window 10")
+        if window_s is not None and window_s < SHORTEST_S:
+            raise UsageError(f"--window {window_s:g}: it is at least {SHORTEST_S:g} s.")
+        if window_s is not None and hop_s is not None and not SHORTEST_S <= hop_s <= window_s:
+            raise UsageError(
+                f"--hop {hop_s:g}: it is at least {SHORTEST_S:g} s, and at most the window, {window_s:g} s, so that "
+                "nothing is skipped."
+            )
+        given, forms = _recordings(recordings), _Forms(model)
+
+        def result(one: Sound | Recording, windows: Sequence[Window]) -> ScoredRecording:
+            name, file = (one.name, None) if isinstance(one, Sound) else (one.path, one.file)
+            return result_of(name, file, windows, model.threshold.value, model.healthy, alarm, whole=window_s is None)
+
+        if window_s is None:
+            clips = list(_whole(forms, given, model, result))
+        else:
+            clips = [result(one, _windows(forms, one, window_s, hop_s or window_s)) for one in given]
+        noted = [note for note in (*model.notes, model.threshold.note) if note]
+        noted += forms.notes(window_s)
+        if window_s is None:
+            noted += unlike_healthy(np.array([one.p_value for one in clips if one.p_value is not None]))
+        elif any(len(one.windows) > 1 for one in clips) and alarm == Alarm():
+            noted.append("One window above the threshold is an alarm; of many windows some are: --alarm-after K/N.")
+        return Scored(clips, model.threshold.value, model.threshold.method, noted)
 
 
 class _Forms:
@@ -148,18 +180,16 @@ def _recordings(given: Given | Sequence[Given]) -> list[Sound | Recording]:
     return found
 
 
-def _whole(
-    scores_of: ScoresOf, recordings: Sequence[Sound | Recording], clip_s: float, result: Any, jobs: int
-) -> Iterator[Any]:
+def _whole(scores_of: ScoresOf, recordings: Sequence[Sound | Recording], model: Model, result: Any) -> Iterator[Any]:
     def read(one: Sound | Recording) -> Sound | BadRecording:
         try:
             if isinstance(one, Sound):
                 return sound_of(one.samples, one.sample_rate_hz, one.name)
-            return replace(read_whole(one.file, clip_s), name=one.path)
+            return replace(read_whole(one.file, model.clip_s), name=one.path)
         except BadRecording as reason:
             return reason
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(model.jobs) as pool:
         for start in range(0, len(recordings), AT_ONCE):
             chosen = recordings[start : start + AT_ONCE]
             for one, score in zip(chosen, _scores(scores_of, list(pool.map(read, chosen))), strict=True):
@@ -202,3 +232,18 @@ def _window(start_s: float, score: float | BadRecording) -> Window:
     if isinstance(score, BadRecording):
         return Window(start_s, None, str(score))
     return Window(start_s, float(score))
+
+
+def open_detector(path: Path, *, plugin_path: Sequence[Path] = (), device: str = "auto") -> Any:
+    """A ``Detector``, or for an .onnx file what scores with onnxruntime, numpy, scipy and soundfile alone.
+
+    Raises:
+        RequirementError: there is no such file, it is damaged, or something that it needs is not there.
+    """
+    if path.suffix.lower() == ".onnx":
+        from asdbench.detector.onnx_scoring import OnnxDetector
+
+        return OnnxDetector(path)
+    from asdbench.detector.detector import Detector
+
+    return Detector.load(path, plugin_path=plugin_path, device=device)

@@ -10,9 +10,8 @@ from asdbench.core.progress import Progress
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.run_groups import Run, RunGroup, require_same_data
 from asdbench.protocols import Difference, evaluate
-from asdbench.protocols.average_ranks import AverageRanks, average_ranks
+from asdbench.protocols.average_ranks import AverageRanks, average_ranks, shared_ranks
 from asdbench.protocols.definitions import score_name
-from asdbench.protocols.ranking import shared_ranks
 from asdbench.protocols.resampling import (
     Resampled,
     difference,

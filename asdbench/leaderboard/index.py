@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asdbench.leaderboard.advice import Advice, advice_of
 from asdbench.leaderboard.board_page import MARKER, TEMPLATES
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.markdown_tables import aligned
@@ -12,6 +11,7 @@ from asdbench.leaderboard.overall_ranks import overall_ranks
 from asdbench.leaderboard.rows import Row, measured_row, published_row
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent, title_of
+from asdbench.leaderboard.verdict import Advice, advice_of
 from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import code, escaped
 from asdbench.protocols.average_ranks import AverageRanks

@@ -8,9 +8,8 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.harness.record import RunRecord
 from asdbench.leaderboard import text
 from asdbench.leaderboard.cost_picture import macs_of, milliseconds_of_clip
-from asdbench.leaderboard.labels import setting
 from asdbench.leaderboard.rows import Cell, Row
-from asdbench.leaderboard.systems import System
+from asdbench.leaderboard.systems import System, setting
 from asdbench.leaderboard.table import Table
 from asdbench.registry import load_catalog
 from asdbench.registry.composites import names_in_chain

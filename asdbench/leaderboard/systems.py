@@ -1,8 +1,9 @@
-"""The seeds of one system, brought together."""
+"""The seeds of one system, brought together, and how pages call it: by its card's label, else by its components."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from asdbench.core.digests import digest
 from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError, Submitted
-from asdbench.leaderboard.labels import short_titles, variant_of
+from asdbench.registry import load_catalog
 
 PLUGINS = "PLUGIN_FOLDER"  # where a command needs the folder of a plugin
+Settings = Mapping[str, Any]  # by "component.parameter" and the like
 
 
 class BoardError(EntryError):
@@ -76,20 +78,18 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
     groups: dict[str, dict[Path, Entry]] = {}
     for path, entry in entries.items():
         groups.setdefault(_key(entry), {})[path] = entry
-    same_name: dict[str, list[dict[str, Any]]] = {}
-    for group in groups.values():
-        _require_different_seeds(group)
-        entry = _first(group)
+    firsts = {key: next(iter(group.values())) for key, group in groups.items()}
+    titles = short_titles([entry.record.name for entry in firsts.values()])
+    same_name: dict[str, list[Settings]] = {}
+    for entry in firsts.values():
         if not entry.submitted:
             same_name.setdefault(entry.record.name, []).append(_settings(entry))
     systems = []
-    titles = short_titles([_first(group).record.name for group in groups.values()])
     for key, group in groups.items():
-        entry = _first(group)
-        name = entry.record.name
-        if entry.submitted:
-            variant = "submitted" if name in same_name else ""
-        else:
+        _require_different_seeds(group)
+        entry, name = firsts[key], firsts[key].record.name
+        variant = "submitted" if name in same_name else ""
+        if not entry.submitted:
             variant = variant_of(_settings(entry), same_name[name])
         runs = dict(sorted(group.items(), key=lambda item: (item[1].record.asked.seed, item[0].name)))
         systems.append(System(name, titles[name], variant, key, runs))
@@ -147,10 +147,6 @@ def _command(verb: str, record: RunRecord, options: Sequence[tuple[str, str | No
     return " ".join([f"asdbench {verb}", *map(quote, words)])
 
 
-def _first(group: Mapping[Path, Entry]) -> Entry:
-    return next(iter(group.values()))
-
-
 def _require_different_seeds(group: Mapping[Path, Entry]) -> None:
     paths: dict[int, Path] = {}
     for path, entry in group.items():
@@ -166,8 +162,8 @@ def _key(entry: Entry) -> str:
     return digest([entry.record.name, _settings(entry)], 32)
 
 
-def _settings(entry: Entry) -> dict[str, Any]:
-    """All that seeds of one system share: parameters, versions, device, threads and data, by "component.parameter".
+def _settings(entry: Entry) -> Settings:
+    """All that seeds of one system share: parameters, versions, device, threads and data.
 
     Of a submitted system nothing is known but its name.
     """
@@ -188,3 +184,65 @@ def _settings(entry: Entry) -> dict[str, Any]:
     if record.dataset.lacks:  # partial data are rows of their own
         settings["data"] = record.dataset.fingerprint[:8]
     return settings
+
+
+def title_of_system(name: str) -> str:
+    """The label in the card of that name, else the name itself, an ensemble's by what its members share."""
+    return _card_labels().get(name) or readable(name)
+
+
+def short_titles(names: Sequence[str]) -> dict[str, str]:
+    """Titles of one board's systems by name; an ensemble is named by its size where no other reads alike."""
+    titles = {name: title_of_system(name) for name in names}
+    sizes = {name: f"ensemble of {len(_members(name))}" for name in titles if len(_members(name)) > 1}
+    times = Counter(sizes.values())
+    return titles | {name: size for name, size in sizes.items() if times[size] == 1 and name not in _card_labels()}
+
+
+def readable(name: str) -> str:
+    """A system's name as pages show it: an ensemble by what its members share, instead of the same scorer each time."""
+    members, scorer = [member.partition(":") for member in _members(name)], name.rpartition(" + ")[2]
+    scorers = {part[2] for part in members}
+    if len(members) < 2 or len(scorers) > 1 or not all(part[0] and part[2] for part in members):
+        return name
+    return f"{scorer} of {', '.join(part[0] for part in members)} ({scorers.pop()})"
+
+
+def variant_of(settings: Settings, same_name: Sequence[Settings]) -> str:
+    """The settings in which systems of one name differ, as text.
+
+    Versions and threads are named only where nothing else tells a system from the others, machine types only where
+    others have more.
+    """
+    keys = {key: None for other in same_name for key in other}
+    differing = [key for key in keys if any(other.get(key) != settings.get(key) for other in same_name)]
+    if set(settings["trained on"]) == {machine for other in same_name for machine in other["trained on"]}:
+        differing = [key for key in differing if key != "trained on"]
+    telling = [key for key in differing if key != "threads" and not key.endswith(" version")]
+    alike = [other for other in same_name if all(other.get(key) == settings.get(key) for key in telling)]
+    chosen = [key for key in (telling if len(alike) == 1 else differing) if key in settings]
+    ends = Counter(key.rpartition(".")[2] for key in chosen)
+    texts = {key: setting(settings[key]) for key in chosen}
+    if settings["threads"] is None and "threads" in texts:
+        texts["threads"] = "as many as cores"
+    parts = {key: end if ends[end := key.rpartition(".")[2]] == 1 else key for key in chosen}
+    return ", ".join(f"{parts[key]} {text}" for key, text in texts.items())
+
+
+def setting(value: Any) -> str:
+    """The value of a parameter as text."""
+    if isinstance(value, list):
+        return "+".join(map(setting, value)) or "none"
+    return str(value)  # of a float every digit, so that no two look alike
+
+
+def _members(name: str) -> list[str]:
+    """What an ensemble is of, a:knn and b:knn in "a:knn,b:knn + ensemble"; nothing for other systems."""
+    members, mark, _ = name.rpartition(" + ")
+    return members.split(",") if mark and ":" in members else []
+
+
+@cache
+def _card_labels() -> dict[str, str]:
+    entries = load_catalog(kinds=("systems",)).entries["systems"]
+    return {name: entry.label for name, entry in entries.items() if entry.label}

@@ -15,7 +15,7 @@ from asdbench.leaderboard.entry import Entry
 from asdbench.leaderboard.references import terms_of
 from asdbench.leaderboard.rows import Row, chance_row, is_complete, measured_row, official_scores, published_row
 from asdbench.leaderboard.systems import System
-from asdbench.protocols.ranking import shared_ranks
+from asdbench.protocols.average_ranks import shared_ranks
 from asdbench.protocols.resampling import (
     REPLICATES,
     Resampled,

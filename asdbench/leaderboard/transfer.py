@@ -8,8 +8,8 @@ from itertools import combinations
 from asdbench.core.digests import digest
 from asdbench.core.errors import UsageError
 from asdbench.leaderboard.boards import Board
-from asdbench.leaderboard.labels import title_of_system
 from asdbench.leaderboard.rows import Row, measured_row, published_row
+from asdbench.leaderboard.systems import title_of_system
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import short_title_of
 from asdbench.protocols.rank_correlation import LEAST_SYSTEMS, Correlation, rank_correlations

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal
 from asdbench.core.errors import AsdbenchError
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import Clip
+from asdbench.detector.explanation_page import article
+from asdbench.detector.fitting import fit_cell
 from asdbench.detector.spectrograms import LogMelPictures, common_scale_db, draw_log_mel, wav_address
 from asdbench.harness.learned import network_text
 from asdbench.harness.replay import Replay
 from asdbench.pages.figures import figure_svg
 from asdbench.registry.ensembles import AND
 from asdbench.report.contents import Contents, SectionView
-from asdbench.report.decisions import ScoredClip, typical_normal, worst_mistakes
+from asdbench.report.decisions import ScoredClip, scored_clips, typical_normal, worst_mistakes
 from asdbench.report.embedding_map import draw_map, place, thinned
 from asdbench.report.roc import Curve, draw_roc, section_curves
 from asdbench.report.scores import draw_scores
@@ -196,3 +198,38 @@ def training_pictures(contents: Contents) -> list[tuple[str, Picture]]:
         svg = None if figure is None else figure_svg(figure, f"Training curves of the network of {names}")
         pictures.append((names, Picture(svg, caption)))
     return pictures
+
+
+@dataclass(frozen=True)
+class Suspicious:
+    """Explanations of a machine type's clips as HTML, the highest above its threshold first; or why there are none."""
+
+    machine: str
+    articles: list[str]
+    missing: str
+
+
+def suspicious(contents: Contents, machine: str, replay: Replay | str, number: int) -> Suspicious:
+    """Explain the clips of a machine type that lie highest above their section's threshold, whatever their labels."""
+    if isinstance(replay, str):
+        return Suspicious(machine, [], replay)
+    clips = [clip for clip in scored_clips(contents.sections_of(machine)) if clip.threshold is not None]
+    clips.sort(key=lambda clip: (-clip.above, clip.section, clip.name))
+    try:
+        paths = {
+            (clip.section, clip.path.stem): clip.path
+            for clip in replay.dataset.select(machines=[machine], split="test")
+        }
+        replay.require_fits(machine)
+        thresholds = {machine: contents.record.thresholds[machine]}
+        detector = fit_cell(replay.cell, thresholds=thresholds, machines=[machine])
+        articles = []
+        for clip in clips[:number]:
+            path = paths[clip.section, clip.name.removesuffix(".wav")]
+            explanation = detector.explain(path, machine, clip.section)
+            articles.append(article(explanation, clip.name, clip.above > 0, explanation.threshold, audio=False))
+    except KeyError as error:
+        return Suspicious(machine, [], f"The data set has no recording {error} any more.")
+    except (AsdbenchError, OSError) as error:
+        return Suspicious(machine, [], str(error))
+    return Suspicious(machine, articles, "")

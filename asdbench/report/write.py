@@ -18,8 +18,7 @@ from asdbench.report.contents import Contents, read_contents
 from asdbench.report.decisions import measures
 from asdbench.report.embedding_map import Method, settled
 from asdbench.report.overview import by_reason, columns, failures_by_reason, findings, machine_rows, totals
-from asdbench.report.pictures import close_look, map_pictures, section_pictures, training_pictures
-from asdbench.report.suspicious import suspicious
+from asdbench.report.pictures import close_look, map_pictures, section_pictures, suspicious, training_pictures
 
 FILE = "report.html"
 MARKER = "asdbench report"  # by which a report is known as one, and may be written anew

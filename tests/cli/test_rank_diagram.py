@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asdbench.cli.rank_diagram import rank_diagram
+from asdbench.cli.comparison_results import rank_diagram
 from asdbench.protocols.average_ranks import average_ranks
 
 

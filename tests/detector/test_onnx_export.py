@@ -1,5 +1,6 @@
 """Exported models give the library's scores, for every pair of extractor and scorer that can be exported."""
 
+import json
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.progress import Silent
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import BlindClip, TrainingClip
-from asdbench.detector.onnx_graph import ExportError, metadata_of, onnx_model, write_checked
+from asdbench.detector.exporting import ExportError, onnx_model, write_checked
 from asdbench.detector.onnx_scoring import OnnxDetector, resample
 from asdbench.extractors.batch_statistics import recompute
 from asdbench.frontends.decoding import decode
@@ -144,16 +145,19 @@ class System:
         return component.build().fit(self.training, CLIPS)
 
     def model(self, scorer) -> bytes:
-        spread = scorer.score(self.training)
-        return onnx_model(
-            self.frontend,
-            self.extractor,
-            scorer,
-            metadata_of(
-                self.frontend, name="a + b", machine="pump", section="00", clip_s=0.25, threshold=1.5,
-                threshold_method="gamma:0.9", training_scores=spread,
-            ),
-        )  # fmt: skip
+        metadata = {
+            "name": "a + b",
+            "machine": "pump",
+            "section": "00",
+            "sample_rate_hz": str(self.frontend.sample_rate_hz),
+            "channel": self.frontend.channel,
+            "min_samples": str(self.frontend.min_samples),
+            "clip_s": "0.25",
+            "threshold": "1.5",
+            "threshold_method": "gamma:0.9",
+            "training_scores": json.dumps(sorted(scorer.score(self.training))),
+        }
+        return onnx_model(self.frontend, self.extractor, scorer, metadata)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from asdbench.leaderboard.advice import advice_of
 from asdbench.leaderboard.index import index_html, index_markdown, overview
 from asdbench.leaderboard.overall_ranks import overall_ranks
 from asdbench.leaderboard.table import make_table
+from asdbench.leaderboard.verdict import advice_of
 from asdbench.protocols.average_ranks import average_ranks
 
 QUALITIES = {"also": 1.2, "same": 1.2, "poor": -2.0}

@@ -7,8 +7,7 @@ import typer
 from made_runs import pair_accuracy
 
 from asdbench.leaderboard.board_page import board_pages
-from asdbench.leaderboard.labels import readable, short_titles
-from asdbench.leaderboard.systems import command_of, fit_command_of
+from asdbench.leaderboard.systems import command_of, fit_command_of, readable, short_titles
 from asdbench.leaderboard.verdict import verdict
 from asdbench.registry import load_catalog
 

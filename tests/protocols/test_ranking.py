@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asdbench.protocols.ranking import shared_ranks
+from asdbench.protocols.average_ranks import shared_ranks
 
 NAMES = "abcdef"
 
