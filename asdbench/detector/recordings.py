@@ -36,15 +36,10 @@ class Sound:
 
 @dataclass(frozen=True)
 class Recording:
-    """A file.
+    """A file."""
 
-    Attributes:
-        file: where it is.
-        path: what results call it: as it was given, or below the folder that was given.
-    """
-
-    file: Path
-    path: str
+    file: Path  # where it is
+    path: str  # what results call it: as it was given, or below the folder that was given
 
 
 Given = str | Path | Sound | Recording  # what a recording may be given as

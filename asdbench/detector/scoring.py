@@ -26,27 +26,16 @@ ScoresOf = Callable[[Sequence[Sound]], Sequence[float | BadRecording]]  # a scor
 
 @dataclass(frozen=True)
 class Model:
-    """What scores recordings of one machine type and section.
+    """What scores recordings of one machine type and section."""
 
-    Attributes:
-        scores_of: makes the scores of sounds.
-        sample_rate_hz: that sounds are resampled to.
-        channel: of recordings with several.
-        clip_s: length of the healthy clips.
-        threshold: above which a score is anomalous, and where it comes from.
-        healthy: scores of the healthy clips, float64 (n,).
-        notes: what the user should know.
-        jobs: threads for decoding.
-    """
-
-    scores_of: ScoresOf
-    sample_rate_hz: int
-    channel: str
-    clip_s: float
-    threshold: Threshold
-    healthy: NDArray[np.float64]
-    notes: Sequence[str] = ()
-    jobs: int = 1
+    scores_of: ScoresOf  # makes the scores of sounds
+    sample_rate_hz: int  # that sounds are resampled to
+    channel: str  # of recordings with several
+    clip_s: float  # length of the healthy clips
+    threshold: Threshold  # above which a score is anomalous, and where it comes from
+    healthy: NDArray[np.float64]  # scores of the healthy clips, float64 (n,)
+    notes: Sequence[str] = ()  # what the user should know
+    jobs: int = 1  # threads for decoding
 
 
 class ScoresRecordings:

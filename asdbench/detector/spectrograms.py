@@ -27,19 +27,12 @@ TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
 
 @dataclass(frozen=True)
 class MelScale:
-    """Where a frequency lies among mel bins.
+    """Where a frequency lies among mel bins."""
 
-    Attributes:
-        n_mels: bins.
-        f_min_hz: lower edge of the lowest.
-        f_max_hz: upper edge of the highest.
-        htk: O'Shaughnessy's formula, as HTK has it, instead of Slaney's.
-    """
-
-    n_mels: int
-    f_min_hz: float
-    f_max_hz: float
-    htk: bool
+    n_mels: int  # bins
+    f_min_hz: float  # lower edge of the lowest
+    f_max_hz: float  # upper edge of the highest
+    htk: bool  # O'Shaughnessy's formula, as HTK has it, instead of Slaney's
 
     def bin_of(self, frequency_hz: float) -> float:
         """Bin whose centre lies at a frequency, counted from 0, with its fraction."""

@@ -12,21 +12,13 @@ from asdbench.leaderboard.systems import BoardError, System, require_new_seed, s
 
 @dataclass(frozen=True)
 class Board:
-    """One data set and split.
+    """One data set and split."""
 
-    Attributes:
-        name: of the data set with its split.
-        protocol: whose official score all rows have.
-        machines: machine types that any row has, sorted.
-        systems: measured here or submitted, by label.
-        references: published, by path.
-    """
-
-    name: str
-    protocol: str
-    machines: tuple[str, ...]
-    systems: tuple[System, ...]
-    references: Mapping[Path, Reference]
+    name: str  # of the data set with its split
+    protocol: str  # whose official score all rows have
+    machines: tuple[str, ...]  # machine types that any row has, sorted
+    systems: tuple[System, ...]  # measured here or submitted, by label
+    references: Mapping[Path, Reference]  # published, by path
 
     @property
     def slug(self) -> str:

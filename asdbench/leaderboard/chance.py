@@ -18,19 +18,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chance:
-    """The official score of random scores.
+    """The official score of random scores."""
 
-    Attributes:
-        total: mean of all drawings.
-        range95: 2.5 and 97.5 percentiles of a single drawing.
-        terms: mean over drawings of each term's mean over all sections.
-        machines: mean over drawings by machine type.
-    """
-
-    total: float
-    range95: Interval
-    terms: dict[str, float]
-    machines: dict[str, float]
+    total: float  # mean of all drawings
+    range95: Interval  # 2.5 and 97.5 percentiles of a single drawing
+    terms: dict[str, float]  # mean over drawings of each term's mean over all sections
+    machines: dict[str, float]  # mean over drawings by machine type
 
 
 def chance_of(protocol: str, sections: Sections) -> Chance:

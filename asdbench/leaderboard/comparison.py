@@ -28,19 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scored:
-    """One side of a comparison on one data set.
+    """One side of a comparison on one data set."""
 
-    Attributes:
-        runs: one for each seed.
-        score: official score, mean over seeds.
-        machines: official score of each machine type, mean over seeds.
-        resampled: the same in every resampled test set.
-    """
-
-    runs: tuple[Run, ...]
-    score: float
-    machines: Mapping[str, float]
-    resampled: Resampled
+    runs: tuple[Run, ...]  # one for each seed
+    score: float  # official score, mean over seeds
+    machines: Mapping[str, float]  # official score of each machine type, mean over seeds
+    resampled: Resampled  # the same in every resampled test set
 
     @property
     def seeds(self) -> list[int]:

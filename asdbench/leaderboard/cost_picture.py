@@ -28,27 +28,16 @@ class Point:
 
 @dataclass(frozen=True)
 class CostPicture:
-    """All systems whose cost of one kind is known.
+    """All systems whose cost of one kind is known."""
 
-    Attributes:
-        name: for the page's own use.
-        label: of the cost.
-        points: the systems.
-        path: of the front, from the cheapest to the best, as SVG has paths.
-        front: what the front is of, in words.
-        x_ticks: labels by their place.
-        y_ticks: the same.
-        chance: where its level lies.
-    """
-
-    name: str
-    label: str
-    points: Sequence[Point]
-    path: str
-    front: str
-    x_ticks: Mapping[float, str]
-    y_ticks: Mapping[float, str]
-    chance: float
+    name: str  # for the page's own use
+    label: str  # of the cost
+    points: Sequence[Point]  # the systems
+    path: str  # of the front, from the cheapest to the best, as SVG has paths
+    front: str  # what the front is of, in words
+    x_ticks: Mapping[float, str]  # labels by their place
+    y_ticks: Mapping[float, str]  # the same
+    chance: float  # where its level lies
 
 
 def cost_pictures(table: Table) -> list[CostPicture]:

@@ -29,21 +29,13 @@ ELSEWHERE = "\nWhether the order on one board is the order on another: [transfer
 
 @dataclass(frozen=True)
 class Overview:
-    """What the index tells of all boards.
+    """What the index tells of all boards."""
 
-    Attributes:
-        lines: of each board, in the order of the page.
-        advice: what to use, by the size of one's data.
-        ranks: average ranks over several boards; None where they tell nothing.
-        transfers: whether there is a page of what boards are worth elsewhere.
-        documented: whether the documentation lies beside the boards.
-    """
-
-    lines: Sequence["Line"]
-    advice: Sequence[Advice] = ()
-    ranks: AverageRanks | None = None
-    transfers: bool = False
-    documented: bool = False
+    lines: Sequence["Line"]  # of each board, in the order of the page
+    advice: Sequence[Advice] = ()  # what to use, by the size of one's data
+    ranks: AverageRanks | None = None  # average ranks over several boards; None where they tell nothing
+    transfers: bool = False  # whether there is a page of what boards are worth elsewhere
+    documented: bool = False  # whether the documentation lies beside the boards
 
 
 @dataclass(frozen=True)

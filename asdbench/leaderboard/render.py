@@ -20,16 +20,13 @@ from asdbench.protocols.resampling import REPLICATES
 
 @dataclass
 class Pages:
-    """The pages of a board folder as its records give them.
+    """The pages of a board folder as its records give them."""
 
-    Attributes:
-        texts: by file name; of the boards that were asked for, and where all are what stands above them.
-        untouched: names of pages of boards that were not asked for, or that cannot be rendered; they are not stale.
-        problems: a line for each entry, published result or board that cannot be used.
-    """
-
+    # by file name; of the boards that were asked for, and where all are what stands above them
     texts: dict[str, str] = field(default_factory=dict)
+    # names of pages of boards that were not asked for, or that cannot be rendered; they are not stale
     untouched: set[str] = field(default_factory=set)
+    # a line for each entry, published result or board that cannot be used
     problems: list[str] = field(default_factory=list)
 
 

@@ -20,21 +20,13 @@ Links = Callable[[str, str], str]  # the address of a card of a kind and name, e
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of a row, by which the page can be sorted.
+    """A number of a row, by which the page can be sorted."""
 
-    Attributes:
-        label: of the number.
-        text: as it is shown.
-        value: None where there is none.
-        reason: why there is none.
-        best: whether no other row has a better one.
-    """
-
-    label: str
-    text: str
-    value: float | None
-    reason: str = ""
-    best: bool = False
+    label: str  # of the number
+    text: str  # as it is shown
+    value: float | None  # None where there is none
+    reason: str = ""  # why there is none
+    best: bool = False  # whether no other row has a better one
 
 
 def figures_of(table: Table, row: Row) -> list[Figure]:

@@ -25,49 +25,28 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a board.
+    """One line of a board."""
 
-    Attributes:
-        kind: measured here, submitted as score files, published as numbers, or chance.
-        name: of the system, as pages call it.
-        score: official score, mean over seeds; its reason says why there is none, or what it is instead.
-        terms: AUC_source, AUC_target and pAUC (2020: AUC, pAUC), means over the machine types.
-        machines: official score by machine type.
-        variant: what distinguishes it from others of its name.
-        rank: shared by systems whose difference is not significant; None where the row is not ranked.
-        interval: 95 %, of test clips and seeds; of chance the range of single drawings.
-        seeds: number of runs.
-        spread: standard deviation over seeds; None with fewer than two.
-        parameters: trained numbers, 0 where nothing is trained; None where unknown.
-        train_s: time of training, mean over seeds.
-        score_s: time of embedding and scoring all clips, mean over seeds.
-        date: of the last run, or the year of the publication.
-        system: behind a measured or submitted row.
-        reference: behind a published one.
-        partial: what its data lack.
-        learned: what the trainings of all seeds learned; None where nothing is known of that.
-        same: other systems with the same score for every clip, which have no row of their own.
-    """
-
+    # measured here, submitted as score files, published as numbers, or chance
     kind: Literal["measured", "submitted", "published", "chance"]
-    name: str
-    score: Cell
-    terms: Mapping[str, Cell]
-    machines: Mapping[str, Cell]
-    variant: str = ""
-    rank: int | None = None
-    interval: Interval | None = None
-    seeds: int = 0
-    spread: float | None = None
-    parameters: int | None = None
-    train_s: float | None = None
-    score_s: float | None = None
-    date: str = ""
-    system: System | None = None
-    reference: Reference | None = None
-    partial: tuple[str, ...] = ()
-    learned: Learned | None = None
-    same: tuple[System, ...] = ()
+    name: str  # of the system, as pages call it
+    score: Cell  # official score, mean over seeds; its reason says why there is none, or what it is instead
+    terms: Mapping[str, Cell]  # AUC_source, AUC_target and pAUC (2020: AUC, pAUC), means over the machine types
+    machines: Mapping[str, Cell]  # official score by machine type
+    variant: str = ""  # what distinguishes it from others of its name
+    rank: int | None = None  # shared by systems whose difference is not significant; None where the row is not ranked
+    interval: Interval | None = None  # 95 %, of test clips and seeds; of chance the range of single drawings
+    seeds: int = 0  # number of runs
+    spread: float | None = None  # standard deviation over seeds; None with fewer than two
+    parameters: int | None = None  # trained numbers, 0 where nothing is trained; None where unknown
+    train_s: float | None = None  # time of training, mean over seeds
+    score_s: float | None = None  # time of embedding and scoring all clips, mean over seeds
+    date: str = ""  # of the last run, or the year of the publication
+    system: System | None = None  # behind a measured or submitted row
+    reference: Reference | None = None  # behind a published one
+    partial: tuple[str, ...] = ()  # what its data lack
+    learned: Learned | None = None  # what the trainings of all seeds learned; None where nothing is known of that
+    same: tuple[System, ...] = ()  # other systems with the same score for every clip, which have no row of their own
 
     @property
     def total_s(self) -> float | None:

@@ -25,22 +25,14 @@ class Run:
 
 @dataclass(frozen=True)
 class RunGroup:
-    """One side of a comparison.
+    """One side of a comparison."""
 
-    Attributes:
-        asked: as the command names it.
-        system: how people call what was run.
-        runs: by data set; one for each seed, in their order.
-        single: whether one run was named, not a system.
-        failed: runs of it that have no score and are left out.
-        unreadable: folders of records that cannot be read and may be of it, with the reason.
-    """
-
-    asked: str
-    system: str
-    runs: Mapping[str, tuple[Run, ...]]
-    single: bool
-    failed: tuple[Run, ...] = ()
+    asked: str  # as the command names it
+    system: str  # how people call what was run
+    runs: Mapping[str, tuple[Run, ...]]  # by data set; one for each seed, in their order
+    single: bool  # whether one run was named, not a system
+    failed: tuple[Run, ...] = ()  # runs of it that have no score and are left out
+    # folders of records that cannot be read and may be of it, with the reason
     unreadable: Mapping[Path, str] = field(default_factory=dict)
 
 

@@ -36,17 +36,11 @@ class BoardDirError(UsageError):
 
 @dataclass(frozen=True)
 class Added:
-    """What became of a run that was put on a leaderboard.
+    """What became of a run that was put on a leaderboard."""
 
-    Attributes:
-        path: its entry.
-        outcome: "unchanged" where the same entry was there, times aside.
-        shortened: fields of the record in which paths were shortened to their last part.
-    """
-
-    path: Path
-    outcome: Literal["added", "unchanged", "replaced"]
-    shortened: tuple[str, ...]
+    path: Path  # its entry
+    outcome: Literal["added", "unchanged", "replaced"]  # "unchanged" where the same entry was there, times aside
+    shortened: tuple[str, ...]  # fields of the record in which paths were shortened to their last part
 
 
 @dataclass(frozen=True)

@@ -31,22 +31,15 @@ class BoardError(EntryError):
 
 @dataclass(frozen=True)
 class System:
-    """Runs that differ in nothing but the seed.
+    """Runs that differ in nothing but the seed."""
 
-    Attributes:
-        name: how commands call it: its card, or extractor and scorer.
-        title: how pages call it.
-        variant: settings in which it differs from others of its name on the same board, and where these read alike the
-            beginning of the key; empty where it is the only one.
-        key: digest of name and settings; it stays when other rows come or go.
-        runs: entries by path, in the order of the seeds.
-    """
-
-    name: str
-    title: str
+    name: str  # how commands call it: its card, or extractor and scorer
+    title: str  # how pages call it
+    # settings in which it differs from others of its name on the same board, and where these read alike the beginning
+    # of the key; empty where it is the only one
     variant: str
-    key: str
-    runs: Mapping[Path, Entry]
+    key: str  # digest of name and settings; it stays when other rows come or go
+    runs: Mapping[Path, Entry]  # entries by path, in the order of the seeds
 
     @property
     def label(self) -> str:

@@ -29,23 +29,14 @@ from asdbench.protocols.resampling import (
 
 @dataclass(frozen=True)
 class Table:
-    """A board with all its numbers.
+    """A board with all its numbers."""
 
-    Attributes:
-        board: what it was made from.
-        rows: best first; those without a score last.
-        chance: None where no test clips are known.
-        partial: what the data of all measured rows lack; empty where any row is of whole data.
-        replicates: resampled test sets behind intervals and ranks.
-        resampled: of the ranked rows, by their systems' keys.
-    """
-
-    board: Board
-    rows: tuple[Row, ...]
-    chance: Chance | None
-    partial: tuple[str, ...]
-    replicates: int
-    resampled: Mapping[str, Resampled]
+    board: Board  # what it was made from
+    rows: tuple[Row, ...]  # best first; those without a score last
+    chance: Chance | None  # None where no test clips are known
+    partial: tuple[str, ...]  # what the data of all measured rows lack; empty where any row is of whole data
+    replicates: int  # resampled test sets behind intervals and ranks
+    resampled: Mapping[str, Resampled]  # of the ranked rows, by their systems' keys
 
     @property
     def terms(self) -> tuple[str, ...]:

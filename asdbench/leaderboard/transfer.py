@@ -21,82 +21,51 @@ _SAYS_NOTHING = frozenset({"raw", "frozen", "official", "the"})  # in front of w
 
 @dataclass(frozen=True)
 class Side:
-    """A board as a transfer sees it, or a column of a table; scores are fractions or whatever the table has.
+    """A board as a transfer sees it, or a column of a table; scores are fractions or whatever the table has."""
 
-    Attributes:
-        name: of the board.
-        title: for people.
-        scores: by system.
-        unit: what a score is multiplied with to be told in points.
-        families: of the systems whose parts are known; of others the name tells.
-        resampled: of the systems whose test clips are known.
-        results: digests of all results, of the systems that were scored here: equal ones cannot be told apart.
-    """
-
-    name: str
-    title: str
-    scores: Mapping[str, float]
-    unit: float = 100.0
+    name: str  # of the board
+    title: str  # for people
+    scores: Mapping[str, float]  # by system
+    unit: float = 100.0  # what a score is multiplied with to be told in points
+    # of the systems whose parts are known; of others the name tells
     families: Mapping[str, str] = field(default_factory=dict)
-    resampled: Mapping[str, Resampled] = field(default_factory=dict)
+    resampled: Mapping[str, Resampled] = field(default_factory=dict)  # of the systems whose test clips are known
+    # digests of all results, of the systems that were scored here: equal ones cannot be told apart
     results: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What choosing by one board costs on the other.
+    """What choosing by one board costs on the other."""
 
-    Attributes:
-        winner: best on the board that is chosen by.
-        best: best on the other.
-        lost: by which the winner's score is lower there.
-        at_random: by which the score of a system picked at random is lower, on the average.
-    """
-
-    winner: str
-    best: str
-    lost: float
-    at_random: float
+    winner: str  # best on the board that is chosen by
+    best: str  # best on the other
+    lost: float  # by which the winner's score is lower there
+    at_random: float  # by which the score of a system picked at random is lower, on the average
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Pairs of systems that are significantly apart on every board whose test clips are known.
+    """Pairs of systems that are significantly apart on every board whose test clips are known."""
 
-    Attributes:
-        same: pairs of the same order on both boards.
-        pairs: all of them.
-    """
-
-    same: int
-    pairs: int
+    same: int  # pairs of the same order on both boards
+    pairs: int  # all of them
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """Two boards, by the systems that both have.
+    """Two boards, by the systems that both have."""
 
-    Attributes:
-        first: the one.
-        second: the other.
-        systems: best first on the one, with their families; systems of equal results are one, their names joined.
-        scores: of each on both, as the boards have them.
-        spearman: rank correlation.
-        kendall: the other rank correlation, tau-b.
-        on_second: what choosing by the first costs on the second.
-        on_first: the reverse.
-        agreement: None where no test clips are known.
-    """
-
-    first: Side
-    second: Side
+    first: Side  # the one
+    second: Side  # the other
+    # best first on the one, with their families; systems of equal results are one, their names joined
     systems: Mapping[str, str]
-    scores: Mapping[str, tuple[float, float]]
-    spearman: Correlation
-    kendall: Correlation
-    on_second: Loss
-    on_first: Loss
-    agreement: Agreement | None
+    scores: Mapping[str, tuple[float, float]]  # of each on both, as the boards have them
+    spearman: Correlation  # rank correlation
+    kendall: Correlation  # the other rank correlation, tau-b
+    on_second: Loss  # what choosing by the first costs on the second
+    on_first: Loss  # the reverse
+    agreement: Agreement | None  # None where no test clips are known
 
     @property
     def families(self) -> int:

@@ -129,19 +129,12 @@ def is_worse(table: Table, row: Row, best: Row) -> bool:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to use, for one size of data.
+    """What to use, for one size of data."""
 
-    Attributes:
-        size: which it is for.
-        label: of the system; "no system" where none is above chance.
-        reason: why, in sentences.
-        command: that fits it to a folder of recordings; empty where there is none.
-    """
-
-    size: str
-    label: str
-    reason: str
-    command: str
+    size: str  # which it is for
+    label: str  # of the system; "no system" where none is above chance
+    reason: str  # why, in sentences
+    command: str  # that fits it to a folder of recordings; empty where there is none
 
 
 def advice_of(tables: Mapping[str, Table]) -> list[Advice]:

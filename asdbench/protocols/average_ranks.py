@@ -18,33 +18,22 @@ Block = tuple[str, str]  # data set, machine type
 
 @dataclass(frozen=True)
 class AverageRanks:
-    """How systems rank on the average over blocks, and which of them are apart.
+    """How systems rank on the average over blocks, and which of them are apart."""
 
-    Attributes:
-        ranks: average rank of each system, best (lowest) first.
-        blocks: what was averaged over: (data set, machine type).
-        alpha: level of significance.
-        friedman: statistic of the Friedman test that all systems are equivalent, corrected for ties; it follows the
-            chi-squared distribution with ``len(ranks) - 1`` degrees of freedom.
-        friedman_p: its p value.
-        iman_davenport: the less conservative statistic derived from it; None for a single block, inf where all
-            blocks rank alike.
-        iman_davenport_p: its p value by the F distribution.
-        critical_difference: systems whose average ranks differ by at least this are significantly apart (Nemenyi).
-        groups: the bars of a critical-difference diagram: largest sets of neighbours that are not apart, from the best.
-        caution: why the numbers are not to be relied on; None where there are blocks enough.
-    """
-
-    ranks: Mapping[str, float]
-    blocks: tuple[Block, ...]
-    alpha: float
+    ranks: Mapping[str, float]  # average rank of each system, best (lowest) first
+    blocks: tuple[Block, ...]  # what was averaged over: (data set, machine type)
+    alpha: float  # level of significance
+    # statistic of the Friedman test that all systems are equivalent, corrected for ties; it follows the chi-squared
+    # distribution with ``len(ranks) - 1`` degrees of freedom
     friedman: float
-    friedman_p: float
+    friedman_p: float  # its p value
+    # the less conservative statistic derived from it; None for a single block, inf where all blocks rank alike
     iman_davenport: float | None
-    iman_davenport_p: float | None
-    critical_difference: float
+    iman_davenport_p: float | None  # its p value by the F distribution
+    critical_difference: float  # systems whose average ranks differ by at least this are significantly apart (Nemenyi)
+    # the bars of a critical-difference diagram: largest sets of neighbours that are not apart, from the best
     groups: tuple[tuple[str, ...], ...]
-    caution: str | None
+    caution: str | None  # why the numbers are not to be relied on; None where there are blocks enough
 
     def apart(self, first: str, second: str) -> bool:
         """Whether the average ranks of two systems differ by the critical difference."""

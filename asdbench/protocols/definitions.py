@@ -48,19 +48,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Definition:
-    """How the scores of a challenge are computed.
+    """How the scores of a challenge are computed."""
 
-    Attributes:
-        terms: the terms of the official score that a section contributes.
-        domains: domains that a section's test clips belong to; ("all",) where there are none.
-        mean: by which sections and machine types are brought together.
-        machines_weigh_alike: whether machine types are averaged first, so that one with fewer sections weighs as much
-            as the others.
-    """
-
-    terms: Callable[[SectionScores], list[Term]]
+    terms: Callable[[SectionScores], list[Term]]  # the terms of the official score that a section contributes
+    # domains that a section's test clips belong to; ("all",) where there are none
     domains: tuple[str, ...] = ("source", "target")
-    mean: Callable[[Sequence[Any]], Values] = harmonic_mean
+    mean: Callable[[Sequence[Any]], Values] = harmonic_mean  # by which sections and machine types are brought together
+    # whether machine types are averaged first, so that one with fewer sections weighs as much as the others
     machines_weigh_alike: bool = False
 
     def of_machine(self, terms: Sequence[Any]) -> Values:

@@ -21,15 +21,10 @@ LEAST_FAMILIES = 3
 
 @dataclass(frozen=True)
 class Correlation:
-    """A rank correlation.
+    """A rank correlation."""
 
-    Attributes:
-        value: between -1 and 1; None where one side has equal scores only.
-        ci95: of resampled families; None where there are fewer than three.
-    """
-
-    value: float | None
-    ci95: Interval | None
+    value: float | None  # between -1 and 1; None where one side has equal scores only
+    ci95: Interval | None  # of resampled families; None where there are fewer than three
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,10 @@ Sections = Mapping[tuple[str, str], SectionScores]
 
 @dataclass(frozen=True)
 class Resampled:
-    """The official score in each resampled test set, of one run or of the mean of several.
+    """The official score in each resampled test set, of one run or of the mean of several."""
 
-    Attributes:
-        total: (replicates,), over all machine types.
-        machines: by machine type, (replicates,).
-    """
-
-    total: Array
-    machines: dict[str, Array]
+    total: Array  # (replicates,), over all machine types
+    machines: dict[str, Array]  # by machine type, (replicates,)
 
 
 @dataclass(frozen=True)

@@ -24,25 +24,15 @@ NAMED = 3  # files of one machine type, or problems of one kind, that are writte
 
 @dataclass(frozen=True)
 class SectionView:
-    """The test clips of one section, row by row.
+    """The test clips of one section, row by row."""
 
-    Attributes:
-        machine: machine type.
-        section: number, as the files name it.
-        names: file names of the clips.
-        scores: higher is more anomalous.
-        domains: "source", "target" or, where it is not known, an empty text.
-        labels: 1 for anomalies; None where they are not known.
-        threshold: above which a clip was called anomalous; None where the record has none.
-    """
-
-    machine: str
-    section: str
-    names: tuple[str, ...]
-    scores: NDArray[np.float64]
-    domains: NDArray[np.str_]
-    labels: NDArray[np.integer] | None
-    threshold: UsedThreshold | None
+    machine: str  # machine type
+    section: str  # number, as the files name it
+    names: tuple[str, ...]  # file names of the clips
+    scores: NDArray[np.float64]  # higher is more anomalous
+    domains: NDArray[np.str_]  # "source", "target" or, where it is not known, an empty text
+    labels: NDArray[np.integer] | None  # 1 for anomalies; None where they are not known
+    threshold: UsedThreshold | None  # above which a clip was called anomalous; None where the record has none
 
     @property
     def rows(self) -> SectionScores | None:
@@ -54,33 +44,21 @@ class SectionView:
 
 @dataclass(frozen=True)
 class Contents:
-    """A run as a report shows it.
+    """A run as a report shows it."""
 
-    Attributes:
-        folder: of the run.
-        record: of the run.
-        evaluation: from the record, or anew with the ground truth that was given; None without labels or a score.
-        intervals: of ``evaluation``.
-        results: by machine type, of ``evaluation`` or, of a failed run, what was scored all the same.
-        sections: of the machine types that are shown.
-        machines: machine types that are shown, also those without a score.
-        missing: names of score files that the record has and that are not there, by machine type.
-        problems: what else is missing or wrong, a line each.
-        partial: whether the score is of less than the whole data set.
-        labelled_by: where labels are from, when they were given with the command.
-    """
-
-    folder: Path
-    record: RunRecord
+    folder: Path  # of the run
+    record: RunRecord  # of the run
+    # from the record, or anew with the ground truth that was given; None without labels or a score
     evaluation: Evaluation | None
-    intervals: Intervals | None
+    intervals: Intervals | None  # of ``evaluation``
+    # by machine type, of ``evaluation`` or, of a failed run, what was scored all the same
     results: Mapping[str, MachineResult]
-    sections: list[SectionView]
-    machines: list[str]
-    missing: dict[str, list[str]]
-    problems: list[str]
-    partial: bool
-    labelled_by: Path | None
+    sections: list[SectionView]  # of the machine types that are shown
+    machines: list[str]  # machine types that are shown, also those without a score
+    missing: dict[str, list[str]]  # names of score files that the record has and that are not there, by machine type
+    problems: list[str]  # what else is missing or wrong, a line each
+    partial: bool  # whether the score is of less than the whole data set
+    labelled_by: Path | None  # where labels are from, when they were given with the command
 
     def sections_of(self, machine: str) -> list[SectionView]:
         """Sections of one machine type."""

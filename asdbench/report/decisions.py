@@ -28,19 +28,12 @@ class ScoredClip:
 
 @dataclass(frozen=True)
 class Counts:
-    """Decisions on some clips.
+    """Decisions on some clips."""
 
-    Attributes:
-        normal: normal clips.
-        false_alarms: those of them that score above the threshold.
-        anomaly: anomalous clips.
-        misses: those of them that do not.
-    """
-
-    normal: int
-    false_alarms: int
-    anomaly: int
-    misses: int
+    normal: int  # normal clips
+    false_alarms: int  # those of them that score above the threshold
+    anomaly: int  # anomalous clips
+    misses: int  # those of them that do not
 
 
 def scored_clips(views: Sequence[SectionView]) -> list[ScoredClip]:

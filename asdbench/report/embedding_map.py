@@ -26,23 +26,14 @@ KINDS = {0: "normal", 1: "anomaly", None: "unlabelled"}
 
 @dataclass(frozen=True)
 class Placed:
-    """Clips in the plane of a map.
+    """Clips in the plane of a map."""
 
-    Attributes:
-        places: (n, 2), or (n, 1) where the embedding is one number.
-        kinds: "train", "normal", "anomaly" or "unlabelled", of each clip.
-        domains: "source", "target" or an empty text, of each clip.
-        sections: of each clip.
-        axes: what the axes are.
-        method: how the places were computed, a sentence.
-    """
-
-    places: NDArray[np.float64]
-    kinds: NDArray[np.str_]
-    domains: NDArray[np.str_]
-    sections: NDArray[np.str_]
-    axes: tuple[str, ...]
-    method: str
+    places: NDArray[np.float64]  # (n, 2), or (n, 1) where the embedding is one number
+    kinds: NDArray[np.str_]  # "train", "normal", "anomaly" or "unlabelled", of each clip
+    domains: NDArray[np.str_]  # "source", "target" or an empty text, of each clip
+    sections: NDArray[np.str_]  # of each clip
+    axes: tuple[str, ...]  # what the axes are
+    method: str  # how the places were computed, a sentence
 
     def groups(self, section: str) -> Iterator[tuple[str, str, str, NDArray[np.float64]]]:
         """Kind, domain, name and places of the section's clips."""

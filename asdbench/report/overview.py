@@ -33,29 +33,17 @@ def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class MachineRow:
-    """One machine type in the table.
+    """One machine type in the table."""
 
-    Attributes:
-        machine: its name.
-        result: its scores; None without.
-        interval: of its official score.
-        counts: decisions on its test clips, where labels and threshold are known.
-        train: training clips.
-        test: test clips.
-        reason: why there are no scores.
-        gap: why there is nothing to show of its clips, a sentence; empty where there is something.
-        mark: says that its network did not learn; empty where it did, or nothing is known of that.
-    """
-
-    machine: str
-    result: MachineResult | None
-    interval: Interval | None
-    counts: Counts | None
-    train: int
-    test: int
-    reason: str
-    gap: str
-    mark: str
+    machine: str  # its name
+    result: MachineResult | None  # its scores; None without
+    interval: Interval | None  # of its official score
+    counts: Counts | None  # decisions on its test clips, where labels and threshold are known
+    train: int  # training clips
+    test: int  # test clips
+    reason: str  # why there are no scores
+    gap: str  # why there is nothing to show of its clips, a sentence; empty where there is something
+    mark: str  # says that its network did not learn; empty where it did, or nothing is known of that
 
 
 def machine_rows(contents: Contents) -> list[MachineRow]:

@@ -44,19 +44,12 @@ class SectionPictures:
 
 @dataclass(frozen=True)
 class ShownClip:
-    """One clip that is looked at closely.
+    """One clip that is looked at closely."""
 
-    Attributes:
-        clip: which clip.
-        attributes: of the clip, "vel 6, loc A".
-        log_mel: its picture.
-        audio: data address of its sound; empty without.
-    """
-
-    clip: ScoredClip
-    attributes: str
-    log_mel: Picture
-    audio: str
+    clip: ScoredClip  # which clip
+    attributes: str  # of the clip, "vel 6, loc A"
+    log_mel: Picture  # its picture
+    audio: str  # data address of its sound; empty without
 
 
 @dataclass(frozen=True)

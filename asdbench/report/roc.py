@@ -19,23 +19,14 @@ NAMES = {"source": "source", "target": "target", "all": "all clips"}
 
 @dataclass(frozen=True)
 class Curve:
-    """One ROC curve.
+    """One ROC curve."""
 
-    Attributes:
-        name: "source", "target", or "all" for every clip.
-        fpr: false-positive rates, from 0 to 1.
-        tpr: true-positive rates.
-        auc: area under it.
-        pauc: of false-positive rates up to 0.1, standardised by McClish.
-        counted: which of the two the official score counts.
-    """
-
-    name: str
-    fpr: NDArray[np.float64]
-    tpr: NDArray[np.float64]
-    auc: float
-    pauc: float
-    counted: frozenset[str]
+    name: str  # "source", "target", or "all" for every clip
+    fpr: NDArray[np.float64]  # false-positive rates, from 0 to 1
+    tpr: NDArray[np.float64]  # true-positive rates
+    auc: float  # area under it
+    pauc: float  # of false-positive rates up to 0.1, standardised by McClish
+    counted: frozenset[str]  # which of the two the official score counts
 
 
 def section_curves(protocol: str, rows: SectionScores) -> list[Curve]:

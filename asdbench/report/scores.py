@@ -25,23 +25,14 @@ Values = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Group:
-    """Clips that stand in one row.
+    """Clips that stand in one row."""
 
-    Attributes:
-        name: of the row, "source, normal"; stands above it.
-        domain: decides the colour.
-        anomalous: decides the marker; None for clips of which it is not known.
-        values: of the clips.
-        remark: behind the name, "3 of 10 false alarms".
-        wrong: which side of the limit is the wrong one; None where neither is.
-    """
-
-    name: str
-    domain: str
-    anomalous: bool | None
-    values: Values
-    remark: str = ""
-    wrong: str | None = None
+    name: str  # of the row, "source, normal"; stands above it
+    domain: str  # decides the colour
+    anomalous: bool | None  # decides the marker; None for clips of which it is not known
+    values: Values  # of the clips
+    remark: str = ""  # behind the name, "3 of 10 false alarms"
+    wrong: str | None = None  # which side of the limit is the wrong one; None where neither is
 
     @property
     def marks(self) -> dict[str, Any]:

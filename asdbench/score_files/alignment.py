@@ -131,19 +131,12 @@ def _alike(sections: dict[Key, SectionScores]) -> list[Problem]:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the files of one kind hold of a clip.
+    """What the files of one kind hold of a clip."""
 
-    Attributes:
-        value: None where it cannot be used.
-        file: where it stands first.
-        line: in that file.
-        named: what the row's own name states, which may be a name in full that stands for the clip.
-    """
-
-    value: float | None
-    file: ScoreFile
-    line: int
-    named: Truth
+    value: float | None  # None where it cannot be used
+    file: ScoreFile  # where it stands first
+    line: int  # in that file
+    named: Truth  # what the row's own name states, which may be a name in full that stands for the clip
 
     def problem(self, kind: ProblemKind, text: str) -> Problem:
         """A problem of this row."""

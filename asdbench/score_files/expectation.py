@@ -13,25 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What should be there.
+    """What should be there."""
 
-    Attributes:
-        name: of the data set, for messages.
-        sections: every (machine type, section) that a complete set has.
-        counts: clips of a section by domain and label, where they are known.
-        elsewhere: sections of the challenge's other split.
-        truth_problem: what is known to be wrong with copies of the ground truth; empty for nothing.
-        test_clips_by_machine: test clips of each machine type, where a run's record states them.
-        is_challenge: whether it is a challenge's split; if not, the score is not a challenge score.
-    """
-
-    name: str
-    sections: tuple[Key, ...]
+    name: str  # of the data set, for messages
+    sections: tuple[Key, ...]  # every (machine type, section) that a complete set has
+    # clips of a section by domain and label, where they are known
     counts: Mapping[Key, Mapping[Any, int]] = field(default_factory=dict)
-    elsewhere: frozenset[Key] = frozenset()
-    truth_problem: str = ""
+    elsewhere: frozenset[Key] = frozenset()  # sections of the challenge's other split
+    truth_problem: str = ""  # what is known to be wrong with copies of the ground truth; empty for nothing
+    # test clips of each machine type, where a run's record states them
     test_clips_by_machine: Mapping[str, int] = field(default_factory=dict)
-    is_challenge: bool = True
+    is_challenge: bool = True  # whether it is a challenge's split; if not, the score is not a challenge score
 
     @property
     def machines(self) -> list[str]:

@@ -20,19 +20,12 @@ from asdbench.submission.meta import Label, Meta, merged
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        folder: the system's folder.
-        development: run whose development results were filled in; None when there is none.
-        lacks: what that run lacks of the development data.
-        made: folders around it that were not there before, the innermost first.
-    """
-
-    folder: Path
-    development: Path | None
-    lacks: tuple[str, ...] = ()
-    made: tuple[Path, ...] = ()
+    folder: Path  # the system's folder
+    development: Path | None  # run whose development results were filled in; None when there is none
+    lacks: tuple[str, ...] = ()  # what that run lacks of the development data
+    made: tuple[Path, ...] = ()  # folders around it that were not there before, the innermost first
 
     def withdraw(self) -> None:
         """Remove what was written."""

@@ -33,15 +33,10 @@ Features = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Setting:
-    """What an extractor meets in a run: clips, their features, and what a fit may use besides.
+    """What an extractor meets in a run: clips, their features, and what a fit may use besides."""
 
-    Attributes:
-        sounds: of all machine types.
-        fitted_to: of the machine types that the extractor is fitted to.
-    """
-
-    sounds: Sounds
-    fitted_to: Sounds
+    sounds: Sounds  # of all machine types
+    fitted_to: Sounds  # of the machine types that the extractor is fitted to
     features: Features
     frontend: Any
     augmentations: Mapping[str, Any]

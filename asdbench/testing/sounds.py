@@ -33,19 +33,12 @@ class MadeWaveforms(TrainingWaveforms):
 
 @dataclass(frozen=True)
 class Sounds:
-    """Clips and their waveforms by key.
+    """Clips and their waveforms by key."""
 
-    Attributes:
-        waveforms: float32 (samples,) in [-1, 1], read-only, of equal length.
-        training: normal ones; of two domains, with an attribute.
-        normal: test clips.
-        anomalous: test clips.
-    """
-
-    waveforms: Mapping[str, Array]
-    training: Sequence[TrainingClip]
-    normal: Sequence[BlindClip]
-    anomalous: Sequence[BlindClip]
+    waveforms: Mapping[str, Array]  # float32 (samples,) in [-1, 1], read-only, of equal length
+    training: Sequence[TrainingClip]  # normal ones; of two domains, with an attribute
+    normal: Sequence[BlindClip]  # test clips
+    anomalous: Sequence[BlindClip]  # test clips
 
 
 def make_sounds(sample_rate_hz: int, samples: int, machines: Sequence[str] = tuple(MACHINES)) -> Sounds:

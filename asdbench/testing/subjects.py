@@ -19,31 +19,18 @@ BEHIND_STEP = "knn"
 
 @dataclass(frozen=True)
 class Subject:
-    """A component under check.
+    """A component under check."""
 
-    Attributes:
-        kind: "extractors", "scorers", "steps", "augmentations" or "frontends".
-        name: as asked for.
-        build: makes a new object of it.
-        component: card and parameters; None of an object.
-        component_of: the component of a kind and name that it works with.
-        frontend: name of an extractor's.
-        augmentations: names of an extractor's.
-        fit_on: as the extractor's card says.
-        shortened: parameters that were set so that a training is short.
-        build_full: makes a new object with the card's own parameters in their place.
-    """
-
-    kind: str
-    name: str
-    build: Callable[[], Any]
-    component: Component | None
-    component_of: Callable[[str, str], Component]
-    frontend: str = "log-mel"
-    augmentations: tuple[str, ...] = ()
-    fit_on: str = "dataset"
-    shortened: Mapping[str, Any] = field(default_factory=dict)
-    build_full: Callable[[], Any] = lambda: None
+    kind: str  # "extractors", "scorers", "steps", "augmentations" or "frontends"
+    name: str  # as asked for
+    build: Callable[[], Any]  # makes a new object of it
+    component: Component | None  # card and parameters; None of an object
+    component_of: Callable[[str, str], Component]  # the component of a kind and name that it works with
+    frontend: str = "log-mel"  # name of an extractor's
+    augmentations: tuple[str, ...] = ()  # names of an extractor's
+    fit_on: str = "dataset"  # as the extractor's card says
+    shortened: Mapping[str, Any] = field(default_factory=dict)  # parameters that were set so that a training is short
+    build_full: Callable[[], Any] = lambda: None  # makes a new object with the card's own parameters in their place
 
 
 def subject_of_name(
