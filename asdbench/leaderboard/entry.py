@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
@@ -35,10 +35,8 @@ class EntryError(AsdbenchError):
     """An entry that cannot be read, or that is not what a run left."""
 
 
-class SectionEntry(BaseModel):
+class SectionEntry(BaseModel, extra="forbid", frozen=True):
     """The test clips of one section, sorted by file name; a letter or a number for each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     clips: str = Field(description="Digest of the clips' names.")
     labels: str = Field(pattern="^[01]+$", description="1 for anomalies.")
@@ -75,10 +73,8 @@ class SectionEntry(BaseModel):
         )
 
 
-class Submitted(BaseModel):
+class Submitted(BaseModel, extra="forbid", frozen=True):
     """What is known of a system whose score files somebody submitted; nothing of it was measured here."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Annotated[str, AfterValidator(web_address)] = Field(
         pattern=r"^https?://\S+$", description="Address of whoever made the scores."
@@ -88,10 +84,8 @@ class Submitted(BaseModel):
     macs: int | None = Field(default=None, ge=0, description="Multiply-accumulates for a clip, as submitted.")
 
 
-class Entry(BaseModel):
+class Entry(BaseModel, extra="forbid", frozen=True):
     """One run on a leaderboard, or one seed of a submitted system."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[3] = Field(default=3, description="Raised when this schema changes.")
     record: RunRecord = Field(description="Of a submitted system it names data and results; its parts are unknown.")

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from asdbench.core.errors import did_you_mean
 from asdbench.leaderboard.entry import EntryError, first_error
@@ -22,10 +22,8 @@ class PublishedError(EntryError):
     """A published result that cannot be read."""
 
 
-class Reference(BaseModel):
+class Reference(BaseModel, extra="forbid", frozen=True):
     """One published system on one split of one data set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     system: str = Field(min_length=1, description="Name for people.")
     card: str | None = Field(default=None, pattern=NAME, description="System card that runs the same system here.")

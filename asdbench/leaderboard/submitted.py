@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
@@ -29,10 +29,8 @@ UNKNOWN = "unknown"
 _WITHOUT_LABELS = ("unlabelled", "undefined")
 
 
-class Facts(BaseModel):
+class Facts(BaseModel, extra="forbid", frozen=True, strict=True):
     """What is said of a folder of score files, by options or by a ``system.toml`` beside them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     system: str = Field(min_length=1, max_length=100, description="Name for people.")
     source: str = Field(pattern=r"^https?://\S+$", description="Address of whoever made the scores.")

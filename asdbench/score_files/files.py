@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from asdbench.core.files import write_text
 from asdbench.core.numbers import is_decimal
@@ -46,13 +46,11 @@ _ENDING = re.compile(r"\.(?:wav|flac)", re.IGNORECASE)
 _SPLIT_FOLDER = re.compile(r"(?:source_|target_)?(train|test)", re.IGNORECASE)
 
 
-class Problem(BaseModel):
+class Problem(BaseModel, extra="forbid", frozen=True):
     """One thing that is wrong with a set of score files.
 
     Problems of a kind in ``HARMLESS`` are only reported; each of the others makes the result a partial one.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: ProblemKind = Field(description="What sort of thing.")
     text: str = Field(description="In words.")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from asdbench.core.errors import RequirementError
 from asdbench.datasets.ground_truth import Key
@@ -24,10 +24,8 @@ DEPTH = 3  # <folder>/task2/<team>/<label>
 ABBREVIATION = 10
 
 
-class Finding(BaseModel):
+class Finding(BaseModel, frozen=True):
     """One thing that is wrong ("error") or looks wrong or unfinished ("warning")."""
-
-    model_config = ConfigDict(frozen=True)
 
     level: Literal["error", "warning"]
     text: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from asdbench.core.errors import UsageError
 
@@ -52,10 +52,8 @@ def require_label(text: str) -> Label:
     return label
 
 
-class Extensible(BaseModel):
+class Extensible(BaseModel, extra="allow"):
     """Keys that we do not know stay, as they differ between years."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class Affiliation(Extensible):
