@@ -1,6 +1,6 @@
 """The index of all boards, as Markdown and as HTML."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from asdbench.leaderboard.board_page import MARKER, TEMPLATES
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.markdown_tables import aligned
 from asdbench.leaderboard.overall_ranks import overall_ranks
-from asdbench.leaderboard.rows import Row, measured_row, published_row
+from asdbench.leaderboard.rows import Row
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent, title_of
 from asdbench.leaderboard.verdict import Advice, advice_of
@@ -16,109 +16,101 @@ from asdbench.pages import asset, render_page, template
 from asdbench.pages.markdown import code, escaped
 from asdbench.protocols.average_ranks import AverageRanks
 
-INTRODUCTION = """\
-Official scores of DCASE Task 2 with intervals, and published results with their sources. Each board is also
-an HTML page to sort and to filter, with intervals drawn: [index.html](index.html)."""
 QUESTION = "What should I use for a new machine, without a GPU?"
 RATE = (
     "Boards rank by areas under curves over all clips, and a detector works at one rate of false alarms, where another "
     "system may find more: so the documentation begins with raw-mel + mahalanobis-lw"
 )
-ELSEWHERE = "\nWhether the order on one board is the order on another: [transfer.md](transfer.md)."
-
-
-@dataclass(frozen=True)
-class Overview:
-    """What the index tells of all boards."""
-
-    lines: Sequence["Line"]  # of each board, in the order of the page
-    advice: Sequence[Advice] = ()  # what to use, by the size of one's data
-    ranks: AverageRanks | None = None  # average ranks over several boards; None where they tell nothing
-    transfers: bool = False  # whether there is a page of what boards are worth elsewhere
-    documented: bool = False  # whether the documentation lies beside the boards
 
 
 @dataclass(frozen=True)
 class Line:
-    """One board on the index, with its best rows."""
+    """One board on the index."""
 
     board: Board
     systems: int
-    measured: Row | None
-    submitted: Row | None
-    published: Row | None
-
-    @property
-    def best(self) -> dict[str, Row | None]:
-        """The best row of each kind that the board has, by what the page calls the kind; of none, one empty line."""
-        kinds = {"measured here": self.measured, "submitted": self.submitted, "published": self.published}
-        return {kind: row for kind, row in kinds.items() if row} or {NONE: None}
+    best: Mapping[str, Row | None]  # by what the page calls their kind; of a board without scores one empty line
 
 
-def index_line(board: Board) -> Line:
-    """What the index says of a board; needs no resampling."""
-    rows = [measured_row(board, system) for system in board.systems]
-    measured, submitted = ([row for row in rows if row.kind == kind] for kind in ("measured", "submitted"))
-    published = [published_row(board, reference) for reference in board.references.values()]
-    best = _best([row for row in measured if not row.partial]) or _best(measured)
-    return Line(board, len(rows) + len(published), best, _best(submitted), _best(published))
+@dataclass(frozen=True)
+class Overview:
+    """What the index says of all boards."""
+
+    lines: Sequence[Line]  # of each board, in the order of the page
+    advice: Sequence[Advice] = ()  # what to use, by the size of one's data
+    ranks: AverageRanks | None = None  # average ranks over several boards; None where they say nothing
+    transfers: bool = False  # whether there is a page of what boards are worth elsewhere
+    documented: bool = False  # whether the documentation lies beside the boards
 
 
-def overview(
-    boards: Iterable[Board], tables: Mapping[str, Table], *, transfers: bool, documented: bool = False
-) -> Overview:
-    """All that the index tells; the tables are of every board that could be made."""
-    lines = in_order([index_line(board) for board in boards])
+def overview(tables: Mapping[str, Table], *, transfers: bool, documented: bool = False) -> Overview:
+    """All that the index says; the tables are of every board that could be made."""
+    newest = sorted(tables.values(), key=lambda table: table.board.protocol, reverse=True)
+    lines = [index_line(table) for table in sorted(newest, key=lambda table: not table.of("measured"))]
     return Overview(lines, advice_of(tables), overall_ranks(tables), transfers, documented)
 
 
-def index_markdown(told: Overview) -> str:
+def index_line(table: Table) -> Line:
+    """The best row of each kind: of whole data first, then by score and name."""
+    best: dict[str, Row | None] = {}
+    for kind, shown in (("measured", "measured here"), ("submitted", "submitted"), ("published", "published")):
+        rows = [row for row in table.of(kind) if row.score.value is not None]
+        if rows:
+            best[shown] = min(rows, key=lambda row: (bool(row.partial), -(row.score.value or 0.0), row.label))
+    systems = sum(1 + len(row.same) for row in table.of("measured", "submitted", "published"))
+    return Line(table.board, systems, best or {NONE: None})
+
+
+def index_markdown(overview: Overview) -> str:
     """The index for GitHub and terminals."""
     header = ["Board", "Best system", "Its result", "%"]
     rows = []
-    for line in told.lines:
+    for line in overview.lines:
         title = f"[{escaped(title_of(line.board))}]({line.board.slug}.md)"
         for kind, row in line.best.items():
             mark = f" ({escaped(remark(row))})" if row and remark(row) else ""
             rows.append([title, *([escaped(row.label) + mark, kind, percent(row.score.value)] if row else [NONE] * 3)])
             title = ""
-    none = "No board yet: `asdbench leaderboard add RUN` puts a run on one."
-    content = {**_content(told), "table": aligned(header, rows, left=3) if rows else none, "introduction": INTRODUCTION}
-    content |= {"elsewhere": ELSEWHERE if told.transfers else "", "escaped": escaped, "code": code}
-    if told.ranks is not None:
-        best = next(iter(told.ranks.ranks))
-        ranked = [
-            [escaped(name), f"{rank:.2f}", "yes" if told.ranks.apart(best, name) else "no" if name != best else NONE]
-            for name, rank in told.ranks.ranks.items()
-        ]
-        content["rank_table"] = aligned(["System", "Average rank", "Worse than the first"], ranked, left=1)
+    ranked = []
+    if overview.ranks is not None:
+        first, *_ = overview.ranks.ranks
+        for name, rank in overview.ranks.ranks.items():
+            worse = NONE if name == first else "yes" if overview.ranks.apart(first, name) else "no"
+            ranked.append([escaped(name), f"{rank:.2f}", worse])
+    content = {
+        **_content(overview),
+        "table": aligned(header, rows, left=3) if rows else "",
+        "rank_table": aligned(["System", "Average rank", "Worse than the first"], ranked, left=1) if ranked else "",
+        "escaped": escaped,
+        "code": code,
+    }
     return str(template("index.md", TEMPLATES).render(content))
 
 
-def index_html(told: Overview) -> str:
+def index_html(overview: Overview) -> str:
     """The index as a page."""
-    body = template("index.html", TEMPLATES).render(_content(told))
     return render_page(
         "asdbench leaderboards",
-        body,
+        template("index.html", TEMPLATES).render(_content(overview)),
         styles=[asset(TEMPLATES, "index.css"), asset(TEMPLATES, "ranks.css")],
         scripts=[asset(TEMPLATES, "index.js")],
         marker=MARKER,
     )
 
 
-def _content(told: Overview) -> dict[str, Any]:
+def _content(overview: Overview) -> dict[str, Any]:
+    ranks = overview.ranks
     return {
-        "told": told,
+        "overview": overview,
         "question": QUESTION,
         "rate": RATE,
         "marker": MARKER,
         "title_of": title_of,
         "remark": remark,
         "percent": percent,
-        "ranks": told.ranks,
-        "rank_sentence": rank_sentence(told.ranks) if told.ranks else "",
-        "boards_of_ranks": [line.board for line in told.lines if told.ranks and line.board.name in _boards(told.ranks)],
+        "ranks": ranks,
+        "rank_sentence": rank_sentence(ranks) if ranks else "",
+        "boards_of_ranks": [line.board for line in overview.lines if ranks and line.board.name in _boards(ranks)],
     }
 
 
@@ -139,17 +131,6 @@ def rank_sentence(ranks: AverageRanks) -> str:
     )
 
 
-def in_order(lines: Sequence[Line]) -> list[Line]:
-    """Boards with systems that were measured here first, then the challenges, the newest first."""
-    newest = sorted(lines, key=lambda line: line.board.protocol, reverse=True)
-    return sorted(newest, key=lambda line: line.measured is None)
-
-
 def remark(row: Row) -> str:
     """What is not plain about a row's score."""
     return "; ".join(filter(None, [row.score.reason, row.mark]))
-
-
-def _best(rows: Sequence[Row]) -> Row | None:
-    scored = [(-row.score.value, row.label, row) for row in rows if row.score.value is not None]
-    return min(scored, key=lambda one: one[:2])[-1] if scored else None

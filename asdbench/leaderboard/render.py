@@ -93,9 +93,9 @@ def make_pages(
             pages.problems.append(problem)
     if only is None:
         documented = (board_dir / ".." / "docs" / "explanation" / "thresholds.md").is_file()
-        told = overview([boards[name] for name in tables], tables, transfers=bool(found), documented=documented)
-        pages.texts |= {"index.md": index_markdown(told), "index.html": index_html(told)}
-    else:  # it tells what all boards say together
+        content = overview(tables, transfers=bool(found), documented=documented)
+        pages.texts |= {"index.md": index_markdown(content), "index.html": index_html(content)}
+    else:  # it says what all boards say together
         pages.untouched |= {"index.md", "index.html"}
     return pages
 

@@ -50,8 +50,8 @@ def test_where_nothing_is_above_chance_the_index_says_so(tables, monkeypatch):
     made = tables()
     (few,) = advice_of(made)
     assert few.reason == "Of 3 measured on the CPU none is shown to be better than chance on each of: one, two."
-    told = overview([table.board for table in made.values()], made, transfers=False)
-    assert f"a machine type: no system.** {few.reason}\n" in index_markdown(told)
+    content = overview(made, transfers=False)
+    assert f"a machine type: no system.** {few.reason}\n" in index_markdown(content)
 
 
 def test_nothing_is_recommended_where_nothing_was_measured_on_a_cpu(put, boards):
@@ -82,11 +82,11 @@ def test_ranks_over_boards_are_those_of_all_machine_types(tables):
 
 def test_the_index_tells_both(tables):
     made = tables()
-    told = overview([table.board for table in made.values()], made, transfers=False)
-    markdown, html = index_markdown(told), index_html(told)
+    content = overview(made, transfers=False)
+    markdown, html = index_markdown(content), index_html(content)
     for page in (markdown, re.sub("</?span>", "", html)):
         assert "asdbench fit FOLDER --extractor raw-mel --scorer also --false-alarms 0.05 --to machine.asd" in page
         assert "3 systems on 5 machine types of 2 boards" in page
     assert html.count('class="dot"') == 3
-    ranks = np.array(list(told.ranks.ranks.values()))
+    ranks = np.array(list(content.ranks.ranks.values()))
     assert f"{ranks[0]:.2f}" in markdown
