@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+AT_ONCE = 2**20  # bytes of a file that is read in one piece
 
 
 def digest(value: Any, length: int = 16) -> str:
@@ -14,7 +17,9 @@ def digest(value: Any, length: int = 16) -> str:
 
 def file_digest(path: Path) -> str:
     """Digest of a file's bytes (128 bits, hexadecimal)."""
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size <= AT_ONCE:
+            return hashlib.blake2b(file.readall(), digest_size=16).hexdigest()
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 

@@ -65,6 +65,21 @@ class Clip:
         """Digest of the recording's bytes."""
         return content_of(self.key)
 
+    def but(self, *, key: str | None = None, name: str | None = None) -> "Clip":
+        """The same with another key or name, in a third of the time of ``dataclasses.replace``."""
+        return Clip(
+            self.path,
+            self.machine,
+            self.section,
+            self.domain,
+            self.split,
+            self.label,
+            self.attributes,
+            self.key if key is None else key,
+            self.attributes_from_file,
+            self.name if name is None else name,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingClip:
@@ -247,14 +262,14 @@ def _with_unique_keys(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
     The numbers follow digests of the names, so they tell no more of a clip than chance would, and copies within a
     machine type stand in the same order whichever other machine types there are.
     """
+    if len({clip.key for clip in clips}) == len(clips):
+        return clips
     places: dict[str, list[int]] = defaultdict(list)
     for place, clip in enumerate(clips):
         places[clip.key].append(place)
-    if len(places) == len(clips):
-        return clips
     numbered = list(clips)
     for key, copies in places.items():
         copies.sort(key=lambda place: digest([key, clips[place].machine, clips[place].split, clips[place].name], 32))
         for number, place in enumerate(copies, 1) if len(copies) > 1 else ():
-            numbered[place] = replace(clips[place], key=f"{key}{COPY}{number:06d}")
+            numbered[place] = clips[place].but(key=f"{key}{COPY}{number:06d}")
     return tuple(numbered)

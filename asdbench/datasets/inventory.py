@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,10 +76,12 @@ class Inventory:
     def sections(self) -> Iterator[tuple[str, str, list[Clip]]]:
         """Machine type, section and the recordings of it, of every section that is there or should be."""
         for machine in self.wanted:
-            here = self.machines[machine].recordings if machine in self.machines else []
-            numbers = set(self.expected.sections_of(machine) if self.expected else ())
-            for section in sorted(numbers | {one.section for one in here}):
-                yield machine, section, [one for one in here if one.section == section]
+            numbers = self.expected.sections_of(machine) if self.expected else ()
+            by_section: dict[str, list[Clip]] = {section: [] for section in numbers}
+            for one in self.machines[machine].recordings if machine in self.machines else ():
+                by_section.setdefault(one.section, []).append(one)
+            for section, here in sorted(by_section.items()):
+                yield machine, section, here
 
     @property
     def left_aside(self) -> list[str]:
@@ -121,7 +123,7 @@ class Inventory:
             keys = (digests or ContentDigests(None)).of([one.path for one in recordings])
         except OSError as error:
             raise self._unreadable(error) from error
-        clips = [replace(one, key=key) for one, key in zip(recordings, keys, strict=True)]
+        clips = [one.but(key=key) for one, key in zip(recordings, keys, strict=True)]
         clips.sort(key=lambda clip: (clip.machine, clip.split, clip.name))
         protocol, notes = (self.card.protocol, []) if self.card else protocol_of(layout, clips)
         if aside := self.left_aside:

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asdbench.core.errors import DataError
@@ -94,7 +94,7 @@ def machine_folders(root: Path) -> MachineFolders:
 def _has_challenge_names(place: Path) -> bool:
     """Whether a recording in a machine type's folder is named as those of the challenge are."""
     return any(
-        path.suffix.lower() in ENDINGS and (parse_name(path.stem) or parse_supplemental_name(path.stem))
+        is_recording(path.name) and (parse_name(path.stem) or parse_supplemental_name(path.stem))
         for name in SPLIT_FOLDERS
         if (place / name).is_dir()
         for path in (place / name).iterdir()
@@ -130,7 +130,8 @@ def _named_split(folder: Path, root: Path) -> str | None:
 
 def _walk(folder: Path, depth: int, name: str = "") -> Iterator[Path]:
     """Folders that hold a split's folder, without looking into those."""
-    for child in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
+    visible = (path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
+    for child in sorted(visible, key=lambda path: path.name):
         if any((child / name).is_dir() for name in SPLIT_FOLDERS):
             yield child
         elif depth > 1 and (child.name == name or _BETWEEN.fullmatch(child.name)):
@@ -140,6 +141,8 @@ def _walk(folder: Path, depth: int, name: str = "") -> Iterator[Path]:
 def _require_one_place(machines: MachineFolders, root: Path) -> None:
     twice = []
     for machine, folders in machines.items():
+        if len(folders) == 1:
+            continue
         names = [name for folder in folders for name in SPLIT_FOLDERS if (folder / name).is_dir()]
         if len(set(names)) < len(names):
             twice.append(f"{machine}: {' and '.join(map(str, folders))}")
@@ -173,8 +176,17 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
                     continue
                 # The name comes first: the files of 2022 hold one attribute where the name holds all.
                 pairs = facts.attributes or attributes.get(path.stem, ())
-                clip = Clip(path, machine, facts.section, facts.domain, split, facts.label, pairs)
-                listed.append((facts.layout, replace(clip, attributes_from_file=pairs != facts.attributes)))
+                clip = Clip(
+                    path,
+                    machine,
+                    facts.section,
+                    facts.domain,
+                    split,
+                    facts.label,
+                    pairs,
+                    attributes_from_file=pairs != facts.attributes,
+                )
+                listed.append((facts.layout, clip))
     files.problems += doubled([clip for _, clip in listed])
     for layout, clip in listed:
         if sections is None or clip.section in sections:
@@ -183,8 +195,9 @@ def list_machine(machine: str, places: Collection[Path], sections: Collection[st
         else:
             files.left_out += 1
             files.other_sections.add(clip.section)
+    splits = {split for _, split in files.layouts}
     for split in ("train", "test"):
-        if not any(one.split == split for one in files.recordings):
+        if split not in splits:
             files.empty[split] = f"{next(iter(places)) / split}: no recordings"
     return files
 
@@ -207,10 +220,10 @@ def audio_files(folder: Path, problems: list[str], others: list[Path]) -> list[P
         return []
     usable = []
     for entry in visible:
-        path = folder / entry.name
-        if not is_printable(entry.name):
-            problems.append(f"{folder / printable(entry.name)}: {UNPRINTABLE}")
-        elif path.suffix.lower() in ENDINGS and entry.is_file():
+        name, path = entry.name, folder / entry.name
+        if not is_printable(name):
+            problems.append(f"{folder / printable(name)}: {UNPRINTABLE}")
+        elif is_recording(name) and entry.is_file():
             usable.append(path)
         elif entry.is_symlink() and not path.exists():
             problems.append(f"{path}: a link that leads nowhere")
@@ -219,9 +232,15 @@ def audio_files(folder: Path, problems: list[str], others: list[Path]) -> list[P
     return usable
 
 
+def is_recording(name: str) -> bool:
+    """Whether a file's name ends as those of recordings do."""
+    return name.lower().endswith(ENDINGS)
+
+
 def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str]) -> NameFacts | None:
     """What name and folder say of a recording; None, with a problem, where it cannot be used."""
-    facts = parse_supplemental_name(path.stem) if split == "supplemental" else parse_name(path.stem)
+    stem = path.name.rpartition(".")[0]
+    facts = parse_supplemental_name(stem) if split == "supplemental" else parse_name(stem)
     if facts is None:
         problems.append(f"{path}: the name fits no known layout")
     elif facts.split not in (None, split):
@@ -235,7 +254,7 @@ def _facts(path: Path, split: Split, domain: Domain | None, problems: list[str])
     elif domain is None:
         return facts
     elif facts.layout == "dcase2023":  # only 2021 has a folder for each domain's test clips
-        return replace(facts, layout="dcase2021", domain=domain)
+        return facts._replace(layout="dcase2021", domain=domain)
     else:
         problems.append(f"{path}: the name is one of {facts.layout}, the folder {path.parent.name} one of dcase2021")
     return None
@@ -246,9 +265,12 @@ def doubled(recordings: Collection[Clip]) -> list[str]:
 
     Score files, tables of embeddings and attribute files know clips by name, so that one row would stand for several.
     """
+    names = [(one.split, same_name(one.stem)) for one in recordings]
+    if len(set(names)) == len(names):
+        return []
     by_name: dict[tuple[Split, str], list[Path]] = {}
-    for one in recordings:
-        by_name.setdefault((one.split, same_name(one.stem)), []).append(one.path)
+    for name, one in zip(names, recordings, strict=True):
+        by_name.setdefault(name, []).append(one.path)
     return [
         f"{path}: has the name of {' and '.join(_beside(path, other) for other in paths if other is not path)}; "
         "keep one of them, or give them numbers of their own"

@@ -14,8 +14,9 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import Domain, Split
@@ -36,6 +37,7 @@ PATTERNS = (
 _SUPPLEMENTAL = re.compile(
     rf"section_(?P<section>[0-9]+)_(?:(?P<description>\D*)_)?[0-9]+(?:_(?P<attributes>{ATTRIBUTE_TEXT}))?"
 )
+_ATTRIBUTE_FILE = re.compile(r"attributes_.*\.csv", re.DOTALL)
 EXAMPLES = {
     "dcase2023": "section_00_source_train_normal_0000_vel_12.wav",
     "dcase2020": "normal_id_00_00000000.wav",
@@ -46,8 +48,7 @@ _REFUSED = {"Cc", "Cs", "Zl", "Zp", "Cf"}
 _JOINERS = "\u200c\u200d"  # Persian, Indian scripts and emoji need them
 
 
-@dataclass(frozen=True)
-class NameFacts:
+class NameFacts(NamedTuple):
     """Facts that a file name states; None for what it does not."""
 
     layout: str
@@ -66,12 +67,12 @@ def parse_name(stem: str) -> NameFacts | None:
             facts = match.groupdict()
             label = facts.get("label")
             return NameFacts(
-                layout=layout,
-                section=facts["section"],
-                domain=facts.get("domain"),  # type: ignore[arg-type]  # the pattern admits nothing else
-                split=facts.get("split"),  # type: ignore[arg-type]
-                label=None if label is None else int(label == "anomaly"),
-                attributes=parse_attributes(facts.get("attributes") or ""),
+                layout,
+                facts["section"],
+                facts.get("domain"),  # type: ignore[arg-type]  # the pattern admits nothing else
+                facts.get("split"),  # type: ignore[arg-type]
+                None if label is None else int(label == "anomaly"),
+                parse_attributes(facts.get("attributes") or ""),
             )
     return None
 
@@ -88,6 +89,7 @@ def parse_supplemental_name(stem: str) -> NameFacts | None:
     return NameFacts("dcase2023", match["section"], domain, "supplemental", None, attributes)
 
 
+@lru_cache(1024)  # many clips share them
 def parse_attributes(text: str) -> Attributes:
     """``vel_12_loc_A`` -> (("vel", "12"), ("loc", "A")). A word without a value (``noAttribute``) states nothing."""
     cells = text.split("_") if text else []
@@ -106,7 +108,12 @@ def read_attribute_files(folder: Path, problems: list[str]) -> dict[str, Attribu
     A file that cannot be read, or one clip with two different rows, is added to ``problems``.
     """
     attributes: dict[str, Attributes] = {}
-    for path in sorted(folder.glob("attributes_*.csv")):
+    try:
+        paths = sorted(path for path in folder.iterdir() if _ATTRIBUTE_FILE.fullmatch(path.name))
+    except OSError as error:
+        problems.append(f"{folder}: cannot be read: {error.strerror}")
+        paths = []
+    for path in paths:
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(map(str.strip, row))]

@@ -8,13 +8,12 @@ anomaly, anomalous, abnormal), and one of another name, which is the attribute "
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from asdbench.core.documentation import page
 from asdbench.core.errors import DataError
 from asdbench.datasets.clips import OWN, Clip, Split
-from asdbench.datasets.layout import ENDINGS, MachineFiles, audio_files, doubled
+from asdbench.datasets.layout import MachineFiles, audio_files, doubled, is_recording
 from asdbench.datasets.names import parse_name, printable
 
 Folders = tuple[str, ...]  # names, from above
@@ -46,7 +45,7 @@ def own_machines(root: Path, name: str) -> dict[str, Path]:
     """
     if split_folder(root, "train").is_dir():
         return {name: root}
-    below = [place for place in sorted(root.iterdir()) if place.is_dir() and not place.name.startswith(".")]
+    below = [place for place in _sorted(root) if not place.name.startswith(".") and place.is_dir()]
     loose = audio_files(root, [], [])
     machines = {place.name: place for place in below if split_folder(place, "train").is_dir()}
     if not machines:
@@ -66,7 +65,7 @@ def own_machines(root: Path, name: str) -> dict[str, Path]:
 
 def split_folder(place: Path, split: Split) -> Path:
     """``train`` or ``test`` in a machine's folder, in capitals or not."""
-    return next((path for path in sorted(place.iterdir()) if path.name.lower() == split), place / split)
+    return min((path for path in place.iterdir() if path.name.lower() == split), default=place / split)
 
 
 def list_own_machine(machine: str, place: Path) -> MachineFiles:
@@ -85,7 +84,7 @@ def list_own_machine(machine: str, place: Path) -> MachineFiles:
         if not found and folder.is_dir():
             files.empty[split] = f"{folder}: no recordings"
         files.recordings += with_names(clips)
-    named = [one for one in files.recordings if parse_name(one.path.stem)]
+    named = [one for one in files.recordings if parse_name(one.stem.rpartition("/")[2])]
     if named:
         files.problems.append(
             f"{named[0].path}: a name of the challenge (one of {len(named)} here), which says more than is read of "
@@ -100,20 +99,27 @@ def with_names(clips: Sequence[Clip]) -> list[Clip]:
     """Clips of one machine and split, each named by its path below the deepest folder that holds them all."""
     if not clips:
         return []
-    above = os.path.commonpath([clip.path.parent for clip in clips])
-    return [replace(clip, name=clip.path.relative_to(above).as_posix()) for clip in clips]
+    paths = [str(clip.path) for clip in clips]
+    above = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120
+    start = len(above.rstrip(os.sep)) + 1
+    return [clip.but(name=path[start:].replace(os.sep, "/")) for clip, path in zip(clips, paths, strict=True)]
 
 
 def left_aside(root: Path, machines: Collection[Path]) -> list[str]:
     """What lies in a folder beside what is read of it, a line each."""
-    others = (path for path in sorted(root.iterdir()) if path not in machines and not path.name.startswith("."))
+    others = (path for path in _sorted(root) if path not in machines and not path.name.startswith("."))
     return [f"{printable(str(path))}: {_kind(path)}" for path in others]
+
+
+def _sorted(folder: Path) -> list[Path]:
+    """What lies in a folder, by name."""
+    return sorted(folder.iterdir(), key=lambda path: path.name)
 
 
 def _kind(path: Path) -> str:
     if path.is_dir():
         return "a folder"
-    return "a recording beside train/" if path.suffix.lower() in ENDINGS else "no recording"
+    return "a recording beside train/" if is_recording(path.name) else "no recording"
 
 
 def _recordings(folder: Path, files: MachineFiles, folders: Folders | None) -> Iterator[tuple[Path, Folders]]:

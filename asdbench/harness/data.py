@@ -10,6 +10,7 @@ from asdbench.core.digests import digest
 from asdbench.core.documentation import page
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.files import write_text
+from asdbench.core.memory import without_collection
 from asdbench.core.paths import cache_root, expand_user, path_of_variable
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
@@ -80,16 +81,18 @@ def open_dataset(
         UsageError: no such data set, split, machine type or parameter.
         RequirementError: recordings are missing or cannot be used.
     """
-    cache, progress = cache_root(), progress or Silent()
-    digests = content_digests(cache, progress)
+    with without_collection():
+        return replace(_opened(source, catalog, root, progress or Silent()), source=source)
+
+
+def _opened(source: Source, catalog: Catalog, root: Path | None, progress: Progress) -> Dataset:
+    digests = content_digests(cache_root(), progress)
     if is_folder(source.name, catalog):
-        dataset = read_folder(expand_user(source.name), None, digests, source.machines)
-    elif (card := catalog.find("datasets", source.name).challenge) is not None:
+        return read_folder(expand_user(source.name), None, digests, source.machines)
+    if (card := catalog.find("datasets", source.name).challenge) is not None:
         split = require_split(source.name, card, source.split, source.machines)
-        dataset = read_challenge(source.name, card, split, data_root(root), digests, source.machines)
-    else:
-        dataset = read_folder(_made_recordings(source, catalog, progress), source.name, digests, source.machines)
-    return replace(dataset, source=source)
+        return read_challenge(source.name, card, split, data_root(root), digests, source.machines)
+    return read_folder(_made_recordings(source, catalog, progress), source.name, digests, source.machines)
 
 
 def stored_table(frame: "pandas.DataFrame") -> Path:
@@ -120,12 +123,17 @@ def open_inventory(
         DataError: there is nothing of it.
     """
     require_challenge([source.name], source.split, root, catalog)
+    with without_collection():
+        return _inventory(source, catalog, root, progress or Silent())
+
+
+def _inventory(source: Source, catalog: Catalog, root: Path | None, progress: Progress) -> Inventory:
     if is_folder(source.name, catalog):
         return inventory_of(expand_user(source.name), None, source.machines)
     card = catalog.find("datasets", source.name).challenge
     if card is not None:
         return inventory_of_challenge(source.name, card, source.split, data_root(root), source.machines)
-    return inventory_of(_made_recordings(source, catalog, progress or Silent()), source.name, source.machines)
+    return inventory_of(_made_recordings(source, catalog, progress), source.name, source.machines)
 
 
 def require_challenge(names: Sequence[str], split: str | None, root: Path | None, catalog: Catalog) -> None:
