@@ -71,13 +71,13 @@ def made_study(trials=(), **more):
         "updated_at": START.isoformat(),
         **more,
     }
-    machines, objectives = given["machines"], given["objectives"]
+    machines = given["machines"]
     derived = {
         "counts": {state: sum(trial.state == state for trial in trials) for state in ("done", "pruned", "failed")},
-        "best": selection.best(trials, objectives),
+        "best": selection.best(trials),
         "default": selection.default(trials, given["defaults"]),
         "leave_one_out": selection.leave_one_out(trials, machines, given["protocol"]) if trials else None,
-        "pareto": selection.pareto(trials, objectives),
+        "pareto": [],
     }
     return StudyRecord(**{**derived, **given})
 
@@ -109,7 +109,7 @@ def lived_study(count, *, seed=0, machines=("fan", "gearbox", "valve"), objectiv
     """An Optuna study of ``count`` trials and its records: a tenth failed, a fifth pruned, a scorer to choose."""
     import optuna
 
-    from asdbench.tuning.importance import importances
+    from asdbench.tuning.selection import importances
 
     rng = np.random.default_rng(seed)
     directions = ["maximize" if objective == "score" else "minimize" for objective in objectives]
@@ -160,7 +160,8 @@ def lived_study(count, *, seed=0, machines=("fan", "gearbox", "valve"), objectiv
         study.add_trial(frozen)
     record = made_study(
         records, machines=list(machines), space=SPACE, defaults=DEFAULTS, objectives=list(objectives),
-        importances=importances(study), **more,
+        importances=importances(study),
+        pareto=sorted(trial.number for trial in study.best_trials) if len(objectives) > 1 else [], **more,
     )  # fmt: skip
     return study, record, records
 

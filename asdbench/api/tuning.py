@@ -14,12 +14,10 @@ from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
-from asdbench.tuning.asked import TuneSpec
-from asdbench.tuning.files import trial_records
-from asdbench.tuning.methods import read_objectives
-from asdbench.tuning.opening import open_study
+from asdbench.tuning.files import open_study, trial_records
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, StudyRecord, TrialRecord
 from asdbench.tuning.selection import score_of_machine
+from asdbench.tuning.spec import TuneSpec, read_objectives
 from asdbench.tuning.storage import DEFAULT
 from asdbench.tuning.study import Tuning
 from asdbench.tuning.tune import tune as do_trials

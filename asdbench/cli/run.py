@@ -83,7 +83,7 @@ def run(
     from asdbench.harness.experiment import prepare
     from asdbench.harness.selecting import choose, require_labels_of_development
     from asdbench.harness.spec import read_spec
-    from asdbench.tracking.command import tracked
+    from asdbench.tracking.background import tracked
 
     progress = ConsoleProgress(quiet)
     spec = read_spec(config, opt.given(context))

@@ -19,7 +19,7 @@ from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
 from asdbench.harness.varied import varied_params, varied_text
 from asdbench.protocols.threshold import DEFAULT_RULE
-from asdbench.tracking.command import tracking_of
+from asdbench.tracking.marks import tracking_of
 
 LISTED = 6  # runs that failed for one reason
 TERMS = {"AUC": "auc", "AUC source": "auc_source", "AUC target": "auc_target", "pAUC": "pauc"}

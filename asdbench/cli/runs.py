@@ -150,7 +150,7 @@ def _print_run(folder: Path, record: "RunRecord") -> None:
     from asdbench.cli.tables import interval, percent, print_learned, print_widest, table, width
     from asdbench.harness.learned import learned
     from asdbench.harness.store import result_rows
-    from asdbench.tracking.command import tracking_lines
+    from asdbench.tracking.marks import tracking_lines
 
     echo(f"{record.name} on {record.dataset.name}, seed {record.asked.seed}", fg="cyan", bold=True)
     echo(f"{folder}: {record.status}, {record.finished_at}", dim=True)

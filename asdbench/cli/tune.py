@@ -11,7 +11,7 @@ from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.cli.progress import ConsoleProgress
-    from asdbench.tuning.asked import TuneSpec
+    from asdbench.tuning.spec import TuneSpec
     from asdbench.tuning.study import Tuning
 
 
@@ -90,9 +90,8 @@ def tune(
     from asdbench.cli.tune_results import TrialBars, TrialLines, print_studies, studies_as_json
     from asdbench.harness.experiment import prepare
     from asdbench.harness.spec import read_spec
-    from asdbench.tracking.command import tracked
-    from asdbench.tuning.asked import TuneSpec
-    from asdbench.tuning.methods import read_objectives
+    from asdbench.tracking.background import tracked
+    from asdbench.tuning.spec import TuneSpec, read_objectives
     from asdbench.tuning.tune import tune as do_trials
 
     if grid and sampler not in (None, "grid"):

@@ -1,4 +1,4 @@
-"""A process of its own that logs to MLflow while a command works, and after it: no command waits for MLflow.
+"""How ``run`` and ``tune`` track: a process of its own logs to MLflow while they work, and after; neither waits for it.
 
 Run as ``python -m asdbench.tracking.background``, it reads from its standard input what to send, as a line of JSON, and
 looks at the folders again and again, until that input ends, which it does with the command, and all is sent.
@@ -11,14 +11,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from asdbench.tracking.marks import files_of, is_sent
-from asdbench.tracking.store import store_of
+from asdbench.core.progress import Progress
+from asdbench.harness.spec import RunSpec
+from asdbench.tracking.marks import files_of, is_sent, read_mark
+from asdbench.tracking.store import Store, store_of
 from asdbench.tracking.sync import Sender
 
+WAIT_S = 2.0  # at the end of a command
 NICE = 10  # the runs come first
 LOOK_EVERY_S = 0.5
 TAIL = 4096  # bytes of what the process printed last
@@ -76,14 +79,58 @@ class Background:
         return lines[-1] if lines else ""
 
 
-def start(
-    out: Path, folders: Sequence[Path], data_root: Path | None = None, plugin_path: Sequence[Path] = ()
-) -> tuple[Background | None, str]:
-    """Start the process; where that fails (no memory, too many processes) nothing and the reason."""
+@contextmanager
+def tracked(spec: RunSpec, folders: Sequence[Path], progress: Progress, *, new: bool = False) -> Iterator[None]:
+    """Log what comes to lie in the folders, in a process that neither delays nor fails the command.
+
+    The end of it is awaited for two seconds at most, and a note says what is not sent by then.
+
+    Args:
+        spec: out, tracking, data_root and plugin_path are used.
+        folders: of runs and studies; they need not be there yet.
+        progress: of the command.
+        new: there will be something to send, though all that is there was sent.
+    """
+    if spec.tracking == "none":
+        yield
+        return
+    store = store_of(spec.out)
+    sender, failure = None, ""
+
+    def start() -> None:
+        nonlocal sender, failure
+        try:
+            sender = Background(spec.out, folders, spec.data_root, spec.plugin_path)
+        except OSError as error:  # no memory, too many processes
+            failure = f"no process can be started: {error.strerror or error}"
+
+    if new or not all(is_sent(folder, store) for folder in folders):
+        start()
     try:
-        return Background(out, folders, data_root, plugin_path), ""
-    except OSError as error:
-        return None, f"no process can be started: {error.strerror or error}"
+        yield
+        unsent = [folder for folder in folders if files_of(folder) and not is_sent(folder, store)]
+        if unsent and sender is None and not failure:  # something that was added to a run that was sent before
+            start()
+    finally:
+        if sender is not None:
+            sender.close()
+    ended = True
+    if unsent and sender is not None:
+        ended = sender.close(WAIT_S)
+        unsent = [folder for folder in unsent if not is_sent(folder, store)]
+        failure = sender.last_line() if ended else ""
+    if unsent:
+        progress.note(_unsent_line(unsent, store, spec.out, ended, failure))
+
+
+def _unsent_line(folders: Sequence[Path], store: Store, out: Path, ended: bool, failure: str) -> str:
+    where = "" if out == Path("runs") else f" --out {out}"
+    count = f"{len(folders)} {'is' if len(folders) == 1 else 'are'}"
+    if not ended:
+        return f"tracking: {count} still being sent to {store.shown} in the background: asdbench track status{where}"
+    reasons = "; ".join(dict.fromkeys(filter(None, (read_mark(folder, store).reason for folder in folders))))
+    reason = reasons or store.scrubbed(failure) or "the process that sends ended"
+    return f"tracking: {count} not sent: {reason}. Later: asdbench track sync{where}"
 
 
 def send_until_ended(sender: Sender, folders: Sequence[Path], command: int) -> None:

@@ -2,17 +2,18 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from asdbench.core.digests import digest, file_digest
 from asdbench.core.files import write_text
 from asdbench.harness.record import FILE as RUN_FILE
-from asdbench.tracking.store import Store
+from asdbench.tracking.store import Store, store_of
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS
 
 FILE = "tracking.json"
@@ -113,3 +114,28 @@ def contains(store: Store, run_id: str) -> bool:
             return database.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone() is not None
     except sqlite3.DatabaseError as error:
         return "locked" in str(error) or "busy" in str(error)
+
+
+def tracking_of(folder: Path, out: Path, tracking: str = "mlflow") -> dict[str, Any] | None:
+    """Where a run was sent, or why it was not, for --json; None without tracking."""
+    if tracking == "none":
+        return None
+    store = store_of(out)
+    mark = read_mark(folder, store)
+    if not is_sent(folder, store):
+        reason = mark.reason or "not sent yet; see asdbench track status"
+        return {"store": store.shown, "run": None, "experiment": None, "sent_at": None, "reason": reason}
+    return {
+        "store": store.shown,
+        "run": mark.mlflow_run,
+        **mark.model_dump(include={"experiment", "sent_at", "reason"}),
+    }
+
+
+def tracking_lines(folder: Path) -> Iterator[str]:
+    """For people: each store that a run was sent to, or why it was not."""
+    for store, mark in read_marks(folder).items():
+        if mark.sent_at:
+            yield f"tracked in {store}, experiment {mark.experiment}, run {mark.mlflow_run}"
+        if mark.reason:
+            yield f"not sent to {store}: {mark.reason}"

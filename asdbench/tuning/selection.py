@@ -4,14 +4,21 @@ Pure functions over trial records. Ties go to the trial with the lower number, s
 decides nothing.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asdbench.protocols import DEFINITIONS
-from asdbench.tuning.record import LeaveOneOut, Objective, Selection, TrialRecord
+from asdbench.tuning.record import LeaveOneOut, Selection, TrialRecord
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
 
 BLIND_SAMPLERS = ("random", "grid", "qmc")  # the others propose by the scores that came before
+FEWEST = 4  # done trials; of fewer, a forest says nothing
+SEED = 0
 
 
 def done(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -19,9 +26,9 @@ def done(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return sorted((trial for trial in trials if trial.state == "done"), key=lambda trial: trial.number)
 
 
-def best(trials: Sequence[TrialRecord], objectives: Sequence[Objective] = ("score",)) -> Selection | None:
-    """The trial with the best first objective; None while no trial is done."""
-    trial = max(done(trials), key=lambda trial: _upward(trial, objectives)[0], default=None)
+def best(trials: Sequence[TrialRecord]) -> Selection | None:
+    """The trial with the best official score, which is the first objective; None while no trial is done."""
+    trial = max(done(trials), key=lambda trial: trial.values[0], default=None)
     return None if trial is None else Selection(score=trial.values[0], trial=trial.number)
 
 
@@ -89,30 +96,58 @@ def optimism(best: Selection | None, left_out: LeaveOneOut | None) -> float | No
     return None if best is None or left_out is None else best.score - left_out.score
 
 
-def pareto(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[int]:
-    """Numbers of the done trials that no other beats: none is as good in all objectives and better in one.
-
-    Empty for one objective, which has a best trial instead.
-    """
-    if len(objectives) < 2:
-        return []
-    points = {trial.number: _upward(trial, objectives) for trial in done(trials)}
-
-    def is_beaten(point: list[float]) -> bool:
-        return any(
-            other != point and all(theirs >= ours for theirs, ours in zip(other, point, strict=True))
-            for other in points.values()
-        )
-
-    return [number for number, point in points.items() if not is_beaten(point)]
-
-
-def _upward(trial: TrialRecord, objectives: Sequence[Objective]) -> list[float]:
-    """The values, turned so that more is better: a score as it is, seconds and parameters negated."""
-    pairs = zip(trial.values, objectives, strict=True)
-    return [value if objective == "score" else -value for value, objective in pairs]
-
-
 def _same(value: object, other: object) -> bool:
     """Equal, and True is not 1."""
     return value == other and isinstance(value, bool) == isinstance(other, bool)
+
+
+def importances(study: "Study") -> dict[str, float]:
+    """Part of the first objective's variance that each parameter explains, the largest first; they sum to one.
+
+    Optuna's evaluator takes the parameters that every trial has, on a linear scale. Here a logarithmic one is measured
+    on its logarithm, and of a parameter that belongs to one choice of another (those of a scorer), trials without it
+    stand at one value that has no meaning, as in the paper's software. Equal trials give equal numbers.
+
+    Returns:
+        Nothing where fewer than four trials are done, all came to the same value, or nothing was varied.
+    """
+    import optuna
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+    from asdbench.tuning.storage import quiet_optuna
+
+    done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    trials = [trial for trial in done if math.isfinite(trial.values[0])]
+    values = [trial.values[0] for trial in trials]
+    if len(trials) < FEWEST or max(values) - min(values) <= 1e-12 * max(1.0, abs(max(values))):
+        return {}
+    drawn = {name: distribution for trial in trials for name, distribution in sorted(trial.distributions.items())}
+    varied = {name for name in drawn if len({repr(trial.params.get(name)) for trial in trials}) > 1}
+    if not varied:
+        return {}
+    space = {name: _linear(drawn[name]) for name in sorted(varied)}
+    params = [{name: _place(trial, name) for name in space if name in trial.params} for trial in trials]
+    elsewhere = {name: next(known[name] for known in params if name in known) for name in space}
+    with quiet_optuna():
+        copy = optuna.create_study()
+    for known, value in zip(params, values, strict=True):
+        copy.add_trial(optuna.create_trial(params=elsewhere | known, distributions=space, value=value))
+    shares = get_param_importances(copy, evaluator=FanovaImportanceEvaluator(seed=SEED))
+    ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
+    return dict(ranked) | {name: 0.0 for name in sorted(drawn) if name not in varied}
+
+
+def _linear(distribution: Any) -> Any:
+    """A distribution of numbers as one on a linear scale without steps."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution
+    low, high = distribution.low, distribution.high
+    return FloatDistribution(*((math.log(low), math.log(high)) if distribution.log else (low, high)))
+
+
+def _place(trial: "FrozenTrial", name: str) -> Any:
+    """The parameter's value on that scale."""
+    value = trial.params[name]
+    return math.log(value) if getattr(trial.distributions[name], "log", False) else value

@@ -17,10 +17,10 @@ from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
 from asdbench.protocols import DEFINITIONS
 from asdbench.registry import load_catalog
-from asdbench.tuning.asked import TuneSpec, name_of_machine, plain_name, require_consistent, require_name
 from asdbench.tuning.record import RUNS
 from asdbench.tuning.space import KINDS, Space
 from asdbench.tuning.space_options import make_space
+from asdbench.tuning.spec import TuneSpec, name_of_machine, plain_name, require_consistent, require_name
 
 STUDIES = "studies"
 TRIALS_UNLESS_ASKED = 50

@@ -15,7 +15,6 @@ from asdbench.harness.executors import Executor, Outcome
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
 from asdbench.tuning.files import write_study
-from asdbench.tuning.methods import make_sampler
 from asdbench.tuning.queue import (
     INTERRUPTED,
     LOCK,
@@ -31,6 +30,7 @@ from asdbench.tuning.queue import (
     trials_of,
 )
 from asdbench.tuning.record import MachineScore, State, StudyRecord, TrialRecord
+from asdbench.tuning.spec import make_sampler
 from asdbench.tuning.storage import JOURNAL, heartbeat, one_at_a_time, say_alive
 from asdbench.tuning.study import UNIT, Tuning
 from asdbench.tuning.tasks import evaluate_machine, run_seed, scores_of, value_of
@@ -144,17 +144,13 @@ class Trials:
                 running.scores = same.parts
                 self._end(running, "done", values=same.values, runs=same.runs)
             else:
-                self._configure(running)
+                try:
+                    running.spec = self._tuning.configured(running.params)
+                except UsageError as error:
+                    self._end(running, "failed", str(error))
+                else:
+                    self._submit(running)
         return True
-
-    def _configure(self, running: _Running) -> None:
-        """Settle what is run, and begin with the first task."""
-        try:
-            running.spec = self._tuning.configured(running.params)
-        except UsageError as error:
-            self._end(running, "failed", str(error))
-        else:
-            self._submit(running)
 
     def _ask(self) -> _Running | None:
         """A trial to begin; None where there is none."""

@@ -6,12 +6,11 @@ from contextlib import suppress
 from asdbench.core.files import require_writable
 from asdbench.core.progress import Progress
 from asdbench.harness.executors import executor_for
-from asdbench.tuning.files import trial_records, write_study
-from asdbench.tuning.importance import importances
-from asdbench.tuning.opening import open_study
+from asdbench.tuning.files import open_study, trial_records, write_study
 from asdbench.tuning.queue import is_complete, locked
 from asdbench.tuning.record import StudyRecord
 from asdbench.tuning.report import write_study_report
+from asdbench.tuning.selection import importances
 from asdbench.tuning.storage import clear_storage_errors, quiet_optuna
 from asdbench.tuning.study import Tuning
 from asdbench.tuning.trials import Report, Trials

@@ -16,7 +16,7 @@ def test_nodes_with_caches_of_their_own_make_the_same_runs(nodes, zygote, small_
     ]  # fmt: skip
     other = nodes.add(ASDBENCH_CACHE=str(tmp_path / "node"))
     command = zygote.start(
-        *words, "--engine", "ray", "--out", tmp_path / "far", "--artifacts", f"file://{tmp_path}/depot",
+        *words, "--engine", "ray", "--out", tmp_path / "far", "--artifacts", f"file://{tmp_path}/store",
         cache=tmp_path / "driver", log=tmp_path / "log", **nodes.environment,
     )  # fmt: skip
     code = zygote.wait(command)
@@ -29,7 +29,7 @@ def test_nodes_with_caches_of_their_own_make_the_same_runs(nodes, zygote, small_
     assert len(names) == 2
     for name in names:
         assert comparable(tmp_path / "far" / name) == comparable(tmp_path / "near" / name)
-    assert len(list((tmp_path / "depot" / "fits").glob("*.tar"))) == 4
-    assert not list((tmp_path / "depot").rglob("*.partial"))
+    for kind in ("trained", "embeddings"):
+        assert len(list((tmp_path / "store" / kind).glob("*/digests.json"))) == 4
     assert not (tmp_path / "driver" / "trained").exists(), "nothing was fitted by the command itself"
     assert list((tmp_path / "node" / "trained").iterdir()), "both nodes had something to do"

@@ -28,7 +28,7 @@ PASSWORD = "hunter22-s3cret"
 @pytest.fixture
 def command(tmp_path):
     """Does what a tracked command does: ``command(folders, during)``; what it says at its end."""
-    from asdbench.tracking.command import tracked
+    from asdbench.tracking.background import tracked
 
     def run(folders, during=lambda: None, **more):
         progress = Silent()
@@ -99,7 +99,7 @@ def test_runs_are_sent_while_and_after_a_command_and_one_that_cannot_be_is_repor
 
 def test_a_server_that_is_away_costs_the_command_little_and_is_reported(tmp_path, command, monkeypatch):
     # A loaded machine is slow to start Python.
-    monkeypatch.setattr("asdbench.tracking.command.WAIT_S", 60.0)
+    monkeypatch.setattr("asdbench.tracking.background.WAIT_S", 60.0)
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{PASSWORD}@127.0.0.1:{port}")
     folder, store = made_run(tmp_path), store_of(tmp_path)
@@ -115,7 +115,7 @@ def test_a_server_that_is_away_costs_the_command_little_and_is_reported(tmp_path
 
 
 def test_the_command_waits_a_moment_and_not_for_the_store(tmp_path, command, silent_port, monkeypatch):
-    monkeypatch.setattr("asdbench.tracking.command.WAIT_S", 0.2)
+    monkeypatch.setattr("asdbench.tracking.background.WAIT_S", 0.2)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{PASSWORD}@127.0.0.1:{silent_port}")
     folder = made_run(tmp_path)
     started = time.monotonic()
@@ -133,7 +133,7 @@ def test_the_command_waits_a_moment_and_not_for_the_store(tmp_path, command, sil
 
 def test_whatever_goes_wrong_with_the_process_is_reported_and_fails_nothing(tmp_path, store, command, monkeypatch):
     folder = made_run(tmp_path)
-    monkeypatch.setattr("asdbench.tracking.command.WAIT_S", 60.0)
+    monkeypatch.setattr("asdbench.tracking.background.WAIT_S", 60.0)
 
     def kill():
         for pid in _children_of_this_process():

@@ -77,7 +77,7 @@ def test_a_run_whose_server_is_away_is_done_and_sync_sends_it_later(
 ):
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:hunter22@127.0.0.1:{port}/")
-    monkeypatch.setattr("asdbench.tracking.command.WAIT_S", 60.0)  # a loaded machine is slow to start Python
+    monkeypatch.setattr("asdbench.tracking.background.WAIT_S", 60.0)  # a loaded machine is slow to start Python
     words = ("run", "--extractor", "raw-mel", "--scorer", "knn", "--dataset", small_dataset, "--out", tmp_path)
     outcome = cli(*words, "--tracking", "mlflow", "--json")
     assert outcome.code == 0, outcome.err

@@ -70,7 +70,7 @@ def test_one_that_cannot_be_sent_does_not_stop_the_others(cli, tmp_path, empty_d
 def test_a_study_is_tracked_with_its_trials(cli, small_dataset, tmp_path, store, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where the study's storage goes
     monkeypatch.setattr("asdbench.tuning.tune.write_study_report", lambda *_: None)  # seconds, and not looked at here
-    monkeypatch.setattr("asdbench.tracking.command.WAIT_S", 60.0)  # a loaded machine is slow to start Python
+    monkeypatch.setattr("asdbench.tracking.background.WAIT_S", 60.0)  # a loaded machine is slow to start Python
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"http://ann:hunter22@127.0.0.1:{free_port()}/")
         outcome = cli(

@@ -4,7 +4,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from asdbench.tuning.importance import importances
+from asdbench.tuning.selection import importances
 
 SPACE = {
     "ml.alpha": FloatDistribution(0, 1),

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from asdbench.core.errors import UsageError
-from asdbench.tuning.methods import FIRST_TRIALS, PRUNERS, SAMPLERS, make_pruner, make_sampler, require_method
+from asdbench.tuning.spec import FIRST_TRIALS, PRUNERS, SAMPLERS, make_pruner, make_sampler, require_method
 from asdbench.tuning.storage import quiet_optuna
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from asdbench.core.errors import UsageError
-from asdbench.tuning.asked import name_of_machine
-from asdbench.tuning.opening import id_in, require_same
+from asdbench.tuning.files import id_in, require_same
+from asdbench.tuning.spec import name_of_machine
 
 
 def test_a_folder_belongs_to_the_study_whose_record_it_holds(tmp_path):

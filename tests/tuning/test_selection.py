@@ -1,7 +1,4 @@
-import itertools
-
 import numpy as np
-import optuna
 import pytest
 from made_studies import made_trial, parts_of, plain_part, section
 
@@ -17,8 +14,7 @@ def test_the_best_is_by_the_first_objective_and_the_lower_number_of_equals():
         made_trial(0, "failed"),
         made_trial(3, "pruned"),
     ]
-    assert selection.best(trials, ["score", "seconds"]) == selection.Selection(score=0.6, trial=2)
-    assert selection.best([made_trial(4, values=[3.0]), made_trial(5, values=[2.0])], ["seconds"]).trial == 5
+    assert selection.best(trials) == selection.Selection(score=0.6, trial=2)
     assert selection.best([made_trial(0, "failed")]) is None
 
 
@@ -109,26 +105,6 @@ def test_one_trial_has_no_choice_and_no_optimism():
     result = selection.leave_one_out(only, ["fan", "valve"], "dcase2023")
     assert result.chosen == {"fan": 4, "valve": 4}
     assert result.score == pytest.approx(0.6, abs=1e-15)
-
-
-def test_the_pareto_front_is_optunas():
-    rng = np.random.default_rng(0)
-    study = optuna.create_study(directions=["maximize", "minimize", "minimize"])
-    trials = []
-    for number in range(40):
-        values = [float(value) for value in rng.integers(0, 9, 3)]  # coarse, so that some are equal
-        study.add_trial(optuna.create_trial(values=values))
-        trials.append(made_trial(number, values=values))
-    trials.append(made_trial(40, "failed"))
-    front = selection.pareto(trials[::-1], ["score", "seconds", "parameters"])
-    assert front == sorted(trial.number for trial in study.best_trials)
-    assert 1 < len(front) < 40
-    assert selection.pareto(trials[:3], ["score"]) == []
-    for one, other in itertools.combinations(front, 2):
-        assert trials[one].values == trials[other].values or any(
-            (a > b) if turn else (a < b)
-            for a, b, turn in zip(trials[one].values, trials[other].values, (True, False, False), strict=True)
-        )
 
 
 @pytest.mark.parametrize(

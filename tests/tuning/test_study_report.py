@@ -7,8 +7,7 @@ import pytest
 from browser import shown
 from made_studies import SPACE, distribution, lived_study, made_study, made_trial
 
-from asdbench.tuning.plots import draw_plots
-from asdbench.tuning.report import ranked, render_study_report, seconds_text, space_text, write_study_report
+from asdbench.tuning.report import draw_plots, ranked, render_study_report, seconds_text, space_text, write_study_report
 
 EVERY = ["history", "slice", "contour", "parallel", "intermediate", "edf", "timeline"]
 
@@ -95,8 +94,8 @@ def test_the_page_tells_best_default_leave_one_out_and_why_trials_failed(twenty,
     assert "Not admissible" not in text
     assert all(name in text for name in record.space)
     assert "None" not in text
-    assert len(ranked(trials, record)) == 20
-    assert [trial.state for trial in ranked(trials, record)] == ["done"] * 14 + ["pruned"] * 4 + ["failed"] * 2
+    assert len(ranked(trials)) == 20
+    assert [trial.state for trial in ranked(trials)] == ["done"] * 14 + ["pruned"] * 4 + ["failed"] * 2
 
 
 def test_studies_that_hold_too_little_say_what_is_missing():

@@ -9,7 +9,7 @@ from made_studies import trials_of
 from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec
 from asdbench.tuning import trials as tuning_trials
-from asdbench.tuning.asked import TuneSpec
+from asdbench.tuning.spec import TuneSpec
 from asdbench.tuning.study import Tuning
 
 ONLY_KNN = ("--only", "knn", "--space", "knn.n_neighbors=1:12")  # there are 20 training clips

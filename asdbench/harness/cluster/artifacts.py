@@ -1,29 +1,27 @@
 """A store that all nodes reach by its address, for caches that lie on their own disks."""
 
+import json
 import tarfile
-import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
-from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
-from asdbench.core.files import clear_disk_full, whole_folder
+from asdbench.core.files import whole_folder
 from asdbench.core.progress import Progress
-from asdbench.core.store import StoredFolder
+from asdbench.core.store import MANIFEST, StoredFolder, damage
 from asdbench.core.uris import scrubbed, without_credentials
 from asdbench.frontends.store import FeatureStore
 from asdbench.harness.cells import Cell
-from asdbench.harness.fits import Fit
 from asdbench.harness.plan import Plan
 
 
 class ArtifactStore:
-    """Stores fits with their embeddings, and features; one object (a tar file) for each.
+    """Holds fits, embeddings and features: the files of entries of the cache, under the names that they have there.
 
-    An object takes its name when it is whole.
+    The manifest of an entry comes last, so where it is, all is there; what is fetched is verified.
 
     Args:
         url: a folder of any file system that fsspec knows: ``s3://bucket/asdbench``, ``file:///mnt/x``.
@@ -71,80 +69,53 @@ class ArtifactStore:
                 "Check the address, and that this machine and every node may write there."
             ) from error
 
-    def put_fit(self, fit: Fit) -> None:
-        """Put a fit and the embeddings that are there."""
-        intact = [entry.path for entry in fit.entries if entry.intact]
-        if intact:
-            self._put(self._name(fit), intact)
+    def has(self, entry: StoredFolder) -> bool:
+        """Whether all of an entry of the cache was put."""
+        return bool(self._files.exists(f"{self._place(entry)}/{MANIFEST}"))
 
-    def fetch_fit(self, fit: Fit) -> bool:
-        """Fetch a fit and its embeddings into the cache; whether they were there."""
-        return self._fetch(self._name(fit))
+    def put(self, entries: Iterable[StoredFolder]) -> None:
+        """Put entries of the cache, those of them that are intact, in place of what is there."""
+        for entry in entries:
+            if entry.intact:
+                files = [file for file in entry.path.rglob("*") if file.is_file()]
+                for file in sorted(files, key=lambda file: file.name == MANIFEST):  # which comes last
+                    target = f"{self._place(entry)}/{file.relative_to(entry.path).as_posix()}"
+                    self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+                    self._files.put_file(str(file), target)
 
-    def has_fit(self, fit: Fit) -> bool:
-        """Whether it was put."""
-        return bool(self._files.exists(f"{self._root}/{self._name(fit)}"))
+    def fetch(self, entries: Iterable[StoredFolder]) -> None:
+        """Fetch entries that are not intact in the cache, as far as they are there, each of them whole."""
+        for entry in entries:
+            if not entry.intact:
+                with suppress(FileNotFoundError, ValueError, LookupError), whole_folder(entry.path) as folder:
+                    self._fill(folder, self._place(entry))
 
-    def put_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
-        """Put what a fit reads, as far as it is not there; each pack has an object of its own."""
-        packs = self._packs(plan, cell, machines, progress)
-        missing = [path for path in packs if not self._files.exists(f"{self._root}/{_features(path)}")]
-        if not missing:
-            return
-        with progress.stage("sending features", len(missing)) as stage:
-            for path in missing:
-                self._put(_features(path), [path])
-                stage.advance(1)
+    def _fill(self, folder: Path, place: str) -> None:
+        """Copy the files of an entry; FileNotFoundError or ValueError where it is not there as it was put."""
+        manifest = self._files.cat_file(f"{place}/{MANIFEST}")
+        for name in json.loads(manifest)["files"]:
+            file = folder / name
+            if not file.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"{name} lies elsewhere")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._files.get_file(f"{place}/{name}", str(file))
+        (folder / MANIFEST).write_bytes(manifest)
+        if damage(folder):
+            raise ValueError(damage(folder))
 
-    def fetch_features(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> None:
-        """Fetch what a fit reads, as far as it is not here."""
-        for path in self._packs(plan, cell, machines, progress):
-            if not StoredFolder(path).intact:
-                self._fetch(_features(path))
+    def _place(self, entry: StoredFolder) -> str:
+        return f"{self._root}/{entry.path.relative_to(self._cache).as_posix()}"
 
-    def _packs(self, plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> list[Path]:
-        others = cell.others(machines)
-        store = FeatureStore(plan.cache / "features", 1, progress)
-        tables = [cell.dataset.select(machines=list(machines))]
-        if len(others):
-            tables.append(cell.dataset.select(machines=[*machines, *others.machines], split="train"))
-        packs = [pack for table in tables for pack in store.packs(table, cell.frontend)]
-        return list(dict.fromkeys(pack.path for pack in packs))
 
-    def _name(self, fit: Fit) -> str:
-        return f"fits/{fit.trained.name}-{digest(sorted(entry.path.name for entry in fit.embeddings.values()), 12)}.tar"
-
-    def _put(self, name: str, paths: Sequence[Path]) -> None:
-        target = f"{self._root}/{name}"
-        part = f"{target}.{uuid.uuid4().hex}.partial"
-        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-        try:
-            with self._files.open(part, "wb") as file, tarfile.open(fileobj=file, mode="w|") as tar:
-                for path in paths:
-                    tar.add(path, path.relative_to(self._cache).as_posix())
-            self._files.mv(part, target)
-        except BaseException:
-            with suppress(Exception):
-                self._files.rm_file(part)
-            raise
-
-    def _fetch(self, name: str) -> bool:
-        """Lay what an object holds where it belongs in the cache, each entry whole; one that is intact stays."""
-        with clear_disk_full(self._cache), tempfile.TemporaryDirectory(dir=self._cache, prefix=".fetched-") as folder:
-            packed, unpacked = Path(folder, "object.tar"), Path(folder, "content")
-            try:
-                self._files.get_file(f"{self._root}/{name}", str(packed))
-            except FileNotFoundError:
-                return False
-            with tarfile.open(packed) as tar:
-                tar.extractall(unpacked, filter=_by_umask)
-            for fetched in sorted(unpacked.glob("*/*")):
-                target = self._cache / fetched.parent.name / fetched.name
-                if not StoredFolder(target).intact:
-                    with whole_folder(target) as whole:
-                        for file in fetched.iterdir():
-                            file.rename(whole / file.name)
-        return True
+def features_of(plan: Plan, cell: Cell, machines: Sequence[str], progress: Progress) -> list[StoredFolder]:
+    """The features that a fit reads, as entries of the cache."""
+    others = cell.others(machines)
+    store = FeatureStore(plan.cache / "features", 1, progress)
+    tables = [cell.dataset.select(machines=list(machines))]
+    if len(others):
+        tables.append(cell.dataset.select(machines=[*machines, *others.machines], split="train"))
+    packs = [pack for table in tables for pack in store.packs(table, cell.frontend)]
+    return [StoredFolder(path) for path in dict.fromkeys(pack.path for pack in packs)]
 
 
 def pack_folder(folder: Path) -> bytes:
@@ -164,7 +135,3 @@ def unpack_folder(content: bytes, folder: Path) -> None:
 def _by_umask(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
     """As ``tarfile.data_filter`` lets it through, with the permissions of what is made here."""
     return tarfile.data_filter(member, path).replace(mode=None, deep=False)  # type: ignore[arg-type]
-
-
-def _features(path: Path) -> str:
-    return f"features/{path.name}.tar"

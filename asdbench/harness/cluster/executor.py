@@ -10,7 +10,7 @@ from typing import Any, Self
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.paths import CACHE_VARIABLE
 from asdbench.core.progress import Progress, Silent
-from asdbench.harness.cluster.artifacts import ArtifactStore, unpack_folder
+from asdbench.harness.cluster.artifacts import ArtifactStore, features_of, unpack_folder
 from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
 from asdbench.harness.cluster.folders import shared_folders
 from asdbench.harness.cluster.joining import ADDRESS, joined
@@ -120,10 +120,13 @@ class RayExecutor:
         """Put what a fit needs where a node finds it: the fit itself, if it is in the cache here, or its features."""
         cell = self._plan.cells[task.cell]
         fit = Fit(cell, task.machines, self._plan.cache)
-        if not fit.is_embedded:
-            store.put_features(self._plan, cell, task.machines, self._progress)
-        elif not store.has_fit(fit):
-            store.put_fit(fit)
+        features = [] if fit.is_embedded else features_of(self._plan, cell, task.machines, self._progress)
+        missing = [entry for entry in features or fit.entries if not store.has(entry)]
+        if missing:
+            with self._progress.stage("sending to nodes", len(missing)) as stage:
+                for entry in missing:
+                    store.put([entry])
+                    stage.advance(1)
 
     def _begin(self, assignment: _Assignment) -> None:
         request = self._fit if assignment.trains else self._score

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from asdbench.core.paths import cache_root
-from asdbench.harness.cluster.artifacts import ArtifactStore, pack_folder
+from asdbench.harness.cluster.artifacts import ArtifactStore, features_of, pack_folder
 from asdbench.harness.cluster.calls import Message
 from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.cluster.nodes import own_code, require_fit
@@ -102,20 +102,17 @@ def _do_apart(
         fit = Fit(cell, task.machines, plan.cache)
         if plan.spec.fresh:
             fit.forget()
-        elif not fit.is_embedded:
-            store.fetch_fit(fit)
-        known = fit.is_embedded and store.has_fit(fit)
+        else:
+            store.fetch(fit.entries)
+        lacking = [entry for entry in fit.entries if not (entry.intact and store.has(entry))]
         if not fit.is_embedded:
-            store.fetch_features(plan, cell, task.machines, progress)
+            store.fetch(features_of(plan, cell, task.machines, progress))
         result = perform(plan, task, wait, progress=progress, cores=cores)
-        if not known and result is not None:
-            store.put_fit(fit)
+        store.put(lacking)
         return result
     for member in cell.members or (cell,):
         for group in member.groups:
-            fit = Fit(member, group, plan.cache)
-            if not fit.is_embedded:
-                store.fetch_fit(fit)
+            store.fetch(Fit(member, group, plan.cache).entries)
     with TemporaryDirectory(prefix="asdbench-") as folder:
         plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(folder)}))
         result = perform(plan, task, wait, progress=progress, cores=cores)
