@@ -150,86 +150,73 @@ class Scopes:
         self.given = [(*place, value) for key, value in spec.params.items() for place in self._places_of(key)]
 
     def _places_of(self, key: str, option: str = "-p") -> list[tuple[str | None, str, str]]:
-        """System (None for all of them), component and parameter of everything that a key means."""
-        scope, _, param = key.rpartition(".")
-        within = list(dict.fromkeys(self._in_composites(key)))
-        plain = {name for wanted in self._stages for names in wanted.names().values() for name in names}
-        plain |= {"frontend"} if any(wanted.names()["frontend"] for wanted in self._stages) else set()
-        return [*within, *([(*self._place_of(scope, param, option), param)] if not within or scope in plain else [])]
+        """System (None for all of them), component and parameter of everything that a key means.
 
-    def _in_composites(self, key: str) -> Iterator[tuple[str | None, str, str]]:
-        """System, component and parameter for each chain or ensemble of the command that the key sets something of.
-
-        The key names a part (``whiten.variance``), or the whole and its parameter (``whiten+knn.whiten.variance``);
-        "frontend" means those of all members that have the parameter.
+        Of a chain or an ensemble the key names a part (``whiten.variance``), or the whole and its parameter
+        (``whiten+knn.whiten.variance``); "frontend" means those of all members that have the parameter.
         """
-        for wanted, kind, composite in self._composites(self._stages):
-            inner = key.removeprefix(f"{wanted.system}.") if wanted.system else key
-            scope, _, param = inner.rpartition(".")
-            whole = inner.removeprefix(f"{composite.name}.").removeprefix(f"{kind}.")
-            settings = [whole] if whole != inner and whole in composite.params else []
-            for setting in settings or composite.keys_of(scope, param):
-                yield wanted.system if inner != key else None, composite.name, setting
-
-    def _place_of(self, scope: str, param: str, option: str) -> tuple[str | None, str]:
-        """The system, or None for all of them, and the one component that a scope means."""
-        for wanted in self._stages:
-            if wanted.system and scope.startswith(f"{wanted.system}."):
-                inner = scope.removeprefix(f"{wanted.system}.")
-                return wanted.system, self._component_of(inner, f"{scope}.{param}", [wanted], option)
-        return None, self._component_of(scope, f"{scope}.{param}", self._stages, option)
+        scope, _, param = key.rpartition(".")
+        system = next((one.system for one in self._stages if one.system and scope.startswith(f"{one.system}.")), None)
+        scope = scope.removeprefix(f"{system}.")
+        stages = [one for one in self._stages if system in (None, one.system)]
+        places: dict[tuple[str, str], None] = {}
+        for called, composite in self._composites(stages):
+            whole = next((f"{scope}.{param}".removeprefix(f"{name}.") for name in called if scope.startswith(name)), "")
+            settings = [whole] if whole in composite.params else composite.keys_of(scope, param)
+            places |= dict.fromkeys((composite.name, setting) for setting in settings)
+        named: dict[str, list[str]] = {"dataset": self._datasets}
+        for one in stages:
+            for kind, names in one.names().items():
+                named[kind] = list(dict.fromkeys([*named.get(kind, []), *names]))
+        if not places or any(scope in names for names in named.values()) or (scope == "frontend" and named[scope]):
+            places[self._component_of(scope, key, named, stages, option), param] = None
+        return [(system, *place) for place in places]
 
     def meant(self, key: str, option: str) -> list[tuple[str, str]]:
         """Component and parameter of everything that ``component.param`` means, for an option other than ``-p``."""
         return list(dict.fromkeys((component, param) for _, component, param in self._places_of(key, option)))
 
-    def _component_of(self, scope: str, asked: str, stages: Sequence[Stages], option: str) -> str:
-        members: dict[str, list[str]] = {"dataset": list(self._datasets)}
-        for wanted in stages:
-            for kind, names in wanted.names().items():
-                members.setdefault(kind, []).extend(name for name in names if name not in members.get(kind, []))
-        known = [name for names in members.values() for name in names]
-        if scope in known:
-            return scope
-        param = asked.rpartition(".")[2]
-        of_kind = members.get(scope, [])
-        if len(of_kind) == 1:
-            return of_kind[0]
+    def _component_of(
+        self, scope: str, key: str, named: Mapping[str, Sequence[str]], stages: Sequence[Stages], option: str
+    ) -> str:
+        """The one component that a scope means, by its name or its kind, of those ``named`` by kind."""
+        known = [name for names in named.values() for name in names]
+        of_kind = named.get(scope, [])
+        if scope in known or len(of_kind) == 1:
+            return scope if scope in known else of_kind[0]
+        param = key.rpartition(".")[2]
         if of_kind:
             raise UsageError(
-                f"{option} {asked}: this command has several {scope}s. Name one: {option} {of_kind[0]}.{param}=..."
+                f"{option} {key}: this command has several {scope}s. Name one: {option} {of_kind[0]}.{param}=..."
             )
-        within = [part.name for _, _, composite in self._composites(stages) for part in composite.parts]
-        systems = [wanted.system for wanted in stages if wanted.system]
-        if scope in systems:
+        if scope in [one.system for one in stages]:
             raise UsageError(
-                f"{option} {asked}: say which part of the system, for example {option} {scope}.extractor.{param}=... "
+                f"{option} {key}: say which part of the system, for example {option} {scope}.extractor.{param}=... "
                 f"See: asdbench show {scope}"
             )
-        here = list(dict.fromkeys([*known, *within]))
-        if scope in here or (scope == "frontend" and within):
-            parts = [part for _, _, composite in self._composites(stages) for part in composite.parts]
-            hint = nearest_param(
-                param, [key for part in parts if scope in (part.name, "frontend") for key in part.card.params]
-            )
+        parts = [part for _, composite in self._composites(stages) for part in composite.parts]
+        here = list(dict.fromkeys([*known, *(part.name for part in parts)]))
+        if scope in here or (scope == "frontend" and parts):
+            params = [name for part in parts if scope in (part.name, "frontend") for name in part.card.params]
+            hint = nearest_param(param, params)
             raise UsageError(
-                f"{option} {asked}: '{scope}' has no parameter '{param}' here.{hint} See: asdbench show NAME"
+                f"{option} {key}: '{scope}' has no parameter '{param}' here.{hint} See: asdbench show NAME"
             )
-        hint = did_you_mean(scope, [*here, *(kind for kind, names in members.items() if names)])
-        raise UsageError(f"{option} {asked}: nothing named '{scope}' in this command.{hint} Here: {', '.join(here)}.")
+        hint = did_you_mean(scope, [*here, *(kind for kind, names in named.items() if names)])
+        raise UsageError(f"{option} {key}: nothing named '{scope}' in this command.{hint} Here: {', '.join(here)}.")
 
-    def _composites(self, stages: Sequence[Stages]) -> Iterator[tuple[Stages, str, Composite]]:
-        """Chains and ensembles, and what each is called besides its name: "scorer", where there is one."""
+    def _composites(self, stages: Sequence[Stages]) -> Iterator[tuple[list[str], Composite]]:
+        """Chains and ensembles, and what each is called: its name, and its kind where there is one of it."""
         for wanted in stages:
             for kind, names in (("extractor", (wanted.extractor,)), ("scorer", wanted.scorers)):
                 for name in names:
                     component = self._catalog.component(f"{kind}s", name)
                     if isinstance(component, Composite):
-                        yield wanted, kind if len(names) == 1 else name, component
+                        yield [name, kind] if len(names) == 1 else [name], component
 
     def settings_of(self, name: str) -> list[tuple[str, str]]:
         """Component and parameter of everything that a part of a chain or ensemble has."""
-        composites = {one.name: one for _, _, one in self._composites(self._stages)}
+        composites = {composite.name: composite for _, composite in self._composites(self._stages)}
         return [(whole, key) for whole, composite in composites.items() for key in composite.keys_of(name)]
 
     def profile(self, stages: Stages, training_clips: int) -> str | None:
