@@ -84,7 +84,7 @@ class Twfr(Extractor):
         self._r = self._candidates[int(np.argmax(criteria))]
         shown = ", ".join(f"{r:g}: {value:.3f}" for r, value in zip(self._candidates, criteria, strict=True))
         self.notes = [
-            f"{clips[0].machine}: r = {self._r:g}, chosen by training clips alone (merits, chance is 0.5: {shown})"
+            f"{clips[0].machine}: r = {self._r:g}, chosen by training clips alone (ratings, chance is 0.5: {shown})"
         ]
 
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:

@@ -1,4 +1,4 @@
-"""Choose among the runs of a plan without labels, by a merit of each run that is taken from normal clips alone.
+"""Choose among the runs of a plan without labels, by a rating of each run that is taken from normal clips alone.
 
 It is how well the run separates held-out normal clips from pasted ones, or how alike it scores both domains. Where the
 user names a development set, its labels may leave runs out before.
@@ -40,13 +40,13 @@ class Choice:
     Attributes:
         dataset: its name.
         seed: base seed.
-        merits: by run and machine type, in [0, 1]; higher is better. From training clips alone.
+        ratings: by run and machine type, in [0, 1]; higher is better. From training clips alone.
         left_out: why runs have none.
         chosen: run with the largest mean over the machine types.
         of_machine: run with the largest one, by machine type.
         score: official score of ``chosen``; this and what follows is known by test labels, None without.
         mixed_score: official score where every machine type has the run that was chosen for it.
-        oracle: run with the best official score among those that have merits.
+        oracle: run with the best official score among those that have ratings.
         oracle_score: that score; no choice can exceed it.
         mean_score: of those, what a choice at random would give.
         development: data set whose labels left runs out; None where no label had a part in the choice.
@@ -54,7 +54,7 @@ class Choice:
 
     dataset: str
     seed: int
-    merits: Mapping[str, Mapping[str, float]]
+    ratings: Mapping[str, Mapping[str, float]]
     left_out: Mapping[str, str]
     chosen: str
     of_machine: Mapping[str, str]
@@ -132,7 +132,7 @@ def _configuration(cell: Cell) -> tuple[object, ...]:
 def _choice(
     plan: Plan, dataset: Dataset, cells: Sequence[Cell], records: Mapping[str, RunRecord], progress: Progress
 ) -> Choice:
-    merits: dict[str, dict[str, float]] = {cell.run_id: {} for cell in cells}
+    ratings: dict[str, dict[str, float]] = {cell.run_id: {} for cell in cells}
     left_out = _left_out_by_labels(plan, cells, records)
     left_out |= {cell.run_id: "the run failed" for cell in cells if records[cell.run_id].status != "done"}
     done = [cell for cell in cells if cell.run_id not in left_out]
@@ -142,17 +142,17 @@ def _choice(
             for cell in done:
                 if cell.run_id not in left_out:
                     try:
-                        merits[cell.run_id][machine] = merit(plan, cell, machine, pasted, progress)
+                        ratings[cell.run_id][machine] = rating(plan, cell, machine, pasted, progress)
                     except AsdbenchError as error:
                         left_out[cell.run_id] = str(error)
                 stage.advance(1, cell.name)
-    merits = {run: of_machine for run, of_machine in merits.items() if run not in left_out}
-    if not merits:
+    ratings = {run: of_machine for run, of_machine in ratings.items() if run not in left_out}
+    if not ratings:
         reasons = "\n".join(f"  {run}: {reason}" for run, reason in left_out.items())
         raise SelectionError(f"No run on {dataset.name} can be rated without labels:\n{reasons}")
-    chosen = max(merits, key=lambda run: fmean(merits[run].values()))
-    of_machine = {machine: max(merits, key=lambda run: merits[run][machine]) for machine in dataset.machines}
-    results = {run: evaluation for run in merits if (evaluation := records[run].results) is not None}
+    chosen = max(ratings, key=lambda run: fmean(ratings[run].values()))
+    of_machine = {machine: max(ratings, key=lambda run: ratings[run][machine]) for machine in dataset.machines}
+    results = {run: evaluation for run in ratings if (evaluation := records[run].results) is not None}
     scores = {run: evaluation.official_score for run, evaluation in results.items()}
     oracle = max(scores, key=lambda run: scores[run]) if scores else None
     mixed = None
@@ -162,7 +162,7 @@ def _choice(
     return Choice(
         dataset=dataset.name,
         seed=cells[0].seed,
-        merits=merits,
+        ratings=ratings,
         left_out=left_out,
         chosen=chosen,
         of_machine=of_machine,
@@ -175,7 +175,7 @@ def _choice(
     )
 
 
-def merit(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], progress: Progress) -> float:
+def rating(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], progress: Progress) -> float:
     """How good a run is on one machine type, in [0, 1]: mean over sections, weighted by training clips.
 
     Args:

@@ -51,29 +51,12 @@ class Outliers:
     made_of: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Areas:
-    """Areas under the curve of left-out normal clips against outliers, the mean over folds; chance is 0.5.
-
-    Attributes:
-        auc: normal clips of a domain against all outliers, by domain.
-        pauc: all normal clips, false-positive rates up to 0.1, standardised by McClish.
-    """
-
-    auc: dict[str, float]
-    pauc: float
-
-    @property
-    def harmonic_mean(self) -> float:
-        """Of all areas, as the official score is."""
-        areas = np.maximum([*self.auc.values(), self.pauc], np.finfo(float).eps)
-        return float(len(areas) / np.sum(1.0 / areas))
-
-
 def criterion(
     rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, outliers: Outliers | None = None
 ) -> float:
     """How good embeddings and scorer are, in (0, 1], estimated from normal clips alone; higher is better.
+
+    BLAS takes one thread, so cores decide nothing.
 
     Args:
         rows: embeddings (n, dim) of the training clips of one machine type or section.
@@ -87,13 +70,6 @@ def criterion(
         SelectionError: fewer than two clips a fold, no outliers, or scores that are not finite.
         AsdbenchError: the scorer cannot be fitted to four folds.
     """
-    return areas_of(rows, clips, fitted, outliers).harmonic_mean
-
-
-def areas_of(
-    rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, outliers: Outliers | None = None
-) -> Areas:
-    """The areas that the criterion is the mean of; see there. BLAS takes one thread, so cores decide nothing."""
     import scipy.linalg  # noqa: F401  # loads a BLAS of SciPy's, which can be limited only once it is there
 
     require_enough(clips)
@@ -114,7 +90,8 @@ def areas_of(
                 scores = normal[domains[~seen] == domain]
                 if len(scores):
                     areas.append(_area(scores, anomalous))
-    return Areas({domain: float(np.mean(areas)) for domain, areas in by_domain.items()}, float(np.mean(partial)))
+    means = np.maximum([np.mean(areas) for areas in (*by_domain.values(), partial)], np.finfo(float).eps)
+    return float(len(means) / np.sum(1.0 / means))
 
 
 def require_enough(clips: Sequence[TrainingClip]) -> None:

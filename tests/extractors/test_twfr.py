@@ -62,14 +62,14 @@ def test_the_r_of_the_best_criterion_is_taken_and_kept(fan, make_context, tmp_pa
     training = context.training
     pasted = list(outlier_features(clips, training.waveforms, training.frontend, context.seed, 1))
     made_of = np.array([host for host, _ in pasted])
-    merits = {}
+    ratings = {}
     for text in CANDIDATES:
         r = float(text)
         normal = written_out([context.features[clip.key][0] for clip in clips], r).astype(np.float32)
         outliers = Outliers(written_out([features[0] for _, features in pasted], r).astype(np.float32), made_of)
-        merits[r] = criterion(normal, clips, reference_detector, outliers)
-    best = max(merits, key=merits.__getitem__)
-    assert len(set(merits.values())) == 3
+        ratings[r] = criterion(normal, clips, reference_detector, outliers)
+    best = max(ratings, key=ratings.__getitem__)
+    assert len(set(ratings.values())) == 3
     rows = extractor.embed(fan.blind_view(), context)
     assert np.array_equal(rows, asdbench.build("twfr", r=best).embed(fan.blind_view(), context))
     assert f"fan: r = {best:g}," in extractor.notes[0]
@@ -94,11 +94,11 @@ def test_sections_are_judged_apart(fan, make_context):
     two = [replace(clip, section=f"0{place % 2}") for place, clip in enumerate(clips)]
     halves = [chosen([clip for clip in two if clip.section == name], context).notes[0] for name in ("00", "01")]
 
-    def merits(note):
+    def ratings(note):
         return np.array([float(part.split(": ")[-1].rstrip(")")) for part in note.split("0.5: ")[1].split(", ")])
 
-    both = merits(chosen(two, context).notes[0])
-    assert np.allclose(both, (merits(halves[0]) + merits(halves[1])) / 2, atol=1.1e-3)
+    both = ratings(chosen(two, context).notes[0])
+    assert np.allclose(both, (ratings(halves[0]) + ratings(halves[1])) / 2, atol=1.1e-3)
 
 
 def test_what_cannot_be_is_said(fan, make_context):

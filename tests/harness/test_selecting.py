@@ -44,7 +44,7 @@ def first(many_clips, session_cache, tmp_path_factory):
 
 def test_what_is_said_of_a_choice_is_what_the_records_say(first):
     choice, records = first
-    means = {run: fmean(merits.values()) for run, merits in choice.merits.items()}
+    means = {run: fmean(ratings.values()) for run, ratings in choice.ratings.items()}
     assert choice.chosen == max(means, key=means.get)
     scores = {run: record.results.official_score for run, record in records.items()}
     assert choice.score == scores[choice.chosen]
@@ -52,20 +52,20 @@ def test_what_is_said_of_a_choice_is_what_the_records_say(first):
     assert choice.mean_score == pytest.approx(fmean(scores.values()))
     terms = []
     for machine, run in choice.of_machine.items():
-        assert choice.merits[run][machine] == max(merits[machine] for merits in choice.merits.values())
+        assert choice.ratings[run][machine] == max(ratings[machine] for ratings in choice.ratings.values())
         result = records[run].results.machines[machine]
         terms += [result.auc_source, result.auc_target, result.pauc]
     assert choice.mixed_score == pytest.approx(hmean(terms))
 
 
 def by_scorer(choice, records):
-    return {records[run].scorer.name: merits for run, merits in choice.merits.items()}
+    return {records[run].scorer.name: ratings for run, ratings in choice.ratings.items()}
 
 
-def test_a_scorer_by_chance_has_the_merit_of_chance_and_a_real_one_more(first):
-    merits = {scorer: fmean(of_machine.values()) for scorer, of_machine in by_scorer(*first).items()}
-    assert 0.4 < merits["random"] < 0.6
-    assert merits["mahalanobis-lw"] > merits["random"] + 0.05
+def test_a_scorer_by_chance_has_the_rating_of_chance_and_a_real_one_more(first):
+    ratings = {scorer: fmean(of_machine.values()) for scorer, of_machine in by_scorer(*first).items()}
+    assert 0.4 < ratings["random"] < 0.6
+    assert ratings["mahalanobis-lw"] > ratings["random"] + 0.05
 
 
 def test_balance_of_the_domains_is_one_less_the_distance_of_their_scores(many_clips, tmp_path):
@@ -75,7 +75,7 @@ def test_balance_of_the_domains_is_one_less_the_distance_of_their_scores(many_cl
     known, rows = run._replay().embeddings("fan")
     rows = rows[[[one.key for one in known].index(clip.key) for clip in clips]]
     distance = domain_balance(rows, clips, lambda *seen: asdbench.build("knn").fit(*seen))
-    [knn] = (merits for name, merits in choice.merits.items() if records[name].scorer.name == "knn")
+    [knn] = (ratings for name, ratings in choice.ratings.items() if records[name].scorer.name == "knn")
     assert knn["fan"] == pytest.approx(1 - distance)
 
 
@@ -98,22 +98,22 @@ def test_no_label_is_looked_at(first, many_clips, tmp_path):
 
 
 def test_an_ensemble_is_chosen_by_members_that_have_not_seen_the_clips(first, many_clips, tmp_path):
-    """The smaller of a score by chance and one far above it is chance's, so both have the same merit."""
+    """The smaller of a score by chance and one far above it is chance's, so both have the same rating."""
     ensemble = "raw-mel:mahalanobis-lw,raw-mel:random"
 
-    def merit(**params):
+    def rating(**params):
         choice, _ = chosen(many_clips, tmp_path, [ensemble], ["ensemble"], machine=["fan"], params=params)
         assert not choice.left_out
-        [of_machine] = choice.merits.values()
+        [of_machine] = choice.ratings.values()
         return of_machine["fan"]
 
     least = {"ensemble.normalise": "none", "ensemble.combine": "minimum"}
-    smaller = merit(**least)
+    smaller = rating(**least)
     assert smaller == pytest.approx(by_scorer(*first)["random"]["fan"], abs=1e-3)
-    assert merit() > smaller + 0.05
+    assert rating() > smaller + 0.05
 
 
-def test_runs_without_a_merit_are_left_out_and_what_was_chosen_is_shown(cli, many_clips, tmp_path):
+def test_runs_without_a_rating_are_left_out_and_what_was_chosen_is_shown(cli, many_clips, tmp_path):
     names = [str(path.relative_to(many_clips)) for path in many_clips.rglob("*.wav")]
     rows = np.random.default_rng(0).normal(size=(len(names), 3))
     np.savez(tmp_path / "rows.npz", **dict(zip(names, rows, strict=True)))
@@ -124,8 +124,8 @@ def test_runs_without_a_merit_are_left_out_and_what_was_chosen_is_shown(cli, man
     [choice] = ran.json["choices"]
     elsewhere = {run["run_id"] for run in ran.json["runs"] if run["extractor"] == "precomputed"}
     assert set(choice["left_out"]) == elsewhere
-    assert not set(choice["merits"]) & elsewhere
-    assert np.isfinite(list(choice["merits"][choice["chosen"]].values())).all()
+    assert not set(choice["ratings"]) & elsewhere
+    assert np.isfinite(list(choice["ratings"][choice["chosen"]].values())).all()
     shown = cli("run", *words)
     assert shown.code == 0
     for text in ("Chosen by training clips alone", "not rated: precomputed"):
@@ -158,9 +158,9 @@ def test_a_veto_leaves_out_what_scores_badly_on_the_development_set_alone(cli, m
     [(run, reason)] = choice["left_out"].items()
     assert scorer_of[run] == min(scores, key=scores.get)
     assert reason.startswith(f"veto by labels of development: {100 * min(scores.values()):.2f}, ")
-    merits = {run: fmean(of_machine.values()) for run, of_machine in free["choices"][1]["merits"].items()}
-    del merits[run]
-    assert choice["chosen"] == max(merits, key=merits.get), "the choice is that of the others' training clips"
+    ratings = {run: fmean(of_machine.values()) for run, of_machine in free["choices"][1]["ratings"].items()}
+    del ratings[run]
+    assert choice["chosen"] == max(ratings, key=ratings.get), "the choice is that of the others' training clips"
     shown = cli("run", *words, "--veto", f"{development}={points:.4f}")
     assert "LABELS of development had a part in this choice" in shown.out
     assert "Chosen by training clips, among what development did not veto" in shown.out

@@ -1,4 +1,4 @@
-"""The merit that ``--select normal-only`` tells, computed a second time from the recordings."""
+"""The rating that ``--select normal-only`` tells, computed a second time from the recordings."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,7 +62,7 @@ def pasted_by_hand(folder, seed):
     return clips, np.stack([embedded(frontend, one) for one in waveforms]), np.stack(outliers)
 
 
-def merit_by_hand(clips, rows, outliers, detector):
+def rating_by_hand(clips, rows, outliers, detector):
     made_of = np.arange(200) // 10
     domains = np.array([domain for _, domain, *_ in clips])
     fold = np.empty(20, int)
@@ -78,7 +78,7 @@ def merit_by_hand(clips, rows, outliers, detector):
     return hmean([np.mean(found) for found in areas.values()])
 
 
-def test_merits_are_those_of_scikit_learn(cli, fans, tmp_path):
+def test_ratings_are_those_of_scikit_learn(cli, fans, tmp_path):
     words = ("--scorer", "mahalanobis-lw", "--scorer", "knn", "-p", "knn.n_neighbors=3", "--seed", "3")
     ran = cli(
         "run",
@@ -95,12 +95,12 @@ def test_merits_are_those_of_scikit_learn(cli, fans, tmp_path):
     )
     assert ran.code == 0, ran.err
     found = {
-        load_record(Path(one["record"]).parent).scorer.name: ran.json["choices"][0]["merits"][one["run_id"]]["fan"]
+        load_record(Path(one["record"]).parent).scorer.name: ran.json["choices"][0]["ratings"][one["run_id"]]["fan"]
         for one in ran.json["runs"]
     }
     pasted = pasted_by_hand(fans, seed=3)
-    assert found["mahalanobis-lw"] == pytest.approx(merit_by_hand(*pasted, mahalanobis), abs=1e-9)
-    assert found["knn"] == pytest.approx(merit_by_hand(*pasted, third_nearest), abs=1e-9)
+    assert found["mahalanobis-lw"] == pytest.approx(rating_by_hand(*pasted, mahalanobis), abs=1e-9)
+    assert found["knn"] == pytest.approx(rating_by_hand(*pasted, third_nearest), abs=1e-9)
     assert found["knn"] != pytest.approx(found["mahalanobis-lw"], abs=1e-3)
 
 

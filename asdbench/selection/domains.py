@@ -1,6 +1,7 @@
-"""How far the normal scores of two domains are apart, estimated from normal clips alone."""
+"""How far the normal scores of two domains are apart; and the one choice that looks at labels, of development data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -10,6 +11,7 @@ from asdbench.selection.criterion import Embeddings, FitDetector, SelectionError
 
 SPLITS = 10
 DOMAINS = ("source", "target")
+Name = TypeVar("Name")
 
 
 def domain_balance(
@@ -55,3 +57,17 @@ def domain_balance(
                 raise SelectionError("Scores of clips left out are not finite.")
             distances.append(float(ks_2samp(source, target).statistic))
     return float(np.mean(distances))
+
+
+def vetoed(scores: Mapping[Name, float], points: float) -> dict[Name, float]:
+    """How far configurations lie below the best on labelled development data, those that lie too far.
+
+    Mkrtchian (2026, DACo) leaves out such configurations before he takes the one that is balanced best: a scorer that
+    draws at random is balanced.
+
+    Args:
+        scores: official scores on the development data (fractions), by configuration.
+        points: the largest difference (percent points) that is let pass.
+    """
+    best = max(scores.values(), default=0.0)
+    return {name: best - score for name, score in scores.items() if 100 * (best - score) > points + 1e-9}
