@@ -9,7 +9,7 @@ from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
-from asdbench.harness.data import is_challenge, is_made, open_dataset, stored_table
+from asdbench.harness.data import open_dataset, sort_of, stored_table
 from asdbench.harness.record import load_record
 from asdbench.harness.run_names import named_runs
 from asdbench.harness.store import find_runs
@@ -62,13 +62,13 @@ def load(
         data = stored_table(data)
     name = str(data)
     catalog = load_catalog([Path(folder).expanduser() for folder in plugin_path])
-    challenge = is_challenge(name, catalog)
-    if not challenge and (split or data_root):
+    sort = sort_of(name, catalog)
+    if sort != "challenge" and (split or data_root):
         raise UsageError(
             f"load({name!r}): split and data_root are of a challenge's data, which this is not.\n"
             "See: asdbench list datasets"
         )
-    if params and not is_made(name, catalog):
+    if params and sort != "made":
         raise UsageError(f"load({name!r}) takes no parameters, and {', '.join(params)} was given.")
     root = Path(data_root) if data_root is not None else None
     return open_dataset(Source(name, split, tuple(machines), tuple(params.items())), catalog, root, progress)

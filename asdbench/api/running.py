@@ -11,8 +11,6 @@ from asdbench.api.components import Extractor
 from asdbench.api.loading import load
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import AsdbenchError, UsageError
-from asdbench.core.files import require_writable
-from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
@@ -20,11 +18,9 @@ from asdbench.extractors.base import Extractor as FittedExtractor
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.experiment import execute
 from asdbench.harness.fits import Fit
-from asdbench.harness.machine import available_cores
-from asdbench.harness.plan import Plan, distinct_cells, settle_device
+from asdbench.harness.plan import Plan, plan_of, require_places, settle_device
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
-from asdbench.protocols import require_scorable
 from asdbench.registry import Catalog, load_catalog
 from asdbench.registry.instances import InstanceComponent
 
@@ -214,12 +210,8 @@ def _plan(
 ) -> Plan:
     """The runs in the order of ``specs``, data sets and seeds; equal cells are one."""
     device = settle_device(spec, progress)
-    require_writable(spec.out, "out=DIR")
-    require_writable(cache_root())
-    for table in tables:
-        require_scorable(table)
-    cells = distinct_cells(((table, one) for one in specs for table in tables), catalog, device)
-    return Plan(spec, device, available_cores(), cache_root(), tuple(tables), cells, tuple(catalog.warnings))
+    require_places(spec.out, "out=DIR")
+    return plan_of(spec, [(table, one) for one in specs for table in tables], tables, catalog, device)
 
 
 def _is_picklable(plan: Plan) -> bool:

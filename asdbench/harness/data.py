@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.digests import digest
 from asdbench.core.documentation import page
@@ -30,20 +30,22 @@ DATA_VARIABLE = "ASDBENCH_DATA"
 FORMAT = 2  # of made data sets in the cache; raised when it changes
 
 
-def is_folder(dataset: str, catalog: Catalog) -> bool:
-    """Whether ``--dataset`` means a folder or a table of clips; a card's name comes first.
+def sort_of(dataset: str, catalog: Catalog) -> Literal["folder", "challenge", "made"]:
+    """What ``--dataset`` names: a folder or a table of clips; the data of a challenge; a card that makes recordings.
+
+    A card's name comes first. Data of a challenge have splits and lie in the data root.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is none of these.
     """
     if dataset in catalog.names("datasets"):
-        return False
+        return "made" if catalog.find("datasets", dataset).challenge is None else "challenge"
     place = expand_user(dataset)
     if os.path.isdir(place):  # noqa: PTH112  # pathlib's raises for names that are too long
-        return True
+        return "folder"
     if os.path.isfile(place):  # noqa: PTH113
         if place.suffix.lower() in FORMS:
-            return True
+            return "folder"
         raise UsageError(
             f"The file '{dataset}' is no table of clips; accepted: {', '.join(FORMS)}.\nSee: {page('how-to/data')}"
         )
@@ -52,24 +54,6 @@ def is_folder(dataset: str, catalog: Catalog) -> bool:
         f"No data set '{dataset}': it is neither a folder nor a card nor a table of clips.{hint}\n"
         f"See: asdbench list datasets, or give a folder of recordings ({page('how-to/data')})."
     )
-
-
-def is_challenge(dataset: str, catalog: Catalog) -> bool:
-    """Whether ``--dataset`` names the data of a challenge, which have splits and lie in the data root.
-
-    Raises:
-        UsageError: it is neither a folder nor a card.
-    """
-    return not is_folder(dataset, catalog) and catalog.find("datasets", dataset).challenge is not None
-
-
-def is_made(dataset: str, catalog: Catalog) -> bool:
-    """Whether ``--dataset`` names a card that makes its recordings.
-
-    Raises:
-        UsageError: it is neither a folder nor a card.
-    """
-    return not is_folder(dataset, catalog) and catalog.find("datasets", dataset).challenge is None
 
 
 def open_dataset(
@@ -87,7 +71,7 @@ def open_dataset(
 
 def _opened(source: Source, catalog: Catalog, root: Path | None, progress: Progress) -> Dataset:
     digests = content_digests(cache_root(), progress)
-    if is_folder(source.name, catalog):
+    if sort_of(source.name, catalog) == "folder":
         return read_folder(expand_user(source.name), None, digests, source.machines)
     if (card := catalog.find("datasets", source.name).challenge) is not None:
         split = require_split(source.name, card, source.split, source.machines)
@@ -128,7 +112,7 @@ def open_inventory(
 
 
 def _inventory(source: Source, catalog: Catalog, root: Path | None, progress: Progress) -> Inventory:
-    if is_folder(source.name, catalog):
+    if sort_of(source.name, catalog) == "folder":
         return inventory_of(expand_user(source.name), None, source.machines)
     card = catalog.find("datasets", source.name).challenge
     if card is not None:
@@ -142,7 +126,7 @@ def require_challenge(names: Sequence[str], split: str | None, root: Path | None
     Raises:
         UsageError: there is nothing to pick.
     """
-    if (split or root) and not any(is_challenge(name, catalog) for name in names):
+    if (split or root) and not any(sort_of(name, catalog) == "challenge" for name in names):
         quoted = ", ".join(f"'{name}'" for name in names)
         raise UsageError(
             f"--{'split' if split else 'data-root'}: {quoted} is not the data set of a challenge, so there is nothing "

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from asdbench.core.errors import RequirementError
+from asdbench.core.packages import version_of
 from asdbench.harness.record import Environment
 
 PACKAGES = ("asdbench", "numpy", "scipy", "scikit-learn", "torch", "torchaudio", "timm", "pyod", "soundfile")
@@ -97,15 +97,7 @@ def environment(device: str, threads: int | None) -> Environment:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that decide numbers."""
-    return {name: _version(name) for name in PACKAGES}
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    return {name: version_of(name) or "not installed" for name in PACKAGES}
 
 
 @cache  # the code that runs is that of the first time, whatever is committed while it does

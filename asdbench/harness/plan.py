@@ -14,7 +14,7 @@ from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import Source
 from asdbench.harness.cells import Cell
-from asdbench.harness.data import is_challenge, is_made, open_dataset, require_challenge
+from asdbench.harness.data import open_dataset, require_challenge, sort_of
 from asdbench.harness.machine import available_cores, resolve_device
 from asdbench.harness.request import Scopes, Stages, asked_stages
 from asdbench.harness.spec import RunSpec
@@ -81,29 +81,46 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
             _components(scopes, stages, None)
     sources = [_source(name, spec, scopes, catalog) for name in spec.dataset]
     device = settle_device(spec, progress)
-    require_writable(spec.out, "--out DIR")
-    cache = cache_root()
-    if not cache.is_dir():
-        require_writable(cache)  # one that is there may be a colleague's, who lets others read
-    datasets = []
-    for source in sources:
-        dataset = open_dataset(source, catalog, spec.data_root, progress)
+    require_places(spec.out, "--out DIR")
+    datasets = [open_dataset(source, catalog, spec.data_root, progress) for source in sources]
+    asked = [(dataset, one) for dataset in datasets for one in spec.combinations]
+    return plan_of(spec, asked, datasets, catalog, device)
+
+
+def require_places(out: Path, option: str) -> None:
+    """Refuse a folder for runs, which the option names, or a cache that nothing can be written to.
+
+    Raises:
+        UsageError: one cannot be created or written to.
+    """
+    require_writable(out, option)
+    if not cache_root().is_dir():
+        require_writable(cache_root())  # one that is there may be a colleague's, who lets others read
+
+
+def plan_of(
+    spec: RunSpec,
+    asked: Iterable[tuple[Dataset, RunSpec]],
+    datasets: Sequence[Dataset],
+    catalog: Catalog,
+    device: str,
+) -> Plan:
+    """The runs of several commands, each on one of the data sets; equal ones are one.
+
+    Raises:
+        UsageError: a name or a parameter that does not exist or lies out of range.
+        RequirementError: a data set has nothing to score.
+    """
+    for dataset in datasets:
         require_scorable(dataset)
         _require_short_names(dataset)
-        datasets.append(dataset)
-    asked = [(dataset, one) for dataset in datasets for one in spec.combinations]
-    cells = distinct_cells(asked, catalog, device)
-    return Plan(spec, device, available_cores(), cache, tuple(datasets), cells, tuple(catalog.warnings))
-
-
-def distinct_cells(asked: Iterable[tuple[Dataset, RunSpec]], catalog: Catalog, device: str) -> tuple[Cell, ...]:
-    """The runs of several commands, each on one data set; equal ones are one."""
     cells: dict[str, Cell] = {}
-    for dataset, spec in asked:
-        for cell in cells_of(dataset, spec, catalog, device):
+    for dataset, one in asked:
+        for cell in cells_of(dataset, one, catalog, device):
             members = tuple(cells[member.run_id] for member in cell.members)
             cells.setdefault(cell.run_id, replace(cell, members=members))
-    return tuple(cells.values())
+    warnings = tuple(catalog.warnings)
+    return Plan(spec, device, available_cores(), cache_root(), tuple(datasets), tuple(cells.values()), warnings)
 
 
 def replan(plan: Plan, spec: RunSpec, catalog: Catalog) -> Plan:
@@ -192,13 +209,14 @@ def settle_device(spec: RunSpec, progress: Progress) -> str:
 def _settled(spec: RunSpec, catalog: Catalog) -> tuple[list[Stages], Scopes]:
     """What is asked to run, and the parameters of its components."""
     wanted = asked_stages(spec, catalog)
-    return wanted, Scopes(spec, catalog, wanted, [name for name in spec.dataset if is_made(name, catalog)])
+    return wanted, Scopes(spec, catalog, wanted, [name for name in spec.dataset if sort_of(name, catalog) == "made"])
 
 
 def _source(name: str, spec: RunSpec, scopes: Scopes, catalog: Catalog) -> Source:
     machines = tuple(spec.machine)
-    if not is_made(name, catalog):
-        return Source(name, spec.split if is_challenge(name, catalog) else None, machines)
+    sort = sort_of(name, catalog)
+    if sort != "made":
+        return Source(name, spec.split if sort == "challenge" else None, machines)
     usual = catalog.component("datasets", name).params
     params = scopes.component("datasets", name).params
     return Source(name, None, machines, tuple((key, value) for key, value in params.items() if value != usual[key]))

@@ -1,6 +1,6 @@
 """From the record of a run back to its recordings, features and embeddings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,6 @@ from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import BlindClip, Dataset
 from asdbench.datasets.clips import Source
-from asdbench.frontends.pack import FeatureReader
-from asdbench.frontends.store import FeatureStore
 from asdbench.harness.cells import Cell
 from asdbench.harness.data import open_dataset
 from asdbench.harness.embedding import EmbeddingStage
@@ -23,7 +21,6 @@ from asdbench.harness.machine import available_cores
 from asdbench.harness.plan import member_cells
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.registry import Catalog, Component, load_catalog
-from asdbench.registry.composites import Composite
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,6 @@ class Replay:
     def dataset(self) -> Dataset:
         """The clips."""
         return self.cell.dataset
-
-    @property
-    def frontend(self) -> Component:
-        """What makes features."""
-        return self.cell.frontend
 
     def embeddings(self, machine: str) -> tuple[Sequence[BlindClip], NDArray[np.float32]]:
         """Clips and their embeddings (n, dim); of an ensemble the scores by its members.
@@ -80,11 +72,6 @@ class Replay:
         """
         for cell in self.cell.members or (self.cell,):
             self._fit(cell, machine)
-
-    def features(self, machine: str) -> FeatureReader:
-        """Features of the machine type's clips."""
-        store = FeatureStore(self.cache / "features", available_cores(), self.progress)
-        return store.read(self.dataset.select(machines=[machine]), self.frontend)
 
     def _fit(self, cell: Cell, machine: str) -> Fit:
         fit = Fit(cell, cell.group_of(machine), self.cache)
@@ -180,17 +167,10 @@ def _cell(record: RunRecord, dataset: Dataset, catalog: Catalog) -> Cell:
 
 def _refuse_changed_code(record: RunRecord, cell: Cell) -> None:
     """The code of third parties counts in a run's name; its authors change it without raising a version."""
-    names = [part.name for one in cell.components for part in _with_parts(one) if part.home is not None]
+    names = [part.name for one in cell.components for part in one.all_parts if part.home is not None]
     no_threads = record.environment.device == "cpu" and record.environment.threads is None  # of an old record
     if names and not no_threads and cell.run_id != record.run_id:
         raise RequirementError(
             f"The code of {' or '.join(dict.fromkeys(names))} has changed since the run, which it would not give "
             "again.\nPut the old code back, or run again."
         )
-
-
-def _with_parts(component: Component) -> Iterator[Component]:
-    """The component, and those that it is composed of."""
-    yield component
-    for part in component.parts if isinstance(component, Composite) else ():
-        yield from _with_parts(part)

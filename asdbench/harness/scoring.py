@@ -91,40 +91,25 @@ def score_machine(
     for _, section in dataset.select(split="test").sections:
         training = (dataset if component.card.fit_on == "machine" else dataset.select(section=section)).training_view()
         test = dataset.select(split="test", section=section).blind_view()
-        fitted = partial(fitted_scorer, component, seed, machine, section)
+        training_rows, test_rows = (rows[[row_of[clip.key] for clip in clips]] for clips in (training, test))
+        fitted, name = partial(fitted_scorer, component, seed, machine, section), component.name
         with threadpool_limits(limits=1):
-            scored[section] = _score_section(
-                fitted, rows[[row_of[clip.key] for clip in training]], training,
-                rows[[row_of[clip.key] for clip in test]], test, component.name, rule, by,
-            )  # fmt: skip
+            scorer = fitted(training_rows, training)
+            scores = checked_scores(scorer.score(test_rows), len(test), name)
+            training_scores = scores_of_training(scorer, training_rows, training, fitted, name, by)
+            threshold = rule.fit(training_scores, [clip.domain for clip in training])
+        if not np.isfinite(threshold.value):
+            raise OutputError(f"The training scores of {name} give no threshold: it is {threshold.value}.")
+        scored[section] = ScoredSection(
+            clips=test,
+            scores=scores,
+            decisions=(scores > threshold.value).astype(np.int64),
+            threshold=threshold,
+            notes=tuple(checked_notes([*scorer.notes, *filter(None, [threshold.note])], name)),
+            training=training,
+            training_scores=training_scores,
+        )
     return scored
-
-
-def _score_section(
-    fitted: FittedScorer,
-    training_rows: Embeddings,
-    training: Sequence[TrainingClip],
-    test_rows: Embeddings,
-    test: Sequence[BlindClip],
-    name: str,
-    rule: ThresholdRule,
-    by: TrainingScores,
-) -> ScoredSection:
-    scorer = fitted(training_rows, training)
-    scores = checked_scores(scorer.score(test_rows), len(test), name)
-    training_scores = scores_of_training(scorer, training_rows, training, fitted, name, by)
-    threshold = rule.fit(training_scores, [clip.domain for clip in training])
-    if not np.isfinite(threshold.value):
-        raise OutputError(f"The training scores of {name} give no threshold: it is {threshold.value}.")
-    return ScoredSection(
-        clips=test,
-        scores=scores,
-        decisions=(scores > threshold.value).astype(np.int64),
-        threshold=threshold,
-        notes=tuple(checked_notes([*scorer.notes, *filter(None, [threshold.note])], name)),
-        training=training,
-        training_scores=training_scores,
-    )
 
 
 def fitted_scorer(

@@ -1,7 +1,7 @@
 """What was asked: the command line and a run file, in one checked object."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -172,7 +172,7 @@ def _table_of(config: Path | None, data: dict[str, Any], key: str) -> dict[str, 
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         example = "[params.simclr] epochs = 3" if key == "params" else "[vary.simclr] epochs = [3, 10]"
         raise UsageError(f"--config {config}: {key} takes tables by component: {example}")
-    return dict(_flat(tables))
+    return dict(flat(tables))
 
 
 def _values(text: str) -> list[str]:
@@ -180,13 +180,13 @@ def _values(text: str) -> list[str]:
     return [value.strip() for value in text.split(";" if ";" in text else ",")]
 
 
-def _flat(tables: dict[str, Any], scope: str = "") -> Iterator[tuple[str, Any]]:
-    """``component.param`` and value of nested tables."""
-    for key, value in tables.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{scope}{key}.")
+def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Keys and values of nested tables, ``outer.inner`` and value."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
         else:
-            yield f"{scope}{key}", value
+            yield f"{prefix}{key}", value
 
 
 LISTS = ("system", "extractor", "scorer", "dataset", "seed", "machine", "augmentation", "plugin_path")

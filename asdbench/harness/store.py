@@ -1,12 +1,12 @@
 """Find runs below a folder, and lay their results out as a table."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import RequirementError
+from asdbench.core.store import checksums
 from asdbench.harness.learned import Learned, learned, learning_columns
 from asdbench.harness.record import FILE, TRUTH, RecordError, RunRecord, load_record
 
@@ -131,15 +131,12 @@ def verify_score_files(folder: Path, record: RunRecord) -> "list[Problem]":
     for name, recorded in record.digests.items():
         path = folder / name
         try:
-            with path.open("rb") as file:
-                same = hashlib.file_digest(file, "sha256").hexdigest() == recorded
+            if checksums([path]) != [recorded]:
+                problems.append(problem("conflict", path, "was changed after the run"))
         except FileNotFoundError:
             problems.append(problem("absent", path, "is gone"))
         except OSError as error:
             problems.append(problem("malformed", path, f"cannot be read: {error.strerror or error}"))
-        else:
-            if not same:
-                problems.append(problem("conflict", path, "was changed after the run"))
     for path in sorted((folder / "scores").glob("*.csv")) if record.digests else ():
         if path.relative_to(folder).as_posix() not in record.digests and parse_file_name(path) is not None:
             problems.append(problem("extra", path, "was added after the run"))

@@ -30,7 +30,6 @@ from asdbench.protocols.decisions import Decisions
 from asdbench.protocols.results import MachineResult
 from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.registry import Component
-from asdbench.registry.composites import Composite
 from asdbench.score_files import write_score_files
 
 
@@ -105,16 +104,10 @@ def write_run(
 def given_by_hand(cell: Cell) -> dict[str, Any]:
     """The parameters given by hand that concern this run, among those of the whole command."""
     scopes = {"extractor", "frontend", "augmentation", "scorer", "dataset"}
-    scopes |= {name for component in cell.components for name in _names(component)}
+    scopes |= {part.name for component in cell.components for part in component.all_parts}
     scopes |= {cell.dataset.source.name} if cell.dataset.source else set()
     prefix = f"{cell.system}." if cell.system else ""
     return {key: value for key, value in cell.given.items() if key.rpartition(".")[0].removeprefix(prefix) in scopes}
-
-
-def _names(component: Component) -> list[str]:
-    """Of the component and all that it is composed of."""
-    parts = component.parts if isinstance(component, Composite) else ()
-    return [component.name, *(name for part in parts for name in _names(part))]
 
 
 def used_component(component: Component) -> UsedComponent:

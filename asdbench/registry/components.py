@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -37,6 +37,11 @@ class Component:
     def target(self) -> str:
         """The Python object that implements it, as records state it."""
         return self.card.target
+
+    @property
+    def all_parts(self) -> "Iterator[Component]":
+        """The component, and those that it is composed of."""
+        yield self
 
     def altered(self, values: Mapping[str, object]) -> "Component":
         """The same thing with ``values`` (texts from the command line, or Python values) laid over its parameters.

@@ -1,6 +1,6 @@
 """Components that are composed of others under one name, with the parameters of all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,13 @@ class Composite(Component):
     """Several components under one name: ``params`` hold those of all, ``parts`` are the components by themselves."""
 
     parts: tuple[Component, ...] = ()
+
+    @property
+    def all_parts(self) -> Iterator[Component]:
+        """The component, and those that it is composed of."""
+        yield self
+        for part in self.parts:
+            yield from part.all_parts
 
     def key_of(self, part: Component, param: str) -> str:
         """The name of a part's parameter here."""

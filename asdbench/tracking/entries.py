@@ -79,11 +79,6 @@ def run_entry(record: RunRecord, identity: str) -> Entry:
     )
 
 
-def metric_name(machine: str) -> str:
-    """What a machine type is called in names of metrics."""
-    return _name(machine)
-
-
 def _run_params(record: RunRecord) -> dict[str, Any]:
     """What was chosen, named alike for all systems, so that they can be compared."""
     asked, environment = record.asked, record.environment
@@ -217,19 +212,19 @@ def source_tags(command: str, git_commit: str | None) -> dict[str, Any]:
 
 def as_params(values: Mapping[str, Any]) -> dict[str, str]:
     """Parameters; those without a value are left out."""
-    return {_name(name): _text(value, MAX_PARAM) for name, value in values.items() if value is not None}
+    return {mlflow_name(name): _text(value, MAX_PARAM) for name, value in values.items() if value is not None}
 
 
 def as_tags(values: Mapping[str, Any]) -> dict[str, str]:
     """Tags; those without a value are left out."""
-    return {_name(name): _text(value, MAX_TAG) for name, value in values.items() if value not in (None, "")}
+    return {mlflow_name(name): _text(value, MAX_TAG) for name, value in values.items() if value not in (None, "")}
 
 
 def as_metrics(values: Mapping[str, float | None], at_ms: int, step: int = 0) -> Iterator[Metric]:
     """One value each; what is missing or not finite is left out, as databases store no NaN."""
     for name, value in values.items():
         if value is not None and math.isfinite(value):
-            yield Metric(_name(name), float(value), at_ms, step)
+            yield Metric(mlflow_name(name), float(value), at_ms, step)
 
 
 def milliseconds(time: str) -> int:
@@ -237,7 +232,7 @@ def milliseconds(time: str) -> int:
     return round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-def _name(name: str) -> str:
+def mlflow_name(name: str) -> str:
     """A name that MLflow takes for a parameter, metric or tag."""
     return re.sub(r"[^\w.\-:/ ]+", "_", name)[:MAX_NAME]
 

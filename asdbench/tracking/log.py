@@ -15,7 +15,7 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.locks import exclusive
 from asdbench.harness.record import FILE as RUN_FILE
 from asdbench.harness.record import TRUTH, RunRecord, load_record
-from asdbench.tracking.entries import Entry, metric_name, run_entry
+from asdbench.tracking.entries import Entry, mlflow_name, run_entry
 from asdbench.tracking.marks import Mark, Sent, content_of, is_sent, is_study, read_mark, write_mark
 from asdbench.tracking.store import Store
 from asdbench.tracking.study_entries import study_entry
@@ -112,7 +112,7 @@ def _read_study(folder: Path, content: str) -> tuple[StudyRecord, Entry]:
 
 def _experiment(client: MlflowClient, store: Store, dataset: str, machines: Sequence[str]) -> tuple[str, str]:
     """Id and name of the experiment for a data set; made where it is not there, with a view that has the machines."""
-    name, shown = store.experiment or dataset, [metric_name(machine) for machine in machines]
+    name, shown = store.experiment or dataset, [mlflow_name(machine) for machine in machines]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         folder = re.sub(r"[^A-Za-z0-9._-]+", ".", name).strip(".") or "runs"

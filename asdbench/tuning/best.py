@@ -9,9 +9,9 @@ from typing import Any
 from asdbench.core.files import write_text
 from asdbench.harness.record import read_record
 from asdbench.harness.request import asked_stages
-from asdbench.harness.spec import LISTS, RunSpec
+from asdbench.harness.spec import LISTS, RunSpec, flat
 from asdbench.registry import load_catalog
-from asdbench.tuning.record import BEST_FILE, RUNS, StudyRecord, TrialRecord, flat
+from asdbench.tuning.record import BEST_FILE, RUNS, StudyRecord, TrialRecord
 from asdbench.tuning.selection import optimism
 
 KINDS = ("extractor", "scorer", "frontend", "augmentation", "dataset")  # stand for the only component of a kind

@@ -16,10 +16,11 @@ from asdbench.core.errors import UsageError
 from asdbench.core.files import write_text
 from asdbench.core.uris import without_credentials
 from asdbench.harness.machine import environment
+from asdbench.harness.spec import flat
 from asdbench.tuning import selection
 from asdbench.tuning.best import write_best
 from asdbench.tuning.queue import RECORD, has_ended, trials_of
-from asdbench.tuning.record import STUDY_FILE, TRIALS, State, StudyRecord, TrialRecord, flat
+from asdbench.tuning.record import STUDY_FILE, TRIALS, State, StudyRecord, TrialRecord
 from asdbench.tuning.spec import make_pruner
 from asdbench.tuning.storage import one_at_a_time, open_storage, quiet_optuna
 from asdbench.tuning.study import UNIT, Tuning

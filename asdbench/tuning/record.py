@@ -4,7 +4,6 @@
 They are written from the Optuna storage, for reports, MLflow and people.
 """
 
-from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -102,12 +101,3 @@ class StudyRecord(Model):
     pareto: list[int] = Field(description="Trials that no other beats in every objective; empty for one objective.")
     importances: dict[str, float] = Field(description="Part of the score's variance that each parameter explains.")
     updated_at: str = Field(description="UTC, ISO 8601.")
-
-
-def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys and values of nested tables, ``outer.inner`` and value."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
