@@ -7,8 +7,8 @@ import pytest
 
 from asdbench.core.errors import UsageError
 from asdbench.harness.cluster.artifacts import ArtifactStore, pack_folder, unpack_folder
-from asdbench.harness.cluster.calls import Request
 from asdbench.harness.cluster.folders import SharedFolders
+from asdbench.harness.cluster.nodes import Request
 from asdbench.harness.spec import read_spec
 
 

@@ -58,9 +58,9 @@ def test_what_the_nodes_do_not_see_is_told_before_anything_is_done(nodes, small_
 
     from asdbench.core.progress import Silent
     from asdbench.harness.cluster import nodes as of_nodes
-    from asdbench.harness.cluster.calls import Request
     from asdbench.harness.cluster.folders import SharedFolders
     from asdbench.harness.cluster.joining import joined
+    from asdbench.harness.cluster.nodes import Request
 
     for name, value in nodes.environment.items():
         monkeypatch.setenv(name, value)

@@ -1,114 +1,103 @@
-"""Tasks of a Ray cluster: what they need of a node, what they send while they run, and how they end."""
+"""A task on a Ray cluster: how it is begun, what it reports meanwhile, how it ended or was lost."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
-from asdbench.core.errors import AsdbenchError, RequirementError
+from asdbench.core.errors import RequirementError
+from asdbench.harness.cluster.nodes import Request
+from asdbench.harness.executors import Outcome
 
-Message = tuple[Any, ...]
-RETRIES = 3  # of what was lost with its node
-
-
-@dataclass(frozen=True)
-class Request:
-    """What of a node a task needs. A node has as many GPUs as it was started with; of one, a task may take a part."""
-
-    cpus: int
-    gpus: float = 0.0
-
-    def fits(self, node: Mapping[str, float]) -> int:
-        """How many such tasks a node with these resources does at a time."""
-        most = int(node.get("CPU", 0) // self.cpus)
-        if not self.gpus:
-            return most
-        whole = int(node.get("GPU", 0))
-        return min(most, whole * int(1 / self.gpus + 1e-6) if self.gpus < 1 else int(whole // self.gpus))
-
-    def __str__(self) -> str:
-        gpus = f" and {self.gpus:g} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
-        return f"{self.cpus} CPU{'s' * (self.cpus != 1)}{gpus}"
+CANCELLED_S = 10.0
 
 
 class LostError(Exception):
-    """The node or the process that a call ran on is gone; the message says which."""
+    """The node or the process that a task ran on is gone; the message says which."""
 
 
-@dataclass(eq=False)
-class Call:
-    """A task at work on the cluster.
-
-    Attributes:
-        generator: Ray's, of lists of messages.
-        node: address of the node that it runs on, as soon as it does.
-    """
-
-    generator: Any
-    node: str = ""
-
-    def receive(self) -> list[Message] | None:
-        """The next messages, when ``listen`` has said that there are some; None at the end.
-
-        Raises:
-            LostError: node or process are gone.
-            RequirementError: the node could not do it at all.
-            AsdbenchError: the task raised it.
-            Exception: what else it raised.
-        """
-        import ray
-        from ray import exceptions
-
-        try:
-            messages: list[Message] = ray.get(next(self.generator))
-        except StopIteration:
-            return None
-        except exceptions.RayTaskError as error:
-            raise (error.cause if isinstance(error.cause, AsdbenchError) else error) from error
-        except exceptions.RuntimeEnvSetupError as error:
-            raise RequirementError(f"A node of the cluster cannot set up a process: {error}") from error
-        except exceptions.RayError as error:
-            raise LostError(_cause(error, self.node)) from error
-        for kind, *content in messages:
-            if kind == "node":
-                (self.node,) = content
-        return [message for message in messages if message[0] != "node"]
-
-    def cancel(self) -> None:
-        """Stop it, whatever it does; files are written whole, so nothing is spoilt."""
-        import ray
-
-        ray.cancel(self.generator, force=True)
-
-
-def call(
-    target: Callable[..., Iterator[list[Message]]], *args: Any, request: Request, env: Mapping[str, str], name: str
-) -> Call:
-    """Let ``target(*args)``, which yields messages, run on some node."""
+def begin(target: Callable[..., Outcome], *args: Any, request: Request, env: Mapping[str, str]) -> Any:
+    """Let ``target(*args)`` run on some node; Ray's reference to what it will return."""
     import ray
 
     remote = ray.remote(target).options(
         num_cpus=request.cpus,
         num_gpus=request.gpus,
-        num_returns="streaming",
         max_retries=0,  # Ray would retry without an end where memory is short, and say nothing
         scheduling_strategy="SPREAD",
         runtime_env={"env_vars": dict(env)},
-        name=name,
     )
-    return Call(remote.remote(*args))
+    return remote.remote(*args)
 
 
-def listen(calls: Collection[Call], timeout_s: float) -> list[Call]:
-    """Calls that have something to say, or have ended; waits for one, but no longer than that."""
+def ended(references: Collection[Any], timeout_s: float) -> list[Any]:
+    """Tasks that have ended; waits for one, but no longer than that."""
     import ray
 
-    by_generator = {one.generator: one for one in calls}
-    if not by_generator:
-        return []
-    ready, others = ray.wait(list(by_generator), num_returns=1, timeout=timeout_s, fetch_local=False)
-    if others:
+    ready, others = ray.wait(list(references), num_returns=1, timeout=timeout_s, fetch_local=False)
+    if ready and others:
         ready += ray.wait(others, num_returns=len(others), timeout=0, fetch_local=False)[0]
-    return [by_generator[generator] for generator in ready]
+    return list(ready)
+
+
+def outcome_of_reference(reference: Any, node: str) -> Outcome:
+    """The outcome of a task that has ended.
+
+    Raises:
+        LostError: its node or process is gone.
+    """
+    import ray
+    from ray import exceptions
+
+    try:
+        outcome: Outcome = ray.get(reference)
+    except exceptions.RayTaskError as error:  # before it began: its arguments cannot be read there, say
+        return Outcome(death=f"{type(error).__name__}: {error}")
+    except exceptions.RuntimeEnvSetupError as error:
+        return Outcome(error=RequirementError(f"A node of the cluster cannot set up a process: {error}"))
+    except exceptions.RayError as error:
+        raise LostError(_cause(error, node)) from error
+    return outcome
+
+
+def cancel_all(references: Collection[Any]) -> None:
+    """Stop tasks, whatever they do, and wait a little until they have; files are written whole, nothing is spoilt."""
+    import ray
+
+    with suppress(Exception):  # the cluster itself may be what is lost
+        for one in references:
+            ray.cancel(one, force=True)
+        ray.wait(list(references), num_returns=len(references), timeout=CANCELLED_S, fetch_local=False)
+
+
+def make_mail() -> Any:
+    """An actor on this node that holds the messages of tasks until the command takes them."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    class Mail:
+        def __init__(self) -> None:
+            self._messages: list[Any] = []
+
+        def add(self, number: int, message: tuple[Any, ...]) -> None:
+            self._messages.append((number, message))
+
+        def flush(self) -> None:
+            """Answer when all that was added before is there."""
+
+        def take(self) -> list[Any]:
+            messages, self._messages = self._messages, []
+            return messages
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0)(Mail).options(scheduling_strategy=here).remote()
+
+
+def taken(mail: Any) -> list[tuple[int, tuple[Any, ...]]]:
+    """The messages that have come, with the number of their try."""
+    import ray
+
+    messages: list[tuple[int, tuple[Any, ...]]] = ray.get(mail.take.remote())
+    return messages
 
 
 def _cause(error: Exception, node: str) -> str:

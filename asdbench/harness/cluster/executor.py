@@ -2,19 +2,18 @@
 
 import os
 import time
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from asdbench.core.errors import AsdbenchError
 from asdbench.core.paths import CACHE_VARIABLE
 from asdbench.core.progress import Progress, Silent
 from asdbench.harness.cluster.artifacts import ArtifactStore, features_of, unpack_folder
-from asdbench.harness.cluster.calls import RETRIES, Call, LostError, Request, call, listen
+from asdbench.harness.cluster.calls import LostError, begin, cancel_all, ended, make_mail, outcome_of_reference, taken
 from asdbench.harness.cluster.folders import shared_folders
 from asdbench.harness.cluster.joining import ADDRESS, joined
-from asdbench.harness.cluster.nodes import cpus_beside_gpu, require_alike, slots
+from asdbench.harness.cluster.nodes import Request, cpus_beside_gpu, require_alike, slots
 from asdbench.harness.cluster.worker import do_task
 from asdbench.harness.executors import Function, Outcome
 from asdbench.harness.fits import Fit
@@ -24,13 +23,25 @@ from asdbench.harness.spec import RunSpec
 from asdbench.harness.tasks import FitTask
 
 LOOK_S = 1.0  # how often is looked whether nodes have joined
+SHOW_S = 0.2  # how often progress is shown
+RETRIES = 3  # of what was lost with its node
 PASSED_ON = ("ASDBENCH_DATA", "ASDBENCH_PLUGIN_PATH")
-CANCELLED_S = 10.0
 
 
 @dataclass
 class _Assignment:
-    """A task that the cluster has; ``trains`` says that it may take a GPU."""
+    """A task that the cluster has.
+
+    Attributes:
+        number: of the task.
+        function: what is done.
+        args: of the function, behind the plan.
+        trains: whether it may take a GPU.
+        relay: shows what this try of it reports.
+        losses: how often it was lost.
+        attempt: number of this try, of all tasks'.
+        node: address of the node that it runs on, once it does.
+    """
 
     number: int
     function: Function
@@ -38,7 +49,8 @@ class _Assignment:
     trains: bool
     relay: Relay
     losses: int = 0
-    outcome: Outcome | None = None
+    attempt: int = 0
+    node: str = ""
 
 
 class RayExecutor:
@@ -55,8 +67,8 @@ class RayExecutor:
         self._plan = plan
         self._progress = progress
         self._stack = ExitStack()
-        self._under_way: dict[Call, _Assignment] = {}
-        self._count = 0
+        self._under_way: dict[Any, _Assignment] = {}  # by Ray's reference to what the task will return
+        self._count = self._attempts = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -73,6 +85,7 @@ class RayExecutor:
             plugins = [folder.absolute() for folder in self._plan.spec.plugin_path]
             spec = self._plan.spec.model_copy(update={"plugin_path": plugins})
             self._shared = [ray.put(replace(self._plan, spec=spec))]
+            self._mail = make_mail()
             self._slots, self._looked = slots(self._fit), time.monotonic()
             self._stack = stack.pop_all()
         return self
@@ -108,12 +121,21 @@ class RayExecutor:
     def results(self) -> Iterator[tuple[int, Outcome]]:
         """Relay what tasks report until some have ended, or nodes have joined that can do more."""
         while self._under_way:
-            ended = [result for one in listen(self._under_way, LOOK_S) if (result := self._receive(one)) is not None]
+            references = ended(self._under_way, SHOW_S)
+            attempts = {assignment.attempt: assignment for assignment in self._under_way.values()}
+            for attempt, (kind, *content) in taken(self._mail):
+                if attempt not in attempts:  # lost before what it had sent came
+                    continue
+                if kind == "node":
+                    (attempts[attempt].node,) = content
+                else:
+                    attempts[attempt].relay.show(kind, *content)
+            results = [result for one in references if (result := self._end(one)) is not None]
             free = self.free
             if time.monotonic() - self._looked > LOOK_S:
                 self._slots, self._looked = slots(self._fit), time.monotonic()
-            if ended or self.free > free:
-                yield from ended
+            if results or self.free > free:
+                yield from results
                 return
 
     def _send(self, store: ArtifactStore, task: FitTask) -> None:
@@ -130,44 +152,33 @@ class RayExecutor:
 
     def _begin(self, assignment: _Assignment) -> None:
         request = self._fit if assignment.trains else self._score
-        args = (self._shared, self._folders, assignment.function, assignment.args, request.cpus)
-        name = assignment.function.__name__
-        self._under_way[call(do_task, *args, request=request, env=self._env, name=name)] = assignment
+        self._attempts += 1
+        assignment.attempt = self._attempts
+        what = (self._shared, self._folders, assignment.function, assignment.args, request.cpus)
+        reference = begin(do_task, self._mail, self._attempts, *what, request=request, env=self._env)
+        self._under_way[reference] = assignment
 
-    def _receive(self, one: Call) -> tuple[int, Outcome] | None:
-        """Take what a call says; the outcome when it has ended."""
-        assignment = self._under_way[one]
-        try:
-            messages = one.receive()
-        except LostError as error:
-            return self._end(one, assignment.outcome) or self._again(assignment, str(error))
-        except AsdbenchError as error:
-            return self._end(one, Outcome(error=error))
-        except Exception as error:
-            return self._end(one, Outcome(death=f"{type(error).__name__}: {error}"))
-        if messages is None:
-            return self._end(one, assignment.outcome or Outcome(death="it ended without a word."))
-        for kind, *content in messages:
-            if kind == "outcome":
-                (assignment.outcome,) = content
-            elif kind == "run":
-                run_id, folder = content
-                unpack_folder(folder, self._plan.spec.out / run_id)
-            else:
-                assignment.relay.show(kind, *content)
-        return None
-
-    def _end(self, one: Call, outcome: Outcome | None) -> tuple[int, Outcome] | None:
-        assignment = self._under_way.pop(one)
+    def _end(self, reference: Any) -> tuple[int, Outcome] | None:
+        """Take the outcome of a task; None where it is done again."""
+        assignment = self._under_way.pop(reference)
         assignment.relay.close()
-        return None if outcome is None else (assignment.number, outcome)
+        try:
+            outcome = outcome_of_reference(reference, assignment.node)
+        except LostError as error:
+            return self._again(assignment, str(error))
+        if outcome.value is not None:
+            value, folder = outcome.value
+            if folder is not None:
+                unpack_folder(folder, self._plan.spec.out / value.run_id)
+            outcome = Outcome(value)
+        return assignment.number, outcome
 
     def _again(self, assignment: _Assignment, reason: str) -> tuple[int, Outcome] | None:
         """Hand what was lost to another node; an outcome when that was tried often enough."""
         if assignment.losses == RETRIES:
             return assignment.number, Outcome(death=f"{reason}; it was tried {RETRIES + 1} times.")
         self._progress.note(f"{reason}; what was lost is done again.")
-        self._begin(replace(assignment, relay=Relay(self._progress), losses=assignment.losses + 1))
+        self._begin(replace(assignment, relay=Relay(self._progress), losses=assignment.losses + 1, node=""))
         return None
 
 
@@ -200,20 +211,3 @@ def environment_of(plan: Plan) -> dict[str, str]:
         "ASDBENCH_TRACKING": "none",
         "PYDANTIC_DISABLE_PLUGINS": "1",
     }
-
-
-def cancel_all(calls: Collection[Call]) -> None:
-    """Stop calls, and wait a little until they have."""
-    left = set(calls)
-    for one in left:
-        with suppress(Exception):  # the cluster itself may be what is lost
-            one.cancel()
-    until = time.monotonic() + CANCELLED_S
-    while left and time.monotonic() < until:
-        for one in listen(left, 1.0):
-            try:
-                ended = one.receive() is None
-            except Exception:
-                ended = True
-            if ended:
-                left.discard(one)

@@ -1,7 +1,8 @@
-"""The nodes of the cluster: what they can do at a time, and whether they can do it at all."""
+"""The nodes of the cluster: what tasks need of them, what they can do at a time, and whether they can do it at all."""
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,30 @@ from typing import Any
 import asdbench
 from asdbench.core.errors import RequirementError
 from asdbench.core.progress import Progress
-from asdbench.harness.cluster.calls import Request
 from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.machine import package_versions
 
 ANSWER_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What of a node a task needs. A node has as many GPUs as it was started with; of one, a task may take a part."""
+
+    cpus: int
+    gpus: float = 0.0
+
+    def fits(self, node: Mapping[str, float]) -> int:
+        """How many such tasks a node with these resources does at a time."""
+        most = int(node.get("CPU", 0) // self.cpus)
+        if not self.gpus:
+            return most
+        whole = int(node.get("GPU", 0))
+        return min(most, whole * int(1 / self.gpus + 1e-6) if self.gpus < 1 else int(whole // self.gpus))
+
+    def __str__(self) -> str:
+        gpus = f" and {self.gpus:g} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
+        return f"{self.cpus} CPU{'s' * (self.cpus != 1)}{gpus}"
 
 
 def fitting(request: Request) -> dict[str, dict[str, Any]]:

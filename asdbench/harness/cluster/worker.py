@@ -1,17 +1,14 @@
 """What a process of a node does."""
 
-import threading
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from asdbench.core.paths import cache_root
 from asdbench.harness.cluster.artifacts import ArtifactStore, features_of, pack_folder
-from asdbench.harness.cluster.calls import Message
 from asdbench.harness.cluster.folders import SharedFolders
 from asdbench.harness.cluster.nodes import own_code, require_fit
 from asdbench.harness.executors import Function, Outcome, outcome_of
@@ -24,37 +21,36 @@ from asdbench.registry import load_catalog
 
 
 def do_task(
-    plan: list[Any], folders: SharedFolders, function: Function, args: tuple[Any, ...], cores: int
-) -> Iterator[list[Message]]:
-    """Do one task in a thread; yields its messages as they come, its outcome last.
+    mail: Any,
+    number: int,
+    plan: list[Any],
+    folders: SharedFolders,
+    function: Function,
+    args: tuple[Any, ...],
+    cores: int,
+) -> Outcome:
+    """Do one task; its progress goes to the command by ``mail``.
 
     Args:
+        mail: the actor that holds messages until the command takes them.
+        number: of this try, which its messages carry.
         plan: Ray's reference to the plan, in a list, so that a process fetches it once.
         folders: that it must see.
         function: what to do.
         args: of the function, behind the plan.
         cores: for decoding.
+
+    Returns:
+        The outcome, whose value is that of the function, and the packed folder of a run that the command lacks.
     """
     import ray
 
-    queue: SimpleQueue[Message] = SimpleQueue()
-    progress = RemoteProgress(queue.put)
-
-    def run() -> None:
-        try:
-            outcome = outcome_of(_do, plan[0], folders, function, args, progress=progress, cores=cores)
-        except BaseException as error:
-            outcome = Outcome(death=f"{type(error).__name__}: {error}")
-        queue.put(("outcome", outcome))
-
-    yield [("node", ray.util.get_node_ip_address())]
-    threading.Thread(target=run, daemon=True).start()
-    messages: list[Message] = []
-    while not any(kind == "outcome" for kind, *_ in messages):
-        messages = [queue.get()]
-        while not queue.empty():
-            messages.append(queue.get())
-        yield messages
+    progress = RemoteProgress(lambda message: mail.add.remote(number, message))
+    progress.send("node", ray.util.get_node_ip_address())
+    outcome = outcome_of(_do, plan[0], folders, function, args, progress=progress, cores=cores)
+    with suppress(ray.exceptions.RayError):  # all that was sent is there before the outcome is
+        ray.get(mail.flush.remote())
+    return outcome
 
 
 def _do(
@@ -65,11 +61,11 @@ def _do(
     *,
     progress: RemoteProgress,
     cores: int,
-) -> Any:
+) -> tuple[Any, bytes | None]:
     _require_folders(folders)
     plan = _plan(reference)
     if plan.spec.artifacts is None:
-        return function(plan, *args, progress=progress, cores=cores)
+        return function(plan, *args, progress=progress, cores=cores), None
     return _do_apart(plan, ArtifactStore(plan.spec.artifacts, plan.cache), *args, progress=progress, cores=cores)
 
 
@@ -95,7 +91,7 @@ def _plan(reference: Any) -> Plan:
 
 def _do_apart(
     plan: Plan, store: ArtifactStore, task: Task, wait: bool, *, progress: RemoteProgress, cores: int
-) -> list[Failure] | RunRecord | None:
+) -> tuple[list[Failure] | RunRecord | None, bytes | None]:
     """Do a task of a run on a node whose cache is its own: fetch what it needs before, put what it has made after."""
     cell = plan.cells[task.cell]
     if isinstance(task, FitTask):
@@ -109,13 +105,11 @@ def _do_apart(
             store.fetch(features_of(plan, cell, task.machines, progress))
         result = perform(plan, task, wait, progress=progress, cores=cores)
         store.put(lacking)
-        return result
+        return result, None
     for member in cell.members or (cell,):
         for group in member.groups:
             store.fetch(Fit(member, group, plan.cache).entries)
     with TemporaryDirectory(prefix="asdbench-") as folder:
         plan = replace(plan, spec=plan.spec.model_copy(update={"out": Path(folder)}))
         result = perform(plan, task, wait, progress=progress, cores=cores)
-        if result is not None:
-            progress.send("run", cell.run_id, pack_folder(Path(folder) / cell.run_id))
-    return result
+        return result, None if result is None else pack_folder(Path(folder) / cell.run_id)
