@@ -19,17 +19,11 @@ TYPED_IN = ("<stdin>", "<string>", "<ipython-", "<python-input", "<console>")
 
 @dataclass(frozen=True)
 class Fault:
-    """What happened when an exception was raised.
+    """What happened when an exception was raised."""
 
-    Attributes:
-        reason: one sentence: ``ValueError: rows differ (mine/cosine.py, line 12)``.
-        detail: traceback; of an exception in other people's code their lines alone.
-        place: file and line of other people's code, the innermost; "" where there is none.
-    """
-
-    reason: str
-    detail: str
-    place: str
+    reason: str  # one sentence: ``ValueError: rows differ (mine/cosine.py, line 12)``
+    detail: str  # traceback; of an exception in other people's code their lines alone
+    place: str  # file and line of other people's code, the innermost; "" where there is none
 
 
 def fault_of(error: BaseException) -> Fault:

@@ -29,15 +29,10 @@ _known: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
 
 @dataclass(frozen=True)
 class StoredFolder:
-    """The features of some clips, a trained extractor, recordings that a card makes.
+    """The features of some clips, a trained extractor, recordings that a card makes."""
 
-    Attributes:
-        path: the folder; its name holds the digest of all that the content depends on.
-        what: what is in it, for messages: "features of fan".
-    """
-
-    path: Path
-    what: str = "an entry"
+    path: Path  # the folder; its name holds the digest of all that the content depends on
+    what: str = "an entry"  # what is in it, for messages: "features of fan"
 
     @property
     def intact(self) -> bool:

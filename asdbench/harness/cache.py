@@ -18,19 +18,12 @@ ABANDONED_AFTER_S = 24 * 3600.0  # what a process writes is touched more often t
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One thing in the cache: the features of some clips, a trained extractor ...
+    """One thing in the cache: the features of some clips, a trained extractor ..."""
 
-    Attributes:
-        kind: of ``KINDS``, or ``UNFINISHED`` for what was left half-written by a killed process.
-        paths: its folder, and that of a training under way.
-        size: bytes.
-        made_at: seconds since the epoch, of the newest of its files.
-    """
-
-    kind: str
-    paths: tuple[Path, ...]
-    size: int
-    made_at: float
+    kind: str  # of ``KINDS``, or ``UNFINISHED`` for what was left half-written by a killed process
+    paths: tuple[Path, ...]  # its folder, and that of a training under way
+    size: int  # bytes
+    made_at: float  # seconds since the epoch, of the newest of its files
 
 
 def cache_entries(root: Path) -> list[CacheEntry]:

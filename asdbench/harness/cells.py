@@ -20,39 +20,23 @@ SHORT_NAME, SHORT_DATASET = 48, 32  # of one that is shortened
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One run to be done: dataset -> frontend (+ augmentations) -> extractor -> scorer, with a seed.
+    """One run to be done: dataset -> frontend (+ augmentations) -> extractor -> scorer, with a seed."""
 
-    Attributes:
-        dataset: the clips.
-        frontend: makes features of waveforms; of an ensemble that of its first member.
-        augmentations: of training clips, in the order asked for.
-        extractor: makes embeddings of features.
-        scorer: makes scores of embeddings.
-        seed: base seed.
-        device: "cpu" or "cuda".
-        threads: of one training on the CPU, which the last digits depend on.
-        profile: of the extractor's card.
-        system: the card that composed it, if one did.
-        given: parameters given by hand in its command, 'component.param': value.
-        members: of an ensemble the runs whose scores it combines; empty for any other.
-        rule: how thresholds follow from training scores.
-        implied: nobody asked for this run, which is there because an ensemble combines its scores.
-    """
-
-    dataset: Dataset
-    frontend: Component
-    augmentations: tuple[Component, ...]
-    extractor: Component
-    scorer: Component
-    seed: int
-    device: str
-    threads: int
-    profile: str | None = None
-    system: str | None = None
+    dataset: Dataset  # the clips
+    frontend: Component  # makes features of waveforms; of an ensemble that of its first member
+    augmentations: tuple[Component, ...]  # of training clips, in the order asked for
+    extractor: Component  # makes embeddings of features
+    scorer: Component  # makes scores of embeddings
+    seed: int  # base seed
+    device: str  # "cpu" or "cuda"
+    threads: int  # of one training on the CPU, which the last digits depend on
+    profile: str | None = None  # of the extractor's card
+    system: str | None = None  # the card that composed it, if one did
+    # Parameters given by hand in its command, 'component.param': value
     given: Mapping[str, Any] = field(default_factory=dict)
-    members: tuple["Cell", ...] = ()
-    rule: ThresholdRule = DEFAULT_RULE
-    implied: bool = False
+    members: tuple["Cell", ...] = ()  # of an ensemble the runs whose scores it combines; empty for any other
+    rule: ThresholdRule = DEFAULT_RULE  # how thresholds follow from training scores
+    implied: bool = False  # nobody asked for this run, which is there because an ensemble combines its scores
 
     @property
     def name(self) -> str:

@@ -103,42 +103,25 @@ def _pace(record: RunRecord, stage: str) -> float:
 
 @dataclass(frozen=True)
 class Outlook:
-    """One run of a forecast.
+    """One run of a forecast."""
 
-    Attributes:
-        cell: the run.
-        state: "failed" for one that failed before and is not to be tried again.
-        fits: that it needs: one, or one for each machine type.
-        trained: of them, how many are in the cache.
-        embedded: of them, how many have all their embeddings in the cache.
-        estimate_s: by past runs, fits shared with other runs included; None where none is like it.
-    """
-
-    cell: Cell
-    state: Literal["done", "failed", "to do"]
-    fits: int
-    trained: int
-    embedded: int
-    estimate_s: float | None
+    cell: Cell  # the run
+    state: Literal["done", "failed", "to do"]  # "failed" for one that failed before and is not to be tried again
+    fits: int  # that it needs: one, or one for each machine type
+    trained: int  # of them, how many are in the cache
+    embedded: int  # of them, how many have all their embeddings in the cache
+    estimate_s: float | None  # by past runs, fits shared with other runs included; None where none is like it
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The whole plan.
+    """The whole plan."""
 
-    Attributes:
-        cells: the runs.
-        processes: at work at a time.
-        fits: to be done.
-        unknown_fits: of them, those that no past run is like.
-        total_s: about how long everything takes; None where nothing is known.
-    """
-
-    cells: tuple[Outlook, ...]
-    processes: int
-    fits: int
-    unknown_fits: int
-    total_s: float | None
+    cells: tuple[Outlook, ...]  # the runs
+    processes: int  # at work at a time
+    fits: int  # to be done
+    unknown_fits: int  # of them, those that no past run is like
+    total_s: float | None  # about how long everything takes; None where nothing is known
 
 
 def forecast(plan: Plan) -> Forecast:

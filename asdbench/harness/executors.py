@@ -22,19 +22,13 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task.
+    """What came of a task."""
 
-    Attributes:
-        value: what the function returned.
-        error: an error with a message for the user that it raised.
-        death: why the task came to no end: its process died, or it raised what nobody foresaw; with the traceback.
-        process_died: whether it was that, so that another try may come to an end.
-    """
-
-    value: Any = None
-    error: AsdbenchError | None = None
+    value: Any = None  # what the function returned
+    error: AsdbenchError | None = None  # an error with a message for the user that it raised
+    # Why the task came to no end: its process died, or it raised what nobody foresaw; with the traceback
     death: str | None = None
-    process_died: bool = False
+    process_died: bool = False  # whether it was that, so that another try may come to an end
 
 
 class Executor(Protocol):

@@ -13,23 +13,14 @@ FEW = 3  # machine types that are named one by one
 
 @dataclass(frozen=True)
 class Figure:
-    """One kind of figure, the mean over all networks that have it. Values are fractions.
+    """One kind of figure, the mean over all networks that have it. Values are fractions."""
 
-    Attributes:
-        figure: what is measured, "pair accuracy" for instance.
-        value: of the trained networks.
-        chance: of guessing; None where guessing has no figure.
-        untrained: of the same networks untrained.
-        margin: how much better than both counts as better.
-        networks: how many have it, over all runs.
-    """
-
-    figure: str
-    value: float
-    chance: float | None
-    untrained: float
-    margin: float
-    networks: int
+    figure: str  # what is measured, "pair accuracy" for instance
+    value: float  # of the trained networks
+    chance: float | None  # of guessing; None where guessing has no figure
+    untrained: float  # of the same networks untrained
+    margin: float  # how much better than both counts as better
+    networks: int  # how many have it, over all runs
 
     @property
     def baseline(self) -> float:
@@ -48,19 +39,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Learned:
-    """What the networks of one run, or of several seeds of a system, learned.
+    """What the networks of one run, or of several seeds of a system, learned."""
 
-    Attributes:
-        figures: by kind; more than one for an ensemble of different networks.
-        runs: runs that have a figure.
-        learned_runs: those of which every network learned.
-        mark: "did not learn" and of what; empty where every network of every run learned.
-    """
-
-    figures: tuple[Figure, ...]
-    runs: int
-    learned_runs: int
-    mark: str
+    figures: tuple[Figure, ...]  # by kind; more than one for an ensemble of different networks
+    runs: int  # runs that have a figure
+    learned_runs: int  # those of which every network learned
+    mark: str  # "did not learn" and of what; empty where every network of every run learned
 
     @property
     def text(self) -> str:

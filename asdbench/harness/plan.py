@@ -30,25 +30,15 @@ TEMPORARY_AFFIXES = len("..12345678.partial")
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of one command: data set by data set, pipeline by pipeline, seed by seed.
+    """All runs of one command: data set by data set, pipeline by pipeline, seed by seed."""
 
-    Attributes:
-        spec: what was asked.
-        device: "cpu" or "cuda".
-        cores: that this process may use.
-        cache: its folder.
-        datasets: opened.
-        cells: the runs.
-        warnings: of the registry.
-    """
-
-    spec: RunSpec
-    device: str
-    cores: int
-    cache: Path
-    datasets: tuple[Dataset, ...]
-    cells: tuple[Cell, ...]
-    warnings: tuple[str, ...]
+    spec: RunSpec  # what was asked
+    device: str  # "cpu" or "cuda"
+    cores: int  # that this process may use
+    cache: Path  # its folder
+    datasets: tuple[Dataset, ...]  # opened
+    cells: tuple[Cell, ...]  # the runs
+    warnings: tuple[str, ...]  # of the registry
 
     @property
     def asked(self) -> list[Cell]:
@@ -194,11 +184,7 @@ def member_cells(extractor: Component, shared: "partial[Cell]") -> list[Cell]:
 
 
 def settle_device(spec: RunSpec, progress: Progress) -> str:
-    """Of this machine, or of a cluster's nodes.
-
-    Raises:
-        RequirementError: there is none as asked for.
-    """
+    """Of this machine, or of a cluster's nodes. Raises RequirementError: there is none as asked for."""
     if spec.engine == "local":
         return resolve_device(spec.device)
     from asdbench.harness.cluster.joining import cluster_device

@@ -25,17 +25,11 @@ from asdbench.registry import Catalog, Component, load_catalog
 
 @dataclass(frozen=True)
 class Replay:
-    """What a run worked on. Nothing is trained again; features and embeddings that are missing are computed.
+    """What a run worked on. Nothing is trained again; features and embeddings that are missing are computed."""
 
-    Attributes:
-        cell: the run.
-        cache: its folder.
-        progress: where the work is reported.
-    """
-
-    cell: Cell
-    cache: Path
-    progress: Progress
+    cell: Cell  # the run
+    cache: Path  # its folder
+    progress: Progress  # where the work is reported
 
     @property
     def dataset(self) -> Dataset:

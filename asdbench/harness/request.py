@@ -18,18 +18,14 @@ QUICK_BELOW_CLIPS = 500  # training sets smaller than this use the card's quick 
 
 @dataclass(frozen=True)
 class Stages:
-    """By name: an extractor with what feeds it, and the scorers that follow.
+    """By name: an extractor with what feeds it, and the scorers that follow."""
 
-    Attributes:
-        system: the card that composes them; None when the command named them one by one.
-        params: the system card's values, by component and parameter.
-    """
-
-    system: str | None
+    system: str | None  # the card that composes them; None when the command named them one by one
     extractor: str
     frontend: str
     augmentations: tuple[str, ...]
     scorers: tuple[str, ...]
+    # The system card's values, by component and parameter
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property

@@ -22,25 +22,15 @@ from asdbench.scorers.out_of_fold import held_out_scores
 
 @dataclass(frozen=True)
 class ScoredSection:
-    """Scores of one section's test clips, in the order of ``clips``.
+    """Scores of one section's test clips, in the order of ``clips``."""
 
-    Attributes:
-        clips: test clips.
-        scores: of them.
-        decisions: 1 where the score lies above the threshold.
-        threshold: from the training scores.
-        notes: of the scorer.
-        training: training clips that the scorer was fitted on.
-        training_scores: of them, by scorers that have not seen them where that can be had.
-    """
-
-    clips: Sequence[BlindClip]
-    scores: ScoreArray
-    decisions: NDArray[np.int64]
-    threshold: Threshold
-    notes: tuple[str, ...]
-    training: Sequence[TrainingClip]
-    training_scores: ScoreArray
+    clips: Sequence[BlindClip]  # test clips
+    scores: ScoreArray  # of them
+    decisions: NDArray[np.int64]  # 1 where the score lies above the threshold
+    threshold: Threshold  # from the training scores
+    notes: tuple[str, ...]  # of the scorer
+    training: Sequence[TrainingClip]  # training clips that the scorer was fitted on
+    training_scores: ScoreArray  # of them, by scorers that have not seen them where that can be had
 
     def order_of(self, clips: Sequence[Clip]) -> NDArray[np.intp]:
         """Where each of the clips stands here; clips meet their scores by key, not by order."""

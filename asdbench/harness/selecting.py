@@ -35,35 +35,21 @@ Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: fea
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen among the runs of one data set and seed.
+    """What was chosen among the runs of one data set and seed."""
 
-    Attributes:
-        dataset: its name.
-        seed: base seed.
-        ratings: by run and machine type, in [0, 1]; higher is better. From training clips alone.
-        left_out: why runs have none.
-        chosen: run with the largest mean over the machine types.
-        of_machine: run with the largest one, by machine type.
-        score: official score of ``chosen``; this and what follows is known by test labels, None without.
-        mixed_score: official score where every machine type has the run that was chosen for it.
-        oracle: run with the best official score among those that have ratings.
-        oracle_score: that score; no choice can exceed it.
-        mean_score: of those, what a choice at random would give.
-        development: data set whose labels left runs out; None where no label had a part in the choice.
-    """
-
-    dataset: str
-    seed: int
+    dataset: str  # its name
+    seed: int  # base seed
+    # By run and machine type, in [0, 1]; higher is better. From training clips alone.
     ratings: Mapping[str, Mapping[str, float]]
-    left_out: Mapping[str, str]
-    chosen: str
-    of_machine: Mapping[str, str]
-    score: float | None
-    mixed_score: float | None
-    oracle: str | None
-    oracle_score: float | None
-    mean_score: float | None
-    development: str | None = None
+    left_out: Mapping[str, str]  # why runs have none
+    chosen: str  # run with the largest mean over the machine types
+    of_machine: Mapping[str, str]  # run with the largest one, by machine type
+    score: float | None  # official score of ``chosen``; this and what follows is known by test labels, None without
+    mixed_score: float | None  # official score where every machine type has the run that was chosen for it
+    oracle: str | None  # run with the best official score among those that have ratings
+    oracle_score: float | None  # that score; no choice can exceed it
+    mean_score: float | None  # of those, what a choice at random would give
+    development: str | None = None  # data set whose labels left runs out; None where no label had a part in the choice
 
 
 def require_labels_of_development(plan: Plan) -> None:

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 
 from asdbench.core.errors import UsageError, did_you_mean
 from asdbench.core.numbers import parse_float
@@ -22,10 +22,8 @@ Place = Annotated[Path, AfterValidator(user_path)]
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]  # strict: "seed = true" is not 1
 
 
-class RunSpec(BaseModel):
+class RunSpec(BaseModel, extra="forbid", allow_inf_nan=False):
     """What ``asdbench run`` can be asked; the keys of a run file."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     system: list[str] = Field(default_factory=list)
     extractor: list[str] = Field(default_factory=list)
@@ -155,11 +153,7 @@ def _consistent(spec: RunSpec) -> RunSpec:
 
 
 def tracking_by_default() -> str:
-    """What ``ASDBENCH_TRACKING`` says, else mlflow.
-
-    Raises:
-        UsageError: it says something else than mlflow or none.
-    """
+    """What ``ASDBENCH_TRACKING`` says, else mlflow. Raises UsageError: it says something else than mlflow or none."""
     value = os.environ.get(TRACKING_VARIABLE, "").strip() or "mlflow"
     if value not in ("mlflow", "none"):
         raise UsageError(f"{TRACKING_VARIABLE}={value}: accepted are mlflow and none.")

@@ -21,15 +21,10 @@ MEANS = ("auc_source", "auc_target", "auc", "pauc", "f1")
 
 @dataclass(frozen=True)
 class Stored:
-    """The runs of a folder.
+    """The runs of a folder."""
 
-    Attributes:
-        runs: folder and record, by name of the folder.
-        damaged: folder and reason of each record that cannot be read.
-    """
-
-    runs: dict[Path, RunRecord]
-    damaged: dict[Path, str]
+    runs: dict[Path, RunRecord]  # folder and record, by name of the folder
+    damaged: dict[Path, str]  # folder and reason of each record that cannot be read
 
     @property
     def unreadable(self) -> list[str]:
@@ -55,11 +50,7 @@ def find_runs(root: Path) -> Stored:
 
 
 def require_folder(root: Path) -> None:
-    """Refuse a folder of runs that is not there.
-
-    Raises:
-        RequirementError: there is no such folder.
-    """
+    """Refuse a folder of runs that is not there. Raises RequirementError: there is no such folder."""
     if not root.is_dir():
         raise RequirementError(
             f"There is no folder {root}.\nRuns go to ./runs unless asdbench run --out DIR says else."

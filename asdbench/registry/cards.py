@@ -210,34 +210,24 @@ class AugmentationCard(Card):
 
 
 class WeightsFile(Model):
-    """A file of published weights.
-
-    Attributes:
-        url: where it is had; None where no address is known that can be relied on.
-        size: bytes, where known.
-        sha256: where known.
-    """
+    """A file of published weights."""
 
     file: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    # Where it is had; None where no address is known that can be relied on
     url: Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")] | None = None
-    size: Annotated[int, Field(gt=0)] | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    size: Annotated[int, Field(gt=0)] | None = None  # bytes, where known
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None  # where known
 
 
 class PublishedWeights(Model):
-    """Weights that ``asdbench weights get`` brings, one file or a folder of several.
-
-    Attributes:
-        page: of those who publish them.
-        note: what the user should know, for instance that it is another's copy.
-        pip: the package in whose wheel they lie, as pip takes it; the wheel is the file.
-    """
+    """Weights that ``asdbench weights get`` brings, one file or a folder of several."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     licence: str
-    page: Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")]
+    page: Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")]  # of those who publish them
     files: Annotated[tuple[WeightsFile, ...], Field(min_length=1)]
-    note: str = ""
+    note: str = ""  # what the user should know, for instance that it is another's copy
+    # The package in whose wheel they lie, as pip takes it; the wheel is the file
     pip: Annotated[str, Field(pattern=r"^[\w.-]+==[\w.]+$")] | None = None
 
 

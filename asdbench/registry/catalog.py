@@ -46,11 +46,7 @@ class Entry:
 
     @cached_property
     def content(self) -> "AnyCard":
-        """The validated card, of whatever kind.
-
-        Raises:
-            CardError: it is not a valid card.
-        """
+        """The validated card, of whatever kind. Raises CardError: it is not a valid card."""
         if self.made is not None:
             return self.made
         from asdbench.registry.reader import read_card
@@ -107,16 +103,12 @@ class Entry:
 
 @dataclass
 class Catalog:
-    """Entries by kind and name, and the warnings that reading them gave.
+    """Entries by kind and name, and the warnings that reading them gave."""
 
-    Attributes:
-        entries: by kind and name.
-        warnings: of plugins and cards that were left out.
-        broken: why a plugin's card cannot be used, by kind and name.
-    """
-
+    # By kind and name
     entries: dict[str, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # of plugins and cards that were left out
+    # Why a plugin's card cannot be used, by kind and name
     broken: dict[str, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def names(self, kind: str) -> list[str]:
@@ -152,11 +144,7 @@ class Catalog:
         raise UsageError(f"No {kind[:-1]} '{name}'.{hint} {OF_PLUGIN} See: asdbench list {kind}")
 
     def find_anywhere(self, name: str) -> list[Entry]:
-        """Entries of that name in every kind, at least one.
-
-        Raises:
-            UsageError: there is none.
-        """
+        """Entries of that name in every kind, at least one. Raises UsageError: there is none."""
         kinds = (
             [kind for kind in KINDS if name in self.entries[kind]]
             or [kind for kind in KINDS if _is_composed(kind, name)]

@@ -15,14 +15,10 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class ClipCounts(Model):
-    """How many clips a section should have; what is not known is left out.
+    """How many clips a section should have; what is not known is left out."""
 
-    Attributes:
-        train: by domain; "all" where there are none.
-        test: by domain and label ("source_normal"), by label ("normal", in 2020), or all together ("clips").
-    """
-
-    train: dict[CountKey, Count] = Field(default_factory=dict)
+    train: dict[CountKey, Count] = Field(default_factory=dict)  # by domain; "all" where there are none
+    # By domain and label ("source_normal"), by label ("normal", in 2020), or all together ("clips")
     test: dict[CountKey, Count] = Field(default_factory=dict)
 
 
@@ -36,24 +32,15 @@ class ChallengeMachine(Model):
 
 
 class ChallengeSplit(Model):
-    """Development or evaluation data.
+    """Development or evaluation data."""
 
-    Attributes:
-        sections: section numbers, machine ids in 2020.
-        labelled: whether the names of the test clips hold their label.
-        zips: addresses; ``{machine}`` stands for the machine type.
-        counts: clips of each section.
-        supplemental: supplemental clips of each machine type.
-        clip_s: shortest and longest clip (s).
-        checksums: "md5:..." or "sha256:..." by name of the zip, where one was published.
-    """
-
-    sections: tuple[str, ...]
-    labelled: bool
-    zips: tuple[Address, ...]
-    counts: ClipCounts = ClipCounts()
-    supplemental: Count | None = None
-    clip_s: tuple[float, float] | None = None
+    sections: tuple[str, ...]  # section numbers, machine ids in 2020
+    labelled: bool  # whether the names of the test clips hold their label
+    zips: tuple[Address, ...]  # addresses; ``{machine}`` stands for the machine type
+    counts: ClipCounts = ClipCounts()  # clips of each section
+    supplemental: Count | None = None  # supplemental clips of each machine type
+    clip_s: tuple[float, float] | None = None  # shortest and longest clip (s)
+    # "md5:..." or "sha256:..." by name of the zip, where one was published
     checksums: dict[str, Annotated[str, Field(pattern=r"^(md5|sha256):[0-9a-f]+$")]] = Field(default_factory=dict)
     machines: dict[str, ChallengeMachine]
 
@@ -73,22 +60,15 @@ class ChallengeSplit(Model):
 
 
 class ChallengeCard(AnyCard):
-    """The data of one year's challenge.
-
-    Attributes:
-        protocol: whose official score its test clips call for.
-        layout: year whose names and folders it has, as ``Dataset.layout``.
-        licence: of the recordings.
-        problems: what is known to be wrong, by a short name.
-    """
+    """The data of one year's challenge."""
 
     year: int
-    protocol: str
-    layout: str
-    licence: str
+    protocol: str  # whose official score its test clips call for
+    layout: str  # year whose names and folders it has, as ``Dataset.layout``
+    licence: str  # of the recordings
     sample_rate_hz: int
     channels: int
-    problems: dict[str, str] = Field(default_factory=dict)
+    problems: dict[str, str] = Field(default_factory=dict)  # what is known to be wrong, by a short name
     splits: dict[Literal["dev", "eval"], ChallengeSplit]
 
     @model_validator(mode="after")

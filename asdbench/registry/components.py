@@ -103,11 +103,7 @@ class Component:
 
     @property
     def files(self) -> dict[str, Any]:
-        """Digests of the files that parameters name, by parameter.
-
-        Raises:
-            UsageError: one of them cannot be read.
-        """
+        """Digests of the files that parameters name, by parameter. Raises UsageError: one of them cannot be read."""
         named = {name: param for name, param in self.card.params.items() if param.file and self.params[name]}
         return {name: _of_files(_content, self.params[name], param) for name, param in named.items()}
 
@@ -130,11 +126,7 @@ class Component:
         return built
 
     def load(self) -> Any:
-        """Import the target.
-
-        Raises:
-            AsdbenchError: it cannot be imported.
-        """
+        """Import the target. Raises AsdbenchError: it cannot be imported."""
         return self._imported(self.card.target)
 
     def _imported(self, target: str) -> Any:
@@ -210,11 +202,7 @@ def _digest(path: str, *_state: int) -> str:
 
 
 def parse(param: "Param", text: str) -> "Value":
-    """Read a command-line text as the parameter's type.
-
-    Raises:
-        ValueError: the text is not of that type.
-    """
+    """Read a command-line text as the parameter's type. Raises ValueError: the text is not of that type."""
     try:
         match param.type:
             case "str":

@@ -20,11 +20,7 @@ def tidy(name: str) -> str:
 
 
 def pairs_of(name: str) -> list[tuple[str, str]]:
-    """Extractor and scorer of each member.
-
-    Raises:
-        UsageError: a member without a scorer, or the same member twice.
-    """
+    """Extractor and scorer of each member. Raises UsageError: a member without a scorer, or the same member twice."""
     pairs = []
     for member in name.split(AND):
         extractor, _, scorer = member.strip().partition(WITH)

@@ -41,25 +41,20 @@ class SystemVariant(Model):
 
 
 class SystemCard(AnyCard):
-    """A published system: its components, and their parameters as its paper states them.
+    """A published system: its components, and their parameters as its paper states them."""
 
-    Attributes:
-        label: what boards call it, in a few words.
-        params: values by component and parameter; what is not named here is the component card's default.
-        open: "component.param" -> why this value; for each choice that the paper leaves open.
-        variants: other names; each lays its values over the card's.
-        published: what was reported for it.
-    """
-
-    label: Label = ""
+    label: Label = ""  # what boards call it, in a few words
     extractor: str
     scorer: str
     frontend: str | None = None
     augmentations: tuple[str, ...] | None = None
+    # Values by component and parameter; what is not named here is the component card's default
     params: dict[str, dict[str, Value]] = Field(default_factory=dict)
+    # "component.param" -> why this value; for each choice that the paper leaves open
     open: dict[str, str] = Field(default_factory=dict)
+    # Other names; each lays its values over the card's
     variants: dict[str, SystemVariant] = Field(default_factory=dict)
-    published: tuple[Published, ...] = ()
+    published: tuple[Published, ...] = ()  # what was reported for it
 
     def variant(self, name: str | None) -> "SystemCard":
         """The system that a variant's name stands for; None is the card itself."""

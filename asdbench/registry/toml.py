@@ -14,11 +14,7 @@ class CardError(AsdbenchError):
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Content of a TOML file.
-
-    Raises:
-        CardError: it is not TOML.
-    """
+    """Content of a TOML file. Raises CardError: it is not TOML."""
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait
             raise ValueError("it is no file")

@@ -40,15 +40,10 @@ FitDetector = Callable[[Embeddings, Sequence[TrainingClip]], Detector]
 
 @dataclass(frozen=True)
 class Outliers:
-    """Embeddings of clips that are not quite normal.
+    """Embeddings of clips that are not quite normal."""
 
-    Attributes:
-        rows: (m, dim).
-        made_of: int (m,), the training clip that each was made of, by its place.
-    """
-
-    rows: Embeddings
-    made_of: NDArray[np.int64]
+    rows: Embeddings  # (m, dim)
+    made_of: NDArray[np.int64]  # int (m,), the training clip that each was made of, by its place
 
 
 def criterion(

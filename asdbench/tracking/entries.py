@@ -24,35 +24,20 @@ Values = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Entry:
-    """One MLflow run.
+    """One MLflow run."""
 
-    Attributes:
-        record: digest that identifies it among the parents of an experiment.
-        key: "run" or "study"; identifies a child among those of its parent.
-        name: shown in the UI.
-        status: FINISHED, FAILED or KILLED.
-        start_ms: milliseconds since 1970.
-        end_ms: milliseconds since 1970.
-        params: what was chosen.
-        metrics: results.
-        tags: everything else.
-        inputs: the recordings.
-        complete: value of the tag that is set last; it changes with the content of the entry.
-        children: trials of a study.
-    """
-
-    record: str
-    key: str
-    name: str
-    status: str
-    start_ms: int
-    end_ms: int
-    params: dict[str, str]
-    metrics: list[Metric]
-    tags: dict[str, str]
-    inputs: Sequence[DatasetInput] = ()
-    complete: str = "true"
-    children: list["Entry"] = field(default_factory=list)
+    record: str  # digest that identifies it among the parents of an experiment
+    key: str  # "run" or "study"; identifies a child among those of its parent
+    name: str  # shown in the UI
+    status: str  # FINISHED, FAILED or KILLED
+    start_ms: int  # milliseconds since 1970
+    end_ms: int  # milliseconds since 1970
+    params: dict[str, str]  # what was chosen
+    metrics: list[Metric]  # results
+    tags: dict[str, str]  # everything else
+    inputs: Sequence[DatasetInput] = ()  # the recordings
+    complete: str = "true"  # value of the tag that is set last; it changes with the content of the entry
+    children: list["Entry"] = field(default_factory=list)  # trials of a study
 
 
 def run_entry(record: RunRecord, identity: str) -> Entry:

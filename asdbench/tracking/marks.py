@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from asdbench.core.digests import digest, file_digest
 from asdbench.core.files import write_text
@@ -21,25 +21,17 @@ FILE = "tracking.json"
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a folder that was to be sent.
+    """What became of a folder that was to be sent."""
 
-    Attributes:
-        folder: of a run or a study.
-        state: "there" when the store had it all before; "away" when the store does not answer.
-        mlflow_run: id of the parent run.
-        reason: why it was not sent, or what of it was gone.
-    """
-
-    folder: Path
+    folder: Path  # of a run or a study
+    # "there" when the store had it all before; "away" when the store does not answer
     state: Literal["sent", "there", "failed", "away"]
-    mlflow_run: str | None = None
-    reason: str | None = None
+    mlflow_run: str | None = None  # id of the parent run
+    reason: str | None = None  # why it was not sent, or what of it was gone
 
 
-class Mark(BaseModel):
+class Mark(BaseModel, extra="ignore", frozen=True):
     """What one store has."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     mlflow_run: str | None = Field(default=None, description="Id of the parent run; None while nothing was sent.")
     experiment: str | None = Field(default=None, description="Name of the MLflow experiment.")

@@ -43,21 +43,13 @@ _SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?):///(?P<file>(?!file:|:memory
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow store. Its representation is safe to print; ``uri`` may hold a password.
+    """An MLflow store. Its representation is safe to print; ``uri`` may hold a password."""
 
-    Attributes:
-        uri: what MLflow is given.
-        lock: file that one sender at a time locks.
-        artifacts: where files go; None where the server decides.
-        experiment: for all runs; None: one for each data set.
-        secrets: further texts that nobody may see.
-    """
-
-    uri: str = field(repr=False)
-    lock: Path
-    artifacts: str | None = None
-    experiment: str | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    uri: str = field(repr=False)  # what MLflow is given
+    lock: Path  # file that one sender at a time locks
+    artifacts: str | None = None  # where files go; None where the server decides
+    experiment: str | None = None  # for all runs; None: one for each data set
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # further texts that nobody may see
 
     @property
     def shown(self) -> str:

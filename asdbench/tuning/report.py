@@ -27,19 +27,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot, or why there is none.
+    """One plot, or why there is none."""
 
-    Attributes:
-        name: identifies it on the page.
-        title: heading.
-        svgs: one picture or several.
-        caption: how to read it, or why it is left out.
-    """
-
-    name: str
-    title: str
-    svgs: "tuple[Markup, ...]"
-    caption: str
+    name: str  # identifies it on the page
+    title: str  # heading
+    svgs: "tuple[Markup, ...]"  # one picture or several
+    caption: str  # how to read it, or why it is left out
 
 
 def settled_study(study: "Study", numbers: Collection[int]) -> "Study":

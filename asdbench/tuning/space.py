@@ -17,23 +17,14 @@ FRONTEND, FIT, EMBED, SCORER = range(4)  # what a change of a parameter costs, t
 
 @dataclass(frozen=True)
 class Dimension:
-    """One parameter and what it is tuned over.
+    """One parameter and what it is tuned over."""
 
-    Attributes:
-        component: whose parameter it is.
-        param: its name.
-        type: as the card says; values of "strings" are comma-separated texts here.
-        space: ``{"low", "high", "log"}``, with "step" where there is one; or ``{"choices"}``.
-        default: the value that it has without tuning.
-        rank: FRONTEND, FIT, EMBED or SCORER.
-    """
-
-    component: str
-    param: str
-    type: str
-    space: Mapping[str, Any]
-    default: Any
-    rank: int
+    component: str  # whose parameter it is
+    param: str  # its name
+    type: str  # as the card says; values of "strings" are comma-separated texts here
+    space: Mapping[str, Any]  # ``{"low", "high", "log"}``, with "step" where there is one; or ``{"choices"}``
+    default: Any  # the value that it has without tuning
+    rank: int  # FRONTEND, FIT, EMBED or SCORER
 
     @property
     def name(self) -> str:
@@ -73,17 +64,12 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Space:
-    """All that is tuned.
+    """All that is tuned."""
 
-    Attributes:
-        choices: names to choose from, by kind (system, extractor, scorer); only where there are several.
-        dimensions: by name.
-        stages: of the command; a parameter is there only where its component was chosen.
-    """
-
+    # Names to choose from, by kind (system, extractor, scorer); only where there are several
     choices: Mapping[str, Sequence[str]]
-    dimensions: Mapping[str, Dimension]
-    stages: Sequence[Stages]
+    dimensions: Mapping[str, Dimension]  # by name
+    stages: Sequence[Stages]  # of the command; a parameter is there only where its component was chosen
 
     def components(self, chosen: Mapping[str, str]) -> set[str]:
         """Names of the components of one choice of each kind."""

@@ -26,41 +26,23 @@ FIRST_TRIALS = 5  # done ones before any is pruned
 
 @dataclass(frozen=True)
 class TuneSpec:
-    """What ``asdbench tune`` was asked, besides what ``run`` is asked too.
+    """What ``asdbench tune`` was asked, besides what ``run`` is asked too."""
 
-    Attributes:
-        run: the command; ``machine`` holds one name where ``per_machine``.
-        spaces: texts of ``--space``.
-        only: of ``--only``.
-        trials: that the study is to have; None is 50, or all of a grid.
-        objectives: the official score first.
-        sampler: of ``SAMPLERS``; "grid" covers every combination of the finite spaces.
-        pruner: of ``PRUNERS``; None is what suits the rest.
-        sampler_seed: of what the sampler draws.
-        storage: address.
-        study: name; None is made of what is asked.
-        per_machine: the study is of one machine type alone.
-    """
-
-    run: RunSpec
-    spaces: Sequence[str] = ()
-    only: Sequence[str] = ()
-    trials: int | None = None
-    objectives: tuple[Objective, ...] = ("score",)
-    sampler: str = "tpe"
-    pruner: str | None = None
-    sampler_seed: int = 0
-    storage: str = DEFAULT
-    study: str | None = None
-    per_machine: bool = False
+    run: RunSpec  # the command; ``machine`` holds one name where ``per_machine``
+    spaces: Sequence[str] = ()  # texts of ``--space``
+    only: Sequence[str] = ()  # of ``--only``
+    trials: int | None = None  # that the study is to have; None is 50, or all of a grid
+    objectives: tuple[Objective, ...] = ("score",)  # the official score first
+    sampler: str = "tpe"  # of ``SAMPLERS``; "grid" covers every combination of the finite spaces
+    pruner: str | None = None  # of ``PRUNERS``; None is what suits the rest
+    sampler_seed: int = 0  # of what the sampler draws
+    storage: str = DEFAULT  # address
+    study: str | None = None  # name; None is made of what is asked
+    per_machine: bool = False  # the study is of one machine type alone
 
 
 def require_name(name: str) -> None:
-    """Check the name of a study, which is the name of a folder as well.
-
-    Raises:
-        UsageError: it cannot be.
-    """
+    """Check the name of a study, which is the name of a folder as well. Raises UsageError: it cannot be."""
     if not NAME.fullmatch(name):
         shown = name if len(name) <= 40 else f"{name[:40]}... ({len(name)} letters)"
         raise UsageError(
@@ -106,11 +88,7 @@ def require_consistent(asked: TuneSpec, pruner: str) -> None:
 
 
 def require_method(option: str, name: str, accepted: Sequence[str]) -> str:
-    """The name, where there is such a sampler, pruner or objective.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The name, where there is such a sampler, pruner or objective. Raises UsageError: there is none."""
     if name in accepted:
         return name
     raise UsageError(f"{option} {name}: there is none.{did_you_mean(name, accepted)} Accepted: {', '.join(accepted)}.")

@@ -47,28 +47,18 @@ Report = Callable[[TrialRecord | None, StudyRecord], None]
 
 @dataclass
 class _Running:
-    """A trial under way.
+    """A trial under way."""
 
-    Attributes:
-        trial: Optuna's.
-        retry_of: number of the first of the lost trials that it repeats.
-        losses: of its commands, and of processes that were at it.
-        tasks: functions and arguments of what is still to be done: with a pruner every machine type with every seed is
-            scored, then the runs of all seeds follow.
-        params: that it drew.
-        spec: its configuration.
-        scores: so far, by seed and machine type.
-        runs: done so far.
-    """
-
-    trial: "Trial"
-    retry_of: int | None
-    losses: int
+    trial: "Trial"  # Optuna's
+    retry_of: int | None  # number of the first of the lost trials that it repeats
+    losses: int  # of its commands, and of processes that were at it
+    # Functions and arguments of what is still to be done: with a pruner every machine type with every seed is scored,
+    # then the runs of all seeds follow
     tasks: deque[tuple[Any, ...]]
-    params: dict[str, Any] = field(default_factory=dict)
-    spec: RunSpec = field(default_factory=RunSpec)
-    scores: dict[int, dict[str, MachineScore]] = field(default_factory=dict)
-    runs: list[RunRecord] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)  # that it drew
+    spec: RunSpec = field(default_factory=RunSpec)  # its configuration
+    scores: dict[int, dict[str, MachineScore]] = field(default_factory=dict)  # so far, by seed and machine type
+    runs: list[RunRecord] = field(default_factory=list)  # done so far
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     started: float = field(default_factory=time.perf_counter)
 

@@ -52,11 +52,7 @@ class ArtifactStore:
             ) from error
 
     def require_writable(self) -> None:
-        """Try it.
-
-        Raises:
-            RequirementError: it does not work.
-        """
+        """Try it. Raises RequirementError: it does not work."""
         name = f"{self._root}/.asdbench-{uuid.uuid4().hex}"
         try:
             self._files.makedirs(self._root, exist_ok=True)

@@ -40,11 +40,7 @@ def ended(references: Collection[Any], timeout_s: float) -> list[Any]:
 
 
 def outcome_of_reference(reference: Any, node: str) -> Outcome:
-    """The outcome of a task that has ended.
-
-    Raises:
-        LostError: its node or process is gone.
-    """
+    """The outcome of a task that has ended. Raises LostError: its node or process is gone."""
     import ray
     from ray import exceptions
 

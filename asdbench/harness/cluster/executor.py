@@ -30,27 +30,16 @@ PASSED_ON = ("ASDBENCH_DATA", "ASDBENCH_PLUGIN_PATH")
 
 @dataclass
 class _Assignment:
-    """A task that the cluster has.
+    """A task that the cluster has."""
 
-    Attributes:
-        number: of the task.
-        function: what is done.
-        args: of the function, behind the plan.
-        trains: whether it may take a GPU.
-        relay: shows what this try of it reports.
-        losses: how often it was lost.
-        attempt: number of this try, of all tasks'.
-        node: address of the node that it runs on, once it does.
-    """
-
-    number: int
-    function: Function
-    args: tuple[Any, ...]
-    trains: bool
-    relay: Relay
-    losses: int = 0
-    attempt: int = 0
-    node: str = ""
+    number: int  # of the task
+    function: Function  # what is done
+    args: tuple[Any, ...]  # of the function, behind the plan
+    trains: bool  # whether it may take a GPU
+    relay: Relay  # shows what this try of it reports
+    losses: int = 0  # how often it was lost
+    attempt: int = 0  # number of this try, of all tasks'
+    node: str = ""  # address of the node that it runs on, once it does
 
 
 class RayExecutor:

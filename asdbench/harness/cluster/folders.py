@@ -15,15 +15,10 @@ PATIENCE_S = 40.0  # until a network folder shows what another machine has just 
 
 @dataclass(frozen=True)
 class SharedFolders:
-    """What a node must see.
+    """What a node must see."""
 
-    Attributes:
-        cwd: working folder of the command, which relative names start from; empty where none do.
-        signs: what a folder is for, and a file in it.
-    """
-
-    cwd: str
-    signs: tuple[tuple[str, str], ...]
+    cwd: str  # working folder of the command, which relative names start from; empty where none do
+    signs: tuple[tuple[str, str], ...]  # what a folder is for, and a file in it
 
     def unseen(self) -> list[str]:
         """What this machine does not see; enters the working folder.

@@ -40,11 +40,7 @@ def joined(progress: Progress) -> Iterator[Any]:
 
 
 def require_ray() -> Any:
-    """The module.
-
-    Raises:
-        RequirementError: it is not installed.
-    """
+    """The module. Raises RequirementError: it is not installed."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     with needed_by("--engine ray"):

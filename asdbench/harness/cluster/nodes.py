@@ -104,11 +104,7 @@ def require_alike(request: Request, folders: SharedFolders, env: Mapping[str, st
 
 
 def require_fit(name: str, code: str, unseen: list[str]) -> None:
-    """Refuse a node by what it answered.
-
-    Raises:
-        RequirementError: it has another asdbench, or does not see a folder.
-    """
+    """Refuse a node by what it answered. Raises RequirementError: it has another asdbench, or does not see a folder."""
     if code != own_code():
         version = own_code().partition(" ")[0]
         raise RequirementError(
