@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.lazy import importer
 
 if TYPE_CHECKING:
-    from asdbench.api.boards import transfer
     from asdbench.api.components import extractor, scorer, system
-    from asdbench.api.evaluating import compare, evaluate
+    from asdbench.api.evaluating import compare, evaluate, transfer
     from asdbench.api.fitting import fit
     from asdbench.api.loading import load, open_runs
     from asdbench.api.reproducing import Reproduction, reproduce
@@ -39,7 +38,7 @@ _HOME = {
     "Reproduction": "api.reproducing",
     "evaluate": "api.evaluating",
     "compare": "api.evaluating",
-    "transfer": "api.boards",
+    "transfer": "api.evaluating",
     "tune": "api.tuning",
     "Study": "api.tuning",
     "fit": "api.fitting",

@@ -1,4 +1,4 @@
-"""``asd.evaluate`` and ``asd.compare``: official numbers of score files, and differences of systems."""
+"""``asd.evaluate``, ``asd.compare``, ``asd.transfer``: official numbers, differences of systems and of boards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Silent
 from asdbench.leaderboard.comparison import compare_on, shared_datasets
 from asdbench.leaderboard.run_groups import RunGroup, find_run_group, run_group_of
+from asdbench.leaderboard.transfer import Transfer
 from asdbench.protocols.resampling import REPLICATES, Difference
 from asdbench.score_files.evaluation import FolderEvaluation, Method
 
@@ -176,3 +177,32 @@ def _side(given: Run | Runs | str, out: Path, dataset: str | None) -> RunGroup:
     if failed or not runs:
         raise AsdbenchError(f"{failed[0]!r} has no score." if failed else "There is no run to compare.")
     return run_group_of({run.folder: run.record for run in runs})
+
+
+def transfer(
+    *boards: str | Path, board_dir: str | Path = "leaderboards", replicates: int = REPLICATES
+) -> list[Transfer]:
+    """Whether the order of systems on one board is their order on another, by the systems that both have.
+
+    Args:
+        boards: names of boards, or tables of scores: "FILE.csv" (its columns dev_... and eval_...), "FILE.csv:COLUMN".
+        board_dir: holds results/ and references/.
+        replicates: resampled test sets, by which pairs of systems are significantly apart.
+
+    Returns:
+        One for each pair of boards that share three systems: ``spearman`` and ``kendall`` (value, ci95), ``on_second``
+        and ``on_first`` (what choosing by the other costs), ``agreement``, ``verdict``.
+
+    Raises:
+        UsageError: no such board or column, or no two of them share three systems.
+        DataError: a table cannot be read.
+
+    Examples:
+        >>> import asdbench as asd
+        >>> asd.transfer("synthetic", "slider-2023")[0].spearman.value < 0.5  # doctest: +SKIP
+        True
+    """
+    from asdbench.leaderboard.transfer import require_transfers
+    from asdbench.leaderboard.transfer_sides import named_sides
+
+    return require_transfers(named_sides([str(board) for board in boards], Path(board_dir).expanduser(), replicates))

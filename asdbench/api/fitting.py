@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from asdbench.api.asked import listed, run_spec
 from asdbench.api.loading import load
-from asdbench.api.running import Data, combinations, source_of
+from asdbench.api.running import Data, combinations, listed, run_spec, source_of
 from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.paths import cache_root

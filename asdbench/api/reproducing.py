@@ -7,10 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from asdbench.api.asked import name_and_params
 from asdbench.api.evaluating import evaluate
 from asdbench.api.loading import load
-from asdbench.api.running import run
+from asdbench.api.running import name_and_params, run
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress

@@ -16,8 +16,7 @@ from asdbench.datasets.ground_truth import truth_of_name
 from asdbench.harness.cells import Cell
 from asdbench.harness.record import RunRecord
 from asdbench.harness.replay import Replay, reopen
-from asdbench.harness.store import truth_of_run
-from asdbench.harness.varied import varied_params
+from asdbench.harness.store import truth_of_run, varied_params
 from asdbench.score_files.files import Problem, list_score_files, read_rows
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.api.asked import listed, name_and_params, run_spec
 from asdbench.api.components import Extractor, Scorer, System
 from asdbench.api.loading import load
-from asdbench.api.running import Data
+from asdbench.api.running import Data, listed, name_and_params, run_spec
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset

@@ -17,7 +17,7 @@ from asdbench.harness import Plan, RunRecord
 from asdbench.harness.learned import learned, learning_as_json, mark_of
 from asdbench.harness.record import FILE
 from asdbench.harness.selecting import Choice
-from asdbench.harness.varied import varied_params, varied_text
+from asdbench.harness.store import varied_params, varied_text
 from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.tracking.marks import tracking_of
 

@@ -1,6 +1,6 @@
-"""Find runs below a folder, and lay their results out as a table."""
+"""Find runs below a folder, lay their results out as a table, and say in which parameters they differ."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,3 +188,32 @@ def result_rows(record: RunRecord) -> Iterator[Row]:
     if results is not None and results.means is not None:
         means = results.means.arithmetic if results.protocol == "dcase2020" else results.means.harmonic
     yield row("all", means, results.official_score if results else None, record.ci95, learned(record))
+
+
+def varied_params(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """For each run the parameters, by ``component.param``, that others of its system or of a component differ in."""
+    values: dict[tuple[str | None, str], list[Any]] = {}
+    of_records = [_params(record) for record in records]
+    for record, params in zip(records, of_records, strict=True):
+        for key, value in params.items():
+            seen = values.setdefault((record.asked.system, key), [])
+            if value not in seen:
+                seen.append(value)
+    return [
+        {key: value for key, value in params.items() if len(values[record.asked.system, key]) > 1}
+        for record, params in zip(records, of_records, strict=True)
+    ]
+
+
+def varied_text(params: Mapping[str, Any]) -> str:
+    """``layer=2, pooling=rdp``."""
+    return ", ".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in params.items())
+
+
+def _params(record: RunRecord) -> dict[str, Any]:
+    components = [record.extractor, record.frontend, *record.augmentations, record.scorer]
+    return {f"{one.name}.{key}": value for one in components if one for key, value in one.params.items()}
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

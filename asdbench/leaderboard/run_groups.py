@@ -11,8 +11,7 @@ from asdbench.core.errors import AsdbenchError, UsageError, did_you_mean
 from asdbench.core.paths import expand_user
 from asdbench.harness.record import FILE, RunRecord, load_record
 from asdbench.harness.run_names import find_run, is_of_system
-from asdbench.harness.store import find_runs
-from asdbench.harness.varied import varied_params, varied_text
+from asdbench.harness.store import find_runs, varied_params, varied_text
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError
-from asdbench.core.paths import expand_user
 from asdbench.core.progress import Progress
 from asdbench.datasets.challenge import require_split
-from asdbench.datasets.inventory import inventory_of
+from asdbench.harness.data import open_inventory, sort_of
 from asdbench.harness.plan import Plan, make_plan
 from asdbench.harness.request import Scopes, asked_stages
 from asdbench.harness.spec import RunSpec
@@ -36,18 +36,6 @@ class Tuning:
         asked: the command.
         progress: where the opening is reported, and what concerns the whole study.
 
-    Attributes:
-        asked: the command.
-        progress: of the command.
-        spec: its part that ``run`` knows too; ``out`` is where studies go.
-        plan: the command's runs, with the default of every parameter.
-        dataset: the recordings.
-        is_grid: whether every combination is tried.
-        pruner: name of the pruner.
-        whole_space: all that could be tuned.
-        space: what is tuned: of a grid the finite part.
-        trials: how many the study is to have.
-
     Raises:
         UsageError: what is asked cannot be.
         RequirementError: data is missing, or carries no labels.
@@ -56,13 +44,14 @@ class Tuning:
     def __init__(self, asked: TuneSpec, progress: Progress) -> None:
         self.asked = asked
         self.progress = progress
-        self.is_grid = asked.sampler == "grid"
+        self.is_grid = asked.sampler == "grid"  # every combination is tried
         # Of a grid every combination is wanted, and a trial that is bad in one objective may be good in another.
         self.pruner = asked.pruner or ("none" if self.is_grid or len(asked.objectives) > 1 else "median")
         require_consistent(asked, self.pruner)
+        # What ``run`` knows too; ``out`` is where studies go.
         self.spec = asked.run.model_copy(update={"seed": list(dict.fromkeys(asked.run.seed))})
         self._catalog = load_catalog(self.spec.plugin_path)
-        self.plan: Plan = make_plan(self.spec, progress)
+        self.plan: Plan = make_plan(self.spec, progress)  # with the default of every parameter
         (self.dataset,) = self.plan.datasets
         if not self.dataset.labelled:
             raise RequirementError(
@@ -70,10 +59,11 @@ class Tuning:
                 "Tune on recordings with labels, a development set for instance."
             )
         stages = asked_stages(self.spec, self._catalog)
+        self._made_by_card = [name for name in self.spec.dataset if sort_of(name, self._catalog) == "made"]
         scopes = Scopes(self.spec, self._catalog, stages, self._made_by_card)
         clips = len(self.dataset.training_view())
         self.whole_space = make_space(self.spec, scopes, stages, clips, asked.spaces, asked.only)
-        self.space: Space = self.whole_space.grid() if self.is_grid else self.whole_space
+        self.space: Space = self.whole_space.grid() if self.is_grid else self.whole_space  # what is tuned
         if not (self.space.dimensions or self.space.choices):
             raise UsageError(
                 f"--grid: none of {', '.join(self.whole_space.dimensions)} has an end of values.\n"
@@ -216,23 +206,12 @@ class Tuning:
                     return one.params[param]
         return text
 
-    @property
-    def _dataset_name(self) -> str:
-        return self.spec.dataset[0]
-
-    @property
-    def _made_by_card(self) -> list[str]:
-        """The data set, where a card makes its recordings."""
-        entry = self._catalog.entries["datasets"].get(self._dataset_name)
-        return [self._dataset_name] if entry is not None and entry.challenge is None else []
-
     def _machines_there(self) -> Collection[str]:
         """All machine types of the data set, whatever ``--machine`` says."""
-        entry = self._catalog.entries["datasets"].get(self._dataset_name)
-        if entry is None:
-            return inventory_of(expand_user(self._dataset_name)).wanted
-        if entry.challenge is None:
-            return inventory_of(self.dataset.clips[0].path.parents[2]).wanted
-        assert self.dataset.source is not None, "a plan's data sets say how they were opened"
-        split = require_split(self._dataset_name, entry.challenge, self.dataset.source.split, ())
-        return entry.challenge.splits[split].machines  # type: ignore[index]
+        source = self.dataset.source
+        assert source is not None, "a plan's data sets say how they were opened"
+        if sort_of(source.name, self._catalog) != "challenge":
+            return open_inventory(replace(source, machines=()), self._catalog).wanted
+        card = self._catalog.find("datasets", source.name).challenge
+        assert card is not None
+        return card.splits[require_split(source.name, card, source.split, ())].machines  # type: ignore[index]
