@@ -1,7 +1,7 @@
 """Addresses of stores, without what nobody else may see.
 
 Shown is what is allowed, not what is left when secrets are searched for: scheme, host, port and the name of what lies
-there, as the parsers of the libraries that open an address find them. Whatever they do not read plainly stays hidden.
+there, where an address is of the plain form. Whatever is not stays hidden.
 """
 
 import re
@@ -12,7 +12,9 @@ HIDDEN = "***"
 HIDDEN_ADDRESS = "<address hidden>"
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{0,31}):(?P<slashes>/{0,2})")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/\S*")
-_HOST = re.compile(r"[A-Za-z0-9._\-]+|[0-9A-Fa-f:.]+")
+_PLACE = re.compile(
+    r"//([^@/?#]*@)?(?P<where>(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]*)(:[0-9]+)?)(?P<path>/[^?#]*)?([?#].*)?", re.DOTALL
+)
 _PLAIN = re.compile(r"[\w.\-+~]+")
 _FILES = ("sqlite", "file", "journal")
 _TOKENS = ("databricks", "databricks-uc", "uc")  # where a token may stand in the place of the host
@@ -42,13 +44,9 @@ def without_credentials(uri: str) -> str:
         return text if _is_plain_path(rest) else _file(text, found[0], rest)
     if kind in _TOKENS:
         return f"{scheme}://{HIDDEN}"
-    is_database = _DATABASES.fullmatch(kind) is not None
-    if not is_database and not _SERVERS.fullmatch(kind):
+    if not _DATABASES.fullmatch(kind) and not _SERVERS.fullmatch(kind):
         return f"{scheme}://{HIDDEN}" if found["slashes"] == "//" and scheme.isalpha() else HIDDEN_ADDRESS
-    place = None
-    if found["slashes"] == "//":
-        place = _database(text) if is_database else _server(text)
-    return f"{scheme}://{HIDDEN if place is None else place}"
+    return f"{scheme}://{_place(text, scheme)}"
 
 
 def scrubbed(text: str, *uris: str | None) -> str:
@@ -101,43 +99,17 @@ def _file(uri: str, start: str, rest: str) -> str:
     return f"{start}{HIDDEN}/{name}" if "/" in path and _PLAIN.fullmatch(name) else f"{start}{HIDDEN}"
 
 
-def _database(uri: str) -> str | None:
-    """Host, port and database by SQLAlchemy; None where it reads none, or one that may hold part of a password."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        url = make_url(uri)
-    except (SQLAlchemyError, ValueError):
-        return None
-    return _place(url.host, url.port, url.database)
-
-
-def _server(uri: str) -> str | None:
-    """Host, port and base name by urllib; None where it reads none, or one that may hold part of a password."""
-    try:
-        url = urlsplit(uri)
-        host, port = url.hostname, url.port
-    except ValueError:
-        return None
-    if not host or "@" in unquote(uri.partition(url.netloc)[2]):  # "/" or "?" in a password: the host is the user
-        return None
-    return _place(host, port, url.path.rstrip("/"))
-
-
-def _place(host: str | None, port: int | None, path: str | None) -> str | None:
-    if host and not _HOST.fullmatch(host):
-        return None
-    path = path or ""
-    if "@" in unquote(path):  # of "u:12/s3cret@host" the parsers make the host u, its port 12 and a path
-        return None
-    above, _, name = path.rpartition("/")
+def _place(uri: str, scheme: str) -> str:
+    """Host, port and base name; hidden where an address is not plain, so that it may hold part of a password."""
+    found = _PLACE.fullmatch(uri, len(scheme) + 1)
+    # Of "u:12/s3cret@host" the host seems to be u, its port 12 and the rest a path.
+    if found is None or "@" in unquote(uri[found.end("where") :]):
+        return HIDDEN
+    above, _, name = (found["path"] or "").rstrip("/").rpartition("/")
     if name and not _PLAIN.fullmatch(name):
         name = HIDDEN
-    host = f"[{host}]" if host and ":" in host else host or ""
-    where = f"{host}:{port}" if port is not None else host
     more = "/..." if above.strip("/") else ""
-    return f"{where}{more}/{name}" if name else where
+    return f"{found['where']}{more}/{name}" if name else found["where"]
 
 
 def _user(uri: str) -> str:
