@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 from asdbench.core.errors import RequirementError
 
@@ -20,7 +19,6 @@ def requirements() -> list[str]:
         return []
 
 
-@cache
 def version_of(package: str) -> str | None:
     """Of an installed package; None where it is not installed."""
     from importlib import metadata

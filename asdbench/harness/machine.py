@@ -95,6 +95,7 @@ def environment(device: str, threads: int | None) -> Environment:
     )
 
 
+@cache
 def package_versions() -> dict[str, str]:
     """Versions of the packages that decide numbers."""
     return {name: version_of(name) or "not installed" for name in PACKAGES}
