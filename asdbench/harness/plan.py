@@ -89,11 +89,7 @@ def require_places(out: Path, option: str) -> None:
 
 
 def plan_of(
-    spec: RunSpec,
-    asked: Iterable[tuple[Dataset, RunSpec]],
-    datasets: Sequence[Dataset],
-    catalog: Catalog,
-    device: str,
+    spec: RunSpec, asked: Iterable[tuple[Dataset, RunSpec]], datasets: Sequence[Dataset], catalog: Catalog, device: str
 ) -> Plan:
     """The runs of several commands, each on one of the data sets; equal ones are one.
 

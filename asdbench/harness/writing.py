@@ -15,15 +15,7 @@ from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Embedded
 from asdbench.harness.machine import environment
 from asdbench.harness.plan import Plan
-from asdbench.harness.record import (
-    TRUTH,
-    Asked,
-    RunRecord,
-    UsedComponent,
-    UsedDataset,
-    UsedThreshold,
-    write_record,
-)
+from asdbench.harness.record import TRUTH, Asked, RunRecord, UsedComponent, UsedDataset, UsedThreshold, write_record
 from asdbench.harness.scoring import Scores
 from asdbench.protocols import Evaluation, Intervals
 from asdbench.protocols.decisions import Decisions

@@ -9,10 +9,7 @@ from pathlib import Path
 from asdbench.core.errors import nearest
 
 # Names of scorers with a prefix need no card: a function makes one from the library's own signature.
-PREFIXES = {
-    "pyod": "asdbench.scorers.pyod_detector:card_of",
-    "sklearn": "asdbench.scorers.sklearn_detector:card_of",
-}
+PREFIXES = {"pyod": "asdbench.scorers.pyod_detector:card_of", "sklearn": "asdbench.scorers.sklearn_detector:card_of"}
 OF_SKLEARN = (  # looking for them imports all of scikit-learn, which takes seconds
     "covariance.EllipticEnvelope",
     "ensemble.IsolationForest",

@@ -34,12 +34,7 @@ Artifacts = list[tuple[Path, str | None]]  # files and folders, and the artifact
 
 
 def log_run(
-    client: MlflowClient,
-    store: Store,
-    folder: Path,
-    *,
-    data_root: Path | None = None,
-    plugin_path: Sequence[Path] = (),
+    client: MlflowClient, store: Store, folder: Path, *, data_root: Path | None = None, plugin_path: Sequence[Path] = ()
 ) -> Sent:
     """Log the run or the study in a folder. Called again, it writes only what is missing.
 

@@ -14,21 +14,8 @@ from asdbench.core.errors import UsageError
 from asdbench.harness.executors import Executor, Outcome
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
+from asdbench.tuning import queue
 from asdbench.tuning.files import write_study
-from asdbench.tuning.queue import (
-    INTERRUPTED,
-    LOCK,
-    RECORD,
-    RETRIES,
-    WORKER,
-    history,
-    is_complete,
-    losses,
-    next_params,
-    ordinal_of,
-    recover,
-    trials_of,
-)
 from asdbench.tuning.record import MachineScore, State, StudyRecord, TrialRecord
 from asdbench.tuning.spec import make_sampler
 from asdbench.tuning.storage import JOURNAL, heartbeat, one_at_a_time, say_alive
@@ -108,7 +95,7 @@ class Trials:
                             running = self._tasks.pop(task)
                             with self._unless_lost(running):
                                 self._take(running, outcome)
-                    elif time.time() >= deadline or is_complete(self._tuning, self._study):
+                    elif time.time() >= deadline or queue.is_complete(self._tuning, self._study):
                         return
                     else:
                         has_waited = has_waited or self._say_that_it_waits()
@@ -127,7 +114,7 @@ class Trials:
         with self._unless_lost(running):
             running.params = self._tuning.space.suggest(running.trial)
             same = self._done_before(running.params)
-            if running.losses > RETRIES:
+            if running.losses > queue.RETRIES:
                 reason = f"its process was lost in all {running.losses} tries; most likely for want of memory"
                 self._end(running, "failed", reason)
             elif same is not None:
@@ -148,27 +135,27 @@ class Trials:
 
         tuning = self._tuning
         with one_at_a_time(tuning.asked.storage, self._storage):
-            recover(self._study, tuning.space)
-            trials = trials_of(self._study)
+            queue.recover(self._study, tuning.space)
+            trials = queue.trials_of(self._study)
             waiting = next((one for one in trials if one.state == TrialState.WAITING), None)
             if waiting is None:
-                params = next_params(tuning, trials)
+                params = queue.next_params(tuning, trials)
                 if params is None:
                     return None
                 self._study.enqueue_trial(params)
-                trials = trials_of(self._study)
+                trials = queue.trials_of(self._study)
                 waiting = trials[-1]
-            ordinal = ordinal_of(waiting, trials)
+            ordinal = queue.ordinal_of(waiting, trials)
             self._study.sampler = make_sampler(tuning.asked.sampler, tuning.asked.sampler_seed, ordinal)
             trial = self._study.ask()
             say_alive(self._storage, tuning.name, trial.number)
-            trial.set_user_attr(LOCK, self._lock)
-        trial.set_user_attr(WORKER, self._worker)
+            trial.set_user_attr(queue.LOCK, self._lock)
+        trial.set_user_attr(queue.WORKER, self._worker)
         tasks: list[tuple[Any, ...]] = [(run_seed, seed) for seed in tuning.seeds]
         if tuning.pruner != "none":
             tasks = [(evaluate_machine, machine, seed) for machine, seed in tuning.units] + tasks
-        retry_of = next(iter(history(waiting)), None)
-        running = _Running(trial, retry_of, losses(waiting, trials), deque(tasks))
+        retry_of = next(iter(queue.history(waiting)), None)
+        running = _Running(trial, retry_of, queue.losses(waiting, trials), deque(tasks))
         self._running[trial.number] = running
         return running
 
@@ -192,7 +179,7 @@ class Trials:
         if outcome.error is not None and outcome.error.concerns_all and not isinstance(outcome.error, UsageError):
             raise outcome.error
         running.losses += outcome.process_died
-        if outcome.process_died and running.losses <= RETRIES:
+        if outcome.process_died and running.losses <= queue.RETRIES:
             self._submit(running)
         elif outcome.error is not None or outcome.death is not None:
             self._end(running, "failed", str(outcome.error or outcome.death).strip())
@@ -233,8 +220,8 @@ class Trials:
         from optuna.trial import TrialState
 
         for one in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if one.params == params and RECORD in one.user_attrs:
-                return TrialRecord.model_validate(one.user_attrs[RECORD])
+            if one.params == params and queue.RECORD in one.user_attrs:
+                return TrialRecord.model_validate(one.user_attrs[queue.RECORD])
         return None
 
     def _end(
@@ -258,7 +245,7 @@ class Trials:
             started_at=running.started_at,
             seconds=round(time.perf_counter() - running.started, 3),
         )
-        running.trial.set_user_attr(RECORD, record.model_dump(mode="json"))
+        running.trial.set_user_attr(queue.RECORD, record.model_dump(mode="json"))
         ended = self._study.tell(running.trial, record.values or None, state=states[state], skip_if_finished=True)
         del self._running[running.trial.number]
         if ended.state == states[state]:
@@ -268,7 +255,7 @@ class Trials:
         """End a trial that this command does not do any more; the next one queues it again."""
         from optuna.trial import TrialState
 
-        running.trial.set_user_attr(INTERRUPTED, True)
+        running.trial.set_user_attr(queue.INTERRUPTED, True)
         self._study.tell(running.trial, state=TrialState.FAIL)
 
     def _say_that_it_waits(self) -> bool:
@@ -278,7 +265,7 @@ class Trials:
         others = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         if not others:
             return False
-        names = ", ".join(f"{one.number} ({one.user_attrs.get(WORKER, 'unknown')})" for one in others)
+        names = ", ".join(f"{one.number} ({one.user_attrs.get(queue.WORKER, 'unknown')})" for one in others)
         note = f"Other commands are at the last trials; waiting for {names}."
         if self._tuning.asked.storage.startswith(JOURNAL):
             note += " If one was killed on another machine, give its command again there: a journal keeps no heartbeat."
