@@ -75,7 +75,7 @@ class SystemCard(AnyCard):
             "params": {
                 part: inherited.get(part, {}) | variant.params.get(part, {}) for part in inherited | variant.params
             },
-            "open": {key: why for key, why in reasons.items() if key.rpartition(".")[0] not in replaced},
+            "open": reasons,
             "published": variant.published,
         }
         return self.model_copy(update=changed)
