@@ -58,7 +58,7 @@ def _(scorer: Mahalanobis, rows: Value) -> Value:
 
 @scorer_graph.register
 def _(scorer: DomainMahalanobis, rows: Value) -> Value:
-    return _smallest([_squared(rows, mean, precision) for mean, precision in scorer._domains]).sqrt()
+    return _smallest([_squared(rows, mean, spread.precision) for mean, spread in scorer._domains]).sqrt()
 
 
 @scorer_graph.register
@@ -144,9 +144,8 @@ def _(scorer: Whitened, rows: Value) -> Value:
 
 @scorer_graph.register
 def _(scorer: OfDomains, rows: Value) -> Value:
-    return _smallest(
-        [standardised(scorer_graph(inner, rows), Standard(mean, spread)) for inner, mean, spread in scorer._fitted]
-    )
+    units = [(inner, Standard(mean, spread)) for inner, mean, spread in scorer._fitted.values()]
+    return _smallest([standardised(scorer_graph(inner, rows), standard) for inner, standard in units])
 
 
 def standardised(scores: Value, standard: Standard) -> Value:

@@ -13,6 +13,7 @@ from asdbench.datasets.clips import TrainingClip
 Embeddings = NDArray[np.floating]  # float32 from extractors; scorers take double precision, too
 Scores = NDArray[np.float64]
 Clips = Sequence[TrainingClip] | None
+Mask = NDArray[np.bool_]
 
 
 class ScorerError(AsdbenchError):
@@ -66,6 +67,19 @@ class Scorer(ABC):
         The harness scores them by ``held_out_fits`` fits when it is None.
         """
         return self.training_scores()
+
+    def without(self, left_out: Mask) -> "Scorer | None":
+        """The scorer that a fit to the other training clips would give, out of what this one has learned; else None.
+
+        Out-of-fold scores take it in place of a fit, where a method has it.
+
+        Args:
+            left_out: which of the training clips (n,).
+
+        Raises:
+            ScorerError: as such a fit would.
+        """
+        return None
 
 
 class ArrayScorer(Scorer):

@@ -1,25 +1,26 @@
 """Mahalanobis distance under three estimates of the covariance, all of scikit-learn."""
 
+import copy
 import warnings
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from asdbench.scorers.bank import Distances, Rows
-from asdbench.scorers.base import ArrayScorer, Clips, Scores, require_clips, require_variety
+from asdbench.scorers.bank import Distances
+from asdbench.scorers.base import (
+    ArrayScorer,
+    Clips,
+    Embeddings,
+    Mask,
+    Scores,
+    doubles,
+    require_clips,
+    require_variety,
+)
+from asdbench.scorers.scatter import Scatter, Spread
 
-BLOCK = 2048  # rows at a time
 SMALLEST = 1e-9  # of n; a row with less room spans a direction alone
-
-
-def squared_distances(rows: Rows, mean: Distances, precision: Distances) -> Distances:
-    """``(x - mean)^T precision (x - mean)`` of each row, (n,); scikit-learn's own takes ten times as long."""
-    squared = np.empty(len(rows))
-    for first in range(0, len(rows), BLOCK):
-        offset = rows[first : first + BLOCK] - mean
-        squared[first : first + BLOCK] = np.einsum("ij,ij->i", offset @ precision, offset)
-    return np.maximum(squared, 0.0)
 
 
 def fit_quietly(estimator: Any, rows: Distances) -> Any:
@@ -76,6 +77,36 @@ class Mahalanobis(ArrayScorer):
     the space that the training clips span. That is said in ``notes``.
     """
 
+    shrunk: ClassVar[bool] = False  # the covariance
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._training: Embeddings = np.empty((0, 0))
+        self._gone: Mask = np.empty(0, np.bool_)  # which of them this scorer has not seen
+        self._scatter: Scatter | None = None
+
+    def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
+        """Learn from training embeddings (n, dim)."""
+        super().fit(embeddings, clips)
+        self._training = np.asarray(embeddings)
+        self._gone = np.zeros(len(self._training), np.bool_)
+        return self
+
+    def without(self, left_out: Mask) -> Self | None:
+        """As a fit to the other clips, by downdating mean and covariance."""
+        if self._scatter is None:
+            self._scatter = Scatter(doubles(self.name, self._training))
+        other = copy.copy(self)
+        other.notes = []
+        other._gone = self._gone.copy()
+        other._gone[~self._gone] = left_out
+        seen = self._training[~other._gone]
+        require_clips("a covariance", len(seen), 2)
+        require_variety(seen, "there is no covariance")
+        moments = self._scatter.without(other._gone)
+        other._mean, other._spread = moments.mean, moments.spread(shrunk=self.shrunk)
+        return other
+
     @abstractmethod
     def _estimator(self) -> Any:
         """The covariance estimator, unfitted."""
@@ -85,37 +116,34 @@ class Mahalanobis(ArrayScorer):
         require_variety(rows, "there is no covariance")
         self._model = fit_quietly(self._estimator(), rows)
         rank = rank_of(self._model.covariance_)
+        self._mean, self._spread = self._model.location_, Spread.inverted(self._model.get_precision(), rank)
         if rank < rows.shape[1]:
             self.notes.append(singular_note(f"{len(rows)} training", rows.shape[1], rank))
 
     def _score(self, rows: Distances) -> Scores:
-        return np.sqrt(squared_distances(rows, self._model.location_, self._model.get_precision()))
+        return np.sqrt(self._spread.squared(rows, self._mean))
 
 
 class MaximumLikelihood(Mahalanobis):
     """Covariance by maximum likelihood (Shin and Lee, 2023, section 2.2)."""
 
     name = "mahalanobis-ml"
-    _left_out: Scores | None = None
 
     def _estimator(self) -> Any:
         from sklearn.covariance import EmpiricalCovariance
 
         return EmpiricalCovariance()
 
-    def _learn(self, rows: Distances, clips: Clips) -> None:
-        super()._learn(rows, clips)
-        self._left_out = leave_one_out(rows)
-
     def held_out_scores(self) -> Scores | None:
         """Distance of each clip by mean and covariance of the others; None where one spans a direction alone."""
-        return self._left_out
+        return leave_one_out(doubles(self.name, self._training[~self._gone]))
 
 
 class Shrunk(Mahalanobis):
     """Covariance shrunk towards a multiple of the identity (Ledoit and Wolf, 2004); never singular in practice."""
 
     name = "mahalanobis-lw"
+    shrunk = True
 
     def _estimator(self) -> Any:
         from sklearn.covariance import LedoitWolf
@@ -139,14 +167,12 @@ class Elliptic(Mahalanobis):
         super().__init__()
         self._support_fraction = support_fraction
         self._searched = True
-        self._left_out: Scores | None = None
 
     def _learn(self, rows: Distances, clips: Clips) -> None:
         count, dim = rows.shape
         support = self._support_fraction * count if self._support_fraction else (count + dim + 1) / 2
         self._searched = support < count
         super()._learn(rows, clips)
-        self._left_out = None if self._searched else leave_one_out(rows)
         if not self._searched:
             self.notes.append(
                 f"the elliptic envelope's support of (n + dim + 1) / 2 clips is all {count} of them, "
@@ -159,6 +185,10 @@ class Elliptic(Mahalanobis):
         if not self._searched:
             return EmpiricalCovariance()
         return EllipticEnvelope(support_fraction=self._support_fraction or None, random_state=self.seed)
+
+    def without(self, left_out: Mask) -> Self | None:
+        """Downdated where the support is all clips; else None, since a search without them may find another support."""
+        return None if self._searched else super().without(left_out)
 
     def training_scores(self) -> Scores | None:
         """In-sample, as the official baselines do: five more searches would cost minutes on a full data set."""
@@ -173,7 +203,7 @@ class Elliptic(Mahalanobis):
         covariance, is at m a / (m - 1 - a) by that of the others (Sherman and Morrison's formula).
         """
         if not self._searched:
-            return self._left_out
+            return leave_one_out(doubles(self.name, self._training[~self._gone]))
         squared, support = np.asarray(self._model.dist_, np.float64), self._model.support_
         count, dim = int(support.sum()), self._model.location_.size
         scale = squared[support].sum() / (count * dim)  # 1, but for scikit-learn's consistency factor

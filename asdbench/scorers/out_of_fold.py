@@ -35,7 +35,7 @@ def held_out_scores(scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingCl
         if len(clips) < 2:
             raise ScorerError("there is only one.")
         count = getattr(scorer, "held_out_fits", Scorer.held_out_fits)  # a plugin's may be no subclass
-        return fold_scores(rows, clips, fitted, min(count, len(clips)))
+        return fold_scores(scorer, rows, clips, fitted, min(count, len(clips)))
     except ScorerError as error:
         scorer.notes.append(f"the threshold rests on scores of clips that the scorer has seen, and is too low: {error}")
         return scorer.score(rows)
@@ -52,16 +52,19 @@ def scores_for_units(scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingC
         return known
     if len(clips) >= 2 * FOLDS:
         try:
-            return fold_scores(rows, clips, fitted, FOLDS)
+            return fold_scores(scorer, rows, clips, fitted, FOLDS)
         except ScorerError:  # four folds are too few for it where all five were enough
             pass
     return fitted(rows, clips).score(rows)
 
 
-def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitScorer, count: int) -> Scores:
-    """Score the clips of each fold by a scorer that is fitted to the others.
+def fold_scores(
+    scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitScorer, count: int
+) -> Scores:
+    """Score the clips of each fold by a scorer that is fitted to the others, or that ``Scorer.without`` makes.
 
     Args:
+        scorer: fitted to all of the rows.
         rows: embeddings (n, dim).
         clips: what is known of them.
         fitted: gives a scorer fitted to some of the rows and their clips.
@@ -71,6 +74,8 @@ def fold_scores(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitScor
         ScorerError: the scorer cannot be fitted to what is left.
     """
     scores = np.empty(len(clips), np.float64)
+    without = getattr(scorer, "without", lambda _: None)  # a plugin's may be no subclass
     for seen, seen_clips in fits(folds(clips, count), clips):
-        scores[~seen] = fitted(rows[seen], seen_clips).score(rows[~seen])
+        other = without(~seen) or fitted(rows[seen], seen_clips)
+        scores[~seen] = other.score(rows[~seen])
     return scores

@@ -1,10 +1,11 @@
 """The contract of a step, and what steps that change embeddings share."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import ClassVar, Self
 
-from asdbench.scorers.base import Clips, Embeddings, Scorer, Scores
+from asdbench.scorers.base import Clips, Embeddings, Mask, Scorer, Scores
 
 Make = Callable[[], Scorer]
 
@@ -24,7 +25,12 @@ class Changed(Scorer):
 
     Args:
         inner: the scorer.
+
+    Attributes:
+        learns: whether the change depends on the training embeddings.
     """
+
+    learns: ClassVar[bool] = True
 
     def __init__(self, inner: Scorer) -> None:
         super().__init__()
@@ -49,3 +55,12 @@ class Changed(Scorer):
     def score(self, embeddings: Embeddings) -> Scores:
         """The scorer's scores of changed embeddings, float64 (n,)."""
         return self._inner.score(self.change(embeddings))
+
+    def without(self, left_out: Mask) -> Scorer | None:
+        """As the scorer does it, where the change is the same whatever was left out."""
+        inner = None if self.learns else self._inner.without(left_out)
+        if inner is None:
+            return None
+        other = copy.copy(self)
+        other._inner, other.notes = inner, []
+        return other

@@ -1,16 +1,18 @@
 """A scorer for each domain."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
 from asdbench.datasets.folds import FOLDS
-from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, require_finite
+from asdbench.scorers.base import Clips, Embeddings, Mask, Scorer, ScorerError, Scores, require_finite
 from asdbench.scorers.out_of_fold import fold_scores
 from asdbench.scorers.steps.base import Make, Step
 
+FitDomain = Callable[[str, Embeddings, Sequence[TrainingClip]], Scorer]
 SPREAD = 1e-6  # of the largest score; a smaller deviation is rounding (embeddings are single precision)
 
 
@@ -42,29 +44,48 @@ class OfDomains(Scorer):
         super().__init__()
         self._make = make
         self._standardise = standardise
-        self._fitted: list[tuple[Scorer, float, float]] = []  # with mean and deviation of its domain's scores
+        self._training: tuple[Embeddings, Sequence[TrainingClip]] = np.empty((0, 0)), ()
+        self._fitted: dict[str, tuple[Scorer, float, float]] = {}  # with mean and deviation of its domain's scores
 
     def fit(self, embeddings: Embeddings, clips: Clips = None) -> Self:
         """Fit a scorer to each domain."""
-        all_rows = require_finite("by-domain", embeddings, bands=True)
-        clips = clips or [TrainingClip("", "", "", None, ())] * len(all_rows)
-        names = [clip.domain or "" for clip in clips]
+        rows = require_finite("by-domain", embeddings, bands=True)
+        clips = clips or [TrainingClip("", "", "", None, ())] * len(rows)
+        self._learn(rows, clips, lambda _, some, of: self._one(some, of))
+        return self
+
+    def without(self, left_out: Mask) -> Self | None:
+        """As a fit to the other clips; the scorers of the domains are downdated where they can be, and else fitted."""
+        rows, clips = self._training
+        names = np.array([clip.domain or "" for clip in clips])
+
+        def fitted(name: str, some: Embeddings, of: Sequence[TrainingClip]) -> Scorer:
+            scorer = self._fitted[name][0].without(left_out[names == name]) if name in self._fitted else None
+            return scorer or self._one(some, of)
+
+        other = copy.copy(self)
+        other.notes, other._fitted = [], {}
+        other._learn(rows[~left_out], [clip for clip, gone in zip(clips, left_out, strict=True) if not gone], fitted)
+        return other
+
+    def _learn(self, all_rows: Embeddings, all_clips: Sequence[TrainingClip], fitted: FitDomain) -> None:
+        self._training = all_rows, all_clips
+        names = [clip.domain or "" for clip in all_clips]
         refused = None
         for name in sorted(set(names)):
             places = [place for place, domain in enumerate(names) if domain == name]
-            rows, known = all_rows[places], [clips[place] for place in places]
+            rows, clips = all_rows[places], [all_clips[place] for place in places]
             try:
-                scorer = self._one(rows, known)
-                mean, deviation = self._units(name, scorer, rows, known)
+                scorer = fitted(name, rows, clips)
+                mean, deviation = self._units(name, scorer, rows, clips)
             except ScorerError as error:
                 self.notes.append(f"the {name or 'only'} domain is left out by by-domain: {error}")
                 refused = error
                 continue
-            self._fitted.append((scorer, mean, deviation))
+            self._fitted[name] = scorer, mean, deviation
             self.notes += [note for note in scorer.notes if note not in self.notes]
         if not self._fitted:
             raise ScorerError(f"by-domain could fit no domain. {refused}")
-        return self
 
     def _one(self, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scorer:
         scorer = self._make()
@@ -85,7 +106,7 @@ class OfDomains(Scorer):
     def _unseen_scores(self, name: str, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> Scores:
         """Never in-sample when it can be helped: few clips in many dimensions are all as far from their own centre."""
         try:
-            return fold_scores(rows, clips, self._one, FOLDS if len(clips) >= 2 * FOLDS else len(clips))
+            return fold_scores(scorer, rows, clips, self._one, FOLDS if len(clips) >= 2 * FOLDS else len(clips))
         except ScorerError as error:
             self.notes.append(
                 f"the units of the {name or 'only'} domain are scores of clips that the scorer has seen: {error}"
@@ -94,5 +115,5 @@ class OfDomains(Scorer):
 
     def score(self, embeddings: Embeddings) -> Scores:
         """The smallest over the domains, float64 (n,)."""
-        scores = [(scorer.score(embeddings) - mean) / deviation for scorer, mean, deviation in self._fitted]
+        scores = [(scorer.score(embeddings) - mean) / deviation for scorer, mean, deviation in self._fitted.values()]
         return np.asarray(np.min(scores, axis=0))

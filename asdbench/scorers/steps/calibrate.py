@@ -1,13 +1,14 @@
 """Scores on the scale of the domain that a clip is near to."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
 
 from asdbench.datasets.clips import TrainingClip
 from asdbench.scorers.bank import Bank, Distances, Places
-from asdbench.scorers.base import Clips, Embeddings, Scorer, ScorerError, Scores, require_finite
+from asdbench.scorers.base import Clips, Embeddings, Mask, Scorer, ScorerError, Scores, require_finite
 from asdbench.scorers.domains import Standard, one_domain_note, places_by_domain
 from asdbench.scorers.out_of_fold import scores_for_units
 from asdbench.scorers.steps.base import Make, Step
@@ -81,6 +82,7 @@ class Calibrated(Scorer):
         self._method = method
         self._pooling = pooling
         self._hard = assign == "hard"
+        self._training: tuple[Embeddings, Sequence[TrainingClip]] = np.empty((0, 0)), ()
         self._curves: list[Curve] = []
         self._banks: list[Bank] = []
 
@@ -88,7 +90,23 @@ class Calibrated(Scorer):
         """Fit the scorer to all clips, and a curve to the scores of each domain."""
         rows = require_finite("calibrate", embeddings, bands=True)
         clips = clips or [TrainingClip("", "", "", None, ())] * len(rows)
-        self._scorer = self._fitted(rows, clips)
+        self._learn(self._fitted(rows, clips), rows, clips)
+        return self
+
+    def without(self, left_out: Mask) -> Self | None:
+        """As a fit to the other clips, where the scorer can be downdated."""
+        scorer = self._scorer.without(left_out)
+        if scorer is None:
+            return None
+        rows, clips = self._training
+        other = copy.copy(self)
+        other.notes = []
+        remain = [clip for clip, gone in zip(clips, left_out, strict=True) if not gone]
+        other._learn(scorer, rows[~left_out], remain)
+        return other
+
+    def _learn(self, scorer: Scorer, rows: Embeddings, clips: Sequence[TrainingClip]) -> None:
+        self._scorer, self._training = scorer, (rows, clips)
         self.notes += self._scorer.notes
         known = scores_for_units(self._scorer, rows, clips, self._fitted)
         places = places_by_domain(clips, len(rows))
@@ -99,7 +117,6 @@ class Calibrated(Scorer):
         self._banks = [Bank(flat[place], 1, "cosine") for place in places.values()]
         apart = Bank(flat, 1, "cosine").distances_within() if len(rows) > 1 else np.ones(1)
         self._temperature = max(float(np.median(apart)), SMALLEST)
-        return self
 
     def _fitted(self, rows: Embeddings, clips: Clips) -> Scorer:
         scorer = self._make()

@@ -30,6 +30,8 @@ class JoinBands(Step):
 class Joined(Changed):
     """See ``JoinBands``."""
 
+    learns = False
+
     def __init__(self, inner: Scorer, how: str) -> None:
         super().__init__(inner)
         self._how = how

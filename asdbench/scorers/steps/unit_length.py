@@ -18,6 +18,8 @@ class UnitLength(Step):
 class Normalised(Changed):
     """See ``UnitLength``."""
 
+    learns = False
+
     def learn(self, embeddings: Embeddings) -> None:
         """Nothing to learn."""
 
