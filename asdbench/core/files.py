@@ -17,6 +17,7 @@ from asdbench.core.paths import CACHE_VARIABLE, cache_root
 
 T = TypeVar("T")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_filling: set[Path] = set()  # folders of ``whole_folder`` that this process fills; their end brings all to the disk
 
 
 @contextmanager
@@ -64,12 +65,15 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             temporary = _temporary(path)
             opened = in_folder(path.parent, lambda: temporary.open("xb"))
         try:
+            lasts_later = not _filling.isdisjoint(path.parents)
             with opened as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if not lasts_later:
+                    os.fsync(file.fileno())
             temporary.replace(path)
-            _sync(path.parent)
+            if not lasts_later:
+                _sync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -84,6 +88,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             temporary = _temporary(path)
             in_folder(path.parent, temporary.mkdir)
         retired = temporary.with_suffix(".old")
+        _filling.add(temporary)
         try:
             yield temporary
             for inner in (*temporary.rglob("*"), temporary):
@@ -98,6 +103,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 retired.rename(path)
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        finally:
+            _filling.discard(temporary)
 
 
 def _temporary(path: Path) -> Path:

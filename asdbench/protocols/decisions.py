@@ -4,6 +4,7 @@ Each is computed for a section over the clips of all its domains, and averaged o
 Domains need not be known. Clips are resampled as for the official scores.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from asdbench.protocols.results import Interval, Result
 RATES = (0.01, 0.05, 0.1)  # of false alarms, at which anomalies found are counted
 REPLICATES = 1_000
 PER_HOUR = "false alarms an hour"  # the one measure that is no fraction
+DRAWS = 2**19  # of clips at a time, of which a dozen arrays are made
 HOUR_S = 3600.0
 ROUNDING = 1e-9
 
@@ -96,7 +98,12 @@ def decision_measures(
 
 def _of_section(rows: SectionScores, replicates: int, seed: int) -> dict[str, _Value]:
     whole = _values(rows, np.ones((1, len(rows.labels))))
-    chunks = [_values(rows, weights) for weights in draws(rows, replicates, seed)]
+    at_once = max(4, DRAWS // max(1, len(rows.labels)))
+    chunks = [
+        _values(rows, some)
+        for weights in draws(rows, replicates, seed)
+        for some in np.array_split(weights, math.ceil(len(weights) / at_once))  # none of one: it is summed otherwise
+    ]
     none = [{name: np.empty(0) for name in whole}]
     return {
         name: _Value(float(value[0]), np.concatenate([chunk[name] for chunk in chunks or none]))

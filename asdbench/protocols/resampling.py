@@ -23,6 +23,7 @@ from asdbench.protocols.results import Interval, Intervals
 REPLICATES = 10_000
 METHOD = "bootstrap, stratified by section, domain and label; 2.5 and 97.5 percentiles"
 CHUNK = 1_000  # replicates at a time: the draws of a large section then stay in the processor's cache
+REMEMBERED = 2**23  # draws of a section up to which they are, 16 MiB; 32 sections are
 EXACT_CLIPS = 5_000  # up to which sums over pairs of clips are exact in float32
 Terms = dict[tuple[str, str], dict[str, Array]]  # (machine, section) -> term -> one value for each replicate
 Sections = Mapping[tuple[str, str], SectionScores]
@@ -150,24 +151,29 @@ def in_order_of_names(rows: SectionScores) -> SectionScores:
 
 def draws(rows: SectionScores, replicates: int, seed: int, form: type[Any] = np.float64) -> Iterator[Any]:
     """How often each clip is drawn, (up to CHUNK, clips) of ``form``, one clip's numbers side by side in memory."""
-    strata = np.char.add(rows.domains.astype(str), rows.labels.astype(str))
-    for counts in _counts(tuple(strata.tolist()), replicates, seed):
+    strata = tuple(np.char.add(rows.domains.astype(str), rows.labels.astype(str)).tolist())
+    counted = _remembered if len(strata) * replicates <= REMEMBERED else _counts
+    for counts in counted(strata, replicates, seed):
         yield counts.astype(form).T
 
 
 @lru_cache(maxsize=32)
-def _counts(strata: tuple[str, ...], replicates: int, seed: int) -> tuple[NDArray[np.uint16], ...]:
-    """How often each clip is drawn, (clips, up to CHUNK); kept, since every system on the same clips meets them."""
+def _remembered(strata: tuple[str, ...], replicates: int, seed: int) -> tuple[NDArray[np.uint16], ...]:
+    """The counts of sections of usual size, since every system on the same clips meets them."""
+    return tuple(_counts(strata, replicates, seed))
+
+
+def _counts(strata: tuple[str, ...], replicates: int, seed: int) -> Iterator[NDArray[np.uint16]]:
+    """How often each clip is drawn, (clips, up to CHUNK)."""
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(np.array(strata) == stratum) for stratum in sorted(set(strata))]
-    clips, chunks = len(strata), []
+    clips = len(strata)
     for start in range(0, replicates, CHUNK):
         size = min(CHUNK, replicates - start)
         columns = np.arange(size)[:, None]
         drawn = [(one[rng.integers(0, len(one), (size, len(one)))] * size + columns).ravel() for one in members]
         counts = np.bincount(np.concatenate(drawn), minlength=size * clips)
-        chunks.append(counts.reshape(clips, size).astype(np.uint16))
-    return tuple(chunks)
+        yield counts.reshape(clips, size).astype(np.uint16)
 
 
 def bootstrap_intervals(protocol: str, sections: Sections, replicates: int = REPLICATES) -> Intervals:

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -33,6 +34,26 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         (folder / "three").write_text("3")
     assert names(tmp_path) == ["run"]
     assert names(target) == ["three"]
+
+
+def test_every_file_of_a_folder_is_on_the_disk_before_the_folder_takes_its_name_and_once(tmp_path, monkeypatch):
+    synced, sync, target = [], os.fsync, tmp_path / "run"
+
+    def seen(handle):
+        synced.append((os.fstat(handle).st_ino, target.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(files.os, "fsync", seen)
+    with files.whole_folder(target) as folder:
+        files.write_text(folder / "one", "1")
+        (folder / "inner").mkdir()
+        files.write_text(folder / "inner" / "two", "2")
+    expected = [(path.stat().st_ino, False) for path in (*target.rglob("*"), target)]
+    assert sorted(synced[:-1]) == sorted(expected)
+    assert synced[-1] == (tmp_path.stat().st_ino, True)
+    synced.clear()
+    files.write_text(tmp_path / "three", "3")
+    assert synced == [((tmp_path / "three").stat().st_ino, True), (tmp_path.stat().st_ino, True)]
 
 
 def test_a_full_disk_is_told_by_name_and_leaves_nothing(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_curve
 
-from asdbench.protocols import SectionScores
+from asdbench.protocols import SectionScores, decisions
 from asdbench.protocols.decisions import decision_measures, detection_at, f1_ev
 
 
@@ -30,6 +30,17 @@ def test_f1_ev_is_the_papers_sum_also_of_resampled_clips(drawn):
     labels, scores, weights = drawn
     for one, value in zip(weights.astype(int), f1_ev(labels, scores, weights), strict=True):
         assert value == pytest.approx(expected_f1(np.repeat(labels, one), np.repeat(scores, one)))
+
+
+@pytest.mark.parametrize("at_once", [1, 111, 333, 999])
+def test_measures_do_not_depend_on_how_many_replicates_are_made_at_once(monkeypatch, at_once):
+    rng = np.random.default_rng(4)
+    domains = np.where(rng.random(60) < 0.5, "source", "target")
+    scores = rng.normal(size=60).round(1)
+    rows = SectionScores(np.arange(60) % 2, domains, scores, (scores > 1).astype(int))
+    whole = decision_measures({("fan", "00"): rows}, 10.0)
+    monkeypatch.setattr(decisions, "DRAWS", 60 * at_once)
+    assert decision_measures({("fan", "00"): rows}, 10.0) == whole
 
 
 def test_f1_ev_of_scores_far_apart_is_one_and_of_equal_scores_zero():

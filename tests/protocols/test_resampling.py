@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asdbench.core.errors import UsageError
-from asdbench.protocols import SectionScores, evaluate
+from asdbench.protocols import SectionScores, evaluate, resampling
 from asdbench.protocols.metrics import resampled_auc, resampled_pauc
 from asdbench.protocols.resampling import Resampled, difference, draws, interval, over_seeds, resampled_scores
 
@@ -56,6 +56,16 @@ def test_the_order_of_rows_and_other_machine_types_change_no_draw():
     np.testing.assert_array_equal(found.total, again.total)
     alone = resampled_scores("dcase2023", {("fan", "00"): sections["fan", "00"]}, 50)
     np.testing.assert_array_equal(alone.machines["fan"], found.machines["fan"])
+
+
+def test_draws_of_large_sections_are_those_that_are_remembered(monkeypatch):
+    rows = drawn(np.random.default_rng(2))["fan", "00"]
+    remembered = list(draws(rows, 2500, 7))
+    monkeypatch.setattr(resampling, "REMEMBERED", 0)
+    monkeypatch.setattr(resampling, "_remembered", None)
+    again = list(draws(rows, 2500, 7))
+    assert [len(one) for one in again] == [1000, 1000, 500]
+    assert all(map(np.array_equal, remembered, again))
 
 
 def constant(value, replicates=20_000):
