@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from asdbench.frontends.base import Frontend
 
 Waveform = NDArray[np.float32]
 Features = NDArray[np.float32]
+# What a thread takes at a time: handing over takes as long as the features of a recording of a second.
+BATCH, BATCH_BYTES = 16, 2**18
+AHEAD = 8  # batches for each thread that wait for the reader
 
 
 @contextmanager
@@ -59,21 +62,44 @@ def _long_enough(samples: Waveform, frontend: Frontend) -> Waveform:
 def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Iterator[Features | BadRecording]:
     """Features (channels, bins, frames) in the order of ``paths``, made by ``jobs`` threads ahead of their reader.
 
-    Each thread takes one recording from the file to its features, and torch does not split the work further: what a
-    recording gives does not depend on the number of threads.
+    Each thread takes a few recordings from the file to their features, and torch does not split the work further: what
+    a recording gives does not depend on the number of threads.
     """
-    waiting: deque[Future[Features | BadRecording]] = deque()
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        with one_thread():
-            for path in paths:
-                waiting.append(pool.submit(_features_or_reason, path, frontend))
-                if len(waiting) > 16 * jobs:
-                    yield waiting.popleft().result()
+    batches = list(_batches(paths))
+    with one_thread():
+        if len(batches) == 1:
+            yield from _features_of(batches[0], frontend)
+            return
+        waiting: deque[Future[list[Features | BadRecording]]] = deque()
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(_features_of, batch, frontend))
+                if len(waiting) > AHEAD * jobs:
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Recordings that one thread takes at a time: of long ones a single one."""
+    batch: list[Path] = []
+    size = 0
+    for path in paths:
+        batch.append(path)
+        with suppress(OSError):  # whoever decodes it says so
+            size += path.stat().st_size
+        if size > BATCH_BYTES or len(batch) == BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _features_of(paths: Sequence[Path], frontend: Frontend) -> list[Features | BadRecording]:
+    return [_features_or_reason(path, frontend) for path in paths]
 
 
 def _features_or_reason(path: Path, frontend: Frontend) -> Features | BadRecording:

@@ -5,7 +5,8 @@ import torch
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
 from asdbench.datasets import read_folder
-from asdbench.frontends import FeatureStore
+from asdbench.datasets.audio import BadRecording
+from asdbench.frontends import FeatureStore, decoding
 from asdbench.frontends.pack import Pack, write_arrays
 from asdbench.registry import Component, load_catalog
 
@@ -33,6 +34,25 @@ def test_features_are_those_of_each_clip_alone_whatever_its_length(
     keys = [clip.key for clip in table]
     seen = [position for positions, batch in features.batches(keys, 4) for position in positions]
     assert sorted(seen) == list(range(len(keys)))
+
+
+@pytest.mark.parametrize("size", [1, 2**18], ids=["long recordings", "short ones"])
+@pytest.mark.parametrize("clips", [1, 16, 17, 70])
+def test_features_come_in_order_whatever_a_thread_takes_at_a_time(
+    write_wav, log_mel, tmp_path, monkeypatch, size, clips
+):
+    monkeypatch.setattr(decoding, "BATCH_BYTES", size)
+    paths = [tmp_path / f"{number}.wav" for number in range(clips)]
+    for number, path in enumerate(paths):
+        write_wav(path, seconds=0.2, seed=number)
+    (tmp_path / f"{clips // 2}.wav").write_bytes(b"no recording")
+    frontend = log_mel.build()
+    made = list(decoding.features_of_all(paths, frontend, 2))
+    assert [number for number, one in enumerate(made) if isinstance(one, BadRecording)] == [clips // 2]
+    for path, features in zip(paths, made, strict=True):
+        if not isinstance(features, BadRecording):
+            waveform = torch.from_numpy(decoding.decode(path, frontend)[None])
+            assert np.array_equal(features, frontend(waveform)[0].numpy())
 
 
 def test_what_is_in_the_cache_is_not_computed_again(make_folder, dcase2023_names, log_mel, tmp_path, monkeypatch):
