@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from asdbench.cli import options as opt
 from asdbench.cli.data_audit import DataSet, dataset_of, header_table, how_scored, open_inventory, verify
-from asdbench.cli.output import command, echo, print_json
+from asdbench.cli.output import echo, print_json
+from asdbench.core.commands import command
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.numbers import size_text
 from asdbench.core.paths import cache_root

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from asdbench.cli.options import OneMachine, PluginPath, Section, argument, flag, option
-from asdbench.cli.output import command, echo
+from asdbench.cli.output import echo
+from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from asdbench.cli import options as opt
-from asdbench.cli.output import command, echo, print_json
+from asdbench.cli.output import echo, print_json
+from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
 """``asdbench leaderboard``: put runs and score files on boards, render them, compare the pages with their records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from asdbench.cli import options as opt
-from asdbench.cli.output import command, echo, print_json
+from asdbench.cli.output import begin, echo, print_json
+from asdbench.core.commands import command
 from asdbench.core.errors import AsdbenchError, DiskFullError, UsageError
 from asdbench.core.paths import expand_user
 
@@ -105,7 +107,7 @@ def add(
         print_json({"added": done, "failed": [str(error) for error in failed]})
     _print_problems(failed)
     if done:
-        echo(f"Next: {_command('render', board_dir)}", err=as_json)
+        echo(f"Next: {command('leaderboard render', board_dir=board_dir)}", err=as_json)
     if failed:
         raise typer.Exit(1 if done else max(error.exit_code for error in failed))
 
@@ -127,7 +129,7 @@ def render(
     from asdbench.leaderboard import make_pages
     from asdbench.leaderboard import render as write_pages
 
-    done = write_pages(board_dir, make_pages(board_dir, board, on_board=_reporting(quiet)))
+    done = write_pages(board_dir, make_pages(board_dir, board, on_board=partial(begin, quiet=quiet)))
     if not quiet:
         for name in done.written:
             echo(f"written: {board_dir / name}")
@@ -148,10 +150,10 @@ def check(board_dir: BoardDir = DEFAULT, quiet: opt.Quiet = False) -> None:
     from asdbench.leaderboard import check as compare_pages
     from asdbench.leaderboard import make_pages
 
-    pages = make_pages(board_dir, on_board=_reporting(quiet))
+    pages = make_pages(board_dir, on_board=partial(begin, quiet=quiet))
     problems = compare_pages(board_dir, pages)
     if len(problems) > len(pages.problems):
-        problems.append(f"Render them: {_command('render', board_dir)}")
+        problems.append(f"Render them: {command('leaderboard render', board_dir=board_dir)}")
     _print_problems(problems)
     if problems:
         raise typer.Exit(1)
@@ -191,15 +193,6 @@ def _folders(names: list[str], every: bool, runs: Path, others: bool) -> tuple[l
     if not stored.runs and not stored.unreadable:
         raise UsageError(f"There is no run in {runs}.")
     return list(stored.runs), [AsdbenchError(line) for line in stored.unreadable]
-
-
-def _command(verb: str, board_dir: Path) -> str:
-    return command(f"leaderboard {verb}", board_dir=None if board_dir == DEFAULT else board_dir)
-
-
-def _reporting(quiet: bool) -> Callable[[str], None]:
-    """Says which board is being made."""
-    return lambda name: None if quiet else echo(f"{name} ...", dim=True, err=True)
 
 
 def _print_problems(problems: Sequence[object]) -> None:

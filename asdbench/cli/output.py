@@ -12,7 +12,6 @@ import shutil
 import sys
 import textwrap
 from contextlib import suppress
-from shlex import quote
 from typing import Any, TextIO
 
 import typer
@@ -106,23 +105,6 @@ def begin(text: str, *, quiet: bool = False) -> None:
 def warn(text: object) -> None:
     """Print a warning on standard error."""
     echo(f"warning: {text}", fg="yellow", err=True)
-
-
-def command(verb: str, *arguments: str, **options: Any) -> str:
-    """An ``asdbench`` command as a shell takes it.
-
-    Args:
-        verb: "run", "data verify".
-        arguments: after it.
-        options: by the names of parameters, ``p`` for ``-p``; those that are None are left out, lists repeat
-            theirs.
-    """
-    parts = ["asdbench", verb, *map(quote, arguments)]
-    for name, value in options.items():
-        option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
-        for one in value if isinstance(value, list | tuple) else [value]:
-            parts += [] if one is None else [option, quote(str(one))]
-    return " ".join(parts)
 
 
 class _Reserved:

@@ -3,10 +3,10 @@
 from json import dumps
 from typing import Any
 
-from asdbench.cli.options import RUNS
-from asdbench.cli.output import command, echo
+from asdbench.cli.output import echo
 from asdbench.cli.progress import duration
 from asdbench.cli.tables import print_widest, table, text, width
+from asdbench.core.commands import command
 from asdbench.core.documentation import page
 from asdbench.harness.estimate import Forecast, Outlook
 from asdbench.harness.plan import Plan
@@ -114,13 +114,12 @@ def next_command(plan: Plan) -> str:
         evaluate = command("evaluate", str(spec.out / plan.asked[0].run_id))
         return f"{evaluate} --ground-truth DIR   (once the labels are known)"
     names = dict.fromkeys(cell.system or f"{cell.extractor.name}+{cell.scorer.name}" for cell in plan.asked)
-    out = None if spec.out == RUNS else spec.out
     if spec.vary:
-        return f"{command('compare', 'RUN', 'RUN', out=out)}   (their names: asdbench runs list)"
+        return f"{command('compare', 'RUN', 'RUN', out=spec.out)}   (their names: asdbench runs list)"
     if len(names) > 1:
-        return f"{command('compare', *names, out=out)}   (which of them the test clips tell apart)"
+        return f"{command('compare', *names, out=spec.out)}   (which of them the test clips tell apart)"
     if spec.dataset == ["synthetic"]:
-        again = command("run", dataset="FOLDER", **_pipeline(spec, with_data=False), out=out)
+        again = command("run", dataset="FOLDER", **_pipeline(spec, with_data=False), out=spec.out)
         return f"{again}   (your own recordings: {page('how-to/data')})"
     if len(spec.seed) == 1:
         again = command(
@@ -130,7 +129,7 @@ def next_command(plan: Plan) -> str:
             data_root=spec.data_root,
             machine=spec.machine,
             **_pipeline(spec, with_data=True),
-            out=out,
+            out=spec.out,
             seed=[0, 1, 2],
         )
         return f"{again}   (the spread over seeds)"
@@ -141,18 +140,10 @@ def _pipeline(spec: RunSpec, *, with_data: bool) -> dict[str, Any]:
     """The options that say what is run and change its numbers, for ``command``."""
     of_data = () if with_data else ("dataset", *spec.dataset)
     params = {key: value for key, value in spec.params.items() if key.partition(".")[0] not in of_data}
-    return {
-        "system": spec.system,
-        "extractor": spec.extractor,
-        "scorer": spec.scorer,
-        "frontend": spec.frontend,
-        "augmentation": spec.augmentation,
-        "profile": None if spec.profile == "auto" else spec.profile,
-        "device": None if spec.device == "auto" else spec.device,
-        "threads": None if spec.threads == 1 else spec.threads,  # sums depend on it
-        "plugin_path": spec.plugin_path,
-        "p": [f"{key}={_value(value)}" for key, value in params.items()],
-    }
+    names = ("system", "extractor", "scorer", "frontend", "augmentation", "profile", "device", "threads", "plugin_path")
+    options = {name: getattr(spec, name) for name in names}
+    options["threads"] = None if spec.threads == 1 else spec.threads  # sums depend on it
+    return options | {"p": [f"{key}={_value(value)}" for key, value in params.items()]}
 
 
 def _value(value: Any) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
-from asdbench.cli.options import RUNS
-from asdbench.cli.output import command, echo
+from asdbench.cli.output import echo
 from asdbench.cli.run_plan import next_command
 from asdbench.cli.tables import interval, percent, print_learned, print_table, print_widest, table, text, width
+from asdbench.core.commands import command
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import OWN
 from asdbench.harness import Plan, RunRecord
@@ -76,7 +76,7 @@ def print_results(records: Mapping[str, RunRecord], plan: Plan, choices: Sequenc
     echo()
     echo(f"Records and score files: {plan.spec.out}/", dim=True)
     if plan.spec.tracking != "none":
-        ui = command("ui", out=None if plan.spec.out == RUNS else plan.spec.out)
+        ui = command("ui", out=plan.spec.out)
         echo(f"Side by side in MLflow: {ui}", dim=True)
     again = "the same command with --retry-failed, once the cause is fixed; what is done is not done again"
     echo(f"Next: {again if failed else next_command(plan)}")

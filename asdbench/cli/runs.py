@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli.options import RUNS, AsJson, Named, Out, RunName, argument, group, option
-from asdbench.cli.output import command, echo, print_json, warn
+from asdbench.cli.output import echo, print_json, warn
+from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from asdbench.cli.options import AsJson, Named, PluginPath, argument
-from asdbench.cli.output import command, echo, print_json
+from asdbench.cli.output import echo, print_json
+from asdbench.core.commands import command
 from asdbench.core.documentation import page
 from asdbench.core.errors import UsageError
 

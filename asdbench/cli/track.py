@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asdbench.cli.options import RUNS, AsJson, DataRoot, Out, PluginPath, Quiet, RunName, group, option
-from asdbench.cli.output import command, echo, print_json
+from asdbench.cli.output import echo, print_json
+from asdbench.core.commands import command
 from asdbench.core.errors import AsdbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def status(out: Out = RUNS, as_json: AsJson = False) -> None:
     for folder, reason in reasons.items():
         echo(f"missing: {folder.name}: {reason or 'not sent yet'}")
     if missing:
-        echo(f"Next: {command('track sync', out=None if out == RUNS else out)}")
+        echo(f"Next: {command('track sync', out=out)}")
 
 
 @app.command()

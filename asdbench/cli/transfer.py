@@ -1,11 +1,12 @@
 """``asdbench transfer``: what the order of systems on one board is worth on another."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from asdbench.cli.leaderboard import DEFAULT, BoardDir
 from asdbench.cli.options import AsJson, Named, Quiet, Replicates, argument, option
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.output import begin, echo, print_json
 from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def transfer(
         if page.suffix.lower() not in FORMS:
             raise UsageError(f"--page {page}: the ending decides the form.\nAccepted: {', '.join(FORMS)}.")
         require_writable(page.parent, f"--page DIR/{page.name}")
-    sides = named_sides(
-        boards, board_dir, replicates, lambda name: None if quiet else echo(f"{name} ...", dim=True, err=True)
-    )
+    sides = named_sides(boards, board_dir, replicates, partial(begin, quiet=quiet))
     found = require_transfers(sides)
     if page is not None:
         markdown, html = transfer_pages(sides, found)

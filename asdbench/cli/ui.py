@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from asdbench.cli.options import RUNS, Out, Whole, flag, option
-from asdbench.cli.output import command, echo
+from asdbench.cli.output import echo
+from asdbench.core.commands import command
 from asdbench.core.errors import RequirementError, UsageError
 
 
@@ -35,7 +36,7 @@ def ui(
     if away is not None:
         raise RequirementError(f"{away}.\nStart it, or name another store: MLFLOW_TRACKING_URI.")
     if store.file is not None and not store.file.is_file():
-        sync = command("track sync", out=None if out == RUNS else out)
+        sync = command("track sync", out=out)
         raise RequirementError(f"There is no {store.file}: nothing was logged yet.\nFirst: {sync}")
     if store.is_server:
         if port is not None:

@@ -7,7 +7,8 @@ import click
 import typer
 
 from asdbench.cli.options import AsJson, Named, PluginPath, Quiet, argument, flag, group, option
-from asdbench.cli.output import command, echo, print_json, warn
+from asdbench.cli.output import echo, print_json, warn
+from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
 from asdbench.core.numbers import size_text
 

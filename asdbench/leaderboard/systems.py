@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
+from asdbench.core.commands import command
 from asdbench.core.digests import digest
 from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError, Submitted
@@ -111,33 +111,40 @@ def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> 
 
 def command_of(system: System) -> str:
     """The command that makes a measured system's runs again, all seeds of it."""
-    asked = system.records[0].asked
-    named = [("dataset", asked.dataset), ("split", asked.split), ("profile", asked.profile)]
-    named += [("machine", machine) for machine in asked.machines or ()]
-    threads = system.records[0].environment.threads
-    named += [("threshold", asked.threshold), ("threads", None if threads is None else str(threads))]
-    named += [("seed", str(record.asked.seed)) for record in system.records]
-    return _command("run", system.records[0], named)
+    record = system.records[0]
+    asked = record.asked
+    return command(
+        "run",
+        **_named(record),
+        dataset=asked.dataset,
+        split=asked.split,
+        profile=asked.profile,
+        machine=asked.machines,
+        threshold=asked.threshold,
+        threads=record.environment.threads,
+        seed=[one.asked.seed for one in system.records],
+        **_given(record),
+    )
 
 
 def fit_command_of(system: System) -> str:
     """The command that fits a measured system to a folder of somebody's own recordings."""
     record = system.records[0]
-    return f"{_command('fit FOLDER', record, [('profile', record.asked.profile)])} --false-alarms 0.05 --to machine.asd"
+    fit = command("fit", "FOLDER", **_named(record), profile=record.asked.profile, **_given(record))
+    return f"{fit} --false-alarms 0.05 --to machine.asd"
 
 
-def _command(verb: str, record: RunRecord, options: Sequence[tuple[str, str | None]]) -> str:
+def _named(record: RunRecord) -> dict[str, Any]:
     asked = record.asked
-    named: list[tuple[str, str | None]] = [("system", asked.system)]
-    if asked.system is None:
-        named = [("extractor", asked.extractor), ("scorer", asked.scorer)]
-    words = [word for name, value in (*named, *options) if value is not None for word in (f"--{name}", value)]
-    for name, setting in asked.params.items():
-        words += ["-p", f"{name}={','.join(map(str, setting)) if isinstance(setting, list) else setting}"]
+    return {"system": asked.system} if asked.system else {"extractor": asked.extractor, "scorer": asked.scorer}
+
+
+def _given(record: RunRecord) -> dict[str, Any]:
+    """Parameters, and the folder of plugins, which a record does not know."""
     components = [record.extractor, record.scorer, record.frontend, *record.augmentations]
-    if not all(used.target.startswith("asdbench.") for used in components):
-        words += ["--plugin-path", PLUGINS]  # a record does not know where the folder lies
-    return " ".join([f"asdbench {verb}", *map(quote, words)])
+    is_own = all(used.target.startswith("asdbench.") for used in components)
+    texts = {key: ",".join(map(str, one)) if isinstance(one, list) else one for key, one in record.asked.params.items()}
+    return {"p": [f"{key}={text}" for key, text in texts.items()], "plugin_path": None if is_own else PLUGINS}
 
 
 def _require_different_seeds(group: Mapping[Path, Entry]) -> None:
