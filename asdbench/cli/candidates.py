@@ -21,21 +21,12 @@ def propose(sources: Sequence[str], context: click.Context, begun: str) -> list[
     """Names that begin with what is there already; files and folders where there are none."""
     found: Names = {}
     for source in sources:
-        found |= SOURCES.get(source, _of_kind(source))(context, begun)
-    names = {name: text for name, text in found.items() if name.startswith(begun) and not _goes_on(name, begun)}
+        found |= SOURCES[source](context, begun)
+    whole = {begun} if begun.endswith(OPEN) else set()  # what is there already, and is no name yet
+    names = {name: text for name, text in found.items() if name.startswith(begun) and name not in whole}
     if not names and ("files" in sources or "=" in begun):
         return [CompletionItem(begun.rpartition("=")[2], type="file")]
     return [CompletionItem(name, help=text or None) for name, text in names.items()]
-
-
-def _goes_on(name: str, begun: str) -> bool:
-    """Whether all of a name is there that is none yet."""
-    return name == begun and name.endswith(OPEN)
-
-
-def _of_kind(kind: str) -> Callable[[click.Context, str], Names]:
-    """The names of one kind of card."""
-    return lambda context, _: _cards(context, kind) if kind in KINDS else {}
 
 
 def _catalog(context: click.Context, *kinds: str) -> Catalog:
@@ -68,15 +59,6 @@ def _extractors(context: click.Context, begun: str) -> Names:
     place = max(begun.rfind(":"), begun.rfind(","))
     kind = "scorers" if place >= 0 and begun[place] == ":" else "extractors"
     return {f"{begun[: place + 1]}{name}": text for name, text in _cards(context, kind).items()}
-
-
-def _anything(context: click.Context, begun: str) -> Names:
-    """All that ``asdbench show`` knows."""
-    return _cards(context, *KINDS) | _scorers(context, begun)
-
-
-def _checkable(context: click.Context, begun: str) -> Names:
-    return _cards(context, "extractors", "steps", "augmentations", "frontends") | _scorers(context, begun)
 
 
 def _runs(context: click.Context, _begun: str) -> Names:
@@ -163,11 +145,14 @@ def _content(entry: Entry | None) -> Mapping[str, Any]:
     return read_toml(entry.path) if entry is not None and entry.path is not None else {}
 
 
+CHECKED = ("extractors", "steps", "augmentations", "frontends")  # beside scorers
 SOURCES: dict[str, Callable[[click.Context, str], Names]] = {
+    **{kind: lambda context, _, kind=kind: _cards(context, kind) for kind in KINDS},  # type: ignore[misc]
+    "files": lambda *_: {},
     "scorers": _scorers,
     "extractors": _extractors,
-    "anything": _anything,
-    "checkable": _checkable,
+    "anything": lambda context, begun: _cards(context, *KINDS) | _scorers(context, begun),
+    "checkable": lambda context, begun: _cards(context, *CHECKED) | _scorers(context, begun),
     "kinds": lambda *_: dict.fromkeys(KINDS, ""),
     "runs": _runs,
     "weights": _weights,

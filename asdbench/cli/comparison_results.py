@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from asdbench.cli.evaluation_results import difference_as_json
@@ -59,22 +60,8 @@ def ranking_as_json(comparisons: Sequence[Comparison], ranks: AverageRanks) -> d
             ],
             "differences": [{"a": a, "b": b, **difference_as_json(one.difference(a, b))} for a, b in pairs],
         }
-    refined = ranks.iman_davenport
-    return {
-        "datasets": datasets,
-        "average_ranks": {
-            "ranks": dict(ranks.ranks),
-            "blocks": [list(block) for block in ranks.blocks],
-            "alpha": ranks.alpha,
-            "friedman": ranks.friedman,
-            "friedman_p": ranks.friedman_p,
-            "iman_davenport": None if refined is None or math.isinf(refined) else refined,
-            "iman_davenport_p": ranks.iman_davenport_p,
-            "critical_difference": ranks.critical_difference,
-            "groups": [list(group) for group in ranks.groups],
-            "caution": ranks.caution,
-        },
-    }
+    refined = None if ranks.iman_davenport == math.inf else ranks.iman_davenport
+    return {"datasets": datasets, "average_ranks": asdict(ranks) | {"iman_davenport": refined}}
 
 
 def _scored_as_json(system: Scored) -> dict[str, Any]:

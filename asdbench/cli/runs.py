@@ -185,9 +185,7 @@ def _print_run(folder: Path, record: "RunRecord") -> None:
 
 def _used_lines(record: "RunRecord") -> Iterator[str]:
     """The components with all their parameters, what of them was asked for by hand, and where it ran."""
-    components = [("extractor", record.extractor), ("front end", record.frontend)]
-    components += [("augmentation", one) for one in record.augmentations]
-    for role, one in (*components, ("scorer", record.scorer)):
+    for role, one in record.components:
         yield f"{role} {one.name}, version {one.version}: {_assignments(one.params) or 'no parameters'}"
     profile = f", profile {record.asked.profile}" if record.asked.profile else ""
     yield f"asked by hand: {_assignments(record.asked.params) or 'no parameters'}{profile}"

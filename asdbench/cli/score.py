@@ -91,10 +91,9 @@ def score(
         _watch(model, detector, Path(recordings[0]), journal, settle, options, fail_on_alarm)
         return
     if explain is not None:
-        from asdbench.detector.explanation_page import require_explanations, require_page, write_explanations
+        from asdbench.detector.explanation_page import require_explanations, write_explanations
 
-        require_explanations(model)
-        require_page(explain)
+        require_explanations(model, explain)
     scored = model.score(recordings, **options)
     if explain is not None:
         shown = write_explanations(model, scored, explain, machine, section, window, hop)

@@ -44,10 +44,7 @@ def sync(
             stage.advance(1, one.folder.name)
     away = next((one.reason for one in done if one.state == "away"), None)
     if as_json:
-        rows = [
-            {"folder": str(one.folder), "state": one.state, "mlflow_run": one.mlflow_run, "reason": one.reason}
-            for one in done
-        ]
+        rows = [{**vars(one), "folder": str(one.folder)} for one in done]
         print_json({"store": store.shown, "away": away, "runs": rows})
     else:
         _print(done, store.shown)

@@ -1,5 +1,6 @@
 """``asdbench transfer``: what the order of systems on one board is worth on another."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,6 @@ from asdbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from asdbench.leaderboard.transfer import Loss, Transfer
-    from asdbench.protocols.rank_correlation import Correlation
 
 FORMS = (".html", ".md")
 
@@ -80,17 +80,13 @@ def _as_json(one: "Transfer") -> dict[str, Any]:
             {"system": name, "family": family, "scores": list(one.scores[name])} for name, family in one.systems.items()
         ],
         "families": one.families,
-        "spearman": _correlation(one.spearman),
-        "kendall": _correlation(one.kendall),
+        "spearman": asdict(one.spearman),
+        "kendall": asdict(one.kendall),
         "chosen_by_first": _loss(one.on_second),
         "chosen_by_second": _loss(one.on_first),
         "pairs": None if one.agreement is None else {"same": one.agreement.same, "of": one.agreement.pairs},
         "verdict": one.verdict,
     }
-
-
-def _correlation(one: "Correlation") -> dict[str, Any]:
-    return {"value": one.value, "ci95": None if one.ci95 is None else list(one.ci95)}
 
 
 def _loss(one: "Loss") -> dict[str, Any]:

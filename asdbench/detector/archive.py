@@ -58,16 +58,7 @@ def unpack(path: Path, folder: Path) -> None:
                     shutil.copyfileobj(source, file, 2**20)
     except OSError as error:
         raise RequirementError(f"The detector {path} cannot be read: {error.strerror or error}.") from error
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        RuntimeError,
-        NotImplementedError,
-        EOFError,
-        zipfile.error,
-        zlib.error,
-    ) as error:
+    except (ValueError, LookupError, TypeError, RuntimeError, EOFError, zipfile.error, zlib.error) as error:
         raise _damaged(path, str(error) or type(error).__name__) from error
     reason = damage(folder)
     if reason is not None:

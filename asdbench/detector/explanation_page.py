@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asdbench.core.errors import RequirementError, UsageError
+from asdbench.core.errors import RequirementError
 from asdbench.core.files import require_writable, write_bytes
 from asdbench.detector.explanation import Explanation, Region
 from asdbench.detector.recordings import Sound, read_windows
 from asdbench.detector.results import Scored
 from asdbench.detector.spectrograms import SIZE_PX, common_scale_db, draw_log_mel, label_axes, wav_address
-from asdbench.pages import asset, render_page, template
+from asdbench.pages import asset, render_page, require_own_page, template
 from asdbench.pages.figures import drawing_style, figure_svg, new_figure
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def write_explanations(
         hop_s: from one window to the next.
 
     Raises:
-        UsageError: as ``require_page``.
+        UsageError: a file is in the way that is no such page.
     """
-    require_page(to)
+    require_own_page(to, MARKER, "--explain")
     good = sorted((one for one in scored if one.error is None), key=lambda one: -(one.score or 0.0))
     alarms = [one for one in good if one.anomalous]
     shown = alarms[:MOST] or good[:HIGHEST]
@@ -84,25 +84,18 @@ def write_explanations(
     return len(shown)
 
 
-def require_explanations(detector: Any) -> None:
-    """Refuse what only scores.
+def require_explanations(detector: Any, to: Path | None = None) -> None:
+    """Refuse what only scores, and a place where no page can be written.
 
     Raises:
         RequirementError: it is a model that was exported.
+        UsageError: a file is in the way that is no such page, or nothing can be written there.
     """
     if not hasattr(detector, "explain"):
         raise RequirementError("An exported model cannot explain; take the detector that it was exported from.")
-
-
-def require_page(to: Path) -> None:
-    """Refuse a place for a page before anything is scored.
-
-    Raises:
-        UsageError: a file is in the way that is no such page, or nothing can be written there.
-    """
-    if to.is_dir() or (to.exists() and MARKER not in to.read_bytes()[:200].decode(errors="replace")):
-        raise UsageError(f"--explain {to}: it is there already and is no explanation of asdbench. Give another name.")
-    require_writable(to.parent, "--explain FILE.html")
+    if to is not None:
+        require_own_page(to, MARKER, "--explain")
+        require_writable(to.parent, "--explain FILE.html")
 
 
 def stylesheet() -> str:
@@ -155,23 +148,19 @@ def article(
     return Markup(html)
 
 
-def mel_edges(one: Explanation) -> list[float]:
-    """Where the edges of the bands lie in the log-mel, in bins."""
-    return [float(np.clip(one.scale.bin_of(hz), -0.5, one.scale.n_mels - 0.5)) for hz in one.frequencies_hz]
+def mel_bin(one: Explanation, frequency_hz: float) -> float:
+    """Where a frequency lies in the log-mel, or which end is next to it, in bins."""
+    return float(np.clip(one.scale.bin_of(frequency_hz), -0.5, one.scale.n_mels - 0.5))
 
 
 def _add_boxes(figure: "Figure", one: Explanation, regions: Sequence[Region]) -> None:
     from matplotlib.patches import Rectangle
 
     for region in regions:
-        low, high = (
-            np.clip(one.scale.bin_of(hz), -0.5, one.scale.n_mels - 0.5) for hz in (region.low_hz, region.high_hz)
-        )
-        place, width = (region.start_s, float(low)), region.end_s - region.start_s
+        low, high = mel_bin(one, region.low_hz), mel_bin(one, region.high_hz)
+        place, width = (region.start_s, low), region.end_s - region.start_s
         for colour, line in (("black", 2.6), ("white", 1.2)):  # seen on dark and on bright
-            figure.axes[0].add_patch(
-                Rectangle(place, width, float(high - low), fill=False, edgecolor=colour, linewidth=line)
-            )
+            figure.axes[0].add_patch(Rectangle(place, width, high - low, fill=False, edgecolor=colour, linewidth=line))
 
 
 def _map(one: Explanation) -> "Figure":
@@ -182,7 +171,7 @@ def _map(one: Explanation) -> "Figure":
         values = np.maximum(one.contributions, 0.0)
         mesh = axes.pcolormesh(
             one.times_s,
-            mel_edges(one),
+            [mel_bin(one, hz) for hz in one.frequencies_hz],
             values,
             cmap="viridis",
             vmin=0.0,

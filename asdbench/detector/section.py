@@ -41,7 +41,8 @@ class SectionScorer:
     ) -> None:
         self._members = members
         self._combine = combine
-        self._fitted_scorer = partial(_fitted, seed=seed, machine=machine, section=section)
+        self._seed = seed
+        self._machine = machine
         self._section = section
         self._fitted: list[Scorer] = []
         self.training: Sequence[TrainingClip] = ()
@@ -69,9 +70,8 @@ class SectionScorer:
                 chosen = [place for place, clip in enumerate(clips) if whole or clip.section == self._section]
                 self.training = [clips[place] for place in chosen]
                 column = self._fit(component, of_member[chosen], self.training, by)
-                columns.append(column)
-                if self._combine is not None:
-                    columns[-1] = column[[clip.section == self._section for clip in self.training]]
+                here = [clip.section == self._section for clip in self.training]
+                columns.append(column if self._combine is None else column[here])
             if self._combine is None:
                 return columns[0]
             self.training = [clip for clip in clips if clip.section == self._section]
@@ -96,18 +96,12 @@ class SectionScorer:
     def _fit(
         self, component: Component, rows: Rows, clips: Sequence[TrainingClip], by: TrainingScores | None
     ) -> NDArray[np.float64]:
-        fitted = partial(self._fitted_scorer, component)
+        fitted = partial(fitted_scorer, component, self._seed, self._machine, self._section)
         scorer = fitted(rows, clips)
         self._fitted.append(scorer)
         scores = scores_of_training(scorer, rows, clips, fitted, component.name, by) if by else np.empty(0)
         self.notes += checked_notes(scorer.notes, component.name)
         return scores
-
-
-def _fitted(
-    component: Component, rows: Rows, clips: Sequence[TrainingClip], *, seed: int, machine: str, section: str
-) -> Scorer:
-    return fitted_scorer(component, seed, machine, section, rows, clips)
 
 
 def _side_by_side(columns: Sequence[NDArray[np.float64]]) -> Rows:

@@ -173,6 +173,12 @@ class RunRecord(Model):
         return self.asked.system or f"{self.extractor.name} + {self.scorer.name}"
 
     @property
+    def components(self) -> list[tuple[str, UsedComponent]]:
+        """What each component is for, and which it is."""
+        others = [("front end", self.frontend), *(("augmentation", used) for used in self.augmentations)]
+        return [("extractor", self.extractor), ("scorer", self.scorer), *others]
+
+    @property
     def ci95(self) -> Interval | None:
         """The 95 % interval of the official score."""
         return self.intervals.official_score if self.intervals else None

@@ -54,10 +54,8 @@ def figures_of(table: Table, row: Row) -> list[Figure]:
 def settings_of(system: System) -> list[tuple[str, str]]:
     """Each component of a system with its version and parameters, a line each."""
     record = system.records[0]
-    components = [("extractor", record.extractor), ("scorer", record.scorer), ("front end", record.frontend)]
-    components += [("augmentation", used) for used in record.augmentations]
     lines = []
-    for role, used in components:
+    for role, used in record.components:
         params = ", ".join(f"{name} {setting(value)}" for name, value in used.params.items())
         lines.append((role, f"{used.name}, version {used.version}" + (f": {params}" if params else "")))
     if record.asked.profile:

@@ -160,8 +160,7 @@ def _require_one_system(asked: str, dataset: str, runs: Sequence[Run]) -> None:
     texts: dict[str, str] = {}
     for run, varied in zip(runs, varied_params([run.record for run in runs]), strict=True):
         record = run.record
-        components = [record.extractor, record.scorer, record.frontend, *record.augmentations]
-        settings = digest([component.model_dump(mode="json") for component in components], 32)
+        settings = digest([used.model_dump(mode="json") for _, used in record.components], 32)
         names.setdefault(settings, []).append(run.folder.name)
         texts[settings] = f"{varied_text(varied)}: " if varied else ""
     if len(names) > 1:

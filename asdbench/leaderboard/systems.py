@@ -141,8 +141,7 @@ def _named(record: RunRecord) -> dict[str, Any]:
 
 def _given(record: RunRecord) -> dict[str, Any]:
     """Parameters, and the folder of plugins, which a record does not know."""
-    components = [record.extractor, record.scorer, record.frontend, *record.augmentations]
-    is_own = all(used.target.startswith("asdbench.") for used in components)
+    is_own = all(used.target.startswith("asdbench.") for _, used in record.components)
     texts = {key: ",".join(map(str, one)) if isinstance(one, list) else one for key, one in record.asked.params.items()}
     return {"p": [f"{key}={text}" for key, text in texts.items()], "plugin_path": None if is_own else PLUGINS}
 

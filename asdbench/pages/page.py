@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asdbench.core.errors import UsageError
+
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
@@ -40,6 +42,23 @@ def render_page(
         title=title, body=Markup(body), scripts=scripts, styles=styles, marker=marker, connects=connects
     )
     return f"{page}\n"
+
+
+def require_own_page(path: Path, marker: str, option: str) -> None:
+    """Refuse a place for a page before it is made.
+
+    Args:
+        path: of the file; its folder need not be there.
+        marker: by which a page of this kind is known, which may be written anew.
+        option: that names another place.
+
+    Raises:
+        UsageError: it is a folder, or a file that is no such page.
+    """
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder; give the name of a file, {path / 'page.html'} for instance.")
+    if path.exists() and marker not in path.read_bytes()[:200].decode(errors="replace"):
+        raise UsageError(f"{path} is there already and is no {marker}.\nGive another name with {option} FILE.html.")
 
 
 def asset(folder: Path, name: str) -> str:

@@ -22,26 +22,13 @@ if TYPE_CHECKING:
     )
     from asdbench.protocols.threshold import Threshold, ThresholdRule, fit_threshold, p_values
 
-_HOME = {
-    "DEFINITIONS": "definitions",
-    "Difference": "resampling",
-    "DomainResult": "results",
-    "Evaluation": "results",
-    "Intervals": "results",
-    "MachineResult": "results",
-    "PROTOCOLS": "definitions",
-    "SectionResult": "results",
-    "SectionScores": "definitions",
-    "Threshold": "threshold",
-    "ThresholdRule": "threshold",
-    "bootstrap_intervals": "resampling",
-    "evaluate": "evaluation",
-    "fit_threshold": "threshold",
-    "official_terms": "results",
-    "p_values": "threshold",
-    "paired_difference": "resampling",
-    "require_scorable": "requirements",
-    "undefined_terms": "requirements",
+_NAMES = {
+    "definitions": ("DEFINITIONS", "PROTOCOLS", "SectionScores"),
+    "evaluation": ("evaluate",),
+    "requirements": ("require_scorable", "undefined_terms"),
+    "resampling": ("Difference", "bootstrap_intervals", "paired_difference"),
+    "results": ("DomainResult", "Evaluation", "Intervals", "MachineResult", "SectionResult", "official_terms"),
+    "threshold": ("Threshold", "ThresholdRule", "fit_threshold", "p_values"),
 }
 
 __all__ = [
@@ -66,4 +53,4 @@ __all__ = [
     "undefined_terms",
 ]
 
-__getattr__ = importer("asdbench.protocols", _HOME)
+__getattr__ = importer(__name__, {name: module for module, names in _NAMES.items() for name in names})

@@ -14,10 +14,9 @@ from asdbench.datasets.ground_truth import GroundTruth, Key, read_ground_truth, 
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
 from asdbench.harness.store import truth_of_run, verify_score_files
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
-from asdbench.score_files.evaluation import evaluate_folder
+from asdbench.score_files.evaluation import evaluate_folder, other_results
 from asdbench.score_files.files import Problem, ScoreFile, file_name, list_score_files, read_rows
 
-ROUNDING = 1e-9  # between the scores of the record and of the files, fractions
 AGAIN = "The run's command with --fresh makes them again."
 NAMED = 3  # files of one machine type, or problems of one kind, that are written out
 
@@ -109,7 +108,8 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
         if truth is not None and read.evaluation is not None:
             evaluation, intervals, partial = read.evaluation, read.intervals, partial or read.partial
         elif evaluation is not None and read.evaluation is not None:
-            problems += _differences(evaluation, read.evaluation)
+            changed = other_results(evaluation.machines, read.evaluation.machines)
+            problems += [f"{problem}. Pictures show the files, tables the record. {AGAIN}" for problem in changed]
     except RequirementError as error:  # of a run that failed before anything was scored, for instance
         problems.append(f"{error} {AGAIN}" if missing else str(error))
     views = [
@@ -196,18 +196,4 @@ def _lines(problems: Sequence[Problem]) -> list[str]:
     for (kind, _), texts in by_kind.items():
         more = [f"... and {len(texts) - NAMED} more that are {kind}"] if len(texts) > NAMED else []
         lines += [*texts[:NAMED], *more]
-    return lines
-
-
-def _differences(recorded: Evaluation, read: Evaluation) -> list[str]:
-    """Whether the score files are still those of the record."""
-    lines = []
-    for machine, result in recorded.machines.items():
-        other = read.machines.get(machine)
-        if other is not None and abs(result.official_score - other.official_score) > ROUNDING:
-            lines.append(
-                f"The score files of {machine} are not those of the record: it says "
-                f"{100 * result.official_score:.2f} %, the files come to {100 * other.official_score:.2f} %. Pictures "
-                "show the files, tables the record. asdbench run makes both anew with the same command and --fresh."
-            )
     return lines

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from asdbench.core.errors import AsdbenchError, UsageError
+from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
 from asdbench.detector.explanation_page import stylesheet
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
 from asdbench.harness.replay import Replay, reopen
-from asdbench.pages import asset, render_page, template
+from asdbench.pages import asset, render_page, require_own_page, template
 from asdbench.protocols.decisions import PER_HOUR
 from asdbench.protocols.definitions import score_name
 from asdbench.registry.ensembles import AND
@@ -60,7 +60,7 @@ def write_report(
     """
     method = settled(embedding_map)
     path = folder / FILE if to is None else to.expanduser()
-    _refuse_in_the_way(path)
+    require_own_page(path, MARKER, "--to")
     contents = read_contents(folder, ground_truth, machines)
     needed = bool(contents.sections) and (worst > 0 or explain > 0 or method != "none")
     replay: Replay | str = "No test clip was scored."
@@ -144,20 +144,8 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def used_components(record: RunRecord) -> list[tuple[str, UsedComponent, dict[str, Any]]]:
     """Every component of the system: what it is for, which it is, its parameters as text."""
-    components = [("front end", record.frontend), *[("augmentation", used) for used in record.augmentations]]
-    components += [("extractor", record.extractor), ("scorer", record.scorer)]
-    return [(role, used, {key: _plain(value) for key, value in used.params.items()}) for role, used in components]
+    return [(role, used, {key: _plain(one) for key, one in used.params.items()}) for role, used in record.components]
 
 
 def _plain(value: object) -> str:
     return {True: "yes", False: "no", None: "none"}[value] if isinstance(value, bool | None) else str(value)
-
-
-def _refuse_in_the_way(path: Path) -> None:
-    """A report may replace a report, and nothing else."""
-    if path.is_dir():
-        raise UsageError(f"--to {path} is a folder; give the name of a file, {path / FILE} for instance.")
-    if path.exists() and MARKER not in path.read_bytes()[:200].decode(errors="replace"):
-        raise UsageError(
-            f"{path} is there already and is no report of asdbench.\nGive another name with --to FILE.html."
-        )

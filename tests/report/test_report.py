@@ -164,7 +164,7 @@ def test_nothing_but_a_report_is_replaced(make_run, clips_of, tmp_path):
     first = write_report(folder, to=tmp_path / "a.html").read_bytes()
     assert write_report(folder, to=tmp_path / "a.html").read_bytes() == first
     (tmp_path / "mine.html").write_text("my own page")
-    with pytest.raises(UsageError, match=r"mine.html is there already and is no report"):
+    with pytest.raises(UsageError, match=r"mine.html is there already and is no asdbench report"):
         write_report(folder, to=tmp_path / "mine.html")
     with pytest.raises(UsageError, match="is a folder"):
         write_report(folder, to=tmp_path)
