@@ -36,14 +36,11 @@ def evaluate(
     clip_s: Annotated[
         float | None,
         opt.option(
-            "SECONDS",
-            "Length of a clip, for false alarms per hour. [default: the run's, for a run]",
-            opt.POSITIVE,
+            "SECONDS", "Length of a clip, for false alarms per hour. [default: the run's, for a run]", opt.POSITIVE
         ),
     ] = None,
     against: Annotated[
-        Path | None,
-        opt.option("DIR|RUN", "A second system: the difference, on the same resampled clips.", opt.RUN),
+        Path | None, opt.option("DIR|RUN", "A second system: the difference, on the same resampled clips.", opt.RUN)
     ] = None,
     out: opt.Out = opt.RUNS,
     as_json: opt.AsJson = False,

@@ -21,8 +21,7 @@ def fit(
     ] = None,
     to: Annotated[Path, opt.option("FILE.asd", "The file to write.")] = Path("detector.asd"),
     from_: Annotated[
-        str | None,
-        opt.option("RUN", "Take what a run has fitted, in place of recordings.", opt.RUN, "--from"),
+        str | None, opt.option("RUN", "Take what a run has fitted, in place of recordings.", opt.RUN, "--from")
     ] = None,
     extractor: Annotated[str | None, opt.option("NAME", "Feature extractor.", opt.Named("extractors"))] = None,
     scorer: Annotated[

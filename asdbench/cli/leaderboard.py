@@ -24,11 +24,7 @@ OUTCOMES = {"added": "added", "unchanged": "there already, and equal", "replaced
 def add(
     run: Annotated[
         list[str] | None,
-        opt.argument(
-            "[RUN|SCORES]...",
-            "Runs: latest, ids, systems, folders; or folders of score files.",
-            opt.RUN,
-        ),
+        opt.argument("[RUN|SCORES]...", "Runs: latest, ids, systems, folders; or folders of score files.", opt.RUN),
     ] = None,
     system: Annotated[
         str | None, opt.option("NAME", "Their system; says that they are score files.", panel=OF_SCORES)

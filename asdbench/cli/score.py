@@ -27,8 +27,7 @@ def score(
     threshold: opt.Threshold = None,
     window: Annotated[float | None, opt.option("SECONDS", "Score windows of this length.", opt.POSITIVE)] = None,
     hop: Annotated[
-        float | None,
-        opt.option("SECONDS", "From one window to the next. [default: the window's length]", opt.POSITIVE),
+        float | None, opt.option("SECONDS", "From one window to the next. [default: the window's length]", opt.POSITIVE)
     ] = None,
     alarm_after: Annotated[
         str, opt.option("K/N", "Alarm when K of N windows in a row lie above the threshold.")

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def submit(
     run: Annotated[
-        str | None,
-        argument("RUN", "Finished run on the evaluation data: latest, id, system or folder.", RUN),
+        str | None, argument("RUN", "Finished run on the evaluation data: latest, id, system or folder.", RUN)
     ] = None,
     label: Annotated[str | None, option("NAME_ORG_task2_N", "Label of the submission, N from 1 to 4.")] = None,
     development: Annotated[
