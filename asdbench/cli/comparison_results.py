@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from asdbench.cli.evaluation_results import difference_as_json
 from asdbench.cli.output import echo
-from asdbench.cli.tables import interval, percent, print_learned, print_table, styled, table, width
+from asdbench.cli.tables import interval, print_learned, print_table, styled, table, width
+from asdbench.core.texts import percent
 from asdbench.harness.learned import Learned, learned, learning_as_json
 from asdbench.leaderboard.comparison import Comparison, Scored
 from asdbench.leaderboard.run_groups import RunGroup

@@ -58,7 +58,8 @@ def evaluate(
     import functools
 
     from asdbench.cli.evaluation_results import evaluation_as_json, print_evaluation
-    from asdbench.cli.tables import interval, percent
+    from asdbench.cli.tables import interval
+    from asdbench.core.texts import percent
     from asdbench.harness.evaluating import evaluate_score_files, score_folder, truth_for
     from asdbench.harness.record import FILE
     from asdbench.protocols import paired_difference

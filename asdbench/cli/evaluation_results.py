@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from asdbench.cli.output import echo
-from asdbench.cli.tables import interval, percent, print_widest, styled, table, text, width
+from asdbench.cli.tables import interval, print_widest, styled, table, text, width
+from asdbench.core.texts import percent
 from asdbench.protocols import Difference
 from asdbench.protocols.decisions import PER_HOUR, Decisions, Measure
 from asdbench.protocols.evaluation import result_rows

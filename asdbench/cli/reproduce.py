@@ -85,7 +85,8 @@ def _as_json(found: "Reproduction") -> dict[str, Any]:
 
 
 def _print(found: "Reproduction", params: dict[str, Any]) -> None:
-    from asdbench.cli.tables import interval, percent, print_table, table
+    from asdbench.cli.tables import interval, print_table, table
+    from asdbench.core.texts import percent
 
     echo(f"{found.system} on {found.dataset} {found.split}, percent", bold=True)
     compared = [one for one in found.numbers if one.within is not None]

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from asdbench.cli.output import echo
 from asdbench.cli.run_plan import next_command
-from asdbench.cli.tables import interval, percent, print_learned, print_table, print_widest, table, text, width
+from asdbench.cli.tables import interval, print_learned, print_table, print_widest, table, text, width
 from asdbench.core.commands import command
+from asdbench.core.texts import percent
 from asdbench.datasets import Dataset
 from asdbench.datasets.clips import OWN
 from asdbench.harness import Plan, RunRecord

@@ -48,7 +48,8 @@ def list_(
         for study in sorted(out.glob("studies/*/runs")):
             echo(f"Those of the study {study.parent.name}: {command('runs list', out=study)}", err=True)
     else:
-        from asdbench.cli.tables import percent, print_widest, table, width
+        from asdbench.cli.tables import print_widest, table, width
+        from asdbench.core.texts import percent
         from asdbench.harness.run_names import short_names
 
         ranked = sorted(stored.runs.values(), key=lambda one: (one.dataset.name, -_score(one), one.run_id))
@@ -148,7 +149,8 @@ def _end(stored: "Stored") -> None:
 
 def _print_run(folder: Path, record: "RunRecord") -> None:
     """A run for people: scores, what failed, what was used, how long it took."""
-    from asdbench.cli.tables import interval, percent, print_learned, print_widest, table, width
+    from asdbench.cli.tables import interval, print_learned, print_widest, table, width
+    from asdbench.core.texts import percent
     from asdbench.harness.learned import learned
     from asdbench.harness.store import result_rows
     from asdbench.tracking.marks import tracking_lines

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asdbench.cli.output import echo, shown
+from asdbench.core.texts import percent
 
 if TYPE_CHECKING:
     from asdbench.harness.learned import Learned
@@ -24,11 +25,6 @@ def text(value: object, style: str = "") -> Text:
 def styled(cells: Iterable[object], style: str) -> list[Text]:
     """The cells of a row, all in one style."""
     return [text(cell, style) for cell in cells]
-
-
-def percent(share: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """A fraction in percent; nothing for None."""
-    return "" if share is None else f"{100 * share:{'+' if sign else ''}.{digits}f}"
 
 
 def interval(ends: Sequence[float | None] | None, digits: int = 1, *, sign: bool = False) -> str:

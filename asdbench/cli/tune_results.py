@@ -9,9 +9,10 @@ from rich.table import Table
 
 from asdbench.cli.output import echo
 from asdbench.cli.progress import ConsoleProgress
-from asdbench.cli.tables import percent, print_learned, print_table, table, text
+from asdbench.cli.tables import print_learned, print_table, table, text
 from asdbench.core.commands import command
 from asdbench.core.progress import Silent, Stage
+from asdbench.core.texts import percent
 from asdbench.harness.learned import learning_as_json
 from asdbench.tuning.record import BEST_FILE, REPORT_FILE, STUDY_FILE, TRIALS, StudyRecord, TrialRecord
 from asdbench.tuning.report import learned_of

@@ -6,6 +6,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from asdbench.core.texts import first_of
+
 FENCE = 3.0  # times the quartiles' distance above the upper one: far out (Tukey, Exploratory Data Analysis, 1977)
 NAMED = 5
 FEW = 40  # healthy clips
@@ -20,12 +22,11 @@ def standing_out(machine: str, names: Sequence[str], scores: NDArray[np.float64]
     far = [place for place in np.argsort(-scores) if scores[place] > upper + FENCE * (upper - lower)]
     if not far:
         return []
-    shown = ", ".join(f"{names[place]} ({scores[place]:.3g})" for place in far[:NAMED])
-    more = f" and {len(far) - NAMED} more" if len(far) > NAMED else ""
+    shown = first_of([f"{names[place]} ({scores[place]:.3g})" for place in far], NAMED)
     median = float(np.median(scores))
     return [
         f"{len(far)} of {len(scores)} healthy clips of {machine} score far above the others (median {median:.3g}) and "
-        f"raise the threshold: {shown}{more}. Listen to them, and leave out what was not healthy"
+        f"raise the threshold: {shown}. Listen to them, and leave out what was not healthy"
     ]
 
 

@@ -13,6 +13,7 @@ from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import clear_write_errors, sweep, write_text
 from asdbench.core.locks import exclusive
 from asdbench.core.paths import cache_root
+from asdbench.core.texts import first_of
 from asdbench.harness.record import RunRecord, load_record
 from asdbench.harness.store import sections_of
 from asdbench.leaderboard.boards import require_fit
@@ -232,9 +233,8 @@ def _equals_stored(entry: Entry, path: Path, replace: bool) -> bool:
             f"{path}.\nGive another --system or --seed, or take these instead: --replace"
         )
     if differing and not replace:
-        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise EntryError(
-            f"{path} is there already and differs: {'; '.join(differing[:3])}{more}.\nTake this one instead: --replace"
+            f"{path} is there already and differs: {first_of(differing, 3, '; ')}.\nTake this one instead: --replace"
         )
     return not differing
 

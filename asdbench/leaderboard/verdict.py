@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from asdbench.core.texts import first_of
 from asdbench.leaderboard.chance import LEVEL
 from asdbench.leaderboard.cost_picture import milliseconds_of_clip
 from asdbench.leaderboard.rows import Row, official_scores
@@ -78,9 +79,8 @@ def _best(alike: Sequence[Row], best: Row, chance: Row, ranked: int, *, again: b
     others = [row.label for row in alike if row is not best]
     if not others:
         return text
-    named = ", ".join(others[:NAMED]) + (f" and {len(others) - NAMED} more" if len(others) > NAMED else "")
     which = "all others" if len(alike) == ranked else f"{len(others)} other{'s' if len(others) > 1 else ''}"
-    return f"{text}; these test clips cannot tell it from {which} ({named})"
+    return f"{text}; these test clips cannot tell it from {which} ({first_of(others, NAMED)})"
 
 
 def _doubts(ranked: Sequence[Row], chance: Row) -> str:
@@ -96,9 +96,9 @@ def _doubts(ranked: Sequence[Row], chance: Row) -> str:
     trained = [row for row in ranked if row.learned is not None]
     failed = [row.label for row in trained if row.mark]
     if failed:
-        named = ", ".join(failed[:NAMED]) + (f" and {len(failed) - NAMED} more" if len(failed) > NAMED else "")
         texts.append(
-            f"of {len(trained)} trained systems whose learning was measured {len(failed)} did not learn ({named})"
+            f"of {len(trained)} trained systems whose learning was measured {len(failed)} did not learn "
+            f"({first_of(failed, NAMED)})"
         )
     elif trained:
         texts.append(f"all {len(trained)} trained systems whose learning was measured learned")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.texts import first_of
 from asdbench.datasets.clips import Domain
 from asdbench.datasets.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
@@ -66,9 +67,8 @@ class Contents:
     def missing_text(self, machine: str) -> str:
         """What is missing of a machine type, without a full stop."""
         names = self.missing[machine]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         files = f"score file of {machine} is" if len(names) == 1 else f"score files of {machine} are"
-        return f"the {files} missing ({', '.join(names[:NAMED])}{more})"
+        return f"the {files} missing ({first_of(names, NAMED)})"
 
 
 def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequence[str] = ()) -> Contents:

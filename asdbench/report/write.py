@@ -1,11 +1,13 @@
 """Write the report of one run: one HTML file that holds everything and asks the network for nothing."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
+from asdbench.core.texts import percent
 from asdbench.detector.explanation_page import stylesheet
 from asdbench.harness.learned import mark_of
 from asdbench.harness.record import RunRecord, UsedComponent
@@ -120,7 +122,7 @@ def render_report(
         used=used_components(record),
         anchors={machine: f"machine-{number}" for number, machine in enumerate(contents.machines, 1)},
         opened=len(contents.machines) <= OPENED,
-        percent=percent,
+        percent=partial(percent, digits=1),
         score_name=score_name,
     )
     title = f"{record.name} on {record.dataset.name}, seed {record.asked.seed}"
@@ -135,11 +137,6 @@ def of_what(record: RunRecord) -> str:
     if record.frontend.name == "log-mel":
         return "Log-mels as the system saw them"
     return f"The system saw other features ({record.frontend.name}); these are log-mels of the same recordings"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction in percent, without the sign; nothing for None."""
-    return "" if value is None else f"{100 * value:.{digits}f}"
 
 
 def used_components(record: RunRecord) -> list[tuple[str, UsedComponent, dict[str, Any]]]:
