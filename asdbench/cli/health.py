@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.numbers import size_text
 from asdbench.core.packages import EXTRAS, missing_package, requirements, version_of
 from asdbench.core.paths import CACHE_VARIABLE, cache_root
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 State = Literal["ok", "note", "problem"]
 TIGHT, FULL = 5e9, 5e8  # bytes of a disk that are free
@@ -77,13 +80,8 @@ def _python() -> Iterator[Check]:
 
 def _packages() -> Iterator[Check]:
     """What asdbench's own metadata asks for; without metadata (a bare checkout) only what is there."""
-    from packaging.requirements import Requirement
-
     wrong = []
-    for text in requirements():
-        wanted = Requirement(text)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-            continue
+    for wanted in _wanted(""):
         version = version_of(wanted.name)
         if version is None:
             wrong.append((f"{wanted.name} is not installed", f'pip install "{wanted.name}{wanted.specifier}"'))
@@ -96,22 +94,23 @@ def _packages() -> Iterator[Check]:
 
 def _extras() -> Iterator[Check]:
     """Packages that only some commands need."""
-    from packaging.requirements import Requirement
-
+    needed = {wanted.name for wanted in _wanted("")}
     for extra, use in EXTRAS.items():
-        names = [
-            wanted.name
-            for wanted in map(Requirement, requirements())
-            if wanted.marker is not None
-            and wanted.marker.evaluate({"extra": extra})
-            and not wanted.marker.evaluate({"extra": ""})
-        ]
+        names = [wanted.name for wanted in _wanted(extra) if wanted.name not in needed]
         missing = [name for name in names if version_of(name) is None]
         versions = ", ".join(f"{name} {version_of(name)}" for name in names)
         if names and not missing:
             yield Check(extra, "ok", versions)
         elif names:
             yield Check(extra, "ok", f"not installed; for {use}: pip install 'asdbench[{extra}]'")
+
+
+def _wanted(extra: str) -> "list[Requirement]":
+    """What is needed with an extra, "" for none."""
+    from packaging.requirements import Requirement
+
+    every = map(Requirement, requirements())
+    return [one for one in every if one.marker is None or one.marker.evaluate({"extra": extra})]
 
 
 def _device() -> Iterator[Check]:
@@ -256,8 +255,8 @@ def _tracking(out: Path) -> Iterator[Check]:
             "older": f"Save a copy of the file, then: mlflow db upgrade {store.shown}",
             "newer": f"Update MLflow, which is {version_of('mlflow')} here, or name another store: MLFLOW_TRACKING_URI",
         }.get(state, "")
-        of = {"older": ", with tables of an older MLflow", "newer": ", with tables of a newer MLflow"}.get(state, "")
-        yield Check("tracking", "problem" if advice else "ok", f"{store.shown}{of}", advice)
+        tables = f", with tables of {'an' if state == 'older' else 'a'} {state} MLflow" if advice else ""
+        yield Check("tracking", "problem" if advice else "ok", f"{store.shown}{tables}", advice)
 
 
 def _writable(name: str, folder: Path, found: str, variable: str | None, advice: str) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from asdbench.cli.options import RUNS, AsJson, Named, Out, RunName, argument, gr
 from asdbench.cli.output import echo, print_json, warn
 from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
+from asdbench.core.texts import value_text
 
 if TYPE_CHECKING:
     from asdbench.harness.record import RunRecord
@@ -199,11 +200,5 @@ def _used_lines(record: "RunRecord") -> Iterator[str]:
     yield f"ran on {machine.device}{threads}, Python {machine.python}{version}{commit}"
 
 
-def _assignments(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _assignments(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value_text(value)}" for name, value in values.items())

@@ -8,6 +8,7 @@ from asdbench.cli.output import echo, print_json
 from asdbench.core.commands import command
 from asdbench.core.documentation import page
 from asdbench.core.errors import UsageError
+from asdbench.core.texts import value_text
 
 if TYPE_CHECKING:
     from asdbench.registry import Catalog, Entry
@@ -111,7 +112,7 @@ def _component_facts(entry: "Entry") -> Facts:
     params = card.params.items()
     _print_section(
         ("parameter", "default", "accepts", ""),
-        [(name, _value(defaults[name]), param.accepts(), param.help) for name, param in params],
+        [(name, value_text(defaults[name]), param.accepts(), param.help) for name, param in params],
     )
     downloads = getattr(card, "downloads", ())
     frontend = getattr(card, "frontend", None)
@@ -196,9 +197,5 @@ def _total(counts: Iterable[Mapping[Any, int]]) -> str:
     return str(sum(sum(one.values()) for one in counts)) if all(counts) else "?"
 
 
-def _value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _assignments(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items() if key != "summary")
+    return ", ".join(f"{key} = {value_text(value)}" for key, value in values.items() if key != "summary")

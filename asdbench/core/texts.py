@@ -1,11 +1,19 @@
 """Numbers and lists in sentences and tables."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def percent(share: float | None, digits: int = 2, *, sign: bool = False, missing: str = "") -> str:
     """A fraction in percent, without the sign %; ``missing`` for None."""
     return missing if share is None else f"{100 * share:{'+' if sign else ''}.{digits}f}"
+
+
+def value_text(value: Any) -> str:
+    """The value of a parameter as the command line takes it: ``"true"``, ``"a,b"``."""
+    if isinstance(value, list):
+        return ",".join(map(value_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def first_of(texts: Sequence[str], most: int, separator: str = ", ") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from asdbench.core.commands import command
 from asdbench.core.digests import digest
+from asdbench.core.texts import value_text
 from asdbench.harness.record import RunRecord
 from asdbench.leaderboard.entry import Entry, EntryError, Submitted
 from asdbench.registry import load_catalog
@@ -142,8 +143,8 @@ def _named(record: RunRecord) -> dict[str, Any]:
 def _given(record: RunRecord) -> dict[str, Any]:
     """Parameters, and the folder of plugins, which a record does not know."""
     is_own = all(used.target.startswith("asdbench.") for _, used in record.components)
-    texts = {key: ",".join(map(str, one)) if isinstance(one, list) else one for key, one in record.asked.params.items()}
-    return {"p": [f"{key}={text}" for key, text in texts.items()], "plugin_path": None if is_own else PLUGINS}
+    params = record.asked.params.items()
+    return {"p": [f"{key}={value_text(value)}" for key, value in params], "plugin_path": None if is_own else PLUGINS}
 
 
 def _require_different_seeds(group: Mapping[Path, Entry]) -> None:
