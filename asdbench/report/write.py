@@ -1,7 +1,6 @@
 """Write the report of one run: one HTML file that holds everything and asks the network for nothing."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,7 +121,7 @@ def render_report(
         used=used_components(record),
         anchors={machine: f"machine-{number}" for number, machine in enumerate(contents.machines, 1)},
         opened=len(contents.machines) <= OPENED,
-        percent=partial(percent, digits=1),
+        percent=lambda share, digits=1: percent(share, digits),
         score_name=score_name,
     )
     title = f"{record.name} on {record.dataset.name}, seed {record.asked.seed}"
