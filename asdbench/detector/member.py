@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from asdbench.core.errors import AsdbenchError, RequirementError
 from asdbench.core.faults import fault_of
 from asdbench.core.progress import Silent
+from asdbench.core.threads import torch_threads
 from asdbench.datasets import BlindClip
 from asdbench.datasets.audio import BadRecording
 from asdbench.detector.recordings import Sound
 from asdbench.detector.schema import Member
 from asdbench.extractors.base import Context, Extractor
 from asdbench.frontends.base import Frontend
-from asdbench.frontends.decoding import Waveform, convert, one_thread
+from asdbench.frontends.decoding import Waveform, convert
 from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.machine import available_cores, full_precision, torch_threads
+from asdbench.harness.machine import available_cores, full_precision
 from asdbench.harness.outputs import checked_embeddings
 from asdbench.registry import Component
 
@@ -131,7 +132,7 @@ def features_of_waveform(waveform: Waveform, frontend: Frontend) -> NDArray[np.f
     """The same of samples (n,) as the front end takes them."""
     import torch
 
-    with one_thread():
+    with torch_threads(1):
         features = frontend(torch.from_numpy(waveform[None])).numpy()[0]
     return np.ascontiguousarray(features, np.float32)  # in the order of a run's pack: sums depend on it
 

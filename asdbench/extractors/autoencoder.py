@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,14 +16,16 @@ from torch.nn.functional import mse_loss
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.core.files import write_bytes
+from asdbench.core.threads import torch_threads
 from asdbench.datasets.clips import TrainingClip
+from asdbench.extractors import stacked
 from asdbench.extractors.base import Context
 from asdbench.extractors.batches import common_length, minibatches
 from asdbench.extractors.learning import Learning
-from asdbench.extractors.network import NetworkExtractor
+from asdbench.extractors.network import FitsTogether
 from asdbench.extractors.selective_mahalanobis import Scatter, inverse, paper_score, program_score
-from asdbench.extractors.training import Recipe, reproducible
-from asdbench.frontends.decoding import one_thread
+from asdbench.extractors.together import Step, Steps
+from asdbench.extractors.training import Recipe
 
 Places = NDArray[np.int64]
 AT_ONCE = 4096  # vectors in a batch where nothing is learned
@@ -49,7 +52,7 @@ class Network(nn.Module):
         return result
 
 
-class Autoencoder(NetworkExtractor):
+class Autoencoder(FitsTogether):
     """Reconstructs stacks of consecutive frames; the embedding is one number, the clip's anomaly score.
 
     Harada et al. (2023) and the official program. Some of the vectors are held out of training, as there; they
@@ -95,7 +98,15 @@ class Autoencoder(NetworkExtractor):
         """For vectors of so many numbers."""
         return Network(self.facts["dim"], *self._shape)
 
-    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+    @classmethod
+    def fit_together(
+        cls, extractors: Sequence[Self], clips: Sequence[Sequence[TrainingClip]], contexts: Sequence[Context]
+    ) -> list[Exception | None]:
+        """With sums on one thread each, which suits layers of this width."""
+        with torch_threads(1):
+            return super().fit_together(extractors, clips, contexts)
+
+    def fit_steps(self, clips: Sequence[TrainingClip], context: Context) -> Steps[None]:
         """Train on the clips' frames, then measure the residuals of either domain.
 
         Raises:
@@ -116,29 +127,29 @@ class Autoencoder(NetworkExtractor):
             rng = np.random.default_rng(derive_seed(context.seed, "order", epoch))
             yield from minibatches(rng.permutation(trained), self.batch_size)
 
-        def loss(places: Places) -> Tensor:
-            batch = vectors[places]
+        def loss(batch: Tensor) -> Tensor:
             return mse_loss(network(batch), batch)
 
         def validation() -> dict[str, float]:
-            batches = [held_out[start : start + AT_ONCE] for start in range(0, len(held_out), AT_ONCE)]
+            batches = [vectors[held_out[start : start + AT_ONCE]] for start in range(0, len(held_out), AT_ONCE)]
             total = sum(float(loss(batch)) * len(batch) for batch in batches)
             return {"validation_loss": total / len(held_out)} if batches else {}
 
-        with reproducible(context.seed), one_thread():
-            network = self.begin(dim=vectors.dim)
-            examined = held_out if len(held_out) else trained
-            mean = vectors.mean(trained)
-            (untrained, _), (value, margin) = self.train(
-                network,
-                shuffled,
-                len(minibatches(trained, self.batch_size)),
-                loss,
-                Recipe(f"autoencoder {machine}", self._epochs, self._learning_rate, mixed_precision=False),
-                context,
-                lambda: self._explained(network, vectors, examined, mean),
-                validation,
-            )
+        torch.manual_seed(context.seed)
+        network = self.begin(dim=vectors.dim)
+        examined = held_out if len(held_out) else trained
+        mean = vectors.mean(trained)
+        (untrained, _), (value, margin) = yield from self.training(
+            network,
+            lambda epoch: (vectors[places] for places in shuffled(epoch)),
+            len(minibatches(trained, self.batch_size)),
+            loss,
+            Recipe(f"autoencoder {machine}", self._epochs, self._learning_rate, mixed_precision=False),
+            context,
+            lambda: self._explained(network, vectors, examined, mean),
+            validation,
+            fused=True,
+        )
         if np.isfinite([value, untrained, margin]).all():  # recordings that are all the same leave nothing to explain
             self.learning = Learning(
                 figure="explained variance",
@@ -158,6 +169,14 @@ class Autoencoder(NetworkExtractor):
                 for domain, scatter in scatters.items():
                     scatter.add(residuals[torch.from_numpy(domains[places] == domain)])
         self._invert(scatters, machine)
+
+    @staticmethod
+    def losses(steps: Sequence[Step]) -> Tensor:
+        """Mean squared errors (steps,) of reconstructing each training's batch."""
+        batches = torch.stack([step.batch for step in steps])
+        reconstructed = stacked.forward([step.network.get_submodule("layers") for step in steps], batches)
+        # Vector by vector: a sum over all numbers would depend on how many threads share it.
+        return mse_loss(reconstructed, batches, reduction="none").mean(2).mean(1)
 
     def _explained(self, network: Network, vectors: "Vectors", places: Places, mean: Tensor) -> tuple[float, float]:
         """1 - error / error of the mean vector, over the vectors at ``places``, and twice its standard error.

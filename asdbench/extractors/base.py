@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,7 @@ class Extractor(ABC):
         parameter_count: learned numbers of the network, also of a frozen one; 0 where there is none.
         notes: what the user should know of this fit.
         needs_fit: whether ``embed`` works only after ``fit`` or ``load``.
+        fits_together: whether it has ``fit_together``, faster than one fit after the other.
         learning: one figure that says whether it learned: its task on what it was not trained on, against chance
             and against the same network untrained; None where nothing is trained or nothing can be compared.
         macs: multiply-accumulates of one clip, of an extractor that counts them itself while it embeds.
@@ -91,10 +92,32 @@ class Extractor(ABC):
     learning: Learning | None = None
     macs: int | None = None
     needs_fit: bool = True
+    fits_together: bool = False
 
     @abstractmethod
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
         """Learn from training clips (normals only; no test clip is ever passed)."""
+
+    @classmethod
+    def fit_together(
+        cls,
+        extractors: "Sequence[Self]",
+        clips: Sequence[Sequence[TrainingClip]],
+        contexts: Sequence[Context],
+    ) -> list[Exception | None]:
+        """Fit several extractors with equal parameters, each as it would be alone.
+
+        The harness hands the fits of several machine types and seeds to an extractor that ``fits_together``.
+
+        Args:
+            extractors: that know nothing yet.
+            clips: of each.
+            contexts: of each.
+
+        Returns:
+            Of each the exception that its fit ended with, or None.
+        """
+        raise NotImplementedError(f"{cls.__name__} fits one at a time")
 
     @abstractmethod
     def embed(self, clips: Sequence[BlindClip], context: Context) -> Embeddings:

@@ -4,7 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from asdbench.core.files import write_bytes, write_text
-from asdbench.datasets.clips import BlindClip
+from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.batches import prefetched, to_device
-from asdbench.extractors.training import Recipe, settled, train
+from asdbench.extractors.together import Step, Steps, drive, loss_alone
+from asdbench.extractors.training import Recipe, adam, alone, reproducible, settled, training_steps
 
 T = TypeVar("T")
 WEIGHTS = "network.safetensors"
@@ -62,11 +63,29 @@ class NetworkExtractor(Extractor):
         examine: Callable[[], T],
         measure: Callable[[], Mapping[str, float]] = dict,
     ) -> tuple[T, T]:
-        """Train, see ``training.train``; what ``examine`` gives of the network before and after."""
+        """Train, see ``training_steps``; what ``examine`` gives of the network before and after."""
+        training = self.training(network, batches, count, loss, recipe, context, examine, measure)
+        return alone(training)
+
+    def training(
+        self,
+        network: nn.Module,
+        batches: Callable[[int], Iterable[Any]],
+        count: int,
+        loss: Callable[[Any], Tensor],
+        recipe: Recipe,
+        context: Context,
+        examine: Callable[[], T],
+        measure: Callable[[], Mapping[str, float]] = dict,
+        *,
+        fused: bool = False,
+    ) -> Steps[tuple[T, T]]:
+        """The same as a generator for ``drive``, which does the steps of several networks together."""
         network.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         with settled(network, batches, loss, recipe, context), torch.inference_mode():
             before = examine()
-        self.curves = train(network, batches, count, loss, recipe, context, measure)
+        optimizer = adam(network, recipe, fused=fused)
+        self.curves = yield from training_steps(network, optimizer, batches, count, loss, recipe, context, measure)
         self.parameter_count = sum(parameter.numel() for parameter in self.network.parameters())
         with torch.inference_mode():
             return before, examine()
@@ -102,6 +121,46 @@ class NetworkExtractor(Extractor):
         self.begin(**json.loads((folder / f"{self.name}.json").read_text()))
         self.network.load_state_dict(load_file(folder / WEIGHTS))
         self.network.to(memory_format=torch.channels_last)
+
+
+class FitsTogether(NetworkExtractor):
+    """Trains the networks of several machine types and seeds at once; each is to the bit as it would be alone.
+
+    ``fit_steps`` may use torch's global random numbers before its first step only.
+    """
+
+    fits_together = True
+
+    @abstractmethod
+    def fit_steps(self, clips: Sequence[TrainingClip], context: Context) -> Steps[None]:
+        """Fit, with ``training`` in the middle: a generator that asks for the steps of the training."""
+
+    @staticmethod
+    def losses(steps: Sequence[Step]) -> Tensor:
+        """Losses (steps,) of steps of several trainings where their batches are tensors, of one shape; else of one."""
+        return loss_alone(steps)
+
+    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+        """Fit this one alone.
+
+        Raises:
+            TrainingError: too few clips, clips that are too short, or a loss that is no longer finite.
+        """
+        (error,) = self.fit_together([self], [clips], [context])
+        if error is not None:
+            raise error
+
+    @classmethod
+    def fit_together(
+        cls, extractors: Sequence[Self], clips: Sequence[Sequence[TrainingClip]], contexts: Sequence[Context]
+    ) -> list[Exception | None]:
+        """Fit several in one training, on as many cores as there are; see ``together.drive``."""
+        fits = zip(extractors, clips, contexts, strict=True)
+        trainings = [extractor.fit_steps(training_clips, context) for extractor, training_clips, context in fits]
+        first, threads = contexts[0], torch.get_num_threads()
+        lanes = min(len(trainings), max(1, first.jobs // threads)) if first.device == "cpu" else 1
+        with reproducible(first.seed):
+            return drive(trainings, cls.losses, lanes)
 
 
 def embedded(

@@ -14,9 +14,10 @@ from asdbench.extractors.base import Context
 from asdbench.extractors.batches import mean_and_spread, minibatches, prefetched, to_device
 from asdbench.extractors.learning import Learning, two_standard_errors
 from asdbench.extractors.losses import contrastive
-from asdbench.extractors.network import NetworkExtractor
+from asdbench.extractors.network import FitsTogether
 from asdbench.extractors.pairs import Class, Pair, classes_of, draw_pairs, split_clips
-from asdbench.extractors.training import Recipe, reproducible
+from asdbench.extractors.together import Steps
+from asdbench.extractors.training import Recipe
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # images, place of the first and of the second of each pair, y
 
@@ -85,7 +86,7 @@ class Twin(nn.Module):
         return result[:, 0]
 
 
-class Siamese(NetworkExtractor):
+class Siamese(FitsTogether):
     """Learns whether two clips are of one class; the embedding is the twin encoder's output.
 
     Germinario et al. (2022). Classes are sections, or attributes where a machine type has one section. Where it has
@@ -129,7 +130,7 @@ class Siamese(NetworkExtractor):
         """For images of this shape."""
         return Twin(self.facts["shape"], *self._layers)
 
-    def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
+    def fit_steps(self, clips: Sequence[TrainingClip], context: Context) -> Steps[None]:
         """Train on pairs of one machine type's clips.
 
         Raises:
@@ -178,19 +179,19 @@ class Siamese(NetworkExtractor):
             distance, different = self._distances(network, batch)
             return contrastive(distance, different, self._margin)
 
-        with reproducible(context.seed):
-            network = self.begin(shape=list(context.features.shape(clips[0].key)))
-            network.mean, network.std = mean_and_spread(sorted(trained), context)
-            untrained, accuracies = self.train(
-                network,
-                lambda epoch: prefetched(batches(epoch)),
-                len(minibatches(pairs, self.batch_size)),
-                loss,
-                Recipe(f"siamese {machine}", self._epochs, self._learning_rate),
-                context,
-                accuracy,
-                accuracy,
-            )
+        torch.manual_seed(context.seed)
+        network = self.begin(shape=list(context.features.shape(clips[0].key)))
+        network.mean, network.std = mean_and_spread(sorted(trained), context)
+        untrained, accuracies = yield from self.training(
+            network,
+            lambda epoch: prefetched(batches(epoch)),
+            len(minibatches(pairs, self.batch_size)),
+            loss,
+            Recipe(f"siamese {machine}", self._epochs, self._learning_rate),
+            context,
+            accuracy,
+            accuracy,
+        )
         if tests:
             value = accuracies["validation_pair_accuracy"]
             self.learning = Learning(

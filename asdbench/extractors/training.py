@@ -5,18 +5,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError
 from asdbench.extractors.base import Context
 from asdbench.extractors.batch_statistics import buffers_restored, recompute
 from asdbench.extractors.checkpoints import Checkpoints, Curves
+from asdbench.extractors.together import Step, Steps, drive
 
+T = TypeVar("T")
 SAVE_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
 SAVE_SHARE = 0.02  # of the time, at most, goes into saving states; a large network's takes a second to write
 
@@ -49,16 +51,37 @@ class Recipe:
     as_embedded: Callable[[], Iterable[object]] | None = None
 
 
-def train(
+def alone(training: Steps[T]) -> T:
+    """Do all steps of one training; what it returned.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    (result,) = drive([training])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def adam(network: nn.Module, recipe: Recipe, *, fused: bool = False) -> Optimizer:
+    """Adam, or AdamW where weights decay; ``fused`` is faster, and differs in the last digits."""
+    kernel: dict[str, Any] = {"fused": True} if fused else {"foreach": True}
+    return AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, **kernel)
+
+
+def training_steps(
     network: nn.Module,
+    optimizer: Optimizer,
     batches: Callable[[int], Iterable[Any]],
     batches_per_epoch: int,
     loss: Callable[[Any], Tensor],
     recipe: Recipe,
     context: Context,
     measure: Callable[[], Mapping[str, float]] = dict,
-) -> Curves:
+) -> Steps[Curves]:
     """Train ``network`` in place and return what was measured in each epoch, "loss" (its mean) first.
+
+    A generator, for ``drive``: it asks for one step after the other and does all that lies between them.
 
     After the last epoch the statistics of batch normalisation are computed anew over the training clips, or where the
     recipe does not say how they are embedded over one more epoch of batches, before anything is measured.
@@ -69,6 +92,7 @@ def train(
 
     Args:
         network: already on the context's device.
+        optimizer: of its parameters; its rate is the recipe's.
         batches: epoch number -> that epoch's batches.
         batches_per_epoch: how many those are.
         loss: batch -> scalar loss.
@@ -79,7 +103,11 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    optimizer = AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=True)
+
+    def precise_loss(batch: Any) -> Tensor:
+        with _precision(recipe, context):
+            return loss(batch)
+
     checkpoints = Checkpoints(context.training.checkpoints, context.progress.note) if context.training else None
     curves = checkpoints.restore(network, optimizer) if checkpoints else {}
     save_at = time.monotonic() + SAVE_EVERY_S
@@ -94,13 +122,7 @@ def train(
                 optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / batches_per_epoch) * min(
                     1.0, (epoch * batches_per_epoch + step + 1) / max(1, recipe.warmup_steps)
                 )
-                with _precision(recipe, context):
-                    value = loss(batch)
-                read = _sent_for(value)
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.step()
-                number = _finite(read(), recipe, epoch)
+                number = _finite((yield Step(network, optimizer, batch, precise_loss)), recipe, epoch)
                 total += number
                 stage.advance(1, f"epoch {epoch + 1}/{recipe.epochs}, loss {number:.3f}")
             network.eval()
@@ -182,22 +204,6 @@ def rate(recipe: Recipe, place: float) -> float:
         return recipe.learning_rate
     within = place * (recipe.restarts + 1) / recipe.epochs % 1.0
     return recipe.learning_rate * (1.0 + math.cos(math.pi * within)) / 2.0
-
-
-def _sent_for(value: Tensor) -> Callable[[], float]:
-    """Reads the loss; a GPU sends it now, so that reading waits for no work that is queued later."""
-    value = value.detach()
-    if not value.is_cuda:
-        return lambda: float(value)
-    copy = value.to("cpu", non_blocking=True)
-    arrived = torch.cuda.Event()
-    arrived.record()
-
-    def read() -> float:
-        arrived.synchronize()
-        return float(copy)
-
-    return read
 
 
 def _finite(number: float, recipe: Recipe, epoch: int) -> float:

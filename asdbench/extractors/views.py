@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
+from asdbench.core.threads import torch_threads
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
-from asdbench.frontends.decoding import one_thread
 from asdbench.frontends.pack import Pack, write_arrays
 
 
@@ -38,7 +38,7 @@ def _made(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     pool = ThreadPoolExecutor(context.jobs)
     try:
-        with one_thread(), context.progress.stage("augmented views", len(keys)) as stage:  # clips run in parallel
+        with torch_threads(1), context.progress.stage("augmented views", len(keys)) as stage:  # clips run in parallel
             made = pool.map(lambda key: _views(key, copies, series, training, context), keys)
             for key, views in zip(keys, made, strict=True):
                 yield key, views

@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asdbench.core.threads import torch_threads
 from asdbench.datasets.audio import BadRecording, one_channel_at, read_audio
 from asdbench.frontends.base import Frontend
 
@@ -17,22 +18,6 @@ Features = NDArray[np.float32]
 # What a thread takes at a time: handing over takes as long as the features of a recording of a second.
 BATCH, BATCH_BYTES = 16, 2**18
 AHEAD = 8  # batches for each thread that wait for the reader
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread here and in threads started meanwhile, for work that is small or parallel already.
-
-    They gain little from more threads, and suffer much from other work on the machine.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def decode(path: Path, frontend: Frontend) -> Waveform:
@@ -66,7 +51,7 @@ def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Ite
     a recording gives does not depend on the number of threads.
     """
     batches = list(_batches(paths))
-    with one_thread():
+    with torch_threads(1):
         if len(batches) == 1:
             yield from _features_of(batches[0], frontend)
             return

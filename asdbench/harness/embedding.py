@@ -18,7 +18,8 @@ from asdbench.core.files import require_permission, write_bytes, write_json
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
-from asdbench.datasets import BlindClip, Dataset
+from asdbench.core.threads import torch_threads
+from asdbench.datasets import BlindClip, Dataset, TrainingClip
 from asdbench.extractors.base import Context, Extractor, Training
 from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import FeatureReader
@@ -26,7 +27,7 @@ from asdbench.frontends.store import FeatureStore, names_of
 from asdbench.harness.cells import Cell
 from asdbench.harness.ensemble import member_scores
 from asdbench.harness.fits import FACTS, MEASURED, ROWS, Embedded, Fit
-from asdbench.harness.machine import full_precision, torch_threads
+from asdbench.harness.machine import full_precision
 from asdbench.harness.outputs import (
     checked_count,
     checked_curves,
@@ -166,16 +167,27 @@ class EmbeddingStage:
         """The extractor as it is in the cache, else trained now."""
         if fit.is_trained:
             return self._loaded(self._cell, fit)
+        extractor, clips, context = self.to_fit(fit)
+        started = time.perf_counter()
+        extractor.fit(clips, context)
+        self.store_fit(fit, extractor, time.perf_counter() - started)
+        return extractor
+
+    def to_fit(self, fit: Fit) -> tuple[Extractor, Sequence[TrainingClip], Context]:
+        """An extractor that knows nothing yet, and what its fit is given."""
         extractor: Extractor = self._cell.extractor.build()
-        dataset, name = self._cell.dataset, self._cell.extractor.name
+        dataset = self._cell.dataset
         clips, others = dataset.select(machines=fit.machines, split="train"), self._cell.others(fit.machines)
         machines = [*clips.machines, *others.machines]
         features = self._features.read(dataset.select(machines=machines, split="train"), self._cell.frontend)
-        context = self._context(features, fit.seed, self._training(clips, others, fit.checkpoint))
-        started = time.perf_counter()
-        extractor.fit(clips.training_view(), context)
+        training = self._training(clips, others, fit.checkpoint)
+        return extractor, clips.training_view(), self._context(features, fit.seed, training)
+
+    def store_fit(self, fit: Fit, extractor: Extractor, seconds: float) -> None:
+        """Put a fitted extractor into the cache, with what the record says of the fit."""
+        name = self._cell.extractor.name
         facts = {
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(seconds, 3),
             "parameters": checked_count(extractor.parameter_count, name),
             "curves": checked_curves(extractor.curves, name),
             "notes": checked_notes(extractor.notes, name),
@@ -185,7 +197,6 @@ class EmbeddingStage:
             extractor.save(folder)
             write_json(folder / FACTS, facts)
         fit.drop_checkpoint()
-        return extractor
 
     def _loaded(self, cell: Cell, fit: Fit) -> Extractor:
         extractor: Extractor = cell.extractor.build()

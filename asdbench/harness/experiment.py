@@ -1,9 +1,11 @@
 """All runs of a command: what they share is done once, and each is recorded as soon as its fits are there."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError, DataError
@@ -20,7 +22,8 @@ from asdbench.harness.processes import start_server
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_tasks, labelled, perform
+from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_all, fit_tasks, labelled, perform
+from asdbench.harness.together import MOST, kind_of_fit
 from asdbench.registry import Component, load_catalog
 
 MANY_FITS = 8  # worth a note about --jobs where no past run says how long they take
@@ -179,7 +182,9 @@ class Matrix:
         self._fits = deque(fits)
         self._scores: deque[ScoreTask] = deque()
         self._busy: deque[tuple[float, Task]] = deque()  # which another process is at, and when to try again
-        self._started: dict[int, tuple[Task, float]] = {}
+        self._started: dict[int, tuple[Sequence[Task], float]] = {}
+        self._kinds: dict[str, str | None] = {}
+        self._alone: set[Task] = set()  # whose stack came to no end
         self.width = max(len(fits), len(needs))
 
     def run(self, executor: Executor, count: Callable[[int], None] = lambda runs: None) -> Iterator[RunRecord]:
@@ -189,25 +194,29 @@ class Matrix:
             AsdbenchError: what would meet every task.
         """
         while self._fits or self._scores or self._busy or self._started:
-            while executor.free and (task := self._next()) is not None:
-                number = executor.submit(perform, *task)
-                self._started[number] = task[0], time.perf_counter()
+            while executor.free and (next_one := self._next()) is not None:
+                task, wait = next_one
+                stack = self._stack(task, executor.free)
+                number = executor.submit(fit_all, stack) if len(stack) > 1 else executor.submit(perform, task, wait)
+                self._started[number] = stack, time.perf_counter()
             for number, outcome in executor.results():
-                record = self._take(*self._started.pop(number), outcome)
-                count(int(record is not None))
-                if record is not None:
-                    yield record
+                for task, begun, of_task in self._each(*self._started.pop(number), outcome):
+                    record = self._take(task, begun, of_task)
+                    count(int(record is not None))
+                    if record is not None:
+                        yield record
 
     def left_s(self, jobs: int) -> float | None:
         """About how long the rest takes; None when nothing is known."""
-        running = {task: time.perf_counter() - begun for task, begun in self._started.values()}
+        now = time.perf_counter()
+        running = {task: (now - begun) / len(stack) for stack, begun in self._started.values() for task in stack}
         waiting = [*self._fits, *self._scores, *(task for _, task in self._busy)]
         unscored = [ScoreTask(number) for number in self._missing]
         return self._estimates.left_s([*waiting, *unscored], running, jobs)
 
     def advise(self, progress: Progress) -> None:
         """Say that cores lie idle, where that costs a minute or may do so."""
-        fits, cores = len(self._fits), self._plan.cores // self._plan.spec.threads
+        fits, cores = sum(self._kind(task) is None for task in self._fits), self._plan.cores // self._plan.spec.threads
         if self._plan.spec.jobs != 1 or fits < 2 or cores < 2:
             return
         seconds = self._estimates.left_s(self._fits, {}, 1)
@@ -225,6 +234,37 @@ class Matrix:
         if self._busy and not self._started:
             return self._busy.popleft()[1], True
         return None
+
+    def _stack(self, task: Task, free: int) -> Sequence[Task]:
+        """The task, and of the fits that are left its share of those that can be done together with it."""
+        kind = self._kind(task)
+        alike = [other for other in self._fits if kind is not None and self._kind(other) == kind]
+        most = min(math.ceil((1 + len(alike)) / free), MOST[self._plan.device])
+        for other in alike[: most - 1]:
+            self._fits.remove(other)
+        return [task, *alike[: most - 1]]
+
+    def _kind(self, task: Task) -> str | None:
+        """Equal for fits that can be done together."""
+        if isinstance(task, ScoreTask) or task in self._alone or self._plan.spec.engine != "local":
+            return None
+        cell = self._plan.cells[task.cell]
+        if cell.sharing not in self._kinds:
+            self._kinds[cell.sharing] = kind_of_fit(cell)
+        return self._kinds[cell.sharing]
+
+    def _each(self, stack: Sequence[Task], begun: float, outcome: Outcome) -> Iterator[tuple[Task, float, Outcome]]:
+        """What came of each task of a stack; where its process died, each is tried alone."""
+        if len(stack) == 1:
+            yield stack[0], begun, outcome
+        elif outcome.value is None and outcome.error is None:
+            self._alone.update(stack)
+            self._fits.extendleft(task for task in reversed(stack) if isinstance(task, FitTask))
+        else:
+            took = (time.perf_counter() - begun) / len(stack)
+            values = outcome.value or [None] * len(stack)
+            for task, value in zip(stack, values, strict=True):
+                yield task, time.perf_counter() - took, replace(outcome, value=value)
 
     def _take(self, task: Task, begun: float, outcome: Outcome) -> RunRecord | None:
         """What a task's end sets free; the record of a run."""

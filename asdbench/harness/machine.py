@@ -48,19 +48,6 @@ def available_cores() -> int:
 
 
 @contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch share its sums among ``count`` threads, because their last digits depend on it."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def full_precision(device: str) -> Iterator[None]:
     """Compute on a GPU in float32 throughout: no TensorFloat-32, which convolutions take by default.
 

@@ -1,15 +1,19 @@
 """The pieces of work of a plan, small enough to hand to another process."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from asdbench.core.locks import BusyError
 from asdbench.core.progress import LabelledProgress, Progress
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
+from asdbench.harness.fits import Fit
+from asdbench.harness.outputs import recorded
 from asdbench.harness.pipeline import run_cell
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
+from asdbench.harness.together import fit_together
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,22 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
         return run_cell(plan, cell, task.failures, seconds, wait=wait, progress=progress, cores=cores)
     except BusyError:
         return None
+
+
+def fit_all(plan: Plan, tasks: Sequence[FitTask], *, progress: Progress, cores: int) -> list[list[Failure] | None]:
+    """Do several fits of one kind, their trainings together; of each what ``perform`` returns."""
+    cells = [plan.cells[task.cell] for task in tasks]
+    stages = [EmbeddingStage(cell, plan.cache, labelled(progress, plan, cell), cores) for cell in cells]
+    fits = [Fit(cell, task.machines, plan.cache) for cell, task in zip(cells, tasks, strict=True)]
+    errors = fit_together(stages, fits)
+    results: list[Any] = []
+    for number, task in enumerate(tasks):
+        failures: list[Failure] = []
+        with recorded(failures, "fit", failure_of(plan, task, "").machine):
+            if number in errors:
+                raise errors[number]
+        results.append(failures if number in errors else perform(plan, task, False, progress=progress, cores=cores))
+    return results
 
 
 def _of_the_same_fit(plan: Plan, cell: Cell, machines: tuple[str, ...]) -> list[Cell]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
+from asdbench.core.threads import torch_threads
 from asdbench.datasets.clips import TrainingClip, content_of
 from asdbench.datasets.folds import folds
 from asdbench.frontends.base import Frontend
-from asdbench.frontends.decoding import one_thread
 from asdbench.selection.criterion import require_enough
 
 Waveform = NDArray[np.float32]
@@ -128,5 +128,5 @@ def outlier_features(
         pasted = cut_paste(waveforms[clips[host].key], waveforms[clips[donor].key], drawn)
         return host, frontend(torch.from_numpy(pasted[None]))[0].numpy()
 
-    with one_thread(), ThreadPoolExecutor(jobs) as pool:
+    with torch_threads(1), ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(make, range(OUTLIERS))

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from asdbench.core.digests import digest
 from asdbench.core.progress import Silent
+from asdbench.core.threads import torch_threads
 from asdbench.datasets.clips import BlindClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.base import NamedFeatures
 from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.machine import torch_threads
 from asdbench.harness.outputs import checked_count, checked_curves, checked_notes
 from asdbench.testing.checks import Checks, Mismatch, require, require_array, require_close
 from asdbench.testing.sounds import MadeWaveforms, Sounds, make_sounds

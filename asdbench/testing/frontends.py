@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from asdbench.core.errors import DataError
+from asdbench.core.threads import torch_threads
 from asdbench.frontends.base import NamedFeatures, Place
-from asdbench.harness.machine import torch_threads
 from asdbench.testing.checks import Checks, Mismatch, require, require_array, require_close
 from asdbench.testing.sounds import make_sounds
 from asdbench.testing.subjects import Subject

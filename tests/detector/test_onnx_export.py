@@ -15,6 +15,7 @@ from onnxruntime import InferenceSession
 
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.progress import Silent
+from asdbench.core.threads import torch_threads
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.detector.exporting import ExportError, onnx_model, write_checked
@@ -22,7 +23,6 @@ from asdbench.detector.onnx_scoring import OnnxDetector, resample
 from asdbench.extractors.batch_statistics import recompute
 from asdbench.frontends.decoding import decode
 from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.machine import torch_threads
 from asdbench.registry import load_catalog
 
 RATE_HZ = 16000

@@ -79,7 +79,7 @@ def test_the_official_score_from_the_files_alone(run, tmp_path, official_score_o
 
 def test_one_more_scorer_uses_what_is_there(run, monkeypatch):
     run(("autoencoder",), ("knn",), params=NETWORK)
-    monkeypatch.setattr("asdbench.extractors.network.train", None)
+    monkeypatch.setattr("asdbench.extractors.network.training_steps", None)
     monkeypatch.setattr("asdbench.frontends.store.features_of_all", None)
     records = run(("autoencoder",), ("knn", "mahalanobis-ml"), params=NETWORK)
     assert [record.status for record in records] == ["done", "done"]
@@ -91,6 +91,24 @@ def test_a_machine_more_changes_no_other_result(run):
     alone = run(("raw-mel",), ("gmm", "random"), machine=["valve"])
     for one, two in zip(both, alone, strict=True):
         assert two.results.machines["valve"] == one.results.machines["valve"]
+
+
+def test_trainings_together_give_the_scores_of_trainings_alone(run, tmp_path, monkeypatch):
+    """Two machine types and two seeds in one stack, each alone, and on two processes."""
+    params = NETWORK | {"autoencoder.epochs": 2}
+    asked = [("stack", {"jobs": 1}), ("processes", {"jobs": 2}), ("alone", {"jobs": 1})]
+    runs = {}
+    for name, options in asked:
+        monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / f"cache-{name}"))
+        if name == "alone":
+            monkeypatch.setattr("asdbench.harness.experiment.kind_of_fit", lambda cell: None)
+        runs[name] = run(("autoencoder",), ("identity",), seed=[0, 1], params=params, out=name, **options)
+    for record in runs["stack"]:
+        assert record.status == "done"
+        for other in ("processes", "alone"):
+            (same,) = (one for one in runs[other] if one.run_id == record.run_id)
+            assert score_bytes(tmp_path / other, same) == score_bytes(tmp_path / "stack", record)
+            assert [network.curves for network in same.training] == [network.curves for network in record.training]
 
 
 def test_a_finished_run_is_found_and_fresh_does_it_again(run, monkeypatch):
@@ -118,7 +136,7 @@ def test_a_training_that_fails_is_one_failure_and_other_systems_go_on(run, monke
     def broken(*_):
         raise MemoryError("out of memory on purpose")
 
-    monkeypatch.setattr("asdbench.extractors.network.train", broken)
+    monkeypatch.setattr("asdbench.extractors.network.training_steps", broken)
     failed, done = run(("simclr", "raw-mel"), params=SIMCLR)
     (failure,) = failed.failures
     assert (failure.stage, failure.machine) == ("fit", None)

@@ -14,7 +14,7 @@ from asdbench.harness.estimate import forecast
 from asdbench.harness.executors import Outcome
 from asdbench.harness.experiment import Matrix
 from asdbench.harness.record import Failure, sealed
-from asdbench.harness.tasks import ScoreTask, fit_tasks
+from asdbench.harness.tasks import FitTask, ScoreTask, fit_tasks
 
 TRAINED = ["twfr"]  # fitted to each machine type and seed
 
@@ -112,6 +112,51 @@ def test_the_failure_of_a_fit_reaches_its_runs_and_no_other(plan):
     executor = Fake(2, lambda task, wait: Outcome([failure]) if task == needs[0][0] else done(task, wait))
     tasks = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
     assert {task.cell: task.failures for task in tasks} == {0: (failure,), 1: (failure,), 2: (), 3: ()}
+
+
+STACKED = ["autoencoder"]  # whose fits can be done together
+
+
+@pytest.mark.parametrize(("width", "stacks"), [(1, [4]), (2, [2, 2])])
+def test_fits_that_can_be_done_together_are_and_processes_have_equal_shares(plan, width, stacks):
+    whole = plan(seed=[0, 1], extractor=STACKED)  # two machine types
+    needs = fit_tasks(whole, range(2))
+    executor = Stacks(width, dies=False)
+    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
+    assert sorted(task.cell for task in records) == [0, 1]
+    assert [len(tasks) for tasks in executor.stacks] == stacks
+    assert {task for tasks in executor.stacks for task in tasks} == {task for tasks in needs.values() for task in tasks}
+
+
+def test_fits_whose_process_died_together_are_done_alone(plan):
+    whole = plan(seed=[0, 1], extractor=STACKED)
+    needs = fit_tasks(whole, range(2))
+    executor = Stacks(1, dies=True)
+    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
+    assert sorted(task.cell for task in records) == [0, 1]
+    assert len(executor.stacks) == 1
+    assert [task for task, _ in executor.started if isinstance(task, FitTask)] == list(executor.stacks[0])
+    assert all(task.failures == () for task in records)
+
+
+class Stacks(Fake):
+    """Notes which fits come together."""
+
+    def __init__(self, width, dies):
+        super().__init__(width, self.answer_all)
+        self.stacks = []
+        self.dies = dies
+
+    def submit(self, function, *args):
+        if len(args) > 1:
+            return super().submit(function, *args)
+        self.stacks.append(args[0])
+        return super().submit(function, args[0], False)
+
+    def answer_all(self, task, wait):
+        if isinstance(task, FitTask | ScoreTask):
+            return done(task, wait)
+        return Outcome(death="killed", process_died=True) if self.dies else Outcome([[] for _ in task])
 
 
 def test_errors_reach_the_command_from_another_process():

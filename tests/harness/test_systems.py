@@ -72,11 +72,11 @@ def trainings(monkeypatch, fresh_cache):
     seen = []
     from asdbench.extractors import training
 
-    def counted(network, batches, batches_per_epoch, loss, recipe, *more):
+    def counted(network, optimizer, batches, batches_per_epoch, loss, recipe, *more):
         seen.append(recipe.name.split()[0])
-        return training.train(network, batches, batches_per_epoch, loss, recipe, *more)
+        return training.training_steps(network, optimizer, batches, batches_per_epoch, loss, recipe, *more)
 
-    monkeypatch.setattr("asdbench.extractors.network.train", counted)
+    monkeypatch.setattr("asdbench.extractors.network.training_steps", counted)
     return seen
 
 
