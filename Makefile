@@ -41,9 +41,11 @@ notebooks: $(READY) ## run the notebooks of examples/, and write what they show 
 pictures: $(READY) ## the pictures of README and documentation, by Chromium
 	$(BIN)/python tools/pictures.py
 
-bench: $(READY)  ## every benchmark, and a table of ratios (about an hour)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python benchmarks/all.py
+bench:           ## the benchmarks, and a table of ratios (40 minutes at most); some by NAMES="startup matrix"
+	@test -x $(BIN)/python || $(MAKE) setup
+	@$(BIN)/python -c 'import librosa' 2>/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt 'librosa>=0.10' || echo "librosa could not be installed; what is measured against it is left out."
+	$(BIN)/python benchmarks/all.py $(NAMES)
+	$(BIN)/python benchmarks/render.py
 
 test: $(READY)   ## all tests, in two processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -80,7 +80,7 @@ def main() -> None:
     """Print the ratios for windows of both seed papers and of the official baseline."""
     import soundfile
     import torch
-    from timing import compare
+    from timing import compare, skip
     from torchaudio.transforms import MelSpectrogram
 
     from asdbench.core.progress import Silent
@@ -99,7 +99,7 @@ def main() -> None:
         import librosa  # noqa: F401
     except ImportError:
         librosa_is_here = False
-        print("librosa is missing: pip install librosa. Its rows are left out.")
+        skip("log-mel against librosa", "librosa is missing (pip install 'asdbench[bench]')")
     else:
         librosa_is_here = True
     with tempfile.TemporaryDirectory() as name:
@@ -117,8 +117,9 @@ def main() -> None:
                 sample_rate=RATE_HZ, n_fft=n_fft, hop_length=HOP, n_mels=N_MELS, norm="slaney", mel_scale="slaney"
             )
             size = best_batch(waveforms, mel)
+            print(f"torchaudio takes {size} clips at a time")
             compare(
-                f"log-mel of {chosen.clips} files, window {n_fft}, against torchaudio in memory (batch {size})",
+                f"log-mel of {chosen.clips} files, window {n_fft}, against torchaudio in memory",
                 measured,
                 lambda mel=mel, size=size: torchaudio_log_mel(waveforms, mel, size),
                 rounds=chosen.rounds,

@@ -58,4 +58,4 @@ with tempfile.TemporaryDirectory() as place:
         one, several = run(1, words, *params), run(chosen.machines, words, *params)
         first = f"{name}: peak with 1 machine type of {chosen.clips} clips, against imports"
         tell(first, one, imported, one / imported, "MiB")
-        tell(f"the same with {chosen.machines} machine types, against 1", several, one, several / one, "MiB", GROWS)
+        tell(f"{name}: peak with {chosen.machines} machine types, against 1", several, one, several / one, "MiB", GROWS)

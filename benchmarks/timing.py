@@ -30,15 +30,19 @@ def tell(
     """
     wanted = "" if at_most is None else f", wanted {at_most:g} at most: {'met' if ratio <= at_most else 'MISSED'}"
     print(f"{name}: {measured:.3f} {unit} against {reference:.3f} {unit}, ratio {ratio:.3f}{wanted}", flush=True)
+    _gather(
+        {"name": name, "ratio": ratio, "measured": measured, "reference": reference, "unit": unit, "at_most": at_most}
+    )
+
+
+def skip(name: str, reason: str) -> None:
+    """Say that a comparison is left out, here and in the table that all.py prints."""
+    print(f"{name}: left out, {reason}", flush=True)
+    _gather({"name": name, "skipped": reason})
+
+
+def _gather(row: dict[str, object]) -> None:
     if TABLE in os.environ:
-        row = {
-            "name": name,
-            "measured": measured,
-            "reference": reference,
-            "ratio": ratio,
-            "unit": unit,
-            "at_most": at_most,
-        }
         with Path(os.environ[TABLE]).open("a") as table:
             table.write(json.dumps(row) + "\n")
 

@@ -24,27 +24,18 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         return words, {"ASDBENCH_CACHE": f"{place}/{side}", "MLFLOW_TRACKING_URI": server, "OMP_NUM_THREADS": "1"}
 
     for tracking in ("none", "mlflow"):
-        words, added = demo("raw-mel", tracking, out="kept")
+        words, added = demo("raw-mel", tracking, out="before")
         subprocess.run(["env", *(f"{name}={value}" for name, value in added.items()), *words], check=True)
-    for name, rounds in (("raw-mel", 2), ("simclr", 1)):
+    for name, situation, rounds, at_most, given in (
+        ("raw-mel", "tracked in a new store", 2, None, {}),
+        ("raw-mel", "tracked in a store that is there", 2, None, {"out": "before"}),
+        ("raw-mel", "the server being down", 2, None, {"server": DOWN}),
+        ("simclr", "tracked in a new store", 1, 1.1, {}),  # of some minutes, as trainings are
+    ):
         compare_at_once(
-            f"{name}, tracked in a new store, against untracked",
-            lambda name=name: demo(name, "mlflow"),
+            f"{name}, {situation}, against untracked",
+            lambda name=name, given=given: demo(name, "mlflow", **given),
             lambda name=name: demo(name, "none"),
             rounds,
-            1.1 if name == "simclr" else None,
-        )
-        compare_at_once(
-            f"{name}, tracked in a store that is there, against untracked",
-            lambda name=name: demo(name, "mlflow", out="kept"),
-            lambda name=name: demo(name, "none"),
-            rounds,
-            1.1 if name == "simclr" else None,
-        )
-        compare_at_once(
-            f"{name}, the server being down, against untracked",
-            lambda name=name: demo(name, "mlflow", DOWN),
-            lambda name=name: demo(name, "none"),
-            rounds,
-            1.1 if name == "simclr" else None,
+            at_most,
         )
