@@ -1,6 +1,6 @@
 """What a detector says of recordings. numpy alone is imported, so that an exported detector starts quickly."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -127,9 +127,6 @@ class Scored(Sequence[ScoredRecording]):
 
     def __getitem__(self, place: Any) -> Any:
         return self.clips[place]
-
-    def __iter__(self) -> Iterator[ScoredRecording]:
-        return iter(self.clips)
 
     @property
     def scores(self) -> NDArray[np.float64]:

@@ -78,34 +78,35 @@ def _table_sides(name: str) -> list[Side]:
     """The columns of a table that are meant: the one behind a colon, else those of development and evaluation."""
     before, mark, wanted = name.rpartition(".csv:")
     path = expand_user(f"{before}.csv" if mark else name)
-    header, rows = _read(path)
-    named = [place for place in range(len(header)) if 2 * sum(_is_number(row[place]) for row in rows) < len(rows)]
-    numbers = {header[place]: place for place in range(len(header)) if place not in named}
-    named = [place for place in named if header[place] != FAMILY]
+    rows = _read(path)
+    numbers = [column for column in rows[0] if 2 * sum(_is_number(row[column]) for row in rows) >= len(rows)]
+    named = [column for column in rows[0] if column not in (*numbers, FAMILY)]
     if not named:
         raise DataError(f"{path} has no column with names of systems.\nNeeded: one of text before columns of numbers.")
-    chosen = [column for column in numbers if _is_score(column)] or list(numbers)
+    of_splits = tuple(f"{split}_" for split in SPLITS)
+    chosen = [column for column in numbers if column in SPLITS or column.startswith(of_splits)] or numbers
     if mark:
         if wanted not in numbers:
             hint = did_you_mean(wanted, numbers)
             raise UsageError(f"{path} has no column '{wanted}' of numbers.{hint}\nThere are: {', '.join(numbers)}.")
         chosen = [wanted]
-    systems = [" ".join(row[place] for place in named) for row in rows]
-    doubled = next((system for system in systems if systems.count(system) > 1), None)
-    if doubled:
-        raise DataError(f"{path} has {doubled} twice.\nEach system has one row.")
-    families = {
-        system: row[header.index(FAMILY)] if FAMILY in header else leading_word(row[named[-1]])
-        for system, row in zip(systems, rows, strict=True)
-    }
+    systems: dict[str, dict[str, str]] = {}
+    for row in rows:
+        system = " ".join(row[column] for column in named)
+        if system in systems:
+            raise DataError(f"{path} has {system} twice.\nEach system has one row.")
+        systems[system] = row
+    for column in chosen:
+        wrong = next((system for system, row in systems.items() if not _is_number(row[column])), None)
+        if wrong is not None:
+            cell = systems[wrong][column]
+            raise DataError(f"{path}: {column} of {wrong} is {cell!r}.\nNeeded: a finite number with a point.")
+    families = {system: row.get(FAMILY) or leading_word(row[named[-1]]) for system, row in systems.items()}
     return [
         Side(
             name=f"{path.name}:{column}",
             title=f"{path.name} {column}",
-            scores={
-                system: _number(path, system, column, row[numbers[column]])
-                for system, row in zip(systems, rows, strict=True)
-            },
+            scores={system: parse_float(row[column]) for system, row in systems.items()},
             unit=1.0,
             families=families,
         )
@@ -113,34 +114,24 @@ def _table_sides(name: str) -> list[Side]:
     ]
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+def _read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column; the same columns in each."""
+    needed = "Needed: a CSV with a header and a row for each system."
     try:
         text = path.read_text(encoding="utf-8-sig")
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if any(map(str.strip, line))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DataError(
-            f"{path} cannot be read: {reason}.\nNeeded: a CSV with a header and a row for each system."
-        ) from error
+        raise DataError(f"{path} cannot be read: {reason}.\n{needed}") from error
     if len(lines) < 2:
-        raise DataError(f"{path} has no rows.\nNeeded: a CSV with a header and a row for each system.")
+        raise DataError(f"{path} has no rows.\n{needed}")
     header, *rows = ([cell.strip() for cell in line] for line in lines)
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise DataError(
                 f"{path}, row {number}: {len(row)} cells under {len(header)} columns.\nNeeded: one in each."
             )
-    return header, rows
-
-
-def _is_score(column: str) -> bool:
-    return column.startswith(tuple(f"{split}_" for split in SPLITS)) or column in SPLITS
-
-
-def _number(path: Path, system: str, column: str, cell: str) -> float:
-    if not _is_number(cell):
-        raise DataError(f"{path}: {column} of {system} is {cell!r}.\nNeeded: a finite number with a point.")
-    return parse_float(cell)
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def _is_number(cell: str) -> bool:
