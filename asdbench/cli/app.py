@@ -144,11 +144,11 @@ def _errors_as_messages() -> Iterator[None]:
         echo(message.getvalue(), err=True, nl=False)
         raise typer.Exit(error.exit_code) from error
     except ModuleNotFoundError as error:
-        told = missing_package(error)
-        if told is None:
+        missing = missing_package(error)
+        if missing is None:
             raise
-        echo(f"asdbench: {told}", err=True)
-        raise typer.Exit(told.exit_code) from error
+        echo(f"asdbench: {missing}", err=True)
+        raise typer.Exit(missing.exit_code) from error
     except OSError as error:
         if error.errno not in REFUSALS or error.filename is None:
             raise

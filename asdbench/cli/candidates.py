@@ -118,23 +118,23 @@ def _components(context: click.Context, catalog: Catalog) -> Iterator[tuple[str,
         value = context.params.get(option) or []
         return [value] if isinstance(value, str) else list(value)
 
-    parts = [(kind, name) for kind in KINDS for name in asked(kind[:-1])]
-    parts += [(kind, name) for kind in KINDS[1:] for name in asked("name")]  # of asdbench check
+    named = [(kind, name) for kind in KINDS for name in asked(kind[:-1])]
+    named += [(kind, name) for kind in KINDS[1:] for name in asked("name")]  # of asdbench check
     for name in asked("system"):
         card = _content(catalog.entries["systems"].get(name))
         for kind in ("extractors", "scorers", "frontends"):
-            parts += [(kind, card[kind[:-1]])] if isinstance(card.get(kind[:-1]), str) else []
-    for kind, name in list(parts):
+            named += [(kind, card[kind[:-1]])] if isinstance(card.get(kind[:-1]), str) else []
+    for kind, name in list(named):
         if kind == "scorers":
             *steps, scorer = name.split(PLUS)
-            parts += [*(("steps", step) for step in steps), ("scorers", scorer)]
+            named += [*(("steps", step) for step in steps), ("scorers", scorer)]
         if kind == "extractors" and name in catalog.entries[kind]:
             card = _content(catalog.entries[kind][name])
-            parts += [("frontends", one) for one in asked("frontend") or [card.get("frontend", "log-mel")]]
-            parts += [("augmentations", one) for one in asked("augmentation") or card.get("augmentations", [])]
-    if not parts:
-        parts = [(kind, name) for kind in ("extractors", "scorers") for name in catalog.names(kind)]
-    for kind, name in dict.fromkeys(parts):
+            named += [("frontends", one) for one in asked("frontend") or [card.get("frontend", "log-mel")]]
+            named += [("augmentations", one) for one in asked("augmentation") or card.get("augmentations", [])]
+    if not named:
+        named = [(kind, name) for kind in ("extractors", "scorers") for name in catalog.names(kind)]
+    for kind, name in dict.fromkeys(named):
         entry = catalog.entries[kind].get(name)
         if entry is not None and kind != "systems" and "params" in _content(entry):
             yield name, entry

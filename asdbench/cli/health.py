@@ -64,8 +64,8 @@ def checks(out: Path) -> Iterator[Check]:
             found, _, advice = str(error).partition("\n")
             yield Check(name, "problem", found, advice or "Change that, then look again: asdbench doctor")
         except ImportError as error:
-            told = missing_package(error)
-            found, _, advice = str(told).partition("\n") if told else (str(error), "", "pip install asdbench")
+            reason = missing_package(error)
+            found, _, advice = str(reason).partition("\n") if reason else (str(error), "", "pip install asdbench")
             yield Check(name, "problem", found, advice)
         except OSError as error:
             yield Check(name, "problem", f"{error.filename or ''}: {error.strerror or error}", "See who may read it.")

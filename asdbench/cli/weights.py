@@ -101,7 +101,7 @@ def get(
 
 
 def _catalog(plugin_path: list[Path] | None) -> "Catalog":
-    """All cards; those that were left out are told."""
+    """All cards; a warning for each that was left out."""
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_path or ())

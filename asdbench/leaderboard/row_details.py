@@ -83,7 +83,7 @@ def cards_of(record: RunRecord) -> list[tuple[str, str]]:
     if record.asked.system:
         return [("systems", record.asked.system)]
     try:
-        return list(dict.fromkeys(_parts_of(record)))
+        return list(dict.fromkeys(_used_cards(record)))
     except AsdbenchError:  # a name that this asdbench cannot read
         return []
 
@@ -102,7 +102,7 @@ def card_links(board_dir: Path) -> Links:
     return link
 
 
-def _parts_of(record: RunRecord) -> Iterator[tuple[str, str]]:
+def _used_cards(record: RunRecord) -> Iterator[tuple[str, str]]:
     pairs = [(record.extractor.name, record.scorer.name)]
     if AND in record.extractor.name:
         pairs = pairs_of(record.extractor.name)

@@ -1,4 +1,4 @@
-"""Anybody's score files on a leaderboard: checked like a run's, and kept as an entry with its source."""
+"""Anybody's score files on a leaderboard: checked like a run's, and stored as an entry with its source."""
 
 import re
 from collections.abc import Mapping, MutableMapping

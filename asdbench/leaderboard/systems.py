@@ -225,8 +225,8 @@ def variant_of(settings: Settings, same_name: Sequence[Settings]) -> str:
     texts = {key: setting(settings[key]) for key in chosen}
     if settings["threads"] is None and "threads" in texts:
         texts["threads"] = "as many as cores"
-    parts = {key: end if ends[end := key.rpartition(".")[2]] == 1 else key for key in chosen}
-    return ", ".join(f"{parts[key]} {text}" for key, text in texts.items())
+    short = {key: end if ends[end := key.rpartition(".")[2]] == 1 else key for key in chosen}
+    return ", ".join(f"{short[key]} {text}" for key, text in texts.items())
 
 
 def setting(value: Any) -> str:

@@ -26,11 +26,11 @@ class Side:
     name: str  # of the board
     title: str  # for people
     scores: Mapping[str, float]  # by system
-    unit: float = 100.0  # what a score is multiplied with to be told in points
+    unit: float = 100.0  # what a score is multiplied with to be points
     # of the systems whose parts are known; of others the name tells
     families: Mapping[str, str] = field(default_factory=dict)
     resampled: Mapping[str, Resampled] = field(default_factory=dict)  # of the systems whose test clips are known
-    # digests of all results, of the systems that were scored here: equal ones cannot be told apart
+    # digests of all results, of the systems that were scored here: equal ones cannot be distinguished
     results: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -240,7 +240,7 @@ def _loss(scores: Mapping[str, tuple[float, float]], by: int) -> Loss:
 
 
 def _agreement(names: Sequence[str], first: Side, second: Side) -> Agreement | None:
-    """Over pairs that are significantly apart wherever that can be told."""
+    """Over pairs that are significantly apart wherever that is known."""
     if not first.resampled and not second.resampled:
         return None
     same = pairs = 0

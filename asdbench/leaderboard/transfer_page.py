@@ -45,7 +45,7 @@ def transfer_pages(sides: Sequence[Side], found: Sequence[Transfer], *, at_home:
         "sides": shown,
         "alone": alone,
         "found": found,
-        "told": ours or found,
+        "shown": ours or found,
         "of_pair": {(one.first.name, one.second.name): one for one in found},
         "notes": NOTES,
         "table": _table(found) if found else "No two boards share three systems.",

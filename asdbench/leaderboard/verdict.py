@@ -72,7 +72,7 @@ def _start(alike: Sequence[Row], best: Row, chance: Row) -> str:
 
 
 def _best(alike: Sequence[Row], best: Row, chance: Row, ranked: int, *, again: bool) -> str:
-    """The best, how far it is from chance, and what cannot be told from it; ``again`` where it was just named."""
+    """The best, how far it is from chance, and what is not apart from it; ``again`` where it was just named."""
     text = f"The best is {best.label} with {percent(best.score.value)} ({span(best.interval)}), {_above(best, chance)}"
     if again:
         text = f"It is {_above(best, chance)}"
@@ -173,8 +173,9 @@ def _advice(size: str, tables: Sequence[Table]) -> Advice | None:
         f"{percent(row.score.value)} on {title_of(table.board)} (the best: {percent(top.score.value)})"
         for row, table, top in zip(chosen, tables, best, strict=True)
     ]
-    told = f"significantly worse than the best on {', '.join(worse[label])}, and no other system on fewer of them"
-    told = told if fewest else "not significantly worse than the best"
+    why = "not significantly worse than the best"
+    if fewest:
+        why = f"significantly worse than the best on {', '.join(worse[label])}, and no other system on fewer of them"
     among = (
         f"the cheapest of {len(alike)} of which that holds" if len(alike) > 1 else "the only one of which that holds"
     )
@@ -184,7 +185,7 @@ def _advice(size: str, tables: Sequence[Table]) -> Advice | None:
         cost.insert(1, f"at most {max(row.train_s or 0.0 for row in chosen):.2g} s of training")
     if chosen[0].parameters and not any(row.trains for row in chosen):
         cost.append("a pretrained encoder, which cannot be exported to ONNX")
-    reason = f"{'; '.join(scores)}: {told}; {among} ({', '.join(filter(None, cost))})."
+    reason = f"{'; '.join(scores)}: {why}; {among} ({', '.join(filter(None, cost))})."
     system = next(one for one in _systems(chosen[0]) if one.label == label)
     return Advice(size, label, reason, fit_command_of(system))
 

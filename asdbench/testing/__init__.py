@@ -135,9 +135,9 @@ def _built(checks: Checks, subject: Subject) -> Any:
     component = subject.component
     if component is not None:
         with checks.expect("card", "a card whose parameters are the arguments of the constructor", needed=True):
-            parts = getattr(component, "parts", ()) or (component,)
-            faults = [fault for part in parts for fault in contracts.misfits(part.load(), part.card.params)]
-            faults += filter(None, (contracts.abstract_methods(part.load()) for part in parts))
+            components = getattr(component, "parts", ()) or (component,)
+            faults = [fault for part in components for fault in contracts.misfits(part.load(), part.card.params)]
+            faults += filter(None, (contracts.abstract_methods(part.load()) for part in components))
             if subject.kind == "extractors":
                 names = [("frontends", subject.frontend), *(("augmentations", name) for name in subject.augmentations)]
                 for name in names:

@@ -159,5 +159,5 @@ def _states() -> dict[str, Any]:
 
 
 def _bytes(state: Any) -> list[bytes]:
-    parts = state if isinstance(state, tuple) else (state,)
-    return [np.asarray(part).tobytes() for part in parts]
+    values = state if isinstance(state, tuple) else (state,)
+    return [np.asarray(part).tobytes() for part in values]
