@@ -4,7 +4,6 @@ By click's own formatter: importing rich for the help alone takes longer than th
 """
 
 import inspect
-import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import click
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from asdbench.cli.output import wrapped_command
 
 EXAMPLE = "\n\nExample: "  # begins the last paragraph of a verb's docstring
 PLAIN_UP_TO = 8  # options that a verb shows without headings
@@ -65,7 +66,7 @@ class Verb(TyperCommand):
         example = " ".join(_cleaned(self.help).partition(EXAMPLE)[2].split())
         if example:
             with formatter.section("Example"):
-                write_command(formatter, example)
+                formatter.write(textwrap.indent(wrapped_command(example, formatter.width - 2), "  ") + "\n")
 
 
 class Verbs(TyperGroup):
@@ -98,19 +99,6 @@ class App(typer.Typer):
     def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
         """Register a verb."""
         return super().command(name, **{"cls": Verb} | options)
-
-
-def write_command(formatter: click.HelpFormatter, command: str) -> None:
-    """A command on lines that fit and that a shell takes together."""
-    indent = " " * formatter.current_indent
-    lines = textwrap.wrap(
-        re.sub(r"(?<=\s)(--?[a-z][\w-]*) (?!-)", r"\1\0", command),  # an option and its value stay together
-        max(30, formatter.width - len(indent) - 2),
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    formatter.write(" \\\n".join(f"{indent}{line}" for line in lines).replace("\0", " ") + "\n")
 
 
 def heading_of(option: click.Parameter) -> str:

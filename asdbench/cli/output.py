@@ -84,10 +84,15 @@ def _fitted_line(line: str, columns: int) -> str:
     if ": asdbench " not in line and not line.startswith("asdbench "):
         return "\n".join(_wrapped(line, columns, "  "))
     head, _, tail = line.rpartition("asdbench ")
-    words, gap, remark = tail.partition("   (")  # what is said of the command
-    command_lines = _wrapped(f"{head}asdbench {words}", columns - 2, "    ")
+    command, gap, remark = tail.partition("   (")  # what is said of the command
     remarks = _wrapped(f"  ({remark}", columns, "  ") if gap else []
-    return "\n".join([" \\\n".join(command_lines), *remarks])
+    return "\n".join([wrapped_command(f"{head}asdbench {command}", columns), *remarks])
+
+
+def wrapped_command(text: str, columns: int) -> str:
+    """A command on lines that fit and that a shell takes together; an option and its value stay together."""
+    joined = re.sub(r"(?<=\s)(--?[a-z][\w-]*) (?!-)", r"\1\0", text)
+    return " \\\n".join(_wrapped(joined, columns - 2, "    ")).replace("\0", " ")
 
 
 def _wrapped(text: str, columns: int, indent: str) -> list[str]:

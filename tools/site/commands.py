@@ -8,7 +8,8 @@ from made import Made, code, escaped, table
 from typer.main import get_command
 
 from asdbench.cli.app import app
-from asdbench.cli.help import EXAMPLE, heading_of, write_command
+from asdbench.cli.help import EXAMPLE, heading_of
+from asdbench.cli.output import wrapped_command
 
 FOLDER = "reference/commands"
 
@@ -45,9 +46,7 @@ def _verb(verb: click.Command, context: click.Context, level: int) -> str:
     parts.append("```text\n" + verb.get_usage(context).removeprefix("Usage: ") + "\n```")
     parts.append(escaped(text))
     if example:
-        formatter = click.HelpFormatter(width=90)
-        write_command(formatter, " ".join(example.split()))
-        parts.append("```sh\n" + formatter.getvalue().strip() + "\n```")
+        parts.append("```sh\n" + wrapped_command(" ".join(example.split()), 90) + "\n```")
     verb.format_help(context, click.HelpFormatter())  # arguments get their help
     groups: dict[str, list[tuple[str, str]]] = {}
     for param in verb.get_params(context):
