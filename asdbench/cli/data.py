@@ -97,13 +97,9 @@ def download(
     from asdbench.datasets.challenge import require_split
     from asdbench.datasets.download import download_challenge
     from asdbench.harness.data import data_root as data_root_of
-    from asdbench.registry import load_catalog
 
     progress = ConsoleProgress(quiet)
-    catalog = load_catalog(plugin_path or ())
-    for warning in catalog.warnings:
-        progress.note(warning)
-    card = catalog.find("datasets", name).challenge
+    card = opt.catalog(plugin_path).find("datasets", name).challenge
     if card is None:
         raise UsageError(f"'{name}' is made here, not downloaded. Make it: asdbench data make {name}")
     machines = list(dict.fromkeys(machine or []))
@@ -215,31 +211,30 @@ def info(
     echo()
     print_table(header_table(sections))
     echo()
-    for line in missing:
-        echo(f"missing: {line}")
-    for reason in unusable:
-        echo(f"cannot be used: {reason}")
+    _print_lines("missing", missing, len(missing))
+    _print_lines("cannot be used", unusable, len(unusable))
     if layout == OWN:
         for name, values in attributes.items():
             echo(f"attribute {name}: {', '.join(values[:SHOWN])}{', ...' if len(values) > SHOWN else ''}")
-        for line in aside[:SHOWN]:
-            echo(f"left aside: {line}")
-        if len(aside) > SHOWN:
-            echo(f"left aside: {len(aside) - SHOWN} more (all of them: --json)")
+        _print_lines("left aside", aside)
     if table_of_clips is not None:
         if inventory.card is None:
             echo(how_scored(table_of_clips))
         echo(f"fingerprint {fingerprint}")
         return
-    for fault in faults[:SHOWN]:
-        echo(f"cannot be used: {fault}")
-    if len(faults) > SHOWN:
-        echo(f"cannot be used: and {len(faults) - SHOWN} more")
+    _print_lines("cannot be used", faults)
     of_challenge = {"split": inventory.split, "data_root": inventory.root} if inventory.card else {}
     echo("No fingerprint: something is missing or cannot be used.")
     echo(f"All that is wrong: {command('data verify', dataset, **of_challenge, machine=machine)}")
     if inventory.missing:
         echo(f"Get what is missing: {inventory.download(inventory.missing)}")
+
+
+def _print_lines(label: str, lines: Sequence[str], most: int = SHOWN) -> None:
+    for line in lines[:most]:
+        echo(f"{label}: {line}")
+    if len(lines) > most:
+        echo(f"{label}: {len(lines) - most} more (all of them: --json)")
 
 
 @app.command("table")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asdbench.cli import options as opt
-from asdbench.cli.output import echo, print_json, warn
+from asdbench.cli.output import echo, print_json
 from asdbench.core.errors import DataError
 from asdbench.core.paths import cache_root
 
@@ -93,13 +93,9 @@ def open_inventory(
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.datasets.clips import Source
     from asdbench.harness import data
-    from asdbench.registry import load_catalog
 
-    catalog = load_catalog(plugin_paths or ())
-    for warning in catalog.warnings:
-        warn(warning)
     source = Source(dataset, split, tuple(machines or ()))
-    return data.open_inventory(source, catalog, root, ConsoleProgress(False))
+    return data.open_inventory(source, opt.catalog(plugin_paths), root, ConsoleProgress(False))
 
 
 def header_table(sections: "Sequence[Row]", states: Sequence[str] = ()) -> "Table":

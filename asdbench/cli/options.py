@@ -7,11 +7,15 @@ import click
 import typer
 
 from asdbench.cli.help import App, Verbs
-from asdbench.cli.output import reserve_stdout
+from asdbench.cli.output import reserve_stdout, warn
 from asdbench.core.numbers import parse_float, parse_int
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from click.shell_completion import CompletionItem
+
+    from asdbench.registry import Catalog
 
 FAR = 4096  # an upper bound from here on is there to refuse slips of the hand
 
@@ -77,6 +81,16 @@ def given(context: typer.Context) -> dict[str, Any]:
     options = {key: value for key, value in context.params.items() if key in RunSpec.model_fields}
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     return {key: value for key, value in options.items() if value is not None and value is not False and value != []}
+
+
+def catalog(plugin_path: "Sequence[Path] | None") -> "Catalog":
+    """All cards; a warning for each that was left out."""
+    from asdbench.registry import load_catalog
+
+    found = load_catalog(plugin_path or ())
+    for warning in found.warnings:
+        warn(warning)
+    return found
 
 
 def option(metavar: str, text: str, kind: Any = None, *names: str, panel: str | None = None) -> Any:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from asdbench.cli.options import AsJson, Named, PluginPath, Quiet, argument, flag, group, option
-from asdbench.cli.output import echo, print_json, warn
+from asdbench.cli.options import AsJson, Named, PluginPath, Quiet, argument, catalog, flag, group, option
+from asdbench.cli.output import echo, print_json
 from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
 from asdbench.core.numbers import size_text
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asdbench.datasets.download.weights import KnownWeights
-    from asdbench.registry import Catalog
     from asdbench.registry.cards import WeightsFile
 
 app = group("Published weights of pretrained encoders: list and download them.")
@@ -35,7 +34,7 @@ def list_(to: To = None, as_json: AsJson = False, plugin_path: PluginPath = None
     from asdbench.cli.tables import print_table, table
     from asdbench.datasets.download.weights import known_weights
 
-    known, root = known_weights(_catalog(plugin_path)), _root(to)
+    known, root = known_weights(catalog(plugin_path)), _root(to)
     if as_json:
         print_json({"folder": str(root), "weights": [_as_json(one, root) for one in known]})
         return
@@ -74,7 +73,7 @@ def get(
     from asdbench.cli.progress import ConsoleProgress
     from asdbench.datasets.download.weights import find_weights, get_weights, sizes_to_come
 
-    known, root = find_weights(_catalog(plugin_path), name), _root(to)
+    known, root = find_weights(catalog(plugin_path), name), _root(to)
     progress = ConsoleProgress(quiet)
     sizes = sizes_to_come(known, root, progress)
     if not (quiet and yes):
@@ -98,16 +97,6 @@ def get(
     echo(known.place(root), bold=True)
     weights = f"{known.extractor}.weights={known.place(root)}"
     echo(f"Use it: {command('run', extractor=known.extractor, p=weights, scorer='knn')}", dim=True, err=True)
-
-
-def _catalog(plugin_path: list[Path] | None) -> "Catalog":
-    """All cards; a warning for each that was left out."""
-    from asdbench.registry import load_catalog
-
-    catalog = load_catalog(plugin_path or ())
-    for warning in catalog.warnings:
-        warn(warning)
-    return catalog
 
 
 def _root(to: Path | None) -> Path:
