@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from pydantic import ValidationError
 
 from asdbench.core.errors import RequirementError
+from asdbench.core.validation import first_error
 from asdbench.detector.archive import FIT_AGAIN, unpack
 from asdbench.detector.components import find_component
 from asdbench.detector.detector import Detector
@@ -58,8 +59,7 @@ def _content(file: Path, source: Path) -> DetectorFile:
             )
         return DetectorFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        reason = first_error(error)
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
     raise RequirementError(f"{source} is no detector, or damaged: {reason}.\n{FIT_AGAIN}")

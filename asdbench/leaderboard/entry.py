@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationEr
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.validation import first_error
 from asdbench.harness.record import SCHEMA as RECORD_SCHEMA
 from asdbench.harness.record import RunRecord, migrated
 from asdbench.pages.markdown import web_address
@@ -202,14 +203,6 @@ def differences(
     """Where two nested JSON-like values differ ("record.asked.seed"), and both values there."""
     one, two = _flat(first), _flat(second)
     return [(key, one.get(key), two.get(key)) for key in one | two if not equal(one.get(key), two.get(key))]
-
-
-def first_error(error: ValidationError) -> str:
-    """The first thing that is wrong, and where, in one line."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

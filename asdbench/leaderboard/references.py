@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from asdbench.core.errors import did_you_mean
-from asdbench.leaderboard.entry import EntryError, first_error
+from asdbench.core.validation import first_error
+from asdbench.leaderboard.entry import EntryError
 from asdbench.pages.markdown import web_address
 from asdbench.protocols import DEFINITIONS
 from asdbench.registry.toml import CardError, read_toml
@@ -160,16 +161,8 @@ def _reference(path: Path, content: dict[str, Any]) -> Reference:
     try:
         reference = Reference.model_validate(content)
     except ValidationError as error:
-        raise PublishedError(f"{path}: {_explained(error)}") from error
+        raise PublishedError(f"{path}: {first_error(error, Reference.model_fields)}.") from error
     published, computed = reference.official_score, reference.computed_score
     if published is not None and computed is not None and abs(100 * computed - published) > 0.02:
         raise PublishedError(f"{path}: official_score is {published}, but its machine types give {100 * computed:.2f}.")
     return reference
-
-
-def _explained(error: ValidationError) -> str:
-    for problem in error.errors(include_url=False):
-        if problem["type"] == "extra_forbidden":
-            key, accepted = str(problem["loc"][-1]), Reference.model_fields
-            return f"unknown key '{key}'.{did_you_mean(key, accepted)} Accepted here: {', '.join(accepted)}."
-    return f"{first_error(error)}."

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.files import whole_folder
+from asdbench.core.validation import first_error
 from asdbench.datasets.clips import OWN
 from asdbench.harness.record import FILE, RunRecord, load_record, read_record
 from asdbench.harness.store import require_score_files, sections_of
@@ -76,8 +77,7 @@ def write_submission(
     try:
         meta = Meta.model_validate(merged(describe(label, record, results), given or {}))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UsageError(f"--meta: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        raise UsageError(f"--meta: {first_error(error)}.") from error
     folder = out / label.team / str(label)
     if folder.exists():
         raise UsageError(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from asdbench.core.errors import DataError
 from asdbench.core.files import write_text
+from asdbench.core.validation import first_error
 
 
 def now() -> str:
@@ -90,9 +91,7 @@ def read_ledger(path: Path) -> Ledger:
     try:
         return Ledger.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "file"
         raise DataError(
-            f"{path} is not a ledger of downloads ({where}: {first['msg']}).",
+            f"{path} is not a ledger of downloads ({first_error(error)}).",
             advice="Move it away and give the command again: checksums are then recorded anew.",
         ) from error

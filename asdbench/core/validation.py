@@ -1,0 +1,23 @@
+"""What pydantic finds wrong with a file, in one line."""
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from asdbench.core.errors import did_you_mean
+
+
+def first_error(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """The first thing that is wrong, and where, without a full stop.
+
+    Args:
+        error: of a model.
+        known: keys of the model, where an unknown key is to be named with those that are accepted.
+    """
+    # A misspelt key is also a missing one; naming the misspelling helps more.
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    place, known = ".".join(map(str, first["loc"])), list(known)
+    if known and first["type"] == "extra_forbidden":
+        return f"unknown key '{place}'.{did_you_mean(place, known)} Accepted here: {', '.join(known)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
