@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.datasets.containers import BadRecording, examine
+from asdbench.datasets.containers import BadRecording, Plain, examine
 from asdbench.datasets.far_cancellation import near_minus_far
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
 Samples = NDArray[np.float32]
 Resampler = Callable[[Samples, int, int], Samples]
 SILENCE = 2.0**-15  # one step of a 16-bit recording, as peak-to-peak amplitude
+SCALE_16 = np.float32(2.0**-15)  # from 16-bit numbers to full scale 1
 LOUDEST = 2.0**31  # samples that are no fractions of full scale may be 32-bit numbers; the power of more is infinite
 RATES_HZ = (2_000, 768_000)  # of recorders; another one stands in a damaged header
 MOST_CHANNELS = 128
@@ -49,14 +50,18 @@ def read_header(path: Path) -> Header:
     Raises:
         BadRecording: header and file do not agree, or there is no readable one.
     """
-    import soundfile
-
     with _reasons():
         with path.open("rb") as file:
             container = examine(file)
         if container.endless:
             samples, rate = decode(path)
             return Header(rate, samples.shape[1], len(samples) / rate)
+        if (plain := container.plain) is not None:
+            _refuse_form(plain.rate_hz, plain.channels)
+            _refuse_long(plain.frames * plain.channels)
+            return Header(plain.rate_hz, plain.channels, plain.frames / plain.rate_hz)
+        import soundfile
+
         info = soundfile.info(path)
         _refuse_form(info.samplerate, info.channels)
         _refuse_long(info.frames * info.channels)
@@ -113,8 +118,11 @@ def decode(path: Path) -> tuple[Samples, int]:
     with _reasons():
         if path.stat().st_size > MOST_BYTES:
             raise BadRecording(f"larger than {MOST_BYTES // 2**30} GiB; cut it into clips")
-        content = bytearray(path.read_bytes())
-        container = examine(io.BytesIO(content))
+        read = path.read_bytes()
+        container = examine(io.BytesIO(read))
+        if container.plain is not None:
+            return _plain(read, container.start, container.plain), container.plain.rate_hz
+        content = bytearray(read)
         del content[: container.start]
         for place, patch in container.patches.items():
             content[place : place + len(patch)] = patch
@@ -124,6 +132,17 @@ def decode(path: Path) -> tuple[Samples, int]:
         samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         _require_announced(container.frames, len(samples))
         return samples, rate
+
+
+def _plain(content: bytes, start: int, plain: Plain) -> Samples:
+    """Samples (samples, channels) that need no decoder: the same numbers as libsndfile's."""
+    _refuse_form(plain.rate_hz, plain.channels)
+    count = plain.frames * plain.channels
+    _refuse_long(count)
+    _refuse_none(count)
+    numbers = np.frombuffer(content, "<i2", count, start + plain.place).reshape(-1, plain.channels)
+    samples: Samples = np.multiply(numbers, SCALE_16, dtype=np.float32)
+    return samples
 
 
 def read_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
@@ -185,7 +204,7 @@ def _blocks(source: io.BytesIO | Path, seconds: float | None = None) -> Iterator
     with Forward(source) as file:
         _refuse_form(file.samplerate, file.channels)
         # The same numbers as libsndfile's own, five times as fast.
-        kind, scale = ("int16", np.float32(2.0**-15)) if file.subtype == "PCM_16" else ("float32", None)
+        kind, scale = ("int16", SCALE_16) if file.subtype == "PCM_16" else ("float32", None)
         size = BLOCK // file.channels if seconds is None else round(seconds * file.samplerate)
         count = 0
         while len(block := file.read(max(1, size), dtype=kind, always_2d=True)):
@@ -193,8 +212,7 @@ def _blocks(source: io.BytesIO | Path, seconds: float | None = None) -> Iterator
             if seconds is None:
                 _refuse_long(count)
             yield (block if scale is None else np.multiply(block, scale, dtype=np.float32)), file.samplerate
-        if not count:
-            raise BadRecording("holds no samples; record it again or remove it")
+        _refuse_none(count)
 
 
 def _refuse_form(rate_hz: int, channels: int) -> None:
@@ -205,6 +223,11 @@ def _refuse_form(rate_hz: int, channels: int) -> None:
         )
     if not 1 <= channels <= MOST_CHANNELS:
         raise BadRecording(f"has {channels} channels; accepted are 1 to {MOST_CHANNELS}")
+
+
+def _refuse_none(samples: int) -> None:
+    if not samples:
+        raise BadRecording("holds no samples; record it again or remove it")
 
 
 def _refuse_long(samples: int) -> None:
@@ -218,8 +241,7 @@ def refuse_unusable(samples: Samples) -> None:
     Raises:
         BadRecording: no samples, not finite, or silent.
     """
-    if samples.size == 0:
-        raise BadRecording("holds no samples; record it again or remove it")
+    _refuse_none(samples.size)
     lowest, highest = _extremes(samples)
     if (highest - lowest).max() < SILENCE:
         raise BadRecording("silent: every sample is the same; record it again or remove it")

@@ -5,7 +5,7 @@ RF64, BW64 and Wave64, whatever lies in them.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -21,6 +21,21 @@ class BadRecording(ValueError):  # noqa: N818  # it describes the recording
 
 
 @dataclass(frozen=True)
+class Plain:
+    """Samples of 16 bits, little-endian and not compressed, the channels of each beside one another.
+
+    Attributes:
+        place: of the first sample, counted from the start.
+        frames: samples of each channel.
+    """
+
+    place: int
+    frames: int
+    channels: int
+    rate_hz: int
+
+
+@dataclass(frozen=True)
 class Container:
     """A file whose header and content agree, or can be made to.
 
@@ -29,12 +44,14 @@ class Container:
         patches: bytes by their place, counted from the start, with which libsndfile reads to the end.
         frames: samples of each channel that the header announces; None where only libsndfile can tell, or nobody.
         endless: whether the header does not state the length, as where the file was written to a pipe.
+        plain: where the samples lie, if they need no decoder.
     """
 
     start: int
     patches: dict[int, bytes] = field(default_factory=dict)
     frames: int | None = None
     endless: bool = False
+    plain: Plain | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +93,13 @@ class _Wav:
     def container(self) -> Container:
         """Find the sound, and compare its size with the file's; BadRecording where they differ."""
         ds64: _Chunk | None = None
+        before: list[_Chunk] = []
         for data in self.chunks(self.start + self.form.first):
             if data.name == b"data":
                 break
             if data.name == b"ds64":
                 ds64 = data
+            before.append(data)
         else:
             raise BadRecording("cannot be decoded as audio: the file ends before any sound; copy or record it again")
         size = data.size
@@ -101,7 +120,16 @@ class _Wav:
                 f"the header announces {size} bytes of sound, but {available - size} follow that are no chunk of a WAV "
                 "file; write the header anew, for example: sox --ignore-length OLD.wav NEW.wav"
             )
-        return Container(self.start)
+        return Container(self.start, plain=self.plain(before, data))
+
+    def plain(self, before: Sequence[_Chunk], data: _Chunk) -> Plain | None:
+        """Where the samples lie in a RIFF file of 16-bit samples alone; None for others, which libsndfile reads."""
+        if self.form != _Form() or [(chunk.name, chunk.size) for chunk in before] != [(b"fmt ", 16)]:
+            return None
+        kind, channels, rate_hz, _, step, bits = struct.unpack("<HHIIHH", _read(self.file, before[0].content, 16))
+        if kind != 1 or bits != 16 or channels == 0 or step != 2 * channels:
+            return None
+        return Plain(data.content - self.start, data.size // step, channels, rate_hz)
 
     def chunks(self, place: int) -> Iterator[_Chunk]:
         """Chunks from a place on, as long as their heads lie in the file."""

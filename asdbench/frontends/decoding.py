@@ -50,13 +50,16 @@ def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Ite
     Each thread takes a few recordings from the file to their features, and torch does not split the work further: what
     a recording gives does not depend on the number of threads.
     """
+    import torch
+
     batches = list(_batches(paths))
     with torch_threads(1):
         if len(batches) == 1:
             yield from _features_of(batches[0], frontend)
             return
         waiting: deque[Future[list[Features | BadRecording]]] = deque()
-        pool = ThreadPoolExecutor(jobs)
+        # A thread's sums are split among others until it asks torch for its number itself.
+        pool = ThreadPoolExecutor(jobs, initializer=torch.get_num_threads)
         try:
             for batch in batches:
                 waiting.append(pool.submit(_features_of, batch, frontend))

@@ -1,5 +1,7 @@
 """Power spectra through a bank of filters, in pieces that stay in the processor's cache."""
 
+import threading
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,25 @@ from torch import Tensor
 # longer recordings would go to memory and back. Fixed, because the last digits of a product may depend on its size.
 FRAMES = 384
 FILTERS = 16  # neighbouring filters that share one matrix product
+
+
+class _Workspace(threading.local):
+    """Memory of a thread for one piece: new memory for each takes the system twice as long as all the sums in it."""
+
+    n_fft = 0
+
+    def of(self, n_fft: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Room for windowed frames, their spectra and the power of these."""
+        if self.n_fft != n_fft:
+            self.n_fft, bins = n_fft, n_fft // 2 + 1
+            with torch.inference_mode(False):  # what is made in that mode cannot be written to in another
+                self._frames = torch.empty(FRAMES, n_fft)
+                self._spectra = torch.empty(FRAMES, bins, dtype=torch.complex64)
+                self._power = torch.empty(FRAMES, bins)
+        return self._frames, self._spectra, self._power
+
+
+_workspace = _Workspace()
 
 
 class FilteredSpectrum:
@@ -58,6 +79,9 @@ class FilteredSpectrum:
 
     def _power_of(self, frames: Tensor) -> Tensor:
         # Squares of both parts, then their sum: |z| as torch computes it costs more than the Fourier transform.
-        parts = torch.view_as_real(torch.fft.rfft(frames * self._window)).square_()
-        squared = parts[..., 0] + parts[..., 1]
+        windowed, spectra, squared = (room[: len(frames)] for room in _workspace.of(self._n_fft))
+        torch.mul(frames, self._window, out=windowed)
+        torch.fft.rfft(windowed, out=spectra)
+        parts = torch.view_as_real(spectra).square_()
+        torch.add(parts[..., 0], parts[..., 1], out=squared)
         return squared if self._power == 2.0 else squared.pow_(self._power / 2.0)

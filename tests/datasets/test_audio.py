@@ -89,6 +89,27 @@ def test_samples_are_those_that_libsndfile_gives_as_float32(tmp_path, ending, su
     )
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("odd", [0, 1], ids=["whole samples", "a byte more"])
+def test_plain_samples_need_no_decoder_and_are_the_same(tmp_path, monkeypatch, channels, odd):
+    noise = np.random.default_rng(0).integers(-(2**15), 2**15, (500, channels), dtype="<i2")
+    form = struct.pack("<HHIIHH", 1, channels, RATE, 2 * channels * RATE, 2 * channels, 16)
+    data = noise.tobytes() + b"\1" * odd
+    chunks = [(b"fmt ", form), (b"data", data), (b"LIST", b"INFO")]
+    body = b"".join(name + len(text).to_bytes(4, "little") + text + b"\0" * (len(text) % 2) for name, text in chunks)
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WAVE" + body)
+    expected, info = soundfile.read(path, dtype="float32", always_2d=True)[0], soundfile.info(path)
+
+    monkeypatch.setattr(soundfile.SoundFile, "__init__", None)
+    samples, rate = decode(path)
+    assert rate == RATE
+    assert samples.dtype == np.float32
+    assert np.array_equal(samples, expected)
+    header = read_header(path)
+    assert (header.rate_hz, header.channels, header.seconds) == (RATE, channels, info.frames / RATE)
+
+
 def written(samples, rate=RATE, **form):
     """Bytes of a sound file as libsndfile writes it."""
     file = io.BytesIO()
@@ -247,8 +268,8 @@ def test_absurd_forms_are_refused(tmp_path, monkeypatch):
     ],
 )
 def test_whatever_a_decoder_raises_is_a_reason(tmp_path, monkeypatch, error, message):
-    path = tmp_path / "a.wav"
-    path.write_bytes(wav())
+    path = tmp_path / "a.flac"
+    path.write_bytes(flac())
 
     def fail(*_, **__):
         raise error

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from asdbench.core.errors import DataError
 from asdbench.core.progress import Silent
@@ -53,6 +54,22 @@ def test_features_come_in_order_whatever_a_thread_takes_at_a_time(
         if not isinstance(features, BadRecording):
             waveform = torch.from_numpy(decoding.decode(path, frontend)[None])
             assert np.array_equal(features, frontend(waveform)[0].numpy())
+
+
+def test_threads_do_not_split_a_recordings_sums_among_others(write_wav, tmp_path):
+    """A library that was not asked in a thread takes all cores there, for sums that are done before these wake up."""
+
+    class Frontend:
+        sample_rate_hz, channel, min_samples = 16000, "mean", 1
+
+        def __call__(self, waveform):
+            limits = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"}
+            return torch.full((1, 1, 1, 1), float(max(limits)))
+
+    paths = [tmp_path / f"{number}.wav" for number in range(40)]
+    for number, path in enumerate(paths):
+        write_wav(path, seconds=0.2, seed=number)
+    assert {float(one.max()) for one in decoding.features_of_all(paths, Frontend(), 2)} == {1.0}
 
 
 def test_what_is_in_the_cache_is_not_computed_again(make_folder, dcase2023_names, log_mel, tmp_path, monkeypatch):
