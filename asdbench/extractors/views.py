@@ -1,14 +1,13 @@
 """Augmented copies of the training clips, as features, made once and cached."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed, digest
-from asdbench.core.threads import torch_threads
+from asdbench.core.threads import pool_of_threads, torch_threads
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context, Training
 from asdbench.frontends.pack import Pack, write_arrays
@@ -36,7 +35,7 @@ def augmented_views(clips: Sequence[TrainingClip], copies: int, context: Context
 def _made(
     keys: list[str], copies: int, series: str, training: Training, context: Context
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    pool = ThreadPoolExecutor(context.jobs)
+    pool = pool_of_threads(context.jobs)
     try:
         with torch_threads(1), context.progress.stage("augmented views", len(keys)) as stage:  # clips run in parallel
             made = pool.map(lambda key: _views(key, copies, series, training, context), keys)

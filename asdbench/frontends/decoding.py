@@ -2,14 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.threads import torch_threads
+from asdbench.core.threads import pool_of_threads, torch_threads
 from asdbench.datasets.audio import BadRecording, one_channel_at, read_audio
 from asdbench.frontends.base import Frontend
 
@@ -50,16 +50,13 @@ def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Ite
     Each thread takes a few recordings from the file to their features, and torch does not split the work further: what
     a recording gives does not depend on the number of threads.
     """
-    import torch
-
     batches = list(_batches(paths))
     with torch_threads(1):
         if len(batches) == 1:
             yield from _features_of(batches[0], frontend)
             return
         waiting: deque[Future[list[Features | BadRecording]]] = deque()
-        # A thread's sums are split among others until it asks torch for its number itself.
-        pool = ThreadPoolExecutor(jobs, initializer=torch.get_num_threads)
+        pool = pool_of_threads(jobs)
         try:
             for batch in batches:
                 waiting.append(pool.submit(_features_of, batch, frontend))

@@ -1,14 +1,13 @@
 """Pseudo-anomalous recordings, made of normal ones: the same for whatever is to be compared."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
-from asdbench.core.threads import torch_threads
+from asdbench.core.threads import pool_of_threads, torch_threads
 from asdbench.datasets.clips import TrainingClip, content_of
 from asdbench.datasets.folds import folds
 from asdbench.frontends.base import Frontend
@@ -128,5 +127,5 @@ def outlier_features(
         pasted = cut_paste(waveforms[clips[host].key], waveforms[clips[donor].key], drawn)
         return host, frontend(torch.from_numpy(pasted[None]))[0].numpy()
 
-    with torch_threads(1), ThreadPoolExecutor(jobs) as pool:
+    with torch_threads(1), pool_of_threads(jobs) as pool:
         yield from pool.map(make, range(OUTLIERS))
