@@ -75,10 +75,10 @@ class LineStage:
         self._done += steps
         self._detail = detail or self._detail
         now = time.monotonic()
-        if now - self._last_line >= LINE_EVERY_S and 0 < self._done < self._total:
-            by_mean_pace = (now - self._started) / self._done * (self._total - self._done)
-            remaining = by_mean_pace if left_s is None else left_s
-            self._print(f"{self._done}/{self._total}, about {duration(remaining)} left")
+        if left_s is None and self._done:
+            left_s = (now - self._started) / self._done * (self._total - self._done)  # by the mean pace
+        if now - self._last_line >= LINE_EVERY_S and self._done < self._total and left_s is not None:
+            self._print(f"{self._done}/{self._total}, about {duration(left_s)} left")
             self._last_line = now
 
     def finish(self) -> None:

@@ -21,14 +21,15 @@ NEWEST = 100  # past runs that are looked at
 class Estimates:
     """Estimates for the tasks of a plan, in seconds; None means that nothing is known.
 
-    A fit takes as long for each clip as fits of the same extractor in this command took; before the first, as that of
-    the likest past run of it: with the same parameters, then on the same data, then the newest. Clips of other lengths
-    are not distinguished.
+    A fit takes as long for each clip as fits of the same extractor in this command took, or before the first has ended
+    as the pace of those under way says; before that, as that of the likest past run of it: with the same parameters,
+    then on the same data, then the newest. Clips of other lengths are not distinguished.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._learnt: dict[str, list[float]] = {}
+        self._under_way: dict[str, float] = {}  # by the pace of what has not ended yet
 
     @cached_property
     def _past(self) -> list[RunRecord]:
@@ -51,8 +52,9 @@ class Estimates:
             scored = next((past for past in self._past if past.scorer.name == cell.scorer.name), None)
             return _pace(scored, "score") * len(cell.dataset) if scored else None
         clips = cell.dataset.select(machines=task.machines)
-        if learnt:
-            return fmean(learnt) * len(clips)
+        pace = fmean(learnt) if learnt else self._under_way.get(_key(cell, task))
+        if pace is not None:
+            return pace * len(clips)
         params, data = cell.extractor.params, cell.dataset.name
         likest = max(
             (past for past in self._past if past.extractor.name == cell.extractor.name),
@@ -70,24 +72,35 @@ class Estimates:
         clips = len(cell.dataset.select(machines=task.machines)) if isinstance(task, FitTask) else 1
         self._learnt.setdefault(_key(cell, task), []).append(seconds / clips)
 
+    def expect(self, fits: Iterable[FitTask], seconds: float) -> None:
+        """Take note of how long fits under way will have taken, each so many seconds of a process."""
+        for task in fits:
+            cell = self._plan.cells[task.cell]
+            self._under_way[_key(cell, task)] = seconds / len(cell.dataset.select(machines=task.machines))
+
     def left_s(self, waiting: Iterable[Task], running: Mapping[Task, float], jobs: int) -> float | None:
-        """Seconds until all tasks are done by ``jobs`` processes; what nothing is known of counts as the mean.
+        """Seconds until all tasks are done by ``jobs`` processes; None where nothing is known of the fits.
+
+        A fit or a score that nothing is known of counts as the mean of the others.
 
         Args:
             waiting: tasks that have not begun.
             running: tasks that have, with the seconds since then.
             jobs: processes.
         """
-        of_waiting = [self.of(task) for task in waiting]
-        of_running = [(self.of(task), since) for task, since in running.items()]
-        known = [value for value in (*of_waiting, *(value for value, _ in of_running)) if value is not None]
-        if not known:
+        since = {**dict.fromkeys(waiting, 0.0), **running}
+        fits = {task: self.of(task) for task in since if isinstance(task, FitTask)}
+        scores = {task: self.of(task) for task in since if isinstance(task, ScoreTask)}
+        if fits and all(seconds is None for seconds in fits.values()):
             return None
-        mean = fmean(known)
-        rest = [max(0.0, (mean if value is None else value) - since) for value, since in of_running]
-        whole = sum(mean if value is None else value for value in of_waiting)
-        longest = max([*rest, *(value for value in of_waiting if value is not None)], default=0.0)
-        return max((whole + sum(rest)) / jobs, longest)
+        if not fits and all(seconds is None for seconds in scores.values()):
+            return None
+        rest = []
+        for of_kind in (fits, scores):
+            known = [seconds for seconds in of_kind.values() if seconds is not None]
+            mean = fmean(known) if known else 0.0  # of scores, which take little beside fits
+            rest += [max(0.0, (mean if one is None else one) - since[task]) for task, one in of_kind.items()]
+        return max(sum(rest) / jobs, max(rest, default=0.0))
 
 
 def _key(cell: Cell, task: Task) -> str:

@@ -16,6 +16,7 @@ from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, executor_for
 from asdbench.harness.fits import Fit
+from asdbench.harness.pace import WatchedProgress
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.processes import start_server
@@ -82,13 +83,15 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         yield record_failure(plan, plan.cells[number], [failure])
     matrix = Matrix(plan, needs, features_s)
     with ExitStack() as stack:
-        executor = stack.enter_context(executor_for(plan, matrix.width, progress))
+        watched = WatchedProgress(progress, lambda: count(0))
+        executor = stack.enter_context(executor_for(plan, matrix.width, watched))
         matrix.advise(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
 
         def count(runs: int) -> None:
             if overall is not None:
-                overall.advance(runs, left_s=matrix.left_s(min(executor.width, matrix.width)))
+                left_s = matrix.left_s(min(executor.width, matrix.width), watched.training_s())
+                overall.advance(runs, left_s=left_s)
 
         count(len(broken))
         yield from matrix.run(executor, count)
@@ -206,12 +209,22 @@ class Matrix:
                     if record is not None:
                         yield record
 
-    def left_s(self, jobs: int) -> float | None:
-        """About how long the rest takes; None when nothing is known."""
+    def left_s(self, jobs: int, training_s: tuple[float, int] | None) -> float | None:
+        """About how long the rest takes; None when nothing is known.
+
+        Args:
+            jobs: processes.
+            training_s: seconds that a training under way takes as a whole, and how many are.
+        """
         now = time.perf_counter()
-        running = {task: (now - begun) / len(stack) for stack, begun in self._started.values() for task in stack}
-        waiting = [*self._fits, *self._scores, *(task for _, task in self._busy)]
-        unscored = [ScoreTask(number) for number in self._missing]
+        started = list(self._started.values())  # at once: progress comes from other threads
+        running = {task: (now - begun) / len(stack) for stack, begun in started for task in stack}
+        if training_s is not None:
+            seconds, count = training_s
+            fits = [task for task in running if isinstance(task, FitTask)]
+            self._estimates.expect(fits, seconds * len(started) / count)
+        waiting = [*self._fits, *self._scores, *(task for _, task in list(self._busy))]
+        unscored = [ScoreTask(number) for number in list(self._missing)]
         return self._estimates.left_s([*waiting, *unscored], running, jobs)
 
     def advise(self, progress: Progress) -> None:

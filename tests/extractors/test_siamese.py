@@ -10,7 +10,7 @@ from asdbench.core.digests import derive_seed
 from asdbench.core.errors import TrainingError, UsageError
 from asdbench.datasets import BlindClip
 from asdbench.extractors.pairs import classes_of, draw_pairs, split_clips
-from asdbench.extractors.siamese import Twin
+from asdbench.extractors.siamese import Siamese, Twin
 
 QUICK = {"epochs": 2, "batch_size": 16}
 PAPER = {
@@ -55,6 +55,21 @@ def test_the_encoder_has_the_papers_layers(layers, count):
     followers = [type(after) for part, after in pairwise(twin.encoder) if part in convolutions]
     assert followers == [torch.nn.Tanh] * layers
     assert twin(torch.randn(3, 1, 128, 128)).shape == (3, 64)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_networks_trained_together_are_to_the_bit_what_they_are_alone(table, context, tmp_path, jobs):
+    def fitted(place, seeds):
+        contexts = [replace(context(seed=seed, checkpoints=tmp_path / place / f"{seed}"), jobs=jobs) for seed in seeds]
+        extractors = [asdbench.build("siamese", **QUICK) for _ in seeds]
+        assert Siamese.fit_together(extractors, [clips_of(table)] * len(seeds), contexts) == [None] * len(seeds)
+        return extractors
+
+    for seed, extractor in enumerate(fitted("together", range(3))):
+        (alone,) = fitted("alone", [seed])
+        assert extractor.curves == alone.curves
+        for name, value in alone.network.state_dict().items():
+            assert torch.equal(value, extractor.network.state_dict()[name]), name
 
 
 def test_distance_is_euclidean_between_the_twins_outputs():
