@@ -20,8 +20,6 @@ from asdbench.datasets.folds import FOLDS, fits, folds
 
 Embeddings = NDArray[np.float32]
 MAX_FPR = 0.1
-COPIES = 2
-SPAN = (0.125, 0.5)
 
 
 class SelectionError(AsdbenchError):
@@ -46,9 +44,7 @@ class Outliers:
     made_of: NDArray[np.int64]  # int (m,), the training clip that each was made of, by its place
 
 
-def criterion(
-    rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, outliers: Outliers | None = None
-) -> float:
+def criterion(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, outliers: Outliers) -> float:
     """How good embeddings and scorer are, in (0, 1], estimated from normal clips alone; higher is better.
 
     BLAS takes one thread, so cores decide nothing.
@@ -58,8 +54,7 @@ def criterion(
         clips: what is known of them.
         fitted: gives a scorer fitted to some of the rows and their clips.
         outliers: embeddings of pseudo-anomalous recordings (``cut_paste``), the same recordings for all that is
-            compared. Without them outliers are made of the rows themselves (``mixed``), which shows how well the
-            scorer knows what belongs together, and nothing of what the embedding hears.
+            compared.
 
     Raises:
         SelectionError: fewer than two clips a fold, no outliers, or scores that are not finite.
@@ -68,7 +63,6 @@ def criterion(
     import scipy.linalg  # noqa: F401  # loads a BLAS of SciPy's, which can be limited only once it is there
 
     require_enough(clips)
-    outliers = mixed(rows) if outliers is None else outliers
     domains = np.array([clip.domain or "source" for clip in clips])
     by_domain: dict[str, list[float]] = {domain: [] for domain in sorted(set(domains))}
     partial: list[float] = []
@@ -96,24 +90,6 @@ def require_enough(clips: Sequence[TrainingClip]) -> None:
             f"Choosing by training clips alone takes at least {2 * FOLDS} of a section; there are {len(clips)}. "
             "Give the value itself."
         )
-
-
-def mixed(rows: Embeddings) -> Outliers:
-    """Outliers made of embeddings: a stretch of neighbouring dimensions is another clip's.
-
-    An eighth to a half of the dimensions, two outliers for each clip; always the same for the same number of clips
-    and dimensions.
-    """
-    count, dim = rows.shape
-    drawn = np.random.default_rng(0)
-    made_of = np.repeat(np.arange(count), COPIES)
-    result = rows[made_of].copy()
-    for row, host in zip(result, made_of, strict=True):
-        other = (host + int(drawn.integers(1, count))) % count
-        length = max(1, round(float(drawn.uniform(*SPAN)) * dim))
-        places = (int(drawn.integers(dim)) + np.arange(length)) % dim
-        row[places] = rows[other, places]
-    return Outliers(result, made_of)
 
 
 def _area(normal: NDArray[np.float64], anomalous: NDArray[np.float64], max_fpr: float | None = None) -> float:

@@ -14,9 +14,7 @@ DOMAINS = ("source", "target")
 Name = TypeVar("Name")
 
 
-def domain_balance(
-    rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector, *, splits: int = SPLITS, seed: int = 0
-) -> float:
+def domain_balance(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetector) -> float:
     """Distance between the scores of normal source and target clips, in [0, 1]; smaller is better.
 
     Mkrtchian (2026, DACo): half of each domain's clips are left out at random, the scorer is fitted to the others, and
@@ -28,8 +26,6 @@ def domain_balance(
         rows: embeddings (n, dim) or (n, bands, dim) of the training clips of one machine type or section.
         clips: what is known of them.
         fitted: gives a scorer fitted to some of the rows and their clips.
-        splits: how often clips are left out.
-        seed: of the splits; the same clips are left out for all that is compared.
 
     Raises:
         SelectionError: fewer than two clips of a domain, or scores that are not finite.
@@ -44,10 +40,10 @@ def domain_balance(
             f"Balance of the domains takes at least 2 training clips of each; there are {counts} clips.\n"
             "Choose by pasted clips: --select normal-only"
         )
-    drawn = np.random.default_rng(seed)
+    drawn = np.random.default_rng(0)  # the same clips are left out for all that is compared
     distances = []
     with threadpool_limits(limits=1):
-        for _ in range(splits):
+        for _ in range(SPLITS):
             left_out = [np.sort(drawn.permutation(places)[: len(places) // 2]) for places in of_domain]
             seen = np.ones(len(clips), bool)
             seen[np.concatenate(left_out)] = False

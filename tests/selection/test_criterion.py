@@ -7,7 +7,6 @@ from sklearn.metrics import roc_auc_score
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.folds import folds
 from asdbench.selection import Outliers, SelectionError, criterion, reference_detector
-from asdbench.selection.criterion import mixed
 
 
 def made(source, target, seed=0, dim=6):
@@ -121,26 +120,8 @@ def test_folds_are_spread_over_domains_and_classes():
 
 def test_one_domain_alone_and_few_target_clips_have_a_criterion():
     for target in (0, 2):
-        assert 0 < criterion(*made(20, target), distance) <= 1
-
-
-def test_mixed_outliers_break_what_belongs_together():
-    drawn = np.random.default_rng(0)
-    common = drawn.standard_normal((60, 2))
-    clips = made(50, 10)[1]
-    bound = (common @ drawn.standard_normal((2, 24)) + 0.1 * drawn.standard_normal((60, 24))).astype(np.float32)
-    loose = drawn.standard_normal((60, 24)).astype(np.float32)
-    assert criterion(bound, clips, reference_detector) > 0.8
-    assert 0.35 < criterion(loose, clips, reference_detector) < 0.6
-    outliers = mixed(bound)
-    again = mixed(bound)
-    assert np.array_equal(outliers.rows, again.rows)
-    for row, host in zip(outliers.rows, outliers.made_of, strict=True):
-        changed = row != bound[host]
-        assert 3 <= changed.sum() <= 12
-        (donor,) = {int(np.flatnonzero(bound[:, place] == row[place])[0]) for place in np.flatnonzero(changed)}
-        assert donor != host
-        assert np.sum(changed != np.roll(changed, 1)) == 2, "one stretch, which may go on from the end to the start"
+        rows, clips = made(20, target)
+        assert 0 < criterion(rows, clips, distance, outliers_of(rows, 1.0)) <= 1
 
 
 def test_the_reference_is_the_mahalanobis_distance_by_ledoit_and_wolf():
@@ -155,10 +136,15 @@ def test_the_reference_is_the_mahalanobis_distance_by_ledoit_and_wolf():
 def test_too_little_to_choose_by_is_said():
     rows, clips = made(9, 0)
     with pytest.raises(SelectionError, match="at least 10 of a section; there are 9"):
-        criterion(rows, clips, distance)
+        criterion(rows, clips, distance, outliers_of(rows, 1.0))
     rows, clips = made(12, 0)
     with pytest.raises(SelectionError, match="No outliers are made of the 3 clips of fold 1"):
         criterion(rows, clips, distance, Outliers(rows[:1], np.array([3])))
     rows, clips = made(20, 5)
     with pytest.raises(SelectionError, match="scores of clips left out and of pasted ones are not finite"):
-        criterion(rows, clips, lambda some, of: Distance(some.mean(axis=0), lambda scores: scores * np.nan))
+        criterion(
+            rows,
+            clips,
+            lambda some, of: Distance(some.mean(axis=0), lambda scores: scores * np.nan),
+            outliers_of(rows, 1.0),
+        )
