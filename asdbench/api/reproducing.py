@@ -28,7 +28,7 @@ class PublishedNumber:
     """One published number and what came out; fractions.
 
     Attributes:
-        metric: what it measures, in the words of the card.
+        metric: what it measures, as the card has it.
         machine: machine type; None is the whole data set.
         published: as the source has it.
         measured: mean over the seeds; None where nothing can be compared, and ``reason`` says why.
@@ -128,7 +128,7 @@ def reproduce(
 
     Raises:
         UsageError: no such system, or no number of it for this data set that can be compared; those that there are
-            are told.
+            are named.
         RequirementError: recordings or labels are missing.
         AsdbenchError: see ``asdbench.run``.
     """
@@ -204,10 +204,10 @@ def _evaluated(one: Run, ground_truth: str | Path | None) -> _Result:
         return _Result(None, None, None, failure=f"the run failed: {'; '.join(one.failures)}")
     if record.results is not None or ground_truth is None:
         return _Result(record.results, record.intervals, one.score, lacks)
-    found = evaluate(one.folder / "scores", record.dataset.protocol, ground_truth=ground_truth, partial=True)
-    wrong = [problem for problem in found.problems if not problem.harmless]
+    evaluated = evaluate(one.folder / "scores", record.dataset.protocol, ground_truth=ground_truth, partial=True)
+    wrong = [problem for problem in evaluated.problems if not problem.harmless]
     problems = [f"{problem.machine}, {problem}" if problem.machine else str(problem) for problem in wrong]
-    return _Result(found.evaluation, found.intervals, found.official_score, [*lacks, *problems])
+    return _Result(evaluated.evaluation, evaluated.intervals, evaluated.official_score, [*lacks, *problems])
 
 
 def _numbers(row: Published, results: Sequence[_Result], points: float | None) -> Iterator[PublishedNumber]:
@@ -232,11 +232,11 @@ Value = tuple[float | None, tuple[float, float] | None]
 
 def _term(result: _Result, machine: str, term: str) -> Value:
     """A machine type's mean over its sections, with its interval; None where its recordings are not all there."""
-    found = result.evaluation.machines.get(machine) if result.evaluation else None
-    if found is None or any(line.startswith((f"{machine},", f"{machine} ")) for line in result.lacks):
+    of_machine = result.evaluation.machines.get(machine) if result.evaluation else None
+    if of_machine is None or any(line.startswith((f"{machine},", f"{machine} ")) for line in result.lacks):
         return None, None
     intervals = result.intervals.machines.get(machine, {}) if result.intervals else {}
-    return getattr(found, term), intervals.get(term)
+    return getattr(of_machine, term), intervals.get(term)
 
 
 def _mean(values: Sequence[Value]) -> Value:

@@ -29,9 +29,9 @@ class Fault:
 def fault_of(error: BaseException) -> Fault:
     """What happened, with the last line of other people's code that was under way."""
     place = _place_of(error)
-    told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
+    missing = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
     message = error.msg if isinstance(error, SyntaxError) else str(error)  # its text names the file without its folder
-    message = " ".join(str(told).splitlines()) if told else message
+    message = " ".join(str(missing).splitlines()) if missing else message
     name = type(error).__name__
     reason = (f"{name}: {message}" if message else name) + (f" ({place})" if place else "")
     report = traceback.TracebackException.from_exception(error)

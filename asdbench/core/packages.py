@@ -66,7 +66,7 @@ def needed_by(what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        told = missing_package(error, what)
-        if told is None:
+        missing = missing_package(error, what)
+        if missing is None:
             raise
-        raise told from error
+        raise missing from error

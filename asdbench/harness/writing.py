@@ -132,12 +132,12 @@ def _used_dataset(cell: Cell) -> UsedDataset:
 
 def lengths(dataset: Dataset) -> dict[str, float]:
     """Mean length of the test clips by machine type (s); without those whose recordings cannot be read."""
-    found = {}
+    lengths_s = {}
     for machine in dataset.machines:
         with suppress(BadRecording, OSError):
             headers = [read_header(clip.path) for clip in dataset.select(machines=[machine], split="test")]
-            found.update({machine: round(fmean(header.seconds for header in headers), 6)} if headers else {})
-    return found
+            lengths_s.update({machine: round(fmean(header.seconds for header in headers), 6)} if headers else {})
+    return lengths_s
 
 
 def _notes(scores: Scores) -> list[str]:

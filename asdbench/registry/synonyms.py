@@ -1,12 +1,12 @@
-"""Words that other libraries have for parameters, so that a near miss is told the parameter that is meant."""
+"""Names that other libraries have for parameters, so that a near miss is answered with the parameter that is meant."""
 
 from collections.abc import Iterable
 
 from asdbench.core.errors import did_you_mean
 
-# By how a parameter's name begins here: words of scikit-learn, PyOD, torch, librosa and papers. Where one word stands
+# By how a parameter's name begins here: names in scikit-learn, PyOD, torch, librosa and papers. Where one name stands
 # for several, the component has one of them.
-WORDS = {
+NAMES = {
     "n_neighbors": ("k", "neighbors", "neighbours", "n_neighbours", "num_neighbors", "knn"),
     "n_clusters": ("k", "clusters", "num_clusters", "centres", "centers", "n_centers"),
     "n_components": ("k", "components", "num_components", "mixtures", "n_mixtures", "n_gaussians"),
@@ -43,8 +43,8 @@ def nearest_param(asked: str, params: Iterable[str]) -> str:
     """A question that names the parameter meant: by another library's word for it, else the most alike; else empty."""
     params = list(params)
     word = asked.rpartition(".")[2].casefold().replace("-", "_")
-    for start, words in WORDS.items():
-        meant = [param for param in params if word in words and param.rpartition(".")[2].startswith(start)]
+    for start, names in NAMES.items():
+        meant = [param for param in params if word in names and param.rpartition(".")[2].startswith(start)]
         if meant:
             return f" Did you mean '{min(meant, key=len)}'?"
     return did_you_mean(asked, params)

@@ -14,7 +14,7 @@ class Published(Model):
     """A number that a system's authors, or others, published.
 
     What is called an official score, and the terms of ``machines``, are computed here by the same definition and can be
-    compared; other metrics are told in words. ``reference`` is the file under leaderboards/references/ that holds the
+    compared; other metrics are named. ``reference`` is the file under leaderboards/references/ that holds the
     parts, where they were published too.
     """
 

@@ -20,11 +20,11 @@ def schema_state(file: Path) -> State:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if "alembic_version" not in tables:
             return "none"
-        found = {revision for (revision,) in database.execute("SELECT version_num FROM alembic_version")}
+        revisions = {revision for (revision,) in database.execute("SELECT version_num FROM alembic_version")}
     known, heads = _revisions()
-    if not known or found <= heads:
+    if not known or revisions <= heads:
         return "same"
-    return "older" if found <= known else "newer"
+    return "older" if revisions <= known else "newer"
 
 
 def _revisions() -> tuple[set[str], set[str]]:

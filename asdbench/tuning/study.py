@@ -55,7 +55,7 @@ class Tuning:
         (self.dataset,) = self.plan.datasets
         if not self.dataset.labelled:
             raise RequirementError(
-                f"The test clips of {self.dataset.name} carry no labels, so no trial can be told from another.\n"
+                f"The test clips of {self.dataset.name} carry no labels, so trials cannot be compared.\n"
                 "Tune on recordings with labels, a development set for instance."
             )
         stages = asked_stages(self.spec, self._catalog)

@@ -5,7 +5,7 @@ import pytest
 from asdbench.core.errors import UsageError
 from asdbench.registry import load_catalog
 from asdbench.registry.libraries import detectors_of
-from asdbench.registry.synonyms import WORDS
+from asdbench.registry.synonyms import NAMES
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_every_word_leads_to_a_parameter_that_some_card_has():
     catalog = load_catalog()
     entries = [entry for kind in ("extractors", "frontends", "scorers") for entry in catalog.entries[kind].values()]
     params = {param for entry in entries for param in entry.card.params} | {"n_estimators"}  # of pyod:IForest
-    assert not [start for start in WORDS if not any(param.startswith(start) for param in params)]
+    assert not [start for start in NAMES if not any(param.startswith(start) for param in params)]
 
 
 def test_the_detectors_of_the_libraries_exist():
