@@ -6,7 +6,10 @@ there, where an address is of the plain form. Whatever is not stays hidden.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
+
+from asdbench.core.paths import user_path
 
 HIDDEN = "***"
 HIDDEN_ADDRESS = "<address hidden>"
@@ -14,6 +17,9 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{0,31}):(?P<slashes>/{0
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/\S*")
 _PLACE = re.compile(
     r"//([^@/?#]*@)?(?P<where>(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]*)(:[0-9]+)?)(?P<path>/[^?#]*)?([?#].*)?", re.DOTALL
+)
+_FILE = re.compile(
+    r"(?P<start>sqlite(\+\w+)?:///|journal:(//)?)(?P<file>(?!file:|:memory:)[^?]+)(?P<query>\?.*)?", re.DOTALL
 )
 _PLAIN = re.compile(r"[\w.\-+~]+")
 _FILES = ("sqlite", "file", "journal")
@@ -66,6 +72,19 @@ def scrubbed(text: str, *uris: str | None) -> str:
         before, after = (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])") if alone else ("", "")
         text = re.sub(f"{before}{re.escape(secret)}{after}", HIDDEN, text, flags=re.IGNORECASE)
     return _ADDRESS.sub(lambda found: _cut(found[0]), text)
+
+
+def file_address(uri: str) -> tuple[str, Path] | None:
+    """The address of SQLite or of a journal with the whole path of its file, and the file; None where it names none.
+
+    Raises:
+        ValueError: a home folder (``~``) that is not known.
+    """
+    found = _FILE.fullmatch(uri)
+    if found is None or not Path(found["file"]).name:
+        return None
+    file = user_path(found["file"]).absolute()
+    return f"{found['start']}{file}{found['query'] or ''}", file
 
 
 def page_address(uri: str) -> str:

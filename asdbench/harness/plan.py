@@ -167,16 +167,8 @@ def cells_of(dataset: Dataset, spec: RunSpec, catalog: Catalog, device: str) -> 
 
 def member_cells(extractor: Component, shared: "partial[Cell]") -> list[Cell]:
     """The runs of an ensemble's members; none of another extractor."""
-    return [
-        shared(
-            frontend=member.frontend,
-            augmentations=member.augmentations,
-            extractor=member.extractor,
-            scorer=member.scorer,
-            implied=True,
-        )
-        for member in (extractor.members if isinstance(extractor, Ensemble) else [])
-    ]
+    members = extractor.members if isinstance(extractor, Ensemble) else []
+    return [shared(**member, implied=True) for member in members]
 
 
 def settle_device(spec: RunSpec, progress: Progress) -> str:
@@ -210,7 +202,7 @@ def _components(
     """The extractor, its front end (of an ensemble that of the first member), augmentations, and scorers."""
     extractor = scopes.component("extractors", stages.extractor, stages, profile)
     if isinstance(extractor, Ensemble):
-        frontend = extractor.members[0].frontend
+        frontend = extractor.members[0]["frontend"]
     else:
         frontend = scopes.component("frontends", stages.frontend, stages)
     augmentations = tuple(scopes.component("augmentations", name, stages) for name in stages.augmentations)

@@ -36,16 +36,6 @@ def pairs_of(name: str) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Member:
-    """One extractor of an ensemble, with what feeds it, and the scorer that follows it."""
-
-    extractor: Component
-    frontend: Component
-    augmentations: tuple[Component, ...]
-    scorer: Component
-
-
-@dataclass(frozen=True)
 class Ensemble(Composite):
     """An extractor whose embeddings are the anomaly scores of its members, one column for each.
 
@@ -56,26 +46,23 @@ class Ensemble(Composite):
     layout: tuple[tuple[str, str, tuple[str, ...], str], ...] = ()
 
     @property
-    def members(self) -> list[Member]:
-        """The members with their parameters."""
+    def members(self) -> list[dict[str, Any]]:
+        """The components of each member with their parameters, by the names that a cell has for them."""
         parts: dict[tuple[str, str], Component] = {(part.kind, part.name): part for part in self.settled()}
         return [
-            Member(
-                parts["extractors", extractor],
-                parts["frontends", frontend],
-                tuple(parts["augmentations", augmentation] for augmentation in augmentations),
-                parts["scorers", scorer],
-            )
+            {
+                "extractor": parts["extractors", extractor],
+                "frontend": parts["frontends", frontend],
+                "augmentations": tuple(parts["augmentations", augmentation] for augmentation in augmentations),
+                "scorer": parts["scorers", scorer],
+            }
             for extractor, frontend, augmentations, scorer in self.layout
         ]
 
     def identity(self, stage: Literal["fit", "embed"] = "embed") -> dict[str, Any]:
         """Names and identities of all members, in their order."""
-        members = [
-            [[part.name, part.identity()] for part in (one.extractor, one.frontend, *one.augmentations, one.scorer)]
-            for one in self.members
-        ]
-        return {"ensemble": members}
+        parts = [(one["extractor"], one["frontend"], *one["augmentations"], one["scorer"]) for one in self.members]
+        return {"ensemble": [[[part.name, part.identity()] for part in member] for member in parts]}
 
     def build(self) -> None:
         """Build every part, so that one that refuses its parameters does so; the harness scores the members.

@@ -14,7 +14,7 @@ from asdbench.core.files import make_empty
 from asdbench.core.locks import exclusive
 from asdbench.core.packages import needed_by
 from asdbench.core.paths import user_path
-from asdbench.core.uris import is_login, scrubbed, without_credentials
+from asdbench.core.uris import file_address, is_login, scrubbed, without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,7 +38,6 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT
 ANSWERS_WITHIN_S = 2.0
 LONGEST_REASON = 300
 SCHEMA = "out-of-date database schema"  # of MLflow's message
-_SQLITE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?):///(?P<file>(?!file:|:memory:)[^?]+)(?P<query>\?.*)?")
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The database's file, where it is one."""
-        match = _SQLITE.fullmatch(self.uri)
-        return Path(match["file"]) if match else None
+        named = file_address(self.uri)
+        return named[1] if named else None
 
     def scrubbed(self, text: str) -> str:
         """The text without this store's credentials."""
@@ -85,16 +84,14 @@ def store_of(out: Path, environ: Mapping[str, str] = os.environ) -> Store:
     out = out.absolute()
     given = environ.get(URI, "").strip()
     uri, root = given or f"sqlite:///{out / DATABASE}", out
-    match = _SQLITE.fullmatch(uri)
-    if given.startswith("sqlite") and (match is None or is_login(match["file"])):
-        raise UsageError(
-            f"{URI}={without_credentials(uri)}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server."
-        )
     artifacts = None
     try:
-        if match is not None:
-            file = user_path(match["file"]).absolute()
-            uri, root = f"{match['scheme']}:///{file}{match['query'] or ''}", file.parent
+        address = file_address(uri)
+        if given.startswith("sqlite") and (address is None or is_login(str(address[1]))):
+            shown = without_credentials(uri)
+            raise UsageError(f"{URI}={shown}: it names no file. Accepted: sqlite:////home/me/mlflow.db, or a server.")
+        if address is not None:
+            uri, root = address[0], address[1].parent
         if uri.startswith(("sqlite", "postgresql", "mysql", "mssql")):  # there is no server to say where files go
             named = environ.get(ARTIFACTS, "")
             artifacts = str(user_path(named)) if named.startswith("~") else named

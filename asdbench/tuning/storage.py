@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import make_empty, require_writable
 from asdbench.core.locks import exclusive
-from asdbench.core.paths import user_path
-from asdbench.core.uris import is_login, scrubbed, without_credentials
+from asdbench.core.uris import file_address, is_login, scrubbed, without_credentials
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -62,9 +61,8 @@ def open_storage(uri: str) -> "BaseStorage":
     """
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-    uri = _with_home(uri)
     shown = without_credentials(uri)
-    file = _file_of(uri)
+    uri, file = _address(uri)
     if file is not None:
         require_writable(
             file.parent, "--storage journal:FILE" if uri.startswith(JOURNAL) else "--storage sqlite:///FILE"
@@ -115,7 +113,7 @@ def one_at_a_time(uri: str, storage: "BaseStorage") -> Iterator[None]:
     from optuna.storages import RDBStorage
     from sqlalchemy import column, select, table
 
-    file = _file_of(_with_home(uri))
+    _, file = _address(uri)
     if file is not None:
         with exclusive(_lock_of(file)):
             yield
@@ -200,49 +198,31 @@ def _lock_of(file: Path) -> Path:
     return file.with_name(f".{file.name}.lock")
 
 
-def _with_home(uri: str) -> str:
-    """The address of a file, in which ``~`` is the home folder."""
-    scheme, tilde, rest = uri.partition("~")
-    if not tilde or not re.fullmatch(rf"sqlite(\+\w+)?:///|{JOURNAL}(//)?", scheme):
-        return uri
-    path, question, query = f"~{rest}".partition("?")
-    try:
-        return f"{scheme}{user_path(path)}{question}{query}"
-    except ValueError as error:
-        raise UsageError("--storage: it names a home folder that is not known. Give the whole path.") from error
-
-
-def _file_of(uri: str) -> Path | None:
-    """The file of a journal or of SQLite; None for a server.
+def _address(uri: str) -> tuple[str, Path | None]:
+    """The whole address, and the file of a journal or of SQLite; None for a server.
 
     Raises:
         UsageError: it is no address, names no file, or holds a password that the name of the file would show.
     """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    shown = without_credentials(uri)
-    if uri.startswith(JOURNAL):
-        path = uri.removeprefix(JOURNAL).removeprefix("//")
-        if not Path(path).name:
-            raise UsageError("--storage journal: expected a file behind it, journal:FILE.")
-    elif "://" not in uri:  # which may be a password as well, so it is not repeated
+    is_journal, shown = uri.startswith(JOURNAL), without_credentials(uri)
+    if not is_journal and "://" not in uri:  # which may be a password as well, so it is not repeated
         raise UsageError(
             "--storage: expected an address: sqlite:///FILE, journal:FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
         )
-    elif uri.partition("://")[0].partition("+")[0] != "sqlite":
-        return None
-    else:
-        try:
-            url = make_url(uri)
-        except (ArgumentError, ValueError):
-            url = None
-        if url is None or url.host or url.username or url.password or url.database in (None, "", ":memory:"):
-            raise UsageError(f"--storage {shown}: a study is stored in a file, sqlite:///FILE.")
-        path = str(url.database)
-    if is_login(path):
+    if not is_journal and not uri.startswith("sqlite"):
+        return uri, None
+    try:
+        named = file_address(uri)
+    except ValueError as error:
+        raise UsageError("--storage: it names a home folder that is not known. Give the whole path.") from error
+    if named is None:
+        no_journal = "--storage journal: expected a file behind it, journal:FILE."
+        raise UsageError(
+            no_journal if is_journal else f"--storage {shown}: a study is stored in a file, sqlite:///FILE."
+        )
+    if is_login(str(named[1])):
         raise UsageError(
             f"--storage {shown}: a user and a password go with a database on a server: "
             "postgresql://USER:PASSWORD@HOST/DATABASE."
         )
-    return Path(path)
+    return named
