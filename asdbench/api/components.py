@@ -42,8 +42,9 @@ class Named:
 
     @property
     def given_by_component(self) -> dict[str, Any]:
-        """What was given, by ``component.param``."""
-        return {f"{self.name}.{key}": value for key, value in self.given.items()}
+        """What was given, by ``component.param``, as systems are given it."""
+        scope = "" if self.kind == "systems" else f"{self.name}."
+        return {f"{scope}{key}": value for key, value in self.given.items()}
 
     def __repr__(self) -> str:
         given = "".join(f", {key}={value!r}" for key, value in self.given.items())
@@ -206,20 +207,6 @@ class System(Named):
     """A published system, as its card says, made of several components; made by ``asdbench.system``."""
 
     kind = "systems"
-
-    @property
-    def component(self) -> Component:
-        """A system is composed of components and is none itself.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(f"{self.name} is a system, made of several components. See: asdbench show {self.name}")
-
-    @property
-    def given_by_component(self) -> dict[str, Any]:
-        """What was given, by ``component.param``, as it was given."""
-        return dict(self.given)
 
 
 def scorer(name: str, *, plugin_path: Sequence[str | Path] = (), **params: object) -> Scorer:

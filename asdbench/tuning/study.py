@@ -53,6 +53,8 @@ class Tuning:
         self._catalog = load_catalog(self.spec.plugin_path)
         self.plan: Plan = make_plan(self.spec, progress)  # with the default of every parameter
         (self.dataset,) = self.plan.datasets
+        self.seeds, self.machines = self.spec.seed, self.dataset.machines
+        self.definition: Any = DEFINITIONS[self.dataset.protocol]  # of the official score
         if not self.dataset.labelled:
             raise RequirementError(
                 f"The test clips of {self.dataset.name} carry no labels, so trials cannot be compared.\n"
@@ -85,16 +87,6 @@ class Tuning:
         return list(self.space.combinations())
 
     @property
-    def seeds(self) -> list[int]:
-        """Base seeds of the runs."""
-        return self.spec.seed
-
-    @property
-    def machines(self) -> list[str]:
-        """Machine types."""
-        return self.dataset.machines
-
-    @property
     def trains_once(self) -> bool:
         """Whether an extractor is trained once over all machine types."""
         return any(cell.fit_on == "dataset" for cell in self.plan.cells)
@@ -105,11 +97,6 @@ class Tuning:
         if self.trains_once:  # seed by seed, as one training serves all machine types
             return [(machine, seed) for seed in self.seeds for machine in self.machines]
         return [(machine, seed) for machine in self.machines for seed in self.seeds]
-
-    @property
-    def definition(self) -> Any:
-        """Of the official score."""
-        return DEFINITIONS[self.dataset.protocol]
 
     @property
     def run_file(self) -> dict[str, Any]:
