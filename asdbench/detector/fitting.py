@@ -29,11 +29,11 @@ from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.base import NamedFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Fit
+from asdbench.harness.plan import require_promise
 from asdbench.harness.record import RunRecord, UsedThreshold
 from asdbench.harness.replay import reopen
 from asdbench.harness.writing import used_component
 from asdbench.protocols.threshold import ThresholdRule
-from asdbench.registry.cards import ScorerCard
 
 Thresholds = Mapping[str, Mapping[str, UsedThreshold]]  # by machine type and section
 _CLIPS = TypeAdapter(list[TrainingClip])
@@ -109,8 +109,7 @@ def fit_cell(
             )
     if thresholds is None:
         rule = rule or ThresholdRule()
-        for machine in machines:
-            _require_clips(cell, machine, rule)
+        require_promise(rule, cell.dataset.select(machines=list(machines)), cell.scorer)
     temporary = TemporaryDirectory(prefix="asdbench-", ignore_cleanup_errors=True)
     folder = Path(temporary.name)
     embedded = [embed(member, machines, progress) for member in members]
@@ -219,19 +218,6 @@ def _write_machine(
     save_file(arrays | {f"scores.{section}": one for section, one in scores.items()} | healthy, place)
     write_bytes(place.with_suffix(".json"), _CLIPS.dump_json(clips, indent=1))
     return saved
-
-
-def _require_clips(cell: Cell, machine: str, rule: ThresholdRule) -> None:
-    """Refuse a rate that the training clips of a section cannot promise, before anything is trained."""
-    clips = cell.dataset.training(machine)
-    assert isinstance(cell.scorer.card, ScorerCard)
-    for section in sorted({clip.section for clip in clips}):
-        here = [clip for clip in clips if cell.scorer.card.fit_on == "machine" or clip.section == section]
-        domains = {clip.domain for clip in here} if rule.per_domain else {None}
-        for domain in domains:
-            count = sum(domain is None or clip.domain == domain for clip in here)
-            of_domain = f", {domain} domain" if domain else ""
-            rule.require(count, f" of {machine}{of_domain}")
 
 
 def _copy_extractors(folder: Path, member: Cell, machines: Sequence[str]) -> dict[str, SavedFit]:

@@ -136,7 +136,7 @@ def cells_of(dataset: Dataset, spec: RunSpec, catalog: Catalog, device: str) -> 
         profile = scopes.profile(stages, training_clips)
         extractor, frontend, augmentations, scorers = _components(scopes, stages, profile)
         for scorer in scorers:
-            _require_promise(rule, dataset, scorer)
+            require_promise(rule, dataset, scorer)
         for seed in seeds:
             shared = partial(
                 Cell,
@@ -209,8 +209,12 @@ def _components(
     return extractor, frontend, augmentations, [scopes.component("scorers", name, stages) for name in stages.scorers]
 
 
-def _require_promise(rule: ThresholdRule, dataset: Dataset, scorer: Component) -> None:
-    """Refuse a rate of false alarms that the training clips of a section, or of a domain of it, cannot promise."""
+def require_promise(rule: ThresholdRule, dataset: Dataset, scorer: Component) -> None:
+    """Refuse a rate of false alarms that the training clips of a section, or of a domain of it, cannot promise.
+
+    Raises:
+        UsageError: it takes more clips, or domains are not known.
+    """
     assert isinstance(scorer.card, ScorerCard)
     training = dataset.select(split="train")
     if rule.per_domain and not any(clip.domain for clip in training):
