@@ -20,12 +20,13 @@ from asdbench.detector.member import FittedMember
 from asdbench.detector.recordings import Given, Sound
 from asdbench.detector.schema import DetectorFile, Machine
 from asdbench.detector.scoring import Model, ScoresRecordings
-from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.decoding import Waveform
 from asdbench.harness.machine import available_cores
+from asdbench.harness.scoring import SectionScorer
 from asdbench.protocols.threshold import Threshold, ThresholdRule
 from asdbench.registry import Component
 from asdbench.registry.instances import InstanceComponent
+from asdbench.scorers.base import Embeddings as Rows
 
 if TYPE_CHECKING:
     from asdbench.detector.explanation import Explanation
@@ -232,7 +233,7 @@ class Detector(ScoresRecordings):
         with self._turn:
             if (machine, section) not in self._scorers:
                 scorer = self._section_scorer(machine, section)
-                scorer.fit(self.training_rows(machine), self._training(machine), scores=False)
+                scorer.fit(self.training_rows(machine), self._training(machine), None)
                 self._scorers[machine, section] = scorer
             return self._scorers[machine, section]
 

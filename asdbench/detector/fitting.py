@@ -25,15 +25,16 @@ from asdbench.detector.detector import Detector, machine_file
 from asdbench.detector.explanation import healthy_arrays
 from asdbench.detector.held_out import HeldOut, embed, held_out_scores, is_trained, training_rows
 from asdbench.detector.schema import FILE, DetectorFile, Machine, Member, SavedFit
-from asdbench.detector.section import Rows, SectionScorer
 from asdbench.frontends.base import NamedFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Fit
 from asdbench.harness.plan import require_promise
 from asdbench.harness.record import RunRecord, UsedThreshold
 from asdbench.harness.replay import reopen
+from asdbench.harness.scoring import section_scorer
 from asdbench.harness.writing import used_component
 from asdbench.protocols.threshold import ThresholdRule
+from asdbench.scorers.base import Embeddings as Rows
 
 Thresholds = Mapping[str, Mapping[str, UsedThreshold]]  # by machine type and section
 _CLIPS = TypeAdapter(list[TrainingClip])
@@ -170,12 +171,11 @@ def _thresholds(
     """By section the scores of healthy clips that have not been seen, and the threshold; notes are added."""
     clips, scores, used = cell.dataset.training(machine), {}, {}
     name_of = {clip.key: clip.name for clip in cell.dataset.select(machines=[machine], split="train")}
-    scorers = [member.scorer for member in cell.members] or [cell.scorer]
     for section in sorted({clip.section for clip in clips}):
         if not isinstance(source, ThresholdRule) and section not in source:
             continue
-        scorer = SectionScorer(scorers, cell.scorer if cell.members else None, cell.seed, machine, section)
-        scores[section] = scorer.fit(rows, clips, scores=not unseen)
+        scorer = section_scorer(cell, machine, section)
+        scores[section] = scorer.fit(rows, clips, None) if unseen else scorer.fit(rows, clips)
         if unseen:
             scores[section] = np.array([unseen[section][clip.key] for clip in scorer.training])
         notes += scorer.notes

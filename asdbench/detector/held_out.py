@@ -17,11 +17,12 @@ from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress
 from asdbench.datasets import Dataset, TrainingClip
 from asdbench.datasets.folds import folds
-from asdbench.detector.section import Rows, SectionScorer
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.fits import Embedded
 from asdbench.harness.machine import available_cores
+from asdbench.harness.scoring import section_scorer
+from asdbench.scorers.base import Embeddings as Rows
 
 FEWEST = 2  # clips of a machine type that each fit leaves out
 
@@ -91,12 +92,8 @@ def _scores(
     cell: Cell, machine: str, section: str, rows: Sequence[Rows], clips: Sequence[TrainingClip], left_out: set[str]
 ) -> dict[str, float]:
     """Scores of clips that were left out, by key."""
-    combine = cell.scorer if cell.members else None
-    scorers = [member.scorer for member in cell.members] or [cell.scorer]
-    scorer = SectionScorer(scorers, combine, cell.seed, machine, section)
+    scorer = section_scorer(cell, machine, section)
     rows_left_out = np.array([clip.key in left_out for clip in clips])
-    scorer.fit(
-        [one[~rows_left_out] for one in rows], [clip for clip in clips if clip.key not in left_out], scores=False
-    )
+    scorer.fit([one[~rows_left_out] for one in rows], [clip for clip in clips if clip.key not in left_out], None)
     found: NDArray[np.float64] = scorer.score([one[rows_left_out] for one in rows])
     return dict(zip([clip.key for clip in clips if clip.key in left_out], found.tolist(), strict=True))

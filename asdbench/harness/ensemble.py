@@ -1,17 +1,14 @@
 """Ensembles: what the members, which are runs of their own, make of each clip."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import AsdbenchError
-from asdbench.datasets import TrainingClip
 from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Embedded
-from asdbench.harness.scoring import fitted_scorer, score_machine, scores_of_training
-from asdbench.scorers.base import Embeddings, Scores
+from asdbench.harness.scoring import score_machine
 from asdbench.scorers.out_of_fold import scores_for_units
 
 Embed = Callable[[Cell, str], Embedded]
@@ -54,38 +51,3 @@ def _column(member: Cell, machine: str, embed: Embed, done: Embedded) -> NDArray
 
 def _failure(member: Cell, reason: str) -> AsdbenchError:
     return AsdbenchError(f"{member.name}, a member of the ensemble: {reason}")
-
-
-class FittedEnsemble:
-    """An ensemble fitted to clips, whose ``rows`` are the members' embeddings side by side, ``dims`` wide each."""
-
-    def __init__(
-        self,
-        cell: Cell,
-        machine: str,
-        section: str,
-        dims: Sequence[int],
-        rows: Embeddings,
-        clips: Sequence[TrainingClip],
-    ) -> None:
-        self._ends = np.cumsum(dims)[:-1]
-        self._members = []
-        columns = []
-        for member, of_member in zip(cell.members, self._split(rows), strict=True):
-            fitted = partial(fitted_scorer, member.scorer, cell.seed, machine, section)
-            self._members.append(scorer := fitted(of_member, clips))
-            name = member.scorer.name
-            columns.append(scores_of_training(scorer, of_member, clips, fitted, name, scores_for_units))
-        self._scorer = fitted_scorer(cell.scorer, cell.seed, machine, section, _side_by_side(columns), clips)
-
-    def score(self, rows: Embeddings) -> Scores:
-        """Anomaly score of each row, float64 (m,)."""
-        columns = [scorer.score(of_member) for scorer, of_member in zip(self._members, self._split(rows), strict=True)]
-        return self._scorer.score(_side_by_side(columns))
-
-    def _split(self, rows: Embeddings) -> list[Embeddings]:
-        return np.split(rows, self._ends, axis=1)
-
-
-def _side_by_side(columns: Sequence[Scores]) -> Embeddings:
-    return np.stack(columns, axis=1).astype(np.float32)  # as an ensemble's embeddings are stored

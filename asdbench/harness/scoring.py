@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
 from asdbench.datasets import BlindClip, Clip, Dataset, TrainingClip
+from asdbench.harness.cells import Cell
 from asdbench.harness.outputs import OutputError, checked_notes, checked_scores
 from asdbench.protocols import Threshold, ThresholdRule
 from asdbench.protocols.threshold import DEFAULT_RULE
@@ -17,7 +18,7 @@ from asdbench.registry import Component
 from asdbench.registry.cards import ScorerCard
 from asdbench.scorers.base import Embeddings, Scorer
 from asdbench.scorers.base import Scores as ScoreArray
-from asdbench.scorers.out_of_fold import held_out_scores
+from asdbench.scorers.out_of_fold import held_out_scores, scores_for_units
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ def score_machine(
     rule: ThresholdRule = DEFAULT_RULE,
     by: TrainingScores = held_out_scores,
 ) -> dict[str, ScoredSection]:
-    """Score one machine type's test clips, section by section, on one thread.
-
-    The matrices are small, so threads gain nothing and suffer much from other work on the machine, and sums do not
-    depend on the number of cores.
+    """Score one machine type's test clips, section by section.
 
     Args:
         dataset: the clips.
@@ -72,34 +70,115 @@ def score_machine(
     Raises:
         AsdbenchError: the scorer gives scores that are not finite or not one a clip.
     """
-    import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
-
-    assert isinstance(component.card, ScorerCard)
     dataset = dataset.select(machines=[machine])
     row_of = {clip.key: row for row, clip in enumerate(dataset.blind_view())}
+    clips = dataset.training_view()
+    training_rows = rows[[row_of[clip.key] for clip in clips]]
     scored = {}
     for _, section in dataset.select(split="test").sections:
-        training = (dataset if component.card.fit_on == "machine" else dataset.select(section=section)).training_view()
+        scorer = SectionScorer([component], None, seed, machine, section)
+        training_scores = scorer.fit([training_rows], clips, by)
         test = dataset.select(split="test", section=section).blind_view()
-        training_rows, test_rows = (rows[[row_of[clip.key] for clip in clips]] for clips in (training, test))
-        fitted, name = partial(fitted_scorer, component, seed, machine, section), component.name
-        with threadpool_limits(limits=1):
-            scorer = fitted(training_rows, training)
-            scores = checked_scores(scorer.score(test_rows), len(test), name)
-            training_scores = scores_of_training(scorer, training_rows, training, fitted, name, by)
-            threshold = rule.fit(training_scores, [clip.domain for clip in training])
+        scores = scorer.score([rows[[row_of[clip.key] for clip in test]]])
+        threshold = rule.fit(training_scores, [clip.domain for clip in scorer.training])
         if not np.isfinite(threshold.value):
-            raise OutputError(f"The training scores of {name} give no threshold: it is {threshold.value}.")
+            raise OutputError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
         scored[section] = ScoredSection(
             clips=test,
             scores=scores,
             decisions=(scores > threshold.value).astype(np.int64),
             threshold=threshold,
-            notes=tuple(checked_notes([*scorer.notes, *filter(None, [threshold.note])], name)),
-            training=training,
+            notes=(*scorer.notes, *filter(None, [threshold.note])),
+            training=scorer.training,
             training_scores=training_scores,
         )
     return scored
+
+
+class SectionScorer:
+    """The scorer of one section; of an ensemble the members' scorers, and the one that combines their scores.
+
+    Everything is computed on one thread: the matrices are small, so threads gain nothing and suffer much from other
+    work on the machine, and sums do not depend on the number of cores.
+
+    Args:
+        members: a scorer for each member; one alone where there is no ensemble.
+        combine: of an ensemble what makes one score of theirs; else None.
+        seed: base seed.
+        machine: machine type.
+        section: its section.
+    """
+
+    def __init__(
+        self, members: Sequence[Component], combine: Component | None, seed: int, machine: str, section: str
+    ) -> None:
+        self._members = members
+        self._combine = combine
+        self._seed, self._machine, self._section = seed, machine, section
+        self.training: Sequence[TrainingClip] = ()  # clips that the threshold follows from
+        self.fitted: list[Scorer] = []  # of the members, and of an ensemble the one that combines them
+        self.notes: list[str] = []  # of the scorers
+
+    def fit(
+        self, rows: Sequence[Embeddings], clips: Sequence[TrainingClip], by: TrainingScores | None = held_out_scores
+    ) -> ScoreArray:
+        """Fit to the embeddings of a machine type's training clips.
+
+        Args:
+            rows: by member, (n, dim).
+            clips: what is known of them.
+            by: scores training clips, for a threshold or for units; None where scores are not wanted.
+
+        Returns:
+            Scores of ``training`` by scorers that have not seen the clips, float64 (m,); empty where none are wanted.
+        """
+        import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
+
+        with threadpool_limits(limits=1):
+            if self._combine is None:
+                return self._fit(self._members[0], rows[0], clips, by)
+            columns = []
+            for component, of_member in zip(self._members, rows, strict=True):
+                column = self._fit(component, of_member, clips, scores_for_units)
+                columns.append(column[[clip.section == self._section for clip in self.training]])
+            of_section = [clip for clip in clips if clip.section == self._section]
+            return self._fit(self._combine, _side_by_side(columns), of_section, by)
+
+    def score(self, rows: Sequence[Embeddings]) -> ScoreArray:
+        """Scores of recordings from their embeddings by member, (n, dim) each."""
+        with threadpool_limits(limits=1):
+            columns = [
+                checked_scores(scorer.score(of_member), len(of_member), component.name)
+                for scorer, component, of_member in zip(self.fitted, self._members, rows, strict=False)
+            ]
+            if self._combine is None:
+                return columns[0]
+            return checked_scores(self.fitted[-1].score(_side_by_side(columns)), len(columns[0]), self._combine.name)
+
+    def _fit(
+        self, component: Component, rows: Embeddings, clips: Sequence[TrainingClip], by: TrainingScores | None
+    ) -> ScoreArray:
+        """Fit one scorer to the clips that its card says: those of the section, or of the machine type."""
+        assert isinstance(component.card, ScorerCard)
+        whole = component.card.fit_on == "machine"
+        chosen = [place for place, clip in enumerate(clips) if whole or clip.section == self._section]
+        self.training, rows = [clips[place] for place in chosen], rows[chosen]
+        fitted = partial(fitted_scorer, component, self._seed, self._machine, self._section)
+        scorer = fitted(rows, self.training)
+        self.fitted.append(scorer)
+        scores = scores_of_training(scorer, rows, self.training, fitted, component.name, by) if by else np.empty(0)
+        self.notes += checked_notes(scorer.notes, component.name)
+        return scores
+
+
+def section_scorer(cell: Cell, machine: str, section: str) -> SectionScorer:
+    """The scorer of a section that a run has."""
+    scorers = [member.scorer for member in cell.members]
+    return SectionScorer(scorers or [cell.scorer], cell.scorer if scorers else None, cell.seed, machine, section)
+
+
+def _side_by_side(columns: Sequence[ScoreArray]) -> Embeddings:
+    return np.stack(columns, axis=1).astype(np.float32)  # as a run stores members' scores
 
 
 def fitted_scorer(

@@ -10,6 +10,7 @@ from functools import partial
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import AsdbenchError, UsageError
@@ -19,16 +20,14 @@ from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.ensemble import FittedEnsemble
 from asdbench.harness.fits import Embedded
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import RunRecord
-from asdbench.harness.scoring import fitted_scorer
+from asdbench.harness.scoring import SectionScorer, section_scorer
 from asdbench.protocols.definitions import DEFINITIONS
 from asdbench.protocols.results import official_terms
 from asdbench.scorers.base import Embeddings
 from asdbench.selection import Outliers, SelectionError, criterion, domain_balance, outlier_features, vetoed
-from asdbench.selection.criterion import FitDetector
 
 Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: features, and the clips they are made of
 
@@ -179,9 +178,7 @@ def rating(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], prog
     total = 0.0
     for section, clips in training.items():
         rows, outliers = zip(*(member[section] for member in members), strict=True)
-        fitted: FitDetector = partial(fitted_scorer, cell.scorer, cell.seed, machine, section)
-        if cell.members:
-            fitted = partial(FittedEnsemble, cell, machine, section, [part.shape[1] for part in rows])
+        fitted = partial(_fitted, cell, machine, section, np.cumsum([part.shape[1] for part in rows])[:-1].tolist())
         side_by_side = np.concatenate(rows, axis=1)
         if plan.spec.select == "domain-balance":
             total += (1.0 - domain_balance(side_by_side, clips, fitted)) * len(clips)
@@ -189,6 +186,26 @@ def rating(plan: Plan, cell: Cell, machine: str, pasted: dict[str, Pasted], prog
             others = Outliers(np.concatenate([one.rows for one in outliers], axis=1), outliers[0].made_of)
             total += criterion(side_by_side, clips, fitted, others) * len(clips)
     return total / sum(map(len, training.values()))
+
+
+@dataclass(frozen=True)
+class _Detector:
+    """The scorer of a section that takes the members' embeddings side by side."""
+
+    scorer: SectionScorer
+    ends: Sequence[int]  # of each member's but the last
+
+    def score(self, rows: Embeddings) -> NDArray[np.float64]:
+        """Anomaly score of each row, float64 (n,)."""
+        return self.scorer.score(np.split(rows, self.ends, axis=1))
+
+
+def _fitted(
+    cell: Cell, machine: str, section: str, ends: Sequence[int], rows: Embeddings, clips: Sequence[TrainingClip]
+) -> _Detector:
+    scorer = section_scorer(cell, machine, section)
+    scorer.fit(np.split(rows, ends, axis=1), clips, None)
+    return _Detector(scorer, ends)
 
 
 def _embed(
