@@ -15,8 +15,8 @@ class LostError(Exception):
     """The node or the process that a task ran on is gone; the message says which."""
 
 
-def begin(target: Callable[..., Outcome], *args: Any, request: Request, env: Mapping[str, str]) -> Any:
-    """Let ``target(*args)`` run on some node; Ray's reference to what it will return."""
+def begin(target: Callable[..., Outcome], *args: Any, request: Request, env: Mapping[str, str], name: str) -> Any:
+    """Let ``target(*args)`` run on some node, by that name for Ray's pages; Ray's reference to what it will return."""
     import ray
 
     remote = ray.remote(target).options(
@@ -25,6 +25,7 @@ def begin(target: Callable[..., Outcome], *args: Any, request: Request, env: Map
         max_retries=0,  # Ray would retry without an end where memory is short, and say nothing
         scheduling_strategy="SPREAD",
         runtime_env={"env_vars": dict(env)},
+        name=name,
     )
     return remote.remote(*args)
 
@@ -89,10 +90,12 @@ def make_mail() -> Any:
 
 
 def taken(mail: Any) -> list[tuple[int, tuple[Any, ...]]]:
-    """The messages that have come, with the number of their try."""
+    """The messages that have come, with the number of their try; none where the actor is gone."""
     import ray
 
-    messages: list[tuple[int, tuple[Any, ...]]] = ray.get(mail.take.remote())
+    messages: list[tuple[int, tuple[Any, ...]]] = []
+    with suppress(ray.exceptions.RayError):
+        messages = ray.get(mail.take.remote())
     return messages
 
 

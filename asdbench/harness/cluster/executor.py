@@ -144,7 +144,8 @@ class RayExecutor:
         self._attempts += 1
         assignment.attempt = self._attempts
         what = (self._shared, self._folders, assignment.function, assignment.args, request.cpus)
-        reference = begin(do_task, self._mail, self._attempts, *what, request=request, env=self._env)
+        name = assignment.function.__name__
+        reference = begin(do_task, self._mail, self._attempts, *what, request=request, env=self._env, name=name)
         self._under_way[reference] = assignment
 
     def _end(self, reference: Any) -> tuple[int, Outcome] | None:
