@@ -133,7 +133,8 @@ class Detector(ScoresRecordings):
         machine, section = self.settled(machine, section)
         stored = self.arrays(machine).get(f"scores.{section}")
         if stored is None:  # of an older version's folder
-            stored = self._section_scorer(machine, section).fit(self.training_rows(machine), self._training(machine))
+            scorer = self._section_scorer(machine, section)
+            stored = scorer.fit(self.training_rows(machine), self._training(machine)).training_scores()
         return np.asarray(stored, np.float64)
 
     def threshold(
@@ -233,7 +234,7 @@ class Detector(ScoresRecordings):
         with self._turn:
             if (machine, section) not in self._scorers:
                 scorer = self._section_scorer(machine, section)
-                scorer.fit(self.training_rows(machine), self._training(machine), None)
+                scorer.fit(self.training_rows(machine), self._training(machine))
                 self._scorers[machine, section] = scorer
             return self._scorers[machine, section]
 

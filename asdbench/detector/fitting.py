@@ -174,10 +174,11 @@ def _thresholds(
     for section in sorted({clip.section for clip in clips}):
         if not isinstance(source, ThresholdRule) and section not in source:
             continue
-        scorer = section_scorer(cell, machine, section)
-        scores[section] = scorer.fit(rows, clips, None) if unseen else scorer.fit(rows, clips)
+        scorer = section_scorer(cell, machine, section).fit(rows, clips)
         if unseen:
             scores[section] = np.array([unseen[section][clip.key] for clip in scorer.training])
+        else:
+            scores[section] = scorer.training_scores()
         notes += scorer.notes
         if isinstance(source, ThresholdRule):
             made = source.fit(scores[section], [clip.domain for clip in scorer.training])

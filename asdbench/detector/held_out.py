@@ -94,6 +94,6 @@ def _scores(
     """Scores of clips that were left out, by key."""
     scorer = section_scorer(cell, machine, section)
     rows_left_out = np.array([clip.key in left_out for clip in clips])
-    scorer.fit([one[~rows_left_out] for one in rows], [clip for clip in clips if clip.key not in left_out], None)
+    scorer.fit([one[~rows_left_out] for one in rows], [clip for clip in clips if clip.key not in left_out])
     found: NDArray[np.float64] = scorer.score([one[rows_left_out] for one in rows])
     return dict(zip([clip.key for clip in clips if clip.key in left_out], found.tolist(), strict=True))

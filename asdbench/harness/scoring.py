@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +77,10 @@ def score_machine(
     training_rows = rows[[row_of[clip.key] for clip in clips]]
     scored = {}
     for _, section in dataset.select(split="test").sections:
-        scorer = SectionScorer([component], None, seed, machine, section)
-        training_scores = scorer.fit([training_rows], clips, by)
+        scorer = SectionScorer([component], None, seed, machine, section).fit([training_rows], clips)
         test = dataset.select(split="test", section=section).blind_view()
         scores = scorer.score([rows[[row_of[clip.key] for clip in test]]])
+        training_scores = scorer.training_scores(by)
         threshold = rule.fit(training_scores, [clip.domain for clip in scorer.training])
         if not np.isfinite(threshold.value):
             raise OutputError(f"The training scores of {component.name} give no threshold: it is {threshold.value}.")
@@ -114,35 +115,48 @@ class SectionScorer:
     ) -> None:
         self._members = members
         self._combine = combine
-        self._seed, self._machine, self._section = seed, machine, section
+        self._place = seed, machine, section
+        self._fit_last: tuple[Component, Embeddings]  # the scorer that gives the score, and what it was fitted to
         self.training: Sequence[TrainingClip] = ()  # clips that the threshold follows from
         self.fitted: list[Scorer] = []  # of the members, and of an ensemble the one that combines them
-        self.notes: list[str] = []  # of the scorers
 
-    def fit(
-        self, rows: Sequence[Embeddings], clips: Sequence[TrainingClip], by: TrainingScores | None = held_out_scores
-    ) -> ScoreArray:
+    def fit(self, rows: Sequence[Embeddings], clips: Sequence[TrainingClip]) -> Self:
         """Fit to the embeddings of a machine type's training clips.
 
         Args:
             rows: by member, (n, dim).
             clips: what is known of them.
-            by: scores training clips, for a threshold or for units; None where scores are not wanted.
-
-        Returns:
-            Scores of ``training`` by scorers that have not seen the clips, float64 (m,); empty where none are wanted.
         """
         import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
 
+        *_, section = self._place
         with threadpool_limits(limits=1):
-            if self._combine is None:
-                return self._fit(self._members[0], rows[0], clips, by)
             columns = []
             for component, of_member in zip(self._members, rows, strict=True):
-                column = self._fit(component, of_member, clips, scores_for_units)
-                columns.append(column[[clip.section == self._section for clip in self.training]])
-            of_section = [clip for clip in clips if clip.section == self._section]
-            return self._fit(self._combine, _side_by_side(columns), of_section, by)
+                self._fit(component, of_member, clips)
+                if self._combine is not None:
+                    scores = self.training_scores(scores_for_units)
+                    columns.append(scores[[clip.section == section for clip in self.training]])
+            if self._combine is not None:
+                self._fit(self._combine, _side_by_side(columns), [clip for clip in clips if clip.section == section])
+        return self
+
+    def training_scores(self, by: TrainingScores = held_out_scores) -> ScoreArray:
+        """Scores of ``training`` by scorers that have not seen the clips, where that can be had, float64 (m,).
+
+        ``by`` scores them: for a threshold, or for units.
+        """
+        component, rows = self._fit_last
+        fitted = partial(fitted_scorer, component, *self._place)
+        with threadpool_limits(limits=1):
+            return scores_of_training(self.fitted[-1], rows, self.training, fitted, component.name, by)
+
+    @property
+    def notes(self) -> list[str]:
+        """Of the scorers."""
+        components = [*self._members, *filter(None, [self._combine])]
+        pairs = zip(components, self.fitted, strict=True)
+        return [note for component, scorer in pairs for note in checked_notes(scorer.notes, component.name)]
 
     def score(self, rows: Sequence[Embeddings]) -> ScoreArray:
         """Scores of recordings from their embeddings by member, (n, dim) each."""
@@ -155,20 +169,15 @@ class SectionScorer:
                 return columns[0]
             return checked_scores(self.fitted[-1].score(_side_by_side(columns)), len(columns[0]), self._combine.name)
 
-    def _fit(
-        self, component: Component, rows: Embeddings, clips: Sequence[TrainingClip], by: TrainingScores | None
-    ) -> ScoreArray:
+    def _fit(self, component: Component, rows: Embeddings, clips: Sequence[TrainingClip]) -> None:
         """Fit one scorer to the clips that its card says: those of the section, or of the machine type."""
         assert isinstance(component.card, ScorerCard)
+        *_, section = self._place
         whole = component.card.fit_on == "machine"
-        chosen = [place for place, clip in enumerate(clips) if whole or clip.section == self._section]
+        chosen = [place for place, clip in enumerate(clips) if whole or clip.section == section]
         self.training, rows = [clips[place] for place in chosen], rows[chosen]
-        fitted = partial(fitted_scorer, component, self._seed, self._machine, self._section)
-        scorer = fitted(rows, self.training)
-        self.fitted.append(scorer)
-        scores = scores_of_training(scorer, rows, self.training, fitted, component.name, by) if by else np.empty(0)
-        self.notes += checked_notes(scorer.notes, component.name)
-        return scores
+        self._fit_last = component, rows
+        self.fitted.append(fitted_scorer(component, *self._place, rows, self.training))
 
 
 def section_scorer(cell: Cell, machine: str, section: str) -> SectionScorer:

@@ -203,9 +203,7 @@ class _Detector:
 def _fitted(
     cell: Cell, machine: str, section: str, ends: Sequence[int], rows: Embeddings, clips: Sequence[TrainingClip]
 ) -> _Detector:
-    scorer = section_scorer(cell, machine, section)
-    scorer.fit(np.split(rows, ends, axis=1), clips, None)
-    return _Detector(scorer, ends)
+    return _Detector(section_scorer(cell, machine, section).fit(np.split(rows, ends, axis=1), clips), ends)
 
 
 def _embed(

@@ -16,8 +16,8 @@ import asdbench
 from asdbench.core.digests import derive_seed
 from asdbench.core.progress import Silent
 from asdbench.datasets import TrainingClip, read_folder
-from asdbench.harness.ensemble import FittedEnsemble
 from asdbench.harness.record import load_record
+from asdbench.harness.scoring import section_scorer
 from asdbench.registry import load_catalog
 from asdbench.selection import cut_paste
 
@@ -116,9 +116,8 @@ def test_an_ensemble_is_what_its_members_give_normalised_by_scores_of_clips_they
     members = [SimpleNamespace(scorer=one) for one in (scorer("knn", n_neighbors=1), scorer("mahalanobis-lw"))]
     cell = SimpleNamespace(members=members, scorer=scorer("ensemble"), seed=0)
     clips = [TrainingClip(str(number), "fan", "00", "source", ()) for number in range(40)]
-    rows = np.concatenate([near, wide], axis=1).astype(np.float32)
-    together = FittedEnsemble(cell, "fan", "00", [2, 5], rows, clips)
-    scores = together.score(np.concatenate([found, found_wide], axis=1).astype(np.float32))
+    together = section_scorer(cell, "fan", "00").fit([near.astype(np.float32), wide.astype(np.float32)], clips)
+    scores = together.score([found.astype(np.float32), found_wide.astype(np.float32)])
 
     neighbours = NearestNeighbors(n_neighbors=2).fit(near)
     trained = neighbours.kneighbors(near)[0][:, 1]
