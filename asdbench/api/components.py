@@ -13,6 +13,7 @@ from asdbench.datasets import Dataset
 from asdbench.datasets.audio import BadRecording
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Extractor as FittedExtractor
+from asdbench.harness.fits import embed_features
 from asdbench.harness.outputs import checked_scores
 from asdbench.harness.scoring import scores_of_training
 from asdbench.registry import Component, load_catalog
@@ -178,7 +179,7 @@ class Extractor(_Component):
             >>> asd.extractor("raw-mel").embed_audio(list(noise), 16000).shape
             (2, 256)
         """
-        from asdbench.detector.member import embedded, features_of
+        from asdbench.detector.member import features_of
         from asdbench.detector.recordings import sound_of
 
         component = self.component
@@ -200,7 +201,7 @@ class Extractor(_Component):
         if not features:
             return np.empty((0, 0), np.float32)
         seed = derive_seed(0, "extractor", self.name)
-        return embedded(extractor, self.name, features, frontend, seed=seed, device=device, threads=1)
+        return embed_features(extractor, self.name, features, frontend, seed=seed, device=device, threads=1)
 
 
 class System(Named):

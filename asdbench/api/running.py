@@ -170,9 +170,7 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
     fit = Fit(cell, groups[0], plan.cache)
     if not fit.is_trained:
         raise AsdbenchError(f"{asked.name} was not trained: {failures[0].reason}")
-    extractor: FittedExtractor = cell.extractor.build()
-    extractor.load(fit.trained)
-    return extractor
+    return fit.extractor()
 
 
 def combinations(

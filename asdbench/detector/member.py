@@ -8,18 +8,14 @@ from numpy.typing import NDArray
 
 from asdbench.core.errors import AsdbenchError, RequirementError
 from asdbench.core.faults import fault_of
-from asdbench.core.progress import Silent
 from asdbench.core.threads import torch_threads
-from asdbench.datasets import BlindClip
 from asdbench.datasets.audio import BadRecording
 from asdbench.detector.recordings import Sound
 from asdbench.detector.schema import Member
-from asdbench.extractors.base import Context, Extractor
+from asdbench.extractors.base import Extractor
 from asdbench.frontends.base import Frontend
 from asdbench.frontends.decoding import Waveform, convert
-from asdbench.frontends.pack import InMemoryFeatures
-from asdbench.harness.machine import available_cores, full_precision
-from asdbench.harness.outputs import checked_embeddings
+from asdbench.harness.fits import embed_features
 from asdbench.registry import Component
 
 Rows = NDArray[np.float32]
@@ -106,7 +102,7 @@ class FittedMember:
             return BadRecording(str(error))
 
     def _embedded(self, features: Sequence[NDArray[np.float32]], machine: str, section: str) -> Rows:
-        return embedded(
+        return embed_features(
             self.extractor(machine),
             self._component.name,
             features,
@@ -135,44 +131,3 @@ def features_of_waveform(waveform: Waveform, frontend: Frontend) -> NDArray[np.f
     with torch_threads(1):
         features = frontend(torch.from_numpy(waveform[None])).numpy()[0]
     return np.ascontiguousarray(features, np.float32)  # in the order of a run's pack: sums depend on it
-
-
-def embedded(
-    extractor: Extractor,
-    name: str,
-    features: Sequence[NDArray[np.float32]],
-    frontend: Frontend,
-    *,
-    seed: int,
-    device: str,
-    threads: int,
-    machine: str = "",
-    section: str = "",
-) -> Rows:
-    """Embeddings of recordings that are in no data set, in the order of their features.
-
-    (n, dim) or (n, bands, dim); of an encoder that was asked for patches unpooled, a list of (patches, dim).
-
-    Raises:
-        AsdbenchError: the extractor fails, or what it gives cannot be used.
-    """
-    keys = [f"{place:08d}" for place in range(len(features))]
-    context = Context(
-        seed=seed,
-        device=device,
-        jobs=available_cores(),
-        progress=Silent(),
-        features=InMemoryFeatures(dict(zip(keys, features, strict=True))),
-        frame_rate_hz=frontend.frame_rate_hz,
-    )
-    try:
-        with torch_threads(threads), full_precision(device):
-            clips = [BlindClip(key, machine, section) for key in keys]
-            if getattr(extractor, "unpooled", False):
-                return extractor.patches(clips, context)  # type: ignore[attr-defined, no-any-return]
-            rows = extractor.embed(clips, context)
-    except AsdbenchError:
-        raise
-    except Exception as error:  # networks and plugins may raise anything on a length they do not take
-        raise AsdbenchError(f"{name} failed on it: {fault_of(error).reason}") from error
-    return checked_embeddings(rows, len(keys), name, machine)

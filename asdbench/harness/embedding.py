@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
@@ -144,21 +143,6 @@ class EmbeddingStage:
                                 self._embed(extractor, machine, fit, others)
         return failures
 
-    def embed_others(self, clips: Sequence[BlindClip], features: FeatureReader, machine: str) -> NDArray[np.float32]:
-        """Embeddings (n, dim) of recordings that are in no data set, by the trained extractor that is in the cache.
-
-        Raises:
-            AsdbenchError: the extractor is not there, or what it gives cannot be used.
-        """
-        fit = Fit(self._cell, self._cell.group_of(machine), self._cache)
-        if not fit.is_trained:
-            raise AsdbenchError(f"{fit.fit.what} is no longer in the cache, or damaged there. Run again.")
-        extractor: Extractor = self._cell.extractor.build()
-        extractor.load(fit.trained)
-        with torch_threads(self._cell.threads), full_precision(self._cell.device):
-            rows = extractor.embed(clips, self._context(features, fit.seed))
-        return checked_embeddings(rows, len(clips), self._cell.extractor.name, machine)
-
     def _note_wait(self) -> None:
         name = self._cell.extractor.name
         self._progress.note(f"{name}, seed {self._cell.seed}: another process is training the same; waiting for it.")
@@ -166,7 +150,7 @@ class EmbeddingStage:
     def _fitted(self, fit: Fit) -> Extractor:
         """The extractor as it is in the cache, else trained now."""
         if fit.is_trained:
-            return self._loaded(self._cell, fit)
+            return fit.extractor()
         extractor, clips, context = self.to_fit(fit)
         started = time.perf_counter()
         extractor.fit(clips, context)
@@ -197,12 +181,6 @@ class EmbeddingStage:
             extractor.save(folder)
             write_json(folder / FACTS, facts)
         fit.drop_checkpoint()
-
-    def _loaded(self, cell: Cell, fit: Fit) -> Extractor:
-        extractor: Extractor = cell.extractor.build()
-        extractor.load(fit.trained)
-        extractor.curves, extractor.parameter_count = fit.facts["curves"], fit.facts["parameters"]
-        return extractor
 
     def _training(self, clips: Dataset, others: Dataset, checkpoints: Path) -> Training:
         augmentations = {}
@@ -243,14 +221,14 @@ class EmbeddingStage:
         dataset = self._cell.dataset.select(machines=[machine])
         clips = dataset.blind_view()
         context = self._context(self._features.read(dataset, self._cell.frontend), fit.seed)
-        entries = {cell: Fit(cell, fit.machines, self._cache).embeddings[machine] for cell in others}
-        lacking = [cell for cell, entry in entries.items() if not entry.intact] if _embeds_together(extractor) else []
+        fits = {cell: Fit(cell, fit.machines, self._cache) for cell in others if _embeds_together(extractor)}
+        lacking = [cell for cell, one in fits.items() if not one.embeddings[machine].intact]
         extractors = [extractor]
         started = time.perf_counter()
         with full_precision(self._cell.device):
             try:
                 if lacking:
-                    extractors += [self._loaded(cell, fit) for cell in lacking]
+                    extractors += [fits[cell].extractor() for cell in lacking]
                 rows = extractor.embed_together(extractors, clips, context) if lacking else []
             except Exception:  # of any of them
                 rows = []
@@ -259,7 +237,7 @@ class EmbeddingStage:
         self._store(self._cell, extractor, rows[0], dataset, context, fit.embeddings[machine], seconds)
         for cell, one, of_cell in zip(lacking, extractors[1:], rows[1:], strict=False):
             with suppress(AsdbenchError):
-                self._store(cell, one, of_cell, dataset, context, entries[cell], seconds)
+                self._store(cell, one, of_cell, dataset, context, fits[cell].embeddings[machine], seconds)
 
     def _store(
         self,

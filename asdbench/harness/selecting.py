@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Progress
-from asdbench.datasets import BlindClip, Dataset, TrainingClip
+from asdbench.datasets import Dataset, TrainingClip
 from asdbench.frontends.decoding import TrainingWaveforms
-from asdbench.frontends.pack import InMemoryFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.fits import Embedded
+from asdbench.harness.fits import Embedded, Fit, embed_features
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import RunRecord
 from asdbench.harness.scoring import SectionScorer, section_scorer
@@ -29,7 +28,8 @@ from asdbench.protocols.results import official_terms
 from asdbench.scorers.base import Embeddings
 from asdbench.selection import Outliers, SelectionError, criterion, domain_balance, outlier_features, vetoed
 
-Pasted = Mapping[str, tuple[InMemoryFeatures, Sequence[int]]]  # by section: features, and the clips they are made of
+# By section: features of the recordings, and the clips that they are made of.
+Pasted = Mapping[str, tuple[Sequence[NDArray[np.float32]], Sequence[int]]]
 
 
 @dataclass(frozen=True)
@@ -215,24 +215,26 @@ def _embed(
     progress: Progress,
 ) -> dict[str, tuple[Embeddings, Outliers]]:
     """Embeddings of training clips and of pasted recordings, none where the domains are compared, by section."""
-    stage = EmbeddingStage(cell, plan.cache, progress, plan.cores)
     embedded = Embedded()
-    stage.add_machine(machine, embedded)
+    EmbeddingStage(cell, plan.cache, progress, plan.cores).add_machine(machine, embedded)
     if machine not in embedded.rows:
         raise AsdbenchError(next((failure.reason for failure in embedded.failures), "it has no embeddings"))
     row_of = {clip.key: row for row, clip in enumerate(cell.dataset.blind(machine))}
-    frontend = repr(cell.frontend.identity())
-    if plan.spec.select == "domain-balance":
-        pasted[frontend] = dict.fromkeys(training, (InMemoryFeatures({}), ()))
-    elif frontend not in pasted:
-        pasted[frontend] = _paste(plan, cell, machine)
     by_section = {}
     for section, clips in training.items():
-        features, made_of = pasted[frontend][section]
-        others = [BlindClip(f"{section}.{number}", machine, section) for number in range(len(made_of))]
         rows = embedded.rows[machine][[row_of[clip.key] for clip in clips]]
-        pasted_rows = stage.embed_others(others, features, machine) if others else rows[:0]
-        by_section[section] = rows, Outliers(pasted_rows, np.array(made_of))
+        by_section[section] = rows, Outliers(rows[:0], np.array([], int))
+    if plan.spec.select == "domain-balance":
+        return by_section
+    frontend, fit = repr(cell.frontend.identity()), Fit(cell, cell.group_of(machine), plan.cache)
+    if frontend not in pasted:
+        pasted[frontend] = _paste(plan, cell, machine)
+    for section, (features, made_of) in pasted[frontend].items():
+        pasted_rows = embed_features(
+            fit.extractor(), cell.extractor.name, features, cell.frontend.build(), seed=fit.seed, device=cell.device,
+            threads=cell.threads, machine=machine, section=section,
+        )  # fmt: skip
+        by_section[section] = by_section[section][0], Outliers(pasted_rows, np.array(made_of))
     return by_section
 
 
@@ -244,9 +246,8 @@ def _paste(plan: Plan, cell: Cell, machine: str) -> Pasted:
     by_section = {}
     for section, training in _by_section(clips.training_view()).items():
         seed = derive_seed(cell.seed, "outliers", machine, section)
-        made = list(outlier_features(training, waveforms, frontend, seed, plan.cores))
-        arrays = {f"{section}.{number}": features for number, (_, features) in enumerate(made)}
-        by_section[section] = InMemoryFeatures(arrays), [host for host, _ in made]
+        hosts, features = zip(*outlier_features(training, waveforms, frontend, seed, plan.cores), strict=True)
+        by_section[section] = features, hosts
     return by_section
 
 
