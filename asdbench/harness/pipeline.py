@@ -13,7 +13,6 @@ from asdbench.core.digests import digest
 from asdbench.core.files import sweep
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
-from asdbench.datasets.clips import Domain
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.fits import Embedded
@@ -21,10 +20,11 @@ from asdbench.harness.outputs import recorded
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load_record, read_record
 from asdbench.harness.scoring import Scores, score_machine
+from asdbench.harness.store import missing_files
 from asdbench.harness.writing import lengths, write_run
 from asdbench.protocols import Evaluation, Intervals, SectionScores, bootstrap_intervals, evaluate
 from asdbench.protocols.decisions import Decisions, decision_measures
-from asdbench.score_files.files import file_name
+from asdbench.score_files.files import list_score_files
 
 
 def run_cell(
@@ -158,19 +158,8 @@ def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _:
     except RecordError as error:
         warn(f"{str(error).removesuffix(AGAIN)} It is made again.")
         return None
-    if not record.digests and not _has_score_files(folder, record):  # of an old schema
+    scores = folder / "scores"
+    if not record.digests and missing_files(record, list_score_files(scores)[0] if scores.is_dir() else []):  # old
         warn(f"{folder} has lost score files. It is made again.")
         return None
     return None if record.status == "failed" and plan.spec.retry_failed else record
-
-
-def _has_score_files(folder: Path, record: RunRecord) -> bool:
-    """Whether every section that was scored has its score files; those of 2021 are one for each domain."""
-    layout = record.dataset.layout
-    domains: tuple[Domain | None, ...] = ("source", "target") if layout == "dcase2021" else (None,)
-    return all(
-        (folder / "scores" / file_name("anomaly_score", layout, machine, section, domain)).is_file()
-        for machine, sections in record.thresholds.items()
-        for section in sections
-        for domain in domains
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from asdbench.core.errors import RequirementError
 from asdbench.core.store import checksums
@@ -13,7 +13,7 @@ from asdbench.harness.record import FILE, TRUTH, RecordError, RunRecord, load_re
 if TYPE_CHECKING:
     from asdbench.datasets.ground_truth import GroundTruth
     from asdbench.protocols.resampling import Sections
-    from asdbench.score_files.files import Problem, ProblemKind
+    from asdbench.score_files.files import Problem, ProblemKind, ScoreFile
 
 Row = dict[str, Any]
 MEANS = ("auc_source", "auc_target", "auc", "pauc", "f1")
@@ -96,6 +96,33 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
         for problem in other_results(recorded, evaluate(protocol, aligned.sections).machines):
             raise RequirementError(f"{folder} cannot be used: {problem}.{_again(record)}")
     return aligned.sections
+
+
+def missing_files(record: RunRecord, files: "Sequence[ScoreFile]") -> dict[str, list[str]]:
+    """Names of the score files that are not there, by machine type.
+
+    Expected is a file for each section with a threshold or a result in the record (in 2021 for each of its domains),
+    so that machine types that failed before they were scored miss nothing.
+    """
+    from asdbench.datasets.clips import Domain
+    from asdbench.score_files.files import file_name
+
+    there = {(file.machine, file.section, file.domain) for file in files if file.kind == "anomaly_score"}
+    results = record.results.machines if record.results is not None else record.salvaged
+    layout = record.dataset.layout
+    missing: dict[str, list[str]] = {}
+    for machine in sorted({*record.thresholds, *results}):
+        scored = results[machine].sections if machine in results else {}
+        for section in sorted({*record.thresholds.get(machine, {}), *scored}):
+            domains: Sequence[Domain | None] = (None,)
+            if layout == "dcase2021":
+                known = scored[section].domains if section in scored else get_args(Domain)
+                domains = [domain for domain in get_args(Domain) if domain in known]
+            for domain in domains:
+                if (machine, section, domain) not in there:
+                    name = file_name("anomaly_score", layout, machine, section, domain)
+                    missing.setdefault(machine, []).append(name)
+    return missing
 
 
 def truth_of_run(folder: Path) -> "GroundTruth | None":

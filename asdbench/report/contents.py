@@ -3,20 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
 from asdbench.core.texts import first_of
-from asdbench.datasets.clips import Domain
 from asdbench.datasets.ground_truth import GroundTruth, Key, read_ground_truth, truth_of_name
 from asdbench.harness.record import RunRecord, UsedThreshold, load_record
-from asdbench.harness.store import truth_of_run, verify_score_files
+from asdbench.harness.store import missing_files, truth_of_run, verify_score_files
 from asdbench.protocols import Evaluation, Intervals, MachineResult, SectionScores
 from asdbench.score_files.evaluation import evaluate_folder, other_results
-from asdbench.score_files.files import Problem, ScoreFile, file_name, list_score_files, read_rows
+from asdbench.score_files.files import Problem, ScoreFile, list_score_files, read_rows
 
 AGAIN = "The run's command with --fresh makes them again."
 NAMED = 3  # files of one machine type, or problems of one kind, that are written out
@@ -95,7 +93,7 @@ def read_contents(folder: Path, ground_truth: Path | None = None, machines: Sequ
     evaluation, intervals, partial = record.results, record.intervals, bool(record.dataset.lacks)
     scores = folder / "scores"
     files = list_score_files(scores)[0] if scores.is_dir() else []
-    missing = _missing_files(record, files)
+    missing = missing_files(record, files)
     problems = [str(problem) for problem in verify_score_files(folder, record) if problem.kind != "absent"]
     try:
         if not scores.is_dir():
@@ -139,30 +137,6 @@ def _machines(record: RunRecord, asked: Sequence[str]) -> list[str]:
             hint = did_you_mean(machine, known)
             raise UsageError(f"--machine {machine}: the run has none of it.{hint} It has {', '.join(known)}.")
     return [machine for machine in known if not asked or machine in asked]
-
-
-def _missing_files(record: RunRecord, files: Sequence[ScoreFile]) -> dict[str, list[str]]:
-    """Names of the score files that are not there, by machine type.
-
-    Expected is a file for each section with a threshold or a result in the record (in 2021 for each of its domains),
-    so that machine types that failed before they were scored miss nothing.
-    """
-    there = {(file.machine, file.section, file.domain) for file in files if file.kind == "anomaly_score"}
-    results = record.results.machines if record.results is not None else record.salvaged
-    layout = record.dataset.layout
-    missing: dict[str, list[str]] = {}
-    for machine in sorted({*record.thresholds, *results}):
-        scored = results[machine].sections if machine in results else {}
-        for section in sorted({*record.thresholds.get(machine, {}), *scored}):
-            domains: Sequence[Domain | None] = (None,)
-            if layout == "dcase2021":
-                known = scored[section].domains if section in scored else get_args(Domain)
-                domains = [domain for domain in get_args(Domain) if domain in known]
-            for domain in domains:
-                if (machine, section, domain) not in there:
-                    name = file_name("anomaly_score", layout, machine, section, domain)
-                    missing.setdefault(machine, []).append(name)
-    return missing
 
 
 def _view(
