@@ -51,6 +51,20 @@ class Recipe:
     as_embedded: Callable[[], Iterable[object]] | None = None
 
 
+def train(
+    network: nn.Module,
+    batches: Callable[[int], Iterable[Any]],
+    batches_per_epoch: int,
+    loss: Callable[[Any], Tensor],
+    recipe: Recipe,
+    context: Context,
+    measure: Callable[[], Mapping[str, float]] = dict,
+) -> Curves:
+    """Train one network in place; arguments, what is returned and what is raised as of ``training_steps``."""
+    optimizer = adam(network, recipe)
+    return alone(training_steps(network, optimizer, batches, batches_per_epoch, loss, recipe, context, measure))
+
+
 def alone(training: Steps[T]) -> T:
     """Do all steps of one training; what it returned.
 

@@ -11,7 +11,7 @@ from torch.optim import AdamW
 from asdbench.core.errors import TrainingError
 from asdbench.core.progress import Silent
 from asdbench.extractors.checkpoints import Checkpoints
-from asdbench.extractors.training import Recipe, adam, alone, rate, reproducible, training_steps
+from asdbench.extractors.training import Recipe, rate, reproducible, train
 
 RECIPE = Recipe("toy", epochs=6, learning_rate=0.05, restarts=1)
 
@@ -26,10 +26,6 @@ def batches(epoch):
     for _ in range(2):
         inputs = torch.randn(16, 3, generator=generator)
         yield inputs, inputs.sum(1, keepdim=True)
-
-
-def train(net, data, count, loss, recipe, context):
-    return alone(training_steps(net, adam(net, recipe), data, count, loss, recipe, context))
 
 
 def fit(net, context, recipe=RECIPE, data=batches):
