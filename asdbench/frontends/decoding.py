@@ -45,7 +45,15 @@ def _long_enough(samples: Waveform, frontend: Frontend) -> Waveform:
 
 
 def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Iterator[Features | BadRecording]:
-    """Features (channels, bins, frames) in the order of ``paths``, made by ``jobs`` threads ahead of their reader.
+    """Features (channels, bins, frames) in the order of ``paths``, made by ``jobs`` threads ahead of their reader."""
+    for made in features_of_several(paths, [frontend], jobs):
+        yield made if isinstance(made, BadRecording) else made[0]
+
+
+def features_of_several(
+    paths: Sequence[Path], frontends: Sequence[Frontend], jobs: int
+) -> Iterator[list[Features] | BadRecording]:
+    """The same of several front ends that take the same samples, which are decoded once.
 
     Each thread takes a few recordings from the file to their features, and torch does not split the work further: what
     a recording gives does not depend on the number of threads.
@@ -53,13 +61,13 @@ def features_of_all(paths: Sequence[Path], frontend: Frontend, jobs: int) -> Ite
     batches = list(_batches(paths))
     with torch_threads(1):
         if len(batches) == 1:
-            yield from _features_of(batches[0], frontend)
+            yield from _features_of(batches[0], frontends)
             return
-        waiting: deque[Future[list[Features | BadRecording]]] = deque()
+        waiting: deque[Future[list[list[Features] | BadRecording]]] = deque()
         pool = pool_of_threads(jobs)
         try:
             for batch in batches:
-                waiting.append(pool.submit(_features_of, batch, frontend))
+                waiting.append(pool.submit(_features_of, batch, frontends))
                 if len(waiting) > AHEAD * jobs:
                     yield from waiting.popleft().result()
             while waiting:
@@ -83,19 +91,20 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield batch
 
 
-def _features_of(paths: Sequence[Path], frontend: Frontend) -> list[Features | BadRecording]:
-    return [_features_or_reason(path, frontend) for path in paths]
+def _features_of(paths: Sequence[Path], frontends: Sequence[Frontend]) -> list[list[Features] | BadRecording]:
+    return [_features_or_reason(path, frontends) for path in paths]
 
 
-def _features_or_reason(path: Path, frontend: Frontend) -> Features | BadRecording:
+def _features_or_reason(path: Path, frontends: Sequence[Frontend]) -> list[Features] | BadRecording:
     import torch
 
     try:
-        waveform = torch.from_numpy(decode(path, frontend)[None])
+        waveform = torch.from_numpy(decode(path, max(frontends, key=lambda one: one.min_samples))[None])
     except BadRecording as reason:
         return reason
-    features: Features = frontend(waveform)[0].numpy()
-    return features
+    if len(frontends) == 1:
+        return [frontends[0](waveform)[0].numpy()]
+    return [frontend(waveform.clone())[0].numpy() for frontend in frontends]  # one may change what it is given
 
 
 class TrainingWaveforms:

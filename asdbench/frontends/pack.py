@@ -5,7 +5,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -25,11 +26,22 @@ REMAP_AFTER = 256  # reads; mapping the file anew gives back the memory of what 
 
 def write_arrays(folder: Path, arrays: Iterable[tuple[str, NDArray[Any]]], dtype: str = "float32") -> None:
     """Fill the folder of a pack with arrays by key, one after the other as they come."""
+    with writing_arrays(folder, dtype) as write:
+        for key, values in arrays:
+            write(key, values)
+
+
+@contextmanager
+def writing_arrays(folder: Path, dtype: str = "float32") -> Iterator[Callable[[str, NDArray[Any]], None]]:
+    """The same, by a function that is called with each key and its array."""
     shapes = {}
     with (folder / NUMBERS).open("wb") as file:
-        for key, values in arrays:
+
+        def write(key: str, values: NDArray[Any]) -> None:
             file.write(np.ascontiguousarray(values, dtype).data)
             shapes[key] = values.shape
+
+        yield write
     write_text(folder / INDEX, json.dumps({"dtype": dtype, "shapes": shapes}))
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from asdbench.core.progress import Progress, Stage
 from asdbench.datasets.audio import BadRecording, NoSuchChannel, read_header
 from asdbench.datasets.clips import OWN, Clip, Dataset, Split
 from asdbench.frontends.base import NamedFeatures, Place
-from asdbench.frontends.decoding import Features, features_of_all
-from asdbench.frontends.pack import FeatureReader, Pack, write_arrays
+from asdbench.frontends.decoding import Features, features_of_all, features_of_several
+from asdbench.frontends.pack import FeatureReader, Pack, write_arrays, writing_arrays
 from asdbench.registry import Component
 from asdbench.registry.cards import FrontendCard
 
@@ -73,6 +73,51 @@ class FeatureStore:
         if missing and table.layout == OWN and not isinstance(built, NamedFeatures):
             self._tell_other_rates([clip for part, _ in missing for clip in part], built.sample_rate_hz)
         return FeatureReader([pack for _, pack in packs])
+
+    def make_together(self, table: Dataset, frontends: Sequence[Component]) -> None:
+        """Make what is missing of several front ends; those that take the same samples share what is decoded.
+
+        What cannot be made, because of a recording for instance, is left to ``read``, which says so.
+        """
+        by_samples: dict[tuple[int, str], list[tuple[Component, Frontend]]] = {}
+        for component in frontends:
+            if not by_name(component):
+                built = component.build()
+                by_samples.setdefault((built.sample_rate_hz, built.channel), []).append((component, built))
+        work: list[tuple[Dataset, list[tuple[Pack, Frontend]]]] = []
+        for sharing in by_samples.values():
+            for of_part in zip(*(self._parts(table, component) for component, _ in sharing), strict=True):
+                pairs = zip(of_part, sharing, strict=True)
+                missing = [(pack, built) for (_, pack), (_, built) in pairs if not pack.intact]
+                if len(missing) > 1:
+                    work.append((of_part[0][0], sorted(missing, key=lambda one: one[0].path)))
+        if work:
+            with self._progress.stage("features", sum(len(part) * len(missing) for part, missing in work)) as stage:
+                for part, missing in work:
+                    with suppress(_BadRecordingsError):
+                        self._fill(part, missing, [], stage)
+
+    def _fill(
+        self, part: Dataset, missing: list[tuple[Pack, "Frontend"]], open_: list[tuple[Path, "Frontend"]], stage: Stage
+    ) -> None:
+        """Make packs in one pass: one after the other is locked and opened, then all are written."""
+        if missing:
+            (pack, frontend), *others = missing
+            pack.get_or_make(
+                lambda folder: self._fill(part, others, [*open_, (folder, frontend)], stage), self._progress.note
+            )
+            return
+        clips = dict(sorted({clip.content: clip for clip in part}.items()))
+        with ExitStack() as stack:
+            writers = [stack.enter_context(writing_arrays(folder)) for folder, _ in open_]
+            paths, frontends = [clip.path for clip in clips.values()], [frontend for _, frontend in open_]
+            for content, made in zip(clips, features_of_several(paths, frontends, self._jobs), strict=True):
+                if isinstance(made, BadRecording):
+                    raise _BadRecordingsError
+                for write, features in zip(writers, made, strict=True):
+                    write(content, features)
+                stage.advance(len(writers))
+        stage.advance((len(part) - len(clips)) * len(open_))  # equal recordings
 
     def packs(self, table: Dataset, frontend: Component) -> list[Pack]:
         """Where the features of the table lie, or will."""

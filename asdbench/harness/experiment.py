@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from asdbench.core.digests import digest
-from asdbench.core.errors import AsdbenchError, DataError
-from asdbench.core.faults import fault_of
+from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
-from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, executor_for
+from asdbench.harness.features import prepare_features
 from asdbench.harness.fits import Fit
 from asdbench.harness.pace import WatchedProgress
 from asdbench.harness.pipeline import record_failure, recorded_run
@@ -23,7 +21,7 @@ from asdbench.harness.processes import start_server
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_all, fit_tasks, labelled, perform
+from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_all, fit_tasks, perform
 from asdbench.harness.together import MOST, kind_of_fit
 from asdbench.registry import Component, load_catalog
 
@@ -77,7 +75,7 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         for task in dict.fromkeys(task for tasks in needs.values() for task in tasks):
             fit = Fit(plan.cells[task.cell], task.machines, plan.cache)
             fit.forget(lambda: progress.note("Another process is training the same; waiting for it."))
-    features_s, broken = _prepare_features(plan, needs, progress)
+    features_s, broken = prepare_features(plan, needs, progress)
     for number, failure in broken.items():
         del needs[number]
         yield record_failure(plan, plan.cells[number], [failure])
@@ -95,46 +93,6 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
 
         count(len(broken))
         yield from matrix.run(executor, count)
-
-
-def _prepare_features(
-    plan: Plan, needs: dict[int, list[FitTask]], progress: Progress
-) -> tuple[dict[int, float], dict[int, Failure]]:
-    """Decode what the fits want, with all cores and before anything is trained.
-
-    Returns:
-        Seconds that it took, by run; and the runs that cannot be done, because a front end failed or, of several data
-        sets, the recordings of one cannot be used.
-    """
-    decoded_s: dict[tuple[int, str], float] = {}  # by data set and front end
-    failures: dict[object, Failure] = {}  # the same, or by data set alone
-    seconds = dict.fromkeys(needs, 0.0)
-    broken: dict[int, Failure] = {}
-    for number, tasks in needs.items():
-        for cell in plan.cells[number].members or (plan.cells[number],):
-            dataset, key = id(cell.dataset), (id(cell.dataset), digest(cell.frontend.identity()))
-            of_cell = [task.machines for task in tasks if plan.cells[task.cell].sharing == cell.sharing]
-            if dataset not in failures and key not in decoded_s:
-                if all(Fit(cell, machines, plan.cache).is_embedded for machines in of_cell):
-                    continue
-                started = time.perf_counter()
-                try:
-                    EmbeddingStage(cell, plan.cache, labelled(progress, plan, cell), plan.cores).prepare_features()
-                except DataError as error:
-                    if len(plan.datasets) == 1:
-                        raise
-                    failures[dataset] = Failure(stage="features", machine=None, reason=str(error))
-                except AsdbenchError:
-                    raise
-                except (Exception, SystemExit) as error:  # plugins may raise anything
-                    fault = fault_of(error)
-                    failures[key] = Failure(stage="features", machine=None, reason=fault.reason, detail=fault.detail)
-                decoded_s[key] = time.perf_counter() - started
-            failure = failures.get(dataset) or failures.get(key)
-            if failure is not None:
-                broken[number] = failure
-            seconds[number] += decoded_s.get(key, 0.0)
-    return seconds, broken
 
 
 def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:

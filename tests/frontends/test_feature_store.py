@@ -112,6 +112,67 @@ def test_every_bad_recording_is_listed_and_nothing_is_kept(make_folder, dcase202
     assert not list((tmp_path / "cache").glob("**/*"))
 
 
+@pytest.fixture
+def decoded(monkeypatch):
+    """Paths that were decoded, one after the other."""
+    paths, decode = [], decoding.decode
+
+    def counted(path, frontend):
+        paths.append(path)
+        return decode(path, frontend)
+
+    monkeypatch.setattr(decoding, "decode", counted)
+    return paths
+
+
+def test_front_ends_that_take_the_same_samples_are_made_of_one_decoding(
+    make_folder, dcase2023_names, log_mel, tmp_path, decoded
+):
+    root = make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()})
+    first, second, *_ = sorted((root / "pump" / "train").iterdir())
+    second.write_bytes(first.read_bytes())
+    table = read_folder(root)
+    others = {"n_mels": 32}, {"n_fft": 512, "edges": "zeros"}, {"sample_rate_hz": 8000, "f_max_hz": 4000.0}
+    frontends = [log_mel, *map(log_mel.altered, others)]
+    alone, together = (FeatureStore(tmp_path / name, 2, Silent()) for name in ("alone", "together"))
+    expected = [alone.read(table, frontend) for frontend in frontends]
+    decoded.clear()
+    together.make_together(table, frontends)
+    assert sorted(decoded) == sorted({clip.content: clip.path for clip in table}.values())
+    made = [together.read(table, frontend) for frontend in frontends[:3]]
+    assert len(decoded) == len(table) - 1
+    for one, reader in zip(expected[:3], made, strict=True):
+        assert all(np.array_equal(one[clip.key], reader[clip.key]) for clip in table)
+    together.make_together(table, frontends)  # of another sample rate one alone is missing
+    assert len(decoded) == len(table) - 1
+
+
+def test_front_ends_that_change_what_they_are_given_change_it_for_no_other(write_wav, tmp_path):
+    class Doubling:
+        sample_rate_hz, channel, min_samples = 16000, "mean", 1
+
+        def __call__(self, waveform):
+            return waveform.mul_(2.0).reshape(1, 1, 1, -1)
+
+    path = tmp_path / "a.wav"
+    write_wav(path, seconds=0.2)
+    ((first, second),) = decoding.features_of_several([path], [Doubling(), Doubling()], 1)
+    assert np.array_equal(first, second)
+
+
+def test_what_cannot_be_made_together_is_left_to_each(make_folder, dcase2023_names, log_mel, tmp_path):
+    root = make_folder({"pump": dcase2023_names(), "fan": dcase2023_names()})
+    bad = sorted((root / "pump" / "train").iterdir())[0]
+    bad.write_bytes(b"")
+    table, store = read_folder(root), FeatureStore(tmp_path / "cache", 2, Silent())
+    frontends = [log_mel, log_mel.altered({"n_mels": 32})]
+    store.make_together(table, frontends)
+    for frontend in frontends:
+        assert [pack.intact for pack in store.packs(table, frontend)] == [True, True, False, True]
+        with pytest.raises(DataError, match="the file is empty"):
+            store.read(table, frontend)
+
+
 def test_what_to_do_fits_the_reason(make_folder, dcase2023_names, log_mel, tmp_path):
     """Recordings with one channel are sound: nothing is to be repaired."""
     root = make_folder({"pump": dcase2023_names()})
