@@ -1,7 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
 import errno
-import glob
 import json
 import os
 import secrets
@@ -162,7 +161,11 @@ def sweep(path: Path) -> None:
 
     What is half-written goes. A folder that was about to be replaced comes back.
     """
-    for rest in list(path.parent.glob(f".{glob.escape(path.name)}.*")):
+    try:
+        names = os.listdir(path.parent)  # noqa: PTH208  # a cache holds thousands of entries
+    except OSError:  # nothing there, or nothing that may be looked at
+        return
+    for rest in [path.with_name(name) for name in names if name.startswith(f".{path.name}.")]:
         with suppress(PermissionError):  # what somebody else left is for them to clear up
             if rest.suffix == ".old" and not path.exists():
                 rest.rename(path)

@@ -62,7 +62,7 @@ class Cell:
 
     def group_of(self, machine: str) -> list[str]:
         """The machine types that share the fit of one."""
-        return next(group for group in self.groups if machine in group)
+        return self.dataset.machines if self.fit_on == "dataset" else [machine]
 
     @property
     def by_name(self) -> bool:
