@@ -89,11 +89,7 @@ def _read_meta(file: Path) -> dict[str, Any]:
 
 
 def _cards(protocol: str | None, plugin_paths: list[Path]) -> "dict[str, ChallengeCard]":
-    """Cards of the challenges, by name.
-
-    Raises:
-        UsageError: there is none of the asked name.
-    """
+    """Cards of the challenges, by name. Raises UsageError: there is none of the asked name."""
     from asdbench.registry import load_catalog
 
     catalog = load_catalog(plugin_paths)

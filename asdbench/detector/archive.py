@@ -16,11 +16,7 @@ FIT_AGAIN = "Copy it again, or fit it again: asdbench fit RECORDINGS --to FILE"
 
 
 def pack(folder: Path, path: Path) -> None:
-    """Write a folder as one zip, whole or not at all.
-
-    Raises:
-        UsageError: nothing can be written there.
-    """
+    """Write a folder as one zip, whole or not at all. Raises UsageError: nothing can be written there."""
     seal(folder)
     with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for inner in sorted(one for one in folder.rglob("*") if one.is_file()):

@@ -35,11 +35,7 @@ def is_trained(cell: Cell) -> bool:
 
 
 def held_out_scores(cell: Cell, machines: Sequence[str], count: int, progress: Progress) -> HeldOut:
-    """Train ``count`` times on part of the clips, and score the others.
-
-    Raises:
-        AsdbenchError: a fit failed.
-    """
+    """Train ``count`` times on part of the clips, and score the others. Raises AsdbenchError: a fit failed."""
     fold_of: dict[str, int] = {}
     for machine in machines:
         clips = cell.dataset.training(machine)

@@ -75,11 +75,7 @@ class FittedMember:
             return alone
 
     def extractor(self, machine: str) -> Extractor:
-        """The trained extractor of a machine type.
-
-        Raises:
-            RequirementError: it cannot be loaded.
-        """
+        """The trained extractor of a machine type. Raises RequirementError: it cannot be loaded."""
         number = self._fits[machine].number
         if number not in self._extractors:
             extractor: Extractor = self._component.build()
@@ -116,11 +112,7 @@ class FittedMember:
 
 
 def features_of(sound: Sound, frontend: Frontend) -> NDArray[np.float32]:
-    """Features (channels, bins, frames) of a recording.
-
-    Raises:
-        BadRecording: it cannot be used.
-    """
+    """Features (channels, bins, frames) of a recording. Raises BadRecording: it cannot be used."""
     return features_of_waveform(convert(sound.samples, int(sound.sample_rate_hz), frontend), frontend)
 
 

@@ -20,11 +20,7 @@ DECIBELS = 10.0 / math.log(10.0)
 
 @singledispatch
 def frontend_graph(frontend: Any, waveform: Value) -> Value:
-    """Features of a waveform, as the front end makes them.
-
-    Raises:
-        RequirementError: it cannot be exported.
-    """
+    """Features of a waveform, as the front end makes them. Raises RequirementError: it cannot be exported."""
     raise RequirementError(
         f"The front end {type(frontend).__name__} cannot be exported to ONNX.\n"
         "Exported are: log-mel, mel-image, waveform. Any other is scored with the detector's own file."

@@ -32,11 +32,7 @@ Numbers = NDArray[np.float64]
 
 @singledispatch
 def scorer_graph(scorer: Scorer, rows: Value) -> Value:
-    """Scores of embeddings, as the fitted scorer gives them.
-
-    Raises:
-        RequirementError: it cannot be exported.
-    """
+    """Scores of embeddings, as the fitted scorer gives them. Raises RequirementError: it cannot be exported."""
     name = getattr(scorer, "_name", None) or getattr(scorer, "name", type(scorer).__name__)
     raise RequirementError(
         f"The scorer {name} cannot be exported to ONNX.\nExported are: the mahalanobis and knn families, "

@@ -74,11 +74,7 @@ class OnnxDetector(ScoresRecordings):
         return {self.machine: [self.section]}
 
     def settled(self, machine: str | None = None, section: str | None = None) -> tuple[str, str]:
-        """The machine type and section that are meant.
-
-        Raises:
-            UsageError: another one than those of the file.
-        """
+        """The machine type and section that are meant. Raises UsageError: another one than those of the file."""
         for asked, known in ((machine, self.machine), (section, self.section)):
             if asked not in (None, known):
                 raise UsageError(

@@ -126,11 +126,7 @@ def read_windows(file: Path, window_s: float, hop_s: float) -> Iterator[tuple[fl
 
 
 def sound_of(samples: Any, sample_rate_hz: float, name: str = "") -> Sound:
-    """An array as a recording, float32 (samples, channels).
-
-    Raises:
-        BadRecording: it is none.
-    """
+    """An array as a recording, float32 (samples, channels). Raises BadRecording: it is none."""
     try:
         samples = np.asarray(samples)
     except ValueError as error:

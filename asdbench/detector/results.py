@@ -89,11 +89,7 @@ class Alarm:
 
 
 def alarm_of(text: str) -> Alarm:
-    """Read ``3/5``; ``3`` is three in a row.
-
-    Raises:
-        UsageError: it is neither.
-    """
+    """Read ``3/5``; ``3`` is three in a row. Raises UsageError: it is neither."""
     count, slash, among = text.partition("/")
     try:
         alarm = Alarm(int(count), int(among) if slash else int(count))

@@ -70,11 +70,7 @@ class LogMelPictures:
         self._frontend = component.build()
 
     def read(self, path: Path) -> NDArray[np.float32]:
-        """Samples of a recording, one channel.
-
-        Raises:
-            BadRecording: it is gone or cannot be used.
-        """
+        """Samples of a recording, one channel. Raises BadRecording: it is gone or cannot be used."""
         try:
             samples = read_audio(path, self.rate_hz, self.channel)
         except OSError as error:

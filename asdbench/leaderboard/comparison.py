@@ -73,11 +73,7 @@ class Comparison:
 
 
 def shared_datasets(groups: Sequence[RunGroup]) -> list[str]:
-    """Data sets that all were run on.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Data sets that all were run on. Raises UsageError: there is none."""
     first = groups[0]
     shared = [name for name in first.runs if all(name in group.runs for group in groups)]
     if shared:

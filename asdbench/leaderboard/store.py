@@ -155,11 +155,7 @@ def read_entries(board_dir: Path) -> Entries:
 
 @contextmanager
 def clear_board_errors(board_dir: Path) -> Iterator[None]:
-    """Name the option that helps where a board folder cannot be written.
-
-    Raises:
-        BoardDirError: it cannot.
-    """
+    """Name the option that helps where a board folder cannot be written. Raises BoardDirError: it cannot."""
     try:
         yield
     except UsageError as error:

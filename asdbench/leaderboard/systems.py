@@ -99,11 +99,7 @@ def systems_of(entries: Mapping[Path, Entry]) -> list[System]:
 
 
 def require_new_seed(path: Path, entry: Entry, others: Mapping[Path, Entry]) -> None:
-    """No other entry is of the same system and seed.
-
-    Raises:
-        BoardError: there is one.
-    """
+    """No other entry is of the same system and seed. Raises BoardError: there is one."""
     key, seed = _key(entry), entry.record.asked.seed
     for other, one in others.items():
         if one.record.asked.seed == seed and _key(one) == key:

@@ -181,11 +181,7 @@ def loss_text(loss: Loss, by: Side, there: Side) -> str:
 
 
 def require_transfers(sides: Sequence[Side]) -> list[Transfer]:
-    """As ``transfers``.
-
-    Raises:
-        UsageError: no two of them share systems enough.
-    """
+    """As ``transfers``. Raises UsageError: no two of them share systems enough."""
     found = transfers(sides)
     if found:
         return found

@@ -38,11 +38,7 @@ def parse_label(text: str) -> Label | None:
 
 
 def require_label(text: str) -> Label:
-    """The label that a text is.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """The label that a text is. Raises UsageError: it is none."""
     label = parse_label(text)
     if label is None:
         raise UsageError(
@@ -139,11 +135,7 @@ class Meta(Extensible):
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file.
-
-    Raises:
-        ValueError: it is no YAML; the message names the line.
-    """
+    """The content of a YAML file. Raises ValueError: it is no YAML; the message names the line."""
     import yaml
 
     try:
