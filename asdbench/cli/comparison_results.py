@@ -193,10 +193,6 @@ def rank_diagram(result: "AverageRanks", width: int) -> str:
 
     To the right of the marks each group of systems that are not apart has a column of its own, and above the axis lies
     the critical difference to its scale, where it fits.
-
-    Args:
-        result: average ranks of the systems.
-        width: columns of the terminal.
     """
     names = list(result.ranks)
     named = max(map(len, names))

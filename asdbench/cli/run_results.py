@@ -97,12 +97,7 @@ def _print_failures(failed: Sequence[RunRecord], *, several: bool) -> None:
 
 
 def print_dataset(systems: Sequence[Sequence[RunRecord]], dataset: Dataset) -> None:
-    """The widest table that fits; what is left out for want of room is named, and no number is ever cut.
-
-    Args:
-        systems: the runs of each, one for each seed.
-        dataset: of all of them.
-    """
+    """The widest table that fits; what is left out for want of room is named, and no number is ever cut."""
     spread = ", [95 % interval]"
     count = max(map(len, systems))
     if count > 1:

@@ -36,12 +36,7 @@ class TrialBars(Silent):
 
 
 class TrialLines(ExitStack):
-    """Called with each trial as it ends: shows a line for it.
-
-    Args:
-        tuning: the study.
-        progress: of the command.
-    """
+    """Called with each trial as it ends: shows a line for it."""
 
     def __init__(self, tuning: Tuning, progress: ConsoleProgress) -> None:
         super().__init__()

@@ -166,13 +166,7 @@ def explain(detector: "Detector", recording: Given, machine: str, section: str) 
 def healthy_arrays(
     paths: Sequence[Path], rows: NDArray[np.float32], frontend: UsedComponent
 ) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """What a detector keeps of healthy clips for explanations, and the names of these clips.
-
-    Args:
-        paths: of the training clips.
-        rows: their embeddings, (n, dim) or (n, bands, dim).
-        frontend: of the first member.
-    """
+    """What a detector stores of training clips, ``rows`` (n, dim) or (n, bands, dim), for explanations; their names."""
     from scipy.signal import stft
 
     pictures = LogMelPictures(frontend)

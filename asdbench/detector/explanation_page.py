@@ -35,16 +35,7 @@ def write_explanations(
     window_s: float | None = None,
     hop_s: float | None = None,
 ) -> int:
-    """Write a page about the most suspicious of some recordings; how many are on it.
-
-    Args:
-        detector: that scored them.
-        scored: their results.
-        to: the file.
-        machine: machine type.
-        section: its section.
-        window_s: length of the windows that were scored; of a long recording the highest is shown.
-        hop_s: from one window to the next.
+    """Write a page about the most suspicious of some recordings, of long ones their highest window; how many are on it.
 
     Raises:
         UsageError: a file is in the way that is no such page.

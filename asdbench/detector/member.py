@@ -24,14 +24,6 @@ Rows = NDArray[np.float32]
 class FittedMember:
     """A front end and the extractors that were trained behind it.
 
-    Args:
-        folder: that holds the extractors of this member, by number.
-        content: what the file says of it.
-        extractor: component.
-        frontend: component.
-        device: "cpu" or "cuda".
-        threads: of the extractor on the CPU, which last digits depend on.
-
     Attributes:
         frontend: built.
     """
@@ -39,11 +31,11 @@ class FittedMember:
     def __init__(
         self, folder: Path, content: Member, extractor: Component, frontend: Component, device: str, threads: int
     ) -> None:
-        self._folder = folder
+        self._folder = folder  # of the extractors, by number
         self._fits = content.fits
         self._component = extractor
         self._device = device
-        self._threads = threads
+        self._threads = threads  # on the CPU; last digits depend on it
         self._extractors: dict[int, Extractor] = {}
         self.frontend = frontend.build()
 

@@ -133,12 +133,6 @@ def make_app(
 def serve(app: FastAPI, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted.
 
-    Args:
-        app: of ``make_app``.
-        host: address to listen on.
-        port: to listen on; 0 is a free one.
-        ready: called with the address of the page.
-
     Raises:
         UsageError: the port is in use, or the address is not this machine's.
     """

@@ -28,16 +28,11 @@ Score = Callable[[Sequence[Recording]], Scored]
 
 
 class Journal:
-    """What was scored: a line for each result.
-
-    Args:
-        path: of the file.
-        detector: digest of the detector; results of another one do not count.
-        folder: that is watched.
-    """
+    """What was scored: a line for each result."""
 
     def __init__(self, path: Path, detector: str, folder: Path) -> None:
         self._path = path
+        # Results of another detector, or of another folder, do not count.
         self._known = {"detector": detector, "folder": str(folder.resolve())}
         self.done: dict[str, State] = {}
         content = path.read_bytes() if path.exists() else b""

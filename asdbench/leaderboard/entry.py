@@ -160,10 +160,6 @@ def load_entry(path: Path) -> Entry:
 def verify(entry: Entry, name: str) -> None:
     """Recompute every number of an entry's results from its scores.
 
-    Args:
-        entry: to be verified.
-        name: of its file or folder, for the message.
-
     Raises:
         EntryError: the results were altered, or are not of the scores that stand beside them.
     """

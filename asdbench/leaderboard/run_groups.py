@@ -41,11 +41,6 @@ def find_run_group(asked: str, out: Path, dataset: str | None = None) -> RunGrou
     A system is named by its card, or as ``extractor+scorer`` or ``extractor-scorer``; all seeds of it count. Before
     either, with a slash, may stand another folder than ``out``.
 
-    Args:
-        asked: the name.
-        out: where the runs' folders lie.
-        dataset: only runs on this data set.
-
     Raises:
         UsageError: there is no such run or system, or it means several.
         RecordError: the record of a run named by itself cannot be read.

@@ -83,12 +83,7 @@ class Transfer:
 
 
 def side_of(board: Board, table: Table | None = None) -> Side:
-    """A board's systems with a score; of several rows of one name the first counts that was scored here.
-
-    Args:
-        board: the board.
-        table: of the board, where pairs that are significantly apart are wanted.
-    """
+    """A board's systems with a score, the first of a name; by ``table`` it is known which are significantly apart."""
     rows = [row for row in (measured_row(board, system) for system in board.systems) if not row.partial]
     rows += [published_row(board, reference) for reference in board.references.values()]
     names = [row.system.name for row in rows if row.system]

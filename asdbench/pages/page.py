@@ -45,12 +45,7 @@ def render_page(
 
 
 def require_own_page(path: Path, marker: str, option: str) -> None:
-    """Refuse a place for a page before it is made.
-
-    Args:
-        path: of the file; its folder need not be there.
-        marker: by which a page of this kind is known, which may be written anew.
-        option: that names another place.
+    """Refuse a place for a page before it is made; a page with the same marker may be written anew.
 
     Raises:
         UsageError: it is a folder, or a file that is no such page.

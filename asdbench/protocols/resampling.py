@@ -218,11 +218,6 @@ def paired_difference(protocol: str, first: Sections, second: Sections, replicat
 def require_same_clips(first: Sections, second: Sections, names: tuple[str, str] = ("the first", "the second")) -> None:
     """Refuse two runs that were not scored on the same clips: they have no paired difference.
 
-    Args:
-        first: rows of the one.
-        second: rows of the other.
-        names: what the two are called in the message.
-
     Raises:
         UsageError: their sections, clips, labels or domains differ.
     """
