@@ -10,9 +10,9 @@ from typing import Any
 from asdbench.harness.learned import learned
 from asdbench.leaderboard import markdown_tables as tables
 from asdbench.leaderboard import text
+from asdbench.leaderboard.average_ranks import board_ranks, board_sentence
 from asdbench.leaderboard.chance import DRAWINGS
 from asdbench.leaderboard.cost_picture import HEIGHT, WIDTH, cost_pictures
-from asdbench.leaderboard.critical_difference import rank_sentence, telling_ranks_of
 from asdbench.leaderboard.row_details import Links, cards_of, environment_of, figures_of, settings_of
 from asdbench.leaderboard.rows import Cell, Row
 from asdbench.leaderboard.systems import command_of
@@ -40,7 +40,7 @@ def board_pages(
         elsewhere: what its order is worth on other boards, by their titles.
         links: to the cards of what its systems are made of.
     """
-    ranks = telling_ranks_of(table)
+    ranks = board_ranks(table)
     board, measured = table.board, bool(table.of("measured", "submitted"))
     title = text.title_of(board)
     starred = sorted({row.score.reason for row in table.rows if row.score.value is not None and row.score.reason})
@@ -76,7 +76,7 @@ def board_pages(
         "pictures": cost_pictures(table),
         "map": score_map(table),
         "ranks": ranks,
-        "rank_sentence": rank_sentence(ranks) if ranks else "",
+        "rank_sentence": board_sentence(ranks) if ranks else "",
         "chance": table.chance,
         "size": (WIDTH, HEIGHT),
         "drawings": DRAWINGS,

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asdbench.core.files import whole_file
-from asdbench.leaderboard.table import Table
 from asdbench.pages.figures import BLUE, INK, MUTED, drawing_style, new_figure
-from asdbench.protocols.average_ranks import FEW_BLOCKS, LEAST_SYSTEMS, AverageRanks, average_ranks
+from asdbench.protocols.average_ranks import AverageRanks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,27 +25,6 @@ RULER_TOP, AXIS_TOP = 24.0, 66.0
 BAR_STEP, ROW_STEP = 9.0, 20.0
 TICK_STEP, LEAST_AXIS = 34.0, 300.0
 OVERHANG = 4.0  # of a bar beyond the ranks that it covers
-
-
-def telling_ranks_of(table: Table) -> AverageRanks | None:
-    """Average ranks for a page; None where they tell nothing: few systems or machine types, or no two of them apart."""
-    ranks = ranks_of(table)
-    if ranks is None or len(ranks.blocks) < FEW_BLOCKS:
-        return None
-    ordered = list(ranks.ranks)
-    return ranks if ranks.apart(ordered[0], ordered[-1]) else None
-
-
-def ranks_of(table: Table) -> AverageRanks | None:
-    """Average ranks of the ranked systems over machine types; None with fewer than three of them."""
-    scores = {
-        row.label: {
-            (table.board.name, machine): cell.value for machine, cell in row.machines.items() if cell.value is not None
-        }
-        for row in table.rows
-        if row.rank is not None
-    }
-    return average_ranks(scores) if len(scores) >= LEAST_SYSTEMS else None
 
 
 def save_critical_difference(result: AverageRanks, path: Path) -> None:
@@ -146,17 +124,3 @@ def _width(text: str) -> float:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         path = TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", size=LABEL_SIZE))
     return 1.08 * float(path.get_extents().width)
-
-
-def rank_sentence(ranks: AverageRanks) -> str:
-    """What the Friedman and Nemenyi tests say."""
-    p = f"p = {ranks.friedman_p:.3f}" if ranks.friedman_p >= 0.001 else "p < 0.001"
-    differ = "the systems differ" if ranks.friedman_p < ranks.alpha else "no difference between the systems is shown"
-    text = (
-        f"Each machine type ranks the systems; 1 is best. Friedman test: {p}, so {differ} at the level "
-        f"{ranks.alpha:g}. Average ranks that lie {ranks.critical_difference:.2f} or more apart (CD, Nemenyi test) "
-        "differ significantly. The test sees ranks alone, so it distinguishes fewer systems than the paired "
-        "bootstrap behind the table's ranks, and it is about machine types in general, not "
-        "about these test clips."
-    )
-    return f"{text} {ranks.caution}" if ranks.caution else text

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asdbench.leaderboard.average_ranks import boards_of, overall_ranks, overall_sentence
 from asdbench.leaderboard.board_page import MARKER, TEMPLATES
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.markdown_tables import aligned
-from asdbench.leaderboard.overall_ranks import overall_ranks
 from asdbench.leaderboard.rows import Row
 from asdbench.leaderboard.table import Table
 from asdbench.leaderboard.text import NONE, percent, title_of
@@ -109,26 +109,9 @@ def _content(overview: Overview) -> dict[str, Any]:
         "remark": remark,
         "percent": percent,
         "ranks": ranks,
-        "rank_sentence": rank_sentence(ranks) if ranks else "",
-        "boards_of_ranks": [line.board for line in overview.lines if ranks and line.board.name in _boards(ranks)],
+        "rank_sentence": overall_sentence(ranks) if ranks else "",
+        "boards_of_ranks": [line.board for line in overview.lines if ranks and line.board.name in boards_of(ranks)],
     }
-
-
-def _boards(ranks: AverageRanks) -> set[str]:
-    return {board for board, _ in ranks.blocks}
-
-
-def rank_sentence(ranks: AverageRanks) -> str:
-    """What the Friedman and Nemenyi tests say over several boards."""
-    best, *others = ranks.ranks
-    alike = sum(not ranks.apart(best, other) for other in others)
-    p = f"p = {ranks.friedman_p:.3f}" if ranks.friedman_p >= 0.001 else "p < 0.001"
-    return (
-        f"{len(ranks.ranks)} systems on {len(ranks.blocks)} machine types of {len(_boards(ranks))} boards; each type "
-        f"ranks them, 1 is best. Friedman test: {p}. Average ranks {ranks.critical_difference:.2f} or more apart "
-        f"(critical difference, Nemenyi test at {ranks.alpha:g}) differ significantly: {best} from "
-        f"{len(others) - alike} of the {len(others)} others."
-    )
 
 
 def remark(row: Row) -> str:

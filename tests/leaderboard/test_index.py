@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from asdbench.leaderboard.average_ranks import overall_ranks
 from asdbench.leaderboard.index import index_html, index_markdown, overview
-from asdbench.leaderboard.overall_ranks import overall_ranks
 from asdbench.leaderboard.table import make_table
 from asdbench.leaderboard.verdict import advice_of
 from asdbench.protocols.average_ranks import average_ranks
