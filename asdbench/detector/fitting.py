@@ -14,17 +14,16 @@ from safetensors.numpy import save_file
 from asdbench import __version__
 from asdbench.core.errors import RequirementError
 from asdbench.core.files import write_bytes, write_json
-from asdbench.core.paths import cache_root
+from asdbench.core.paths import cache_root, expand_user
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import TrainingClip
 from asdbench.datasets.audio import read_header
 from asdbench.datasets.folds import FOLDS
 from asdbench.detector.cautions import few, standing_out
-from asdbench.detector.components import part_of
 from asdbench.detector.detector import Detector, machine_file
 from asdbench.detector.explanation import healthy_arrays
 from asdbench.detector.held_out import HeldOut, embed, held_out_scores, is_trained, training_rows
-from asdbench.detector.schema import FILE, DetectorFile, Machine, Member, SavedFit
+from asdbench.detector.schema import FILE, DetectorFile, Machine, Member, Part, SavedFit
 from asdbench.frontends.base import NamedFeatures
 from asdbench.harness.cells import Cell
 from asdbench.harness.fits import Fit
@@ -34,9 +33,11 @@ from asdbench.harness.replay import reopen
 from asdbench.harness.scoring import section_scorer
 from asdbench.harness.writing import used_component
 from asdbench.protocols.threshold import ThresholdRule
+from asdbench.registry import Component
 from asdbench.scorers.base import Embeddings as Rows
 
 Thresholds = Mapping[str, Mapping[str, UsedThreshold]]  # by machine type and section
+FILES = "files"  # copies, weights for instance: each in a folder named by its content, under its own name
 _CLIPS = TypeAdapter(list[TrainingClip])
 
 
@@ -139,14 +140,14 @@ def fit_cell(
         threads=cell.threads,
         members=[
             Member(
-                extractor=part_of(member.extractor, folder),
-                frontend=part_of(member.frontend, folder),
-                scorer=part_of(member.scorer, folder),
+                extractor=_part_of(member.extractor, folder),
+                frontend=_part_of(member.frontend, folder),
+                scorer=_part_of(member.scorer, folder),
                 fits=_copy_extractors(folder / "extractors" / str(number), member, machines),
             )
             for number, member in enumerate(members)
         ],
-        combine=part_of(cell.scorer, folder) if cell.members else None,
+        combine=_part_of(cell.scorer, folder) if cell.members else None,
         machines=saved,
         notes=list(dict.fromkeys(notes)),
     )
@@ -227,3 +228,32 @@ def _copy_extractors(folder: Path, member: Cell, machines: Sequence[str]) -> dic
     for place, number in numbers.items():
         shutil.copytree(place, folder / str(number))
     return {machine: SavedFit(number=numbers[fit.trained], seed=fit.seed) for machine, fit in fits.items()}
+
+
+def _part_of(component: Component, folder: Path) -> Part:
+    """What a detector in ``folder`` says of a component; the files that its parameters name are copied there."""
+    used = used_component(component)
+
+    def copy(param: str, source: str, digest: str) -> str:
+        place, origin = Path(FILES, digest[:16], Path(source).name), Path(expand_user(source))
+        if not (folder / place).exists():
+            read = [origin / name for name in component.card.params[param].folder] if origin.is_dir() else [origin]
+            target = folder / place if origin.is_dir() else (folder / place).parent
+            target.mkdir(parents=True, exist_ok=True)
+            for one in read:
+                if one.is_file():
+                    shutil.copyfile(one, target / one.name)
+        return place.as_posix()
+
+    def copied(param: str, digests: str | list[str]) -> Any:
+        value = used.params[param]
+        if isinstance(digests, list):
+            return [copy(param, one, digest) for one, digest in zip(value, digests, strict=True)]
+        return copy(param, value, digests)
+
+    return Part(
+        **used.model_dump(),
+        identity=component.identity(),
+        plugin=str(component.home.resolve()) if component.home is not None else None,
+        copies={param: copied(param, digests) for param, digests in used.files.items()},
+    )
