@@ -27,38 +27,23 @@ class OnnxDetector(ScoresRecordings):
 
     Runs on one thread, so that what it gives does not depend on the machine's cores.
 
-    Args:
-        model: path of the file, or its content.
-
-    Attributes:
-        metadata: all texts in the file.
-        name: of the system.
-        machine: machine type that it was fitted to.
-        section: of it.
-        sample_rate_hz: of the waveforms that it takes.
-        channel: of recordings with several.
-        min_samples: of the shortest waveform that it takes.
-        clip_s: length of the healthy clips.
-        threshold: scores above it are alarms.
-        threshold_method: how that was found.
-        training_scores: of healthy clips, in ascending order, float64 (n,).
-
     Raises:
         UsageError: no model that asdbench exported.
         RequirementError: onnxruntime is missing.
     """
 
-    def __init__(self, model: str | Path | bytes) -> None:
+    def __init__(self, model: str | Path | bytes) -> None:  # of a file, or its content
         self._session = _session(model)
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         try:
             self.name, self.machine, self.section = (self.metadata[key] for key in ("name", "machine", "section"))
             self.sample_rate_hz = int(self.metadata["sample_rate_hz"])
             self.channel = self.metadata["channel"]
-            self.min_samples = int(self.metadata["min_samples"])
-            self.clip_s = float(self.metadata["clip_s"])
+            self.min_samples = int(self.metadata["min_samples"])  # of the shortest waveform that it takes
+            self.clip_s = float(self.metadata["clip_s"])  # of the healthy clips
             self.threshold = float(self.metadata["threshold"])
             self.threshold_method = self.metadata["threshold_method"]
+            # Of healthy clips, in ascending order, float64 (n,).
             self.training_scores = np.array(json.loads(self.metadata["training_scores"]), np.float64)
             if self.sample_rate_hz < 1 or not np.isfinite([self.clip_s, self.threshold, *self.training_scores]).all():
                 raise ValueError("numbers out of range")
