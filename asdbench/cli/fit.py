@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from asdbench.cli import options as opt
-from asdbench.cli.output import echo, print_json
+from asdbench.cli.output import begin, echo, print_json
 from asdbench.core.commands import command
 from asdbench.core.errors import UsageError
 
@@ -84,8 +84,7 @@ def fit(
         raise UsageError(f"--to {to}: it is there already, and nothing is replaced. Another name, or --force.")
     require_writable(to.parent, "--to FILE.asd")
     progress, folders = ConsoleProgress(quiet), plugin_path or []
-    if not quiet:
-        echo(f"Fitting {system or f'{extractor} + {scorer}' if from_ is None else from_} ...", dim=True, err=True)
+    begin(f"Fitting {system or f'{extractor} + {scorer}' if from_ is None else from_}", quiet=quiet)
     if from_ is not None:
         from asdbench.detector.fitting import fit_run
         from asdbench.harness.record import load_record
@@ -93,11 +92,8 @@ def fit(
 
         if extractor or scorer or system or params or machine:
             raise UsageError("--from RUN takes the components and recordings of the run; leave out what names others.")
-        rule = (
-            None
-            if threshold is None and false_alarms is None
-            else ThresholdRule.asked(threshold, false_alarms, per_domain)
-        )
+        asked = threshold is not None or false_alarms is not None
+        rule = ThresholdRule.asked(threshold, false_alarms, per_domain) if asked else None
         record = load_record(find_run(from_, out))
         detector = fit_run(record, rule, held_out=held_out, data_root=data_root, plugin_path=folders, progress=progress)
     else:

@@ -1,5 +1,6 @@
 """``asdbench score``: recordings by a detector."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,25 +76,26 @@ def score(
     from asdbench.detector.scoring import open_detector
 
     model = open_detector(detector, plugin_path=plugin_path or (), device=device or "auto")
-    options: dict[str, Any] = {
-        "machine": machine,
-        "section": section,
-        "false_alarms": false_alarms,
-        "threshold": threshold,
-        "window_s": window,
-        "hop_s": hop,
-        "alarm_after": alarm_after,
-    }
+    score = partial(
+        model.score,
+        machine=machine,
+        section=section,
+        false_alarms=false_alarms,
+        threshold=threshold,
+        window_s=window,
+        hop_s=hop,
+        alarm_after=alarm_after,
+    )
     if watch:
         if len(recordings) != 1 or explain is not None or as_csv:
             raise UsageError("--watch takes one folder, and writes JSON lines: no --csv, no --explain.")
-        _watch(model, detector, Path(recordings[0]), journal, settle, options, fail_on_alarm)
+        _watch(score, detector, Path(recordings[0]), journal, settle, fail_on_alarm)
         return
     if explain is not None:
         from asdbench.detector.explanation_page import require_explanations, write_explanations
 
         require_explanations(model, explain)
-    scored = model.score(recordings, **options)
+    scored = score(recordings)
     if explain is not None:
         shown = write_explanations(model, scored, explain, machine, section, window, hop)
     if as_json:
@@ -151,21 +153,12 @@ def _print_csv(scored: "Scored") -> None:
 
 
 def _watch(
-    model: Any,
-    detector: Path,
-    folder: Path,
-    journal: Path | None,
-    settle_s: float,
-    options: dict[str, Any],
-    fail_on_alarm: bool,
+    score: Any, detector: Path, folder: Path, journal: Path | None, settle_s: float, fail_on_alarm: bool
 ) -> None:
-    from functools import partial
-
     from asdbench.core.digests import file_digest
     from asdbench.detector.watching import watch
 
     journal = journal or detector.with_name(f"{detector.name}.watched.jsonl")
-    score = partial(model.score, **options)
     echo(f"Watching {folder}; results also in {journal}. Ctrl-C ends it.", dim=True, err=True)
     try:
         for line in watch(score, folder.expanduser(), journal, file_digest(detector), settle_s=settle_s):
