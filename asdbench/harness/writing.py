@@ -22,7 +22,7 @@ from asdbench.protocols.decisions import Decisions
 from asdbench.protocols.results import MachineResult
 from asdbench.protocols.threshold import DEFAULT_RULE
 from asdbench.registry import Component
-from asdbench.score_files import write_score_files
+from asdbench.score_files.files import write_score_files
 
 
 def write_run(
