@@ -12,14 +12,7 @@ if TYPE_CHECKING:
     from asdbench.protocols.evaluation import evaluate
     from asdbench.protocols.requirements import require_scorable, undefined_terms
     from asdbench.protocols.resampling import Difference, bootstrap_intervals, paired_difference
-    from asdbench.protocols.results import (
-        DomainResult,
-        Evaluation,
-        Intervals,
-        MachineResult,
-        SectionResult,
-        official_terms,
-    )
+    from asdbench.protocols.results import Evaluation, Intervals, MachineResult, official_terms
     from asdbench.protocols.threshold import Threshold, ThresholdRule, fit_threshold, p_values
 
 _NAMES = {
@@ -27,7 +20,7 @@ _NAMES = {
     "evaluation": ("evaluate",),
     "requirements": ("require_scorable", "undefined_terms"),
     "resampling": ("Difference", "bootstrap_intervals", "paired_difference"),
-    "results": ("DomainResult", "Evaluation", "Intervals", "MachineResult", "SectionResult", "official_terms"),
+    "results": ("Evaluation", "Intervals", "MachineResult", "official_terms"),
     "threshold": ("Threshold", "ThresholdRule", "fit_threshold", "p_values"),
 }
 
@@ -35,11 +28,9 @@ __all__ = [
     "DEFINITIONS",
     "PROTOCOLS",
     "Difference",
-    "DomainResult",
     "Evaluation",
     "Intervals",
     "MachineResult",
-    "SectionResult",
     "SectionScores",
     "Threshold",
     "ThresholdRule",
