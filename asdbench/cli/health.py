@@ -27,19 +27,12 @@ SHOWN = ("torch", "torchaudio", "timm", "scikit-learn", "pyod", "optuna", "mlflo
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """One thing that was looked at."""
 
-    Attributes:
-        name: one word or two.
-        state: "problem" keeps commands from working, "note" should be known.
-        found: what it is.
-        advice: what to do; empty where nothing is.
-    """
-
-    name: str
-    state: State
-    found: str
-    advice: str = ""
+    name: str  # one word or two
+    state: State  # "problem" keeps commands from working, "note" should be known
+    found: str  # what it is
+    advice: str = ""  # what to do; empty where nothing is
 
 
 def checks(out: Path) -> Iterator[Check]:
