@@ -1,14 +1,21 @@
 """How benchmarks are run, compared and shown; what they measure is not tested here."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
+LIBRARY = {"all", "timing", "own_data", "results", "render"}
+PLANS = 'PLANS = {name: Plan() for name in ("fine", "fails", "sleeps")}'
 FINE = "from timing import tell\ntell('fine, against nothing', 3.0, 2.0, 1.5, at_most=2)\n"
 FAILS = "from timing import tell\ntell('half, against nothing', 1.0, 2.0, 0.5)\nraise SystemExit(3)\n"
 SLEEPS = "import time\nfrom timing import skip\nskip('librosa', 'it is missing')\ntime.sleep(60)\n"
@@ -27,8 +34,11 @@ def folder(tmp_path):
     """Benchmarks that take no time, beside the code that runs them, in a repository of their own."""
     place = tmp_path / "repository" / "benchmarks"
     place.mkdir(parents=True)
-    for name in ("all", "timing", "results"):
+    for name in ("timing", "results"):
         (place / f"{name}.py").write_text((HERE / f"{name}.py").read_text())
+    before, plans, after = re.split(r"(^PLANS = .*?^}$)", (HERE / "all.py").read_text(), flags=re.M | re.S)
+    assert "startup" in plans
+    (place / "all.py").write_text(before + PLANS + after)
     for name, code in (("fine", FINE), ("fails", FAILS), ("sleeps", SLEEPS)):
         (place / f"{name}.py").write_text(code)
     subprocess.run(["git", "init", "-q", place.parent], check=True)
@@ -54,8 +64,10 @@ def test_every_benchmark_is_in_the_readme_and_names_of_rows_differ(render):
     import all as running  # the script
 
     text = (HERE / "README.md").read_text()
-    for name in running.names_there():
-        assert f"| {name}.py |" in text, name
+    scripts = {path.stem for path in HERE.glob("*.py")}
+    assert scripts >= {*running.PLANS}
+    for name in scripts - LIBRARY:
+        assert f"| {name}.py |" in text, f"{name}.py is not in benchmarks/README.md"
     found = render.results.read(render.results.COMMITTED)
     names = [row["name"] for one in found["benchmarks"].values() for row in one["rows"]]
     assert len(names) == len(set(names))
@@ -71,6 +83,20 @@ def test_one_that_fails_or_takes_too_long_loses_no_other(folder):
     assert found["benchmarks"]["fine"]["status"] == "left out: no time left"
     assert {"cpu", "cores", "memory_gib", "os", "python", "libraries"} == {*found["machine"]}
     assert "left out: it is missing" in ended.stdout
+
+
+def test_a_benchmark_ends_with_the_command_that_runs_it(folder):
+    (folder / "sleeps.py").write_text("import os, pathlib, time\npathlib.Path(__file__ + '.pid').write_text("
+                                      "str(os.getpid()))\ntime.sleep(60)\n")  # fmt: skip
+    noted = folder / "sleeps.py.pid"
+    with subprocess.Popen([sys.executable, folder / "all.py", "sleeps"], stdout=subprocess.DEVNULL) as process:
+        while not (noted.exists() and noted.read_text()):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    with suppress(ProcessLookupError):
+        os.kill(int(noted.read_text()), 0)
+        pytest.fail("it still runs")
 
 
 def test_names_alone_leave_the_others_as_they_are_and_another_machine_is_refused(folder):
