@@ -44,7 +44,7 @@ def drive(trainings: Sequence[Steps[T]], losses: Losses = loss_alone, lanes: int
     """Do the steps that trainings ask for until all have ended.
 
     Steps whose batches are tensors of one shape are done together, an equal share of them in each lane; others one by
-    one. A training goes on when its step is done, whatever the others do.
+    one. Each then goes on by itself.
 
     Args:
         trainings: generators as ``training_steps``, each of which is sent the loss of the step that it asked for.
@@ -52,7 +52,10 @@ def drive(trainings: Sequence[Steps[T]], losses: Losses = loss_alone, lanes: int
         lanes: threads of this process that share the trainings. In each torch has as many threads as here.
 
     Returns:
-        Of each training what it returned, or the exception that it ended with; the others go on.
+        Of each training what it returned, or the exception that it raised between two steps; the others go on.
+
+    Raises:
+        Exception: whatever a loss or its gradient raises, which ends all.
     """
     waiting: list[Step | None] = [None] * len(trainings)
     ended: dict[int, T | Exception] = {}

@@ -60,7 +60,7 @@ def train(
     context: Context,
     measure: Callable[[], Mapping[str, float]] = dict,
 ) -> Curves:
-    """Train one network in place; arguments, what is returned and what is raised as of ``training_steps``."""
+    """Train one network in place; ``training_steps`` says what the arguments are, what is returned and raised."""
     optimizer = adam(network, recipe)
     return alone(training_steps(network, optimizer, batches, batches_per_epoch, loss, recipe, context, measure))
 
@@ -162,10 +162,11 @@ def settled(
     recipe: Recipe,
     context: Context,
 ) -> Iterator[None]:
-    """The network as it would be at the end of a training if its weights were final; afterwards as it was.
+    """The network as it would be at the end of a training if its weights were final, for a while.
 
     Within it is in evaluation mode, and its statistics of batch normalisation are those of the same batches as at the
-    end of ``train``, which takes the same arguments. Before a training it is the untrained network in full fairness.
+    end of ``train``, which takes the same arguments. Used on a network before its training, so that what is compared
+    with the trained one differs in the weights alone. torch's global seed is set.
     """
     with buffers_restored(network):
         _settle(network, batches, loss, recipe, context)
@@ -209,7 +210,7 @@ def epochs_for(epochs: int, steps: int, min_steps: int, batches_per_epoch: int) 
 
 
 def rate(recipe: Recipe, place: float) -> float:
-    """Learning rate at a place in the training, counted in epochs; fractions are meant.
+    """Learning rate at a place in the training, counted in epochs, with fractions.
 
     Loshchilov and Hutter (2016), equation (5) with equal cycles; torch's scheduler takes whole epochs a cycle only, and
     so loses restarts where the epochs are no multiple of the cycles.

@@ -21,8 +21,8 @@ from asdbench.harness.processes import start_server
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec
-from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_all, fit_tasks, perform
-from asdbench.harness.together import MOST, kind_of_fit
+from asdbench.harness.stacks import MOST, kind_of_fit
+from asdbench.harness.tasks import FitTask, ScoreTask, Task, failure_of, fit_tasks, perform, perform_stack
 from asdbench.registry import Component, load_catalog
 
 MANY_FITS = 8  # worth a note about --jobs where no past run says how long they take
@@ -81,7 +81,7 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         yield record_failure(plan, plan.cells[number], [failure])
     matrix = Matrix(plan, needs, features_s)
     with ExitStack() as stack:
-        watched = WatchedProgress(progress, lambda: count(0))
+        watched = WatchedProgress(progress)
         executor = stack.enter_context(executor_for(plan, matrix.width, watched))
         matrix.advise(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
@@ -91,6 +91,7 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
                 left_s = matrix.left_s(min(executor.width, matrix.width), watched.training_s())
                 overall.advance(runs, left_s=left_s)
 
+        watched.tick = lambda: count(0)
         count(len(broken))
         yield from matrix.run(executor, count)
 
@@ -158,7 +159,9 @@ class Matrix:
             while executor.free and (next_one := self._next()) is not None:
                 task, wait = next_one
                 stack = self._stack(task, executor.free)
-                number = executor.submit(fit_all, stack) if len(stack) > 1 else executor.submit(perform, task, wait)
+                number = (
+                    executor.submit(perform_stack, stack) if len(stack) > 1 else executor.submit(perform, task, wait)
+                )
                 self._started[number] = stack, time.perf_counter()
             for number, outcome in executor.results():
                 for task, begun, of_task in self._each(*self._started.pop(number), outcome):
@@ -225,7 +228,7 @@ class Matrix:
         return self._kinds[cell.sharing]
 
     def _each(self, stack: Sequence[Task], begun: float, outcome: Outcome) -> Iterator[tuple[Task, float, Outcome]]:
-        """What came of each task of a stack; where its process died, each is tried alone."""
+        """What came of each task of a stack; where it came to no end, each is tried alone."""
         if len(stack) == 1:
             yield stack[0], begun, outcome
         elif outcome.value is None and outcome.error is None:

@@ -14,14 +14,13 @@ LEAST = 0.02  # of a training's steps, before its pace says anything
 class WatchedProgress:
     """Progress that passes everything on, and knows the pace of trainings.
 
-    Args:
-        progress: where it is passed on to.
+    Attributes:
         tick: called about once a second while anything moves.
     """
 
-    def __init__(self, progress: Progress, tick: Callable[[], None]) -> None:
+    def __init__(self, progress: Progress, tick: Callable[[], None] = lambda: None) -> None:
         self._progress = progress
-        self._tick = tick
+        self.tick = tick
         self._ticked = time.monotonic()
         self._trainings: list[_WatchedStage] = []
 
@@ -48,13 +47,14 @@ class WatchedProgress:
 
     def training_s(self) -> tuple[float, int] | None:
         """Seconds that a training under way takes as a whole, on average, and how many are; None at their beginning."""
-        known = [whole for stage in list(self._trainings) if (whole := stage.whole_s) is not None]
-        return (fmean(known), len(self._trainings)) if known else None
+        trainings = list(self._trainings)  # at once: stages may end in other threads
+        known = [whole for stage in trainings if (whole := stage.whole_s) is not None]
+        return (fmean(known), len(trainings)) if known else None
 
     def _moved(self) -> None:
         if time.monotonic() - self._ticked >= TICK_EVERY_S:
             self._ticked = time.monotonic()
-            self._tick()
+            self.tick()
 
 
 class _WatchedStage:

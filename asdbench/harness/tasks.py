@@ -13,7 +13,7 @@ from asdbench.harness.outputs import recorded
 from asdbench.harness.pipeline import run_cell
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
-from asdbench.harness.together import fit_together
+from asdbench.harness.stacks import fit_stack
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,18 @@ def perform(plan: Plan, task: Task, wait: bool, *, progress: Progress, cores: in
         return None
 
 
-def fit_all(plan: Plan, tasks: Sequence[FitTask], *, progress: Progress, cores: int) -> list[list[Failure] | None]:
+def perform_stack(
+    plan: Plan, tasks: Sequence[FitTask], *, progress: Progress, cores: int
+) -> list[list[Failure] | None]:
     """Do several fits of one kind, their trainings together; of each what ``perform`` returns."""
     cells = [plan.cells[task.cell] for task in tasks]
     stages = [EmbeddingStage(cell, plan.cache, labelled(progress, plan, cell), cores) for cell in cells]
     fits = [Fit(cell, task.machines, plan.cache) for cell, task in zip(cells, tasks, strict=True)]
-    errors = fit_together(stages, fits)
+    errors = fit_stack(stages, fits, cells[0].threads, progress.note)
     results: list[Any] = []
     for number, task in enumerate(tasks):
         failures: list[Failure] = []
-        with recorded(failures, "fit", failure_of(plan, task, "").machine):
+        with recorded(failures, "fit", _machine_of(plan, task)):
             if number in errors:
                 raise errors[number]
         results.append(failures if number in errors else perform(plan, task, False, progress=progress, cores=cores))
@@ -112,5 +114,9 @@ def failure_of(plan: Plan, task: Task, reason: str) -> Failure:
     """A task that was never finished, as an entry of the record."""
     if isinstance(task, ScoreTask):
         return Failure(stage="score", machine=None, reason=reason)
-    alone = None if plan.cells[task.cell].fit_on == "dataset" else task.machines[0]
-    return Failure(stage="fit", machine=alone, reason=reason)
+    return Failure(stage="fit", machine=_machine_of(plan, task), reason=reason)
+
+
+def _machine_of(plan: Plan, task: FitTask) -> str | None:
+    """The machine type that a fit is of; None of one that is of them all."""
+    return None if plan.cells[task.cell].fit_on == "dataset" else task.machines[0]

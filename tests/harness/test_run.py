@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -293,3 +294,20 @@ def test_a_scorer_that_four_folds_are_too_few_for_still_runs(run):
     (record,) = run(scorer=("gmm",), params={"gmm.n_components": "18"})
     assert record.status == "done", record.failures
     assert np.isfinite(record.thresholds["fan"]["00"].value)
+
+
+def test_of_trainings_together_one_that_cannot_be_stored_is_one_failure(run, monkeypatch, fresh_cache):
+    """It leaves a curve that is not a number; the other machine type's fit is there when it is asked for alone."""
+    from asdbench.extractors.autoencoder import Autoencoder
+
+    fit_together = Autoencoder.fit_together.__func__
+
+    def spoilt(cls, extractors, clips, contexts):
+        errors = fit_together(cls, extractors, clips, contexts)
+        extractors[0].curves = {"loss": [math.nan]}
+        return errors
+
+    monkeypatch.setattr(Autoencoder, "fit_together", classmethod(spoilt))
+    (record,) = run(("autoencoder",), ("identity",), params=NETWORK)
+    assert [(failure.stage, failure.machine) for failure in record.failures] == [("fit", "fan")]
+    assert [network.machines for network in record.training] == [["valve"]]

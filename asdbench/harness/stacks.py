@@ -3,11 +3,12 @@
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 from asdbench.core.digests import digest
 from asdbench.core.locks import BusyError, exclusive
+from asdbench.core.threads import torch_threads
 from asdbench.datasets import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.harness.cells import Cell
@@ -25,22 +26,27 @@ def kind_of_fit(cell: Cell) -> str | None:
     return digest([cell.extractor.name, cell.identity("fit"), cell.numerics])
 
 
-def fit_together(stages: Sequence[EmbeddingStage], fits: Sequence[Fit]) -> dict[int, Exception]:
+def fit_stack(
+    stages: Sequence[EmbeddingStage], fits: Sequence[Fit], threads: int, note: Callable[[str], None]
+) -> dict[int, Exception]:
     """Train what is not in the cache yet and no other process is at; all of one kind.
 
     Args:
         stages: each of a cell.
         fits: of each.
+        threads: of one training.
+        note: called with one line where they cannot be trained together.
 
     Returns:
         Why a fit failed, by its number. What fails as a whole is left for ``EmbeddingStage.compute``, which fits alone.
     """
-    with ExitStack() as stack:
+    failed: dict[int, Exception] = {}
+    with ExitStack() as locks, torch_threads(threads):
         missing = []
         for number, fit in enumerate(fits):
             with suppress(BusyError):
                 if not fit.is_trained:
-                    stack.enter_context(exclusive(fit.lock, wait=False))
+                    locks.enter_context(exclusive(fit.lock, wait=False))
                     if not fit.is_trained:
                         missing.append(number)
         if len(missing) < 2:
@@ -48,20 +54,25 @@ def fit_together(stages: Sequence[EmbeddingStage], fits: Sequence[Fit]) -> dict[
         started = time.perf_counter()
         try:
             extractors, clips, contexts = zip(*(stages[number].to_fit(fits[number]) for number in missing), strict=True)
-            if not _fit_in_memory(clips, contexts):
+            if not _have_room(clips, contexts):
                 return {}
             errors = type(extractors[0]).fit_together(extractors, clips, contexts)
-        except Exception:  # of what one of them is given, which it tells when it fits alone, or for want of memory
+        except Exception as reason:
+            note(f"{fits[0].fit.what}: several could not be trained together, so each is trained alone ({reason!r}).")
             return {}
         seconds = (time.perf_counter() - started) / len(missing)
         for number, extractor, error in zip(missing, extractors, errors, strict=True):
-            if error is None:
+            try:
+                if error is not None:
+                    raise error
                 stages[number].store_fit(fits[number], extractor, seconds)
-    return {number: error for number, error in zip(missing, errors, strict=True) if error is not None}
+            except Exception as reason:  # of this one alone
+                failed[number] = reason
+    return failed
 
 
-def _fit_in_memory(clips: Sequence[Sequence[TrainingClip]], contexts: Sequence[Context]) -> bool:
-    """Whether the features of all training clips may be in memory at once."""
+def _have_room(clips: Sequence[Sequence[TrainingClip]], contexts: Sequence[Context]) -> bool:
+    """Whether there is memory for the features of all training clips at once."""
     numbers = sum(
         math.prod(context.features.shape(clip.key))
         for of_one, context in zip(clips, contexts, strict=True)
