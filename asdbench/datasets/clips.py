@@ -53,7 +53,8 @@ class Clip:
     name: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.path.name)
+        if not self.name:
+            object.__setattr__(self, "name", self.path.name)
 
     @property
     def stem(self) -> str:
