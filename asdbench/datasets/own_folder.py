@@ -8,6 +8,7 @@ anomaly, anomalous, abnormal), and one of another name, which is the attribute "
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from asdbench.core.documentation import page
@@ -138,9 +139,7 @@ def _recordings(folder: Path, files: MachineFiles, folders: Folders | None) -> I
 
 def _clip(path: Path, machine: str, split: Split, folders: Folders, problems: list[str]) -> Clip | None:
     """What the folders say of a recording; None, with a problem, where that is not clear."""
-    domains = [name.lower() for name in folders if name.lower() in DOMAINS]
-    labels = [LABELS[name.lower()] for name in folders if name.lower() in LABELS]
-    others = [name for name in folders if name.lower() not in (*DOMAINS, *LABELS)]
+    domains, labels, others = _said(folders)
     if max(len(domains), len(labels), len(others)) > 1:
         line = f"{path.parent}: lies too deep; below {split}/ a folder each may say domain, label and one attribute"
         problems += [line] if problems[-1:] != [line] else []
@@ -158,3 +157,12 @@ def _clip(path: Path, machine: str, split: Split, folders: Folders, problems: li
             attributes_from_file=bool(others),
         )
     return None
+
+
+@lru_cache(64)  # many recordings lie in each
+def _said(folders: Folders) -> tuple[list[str], list[int], list[str]]:
+    """What the names of folders say: domains, labels and others."""
+    domains = [name.lower() for name in folders if name.lower() in DOMAINS]
+    labels = [LABELS[name.lower()] for name in folders if name.lower() in LABELS]
+    others = [name for name in folders if name.lower() not in (*DOMAINS, *LABELS)]
+    return domains, labels, others
