@@ -25,7 +25,7 @@ IMPORTED = (
     "IPython.core.interactiveshell", "matplotlib.pyplot",
     "optuna", "pandas", "rich.progress", "scipy.stats", "sklearn.covariance", "sklearn.metrics", "sklearn.neighbors",
     "sqlalchemy", "timm", "torch._dynamo", "torchaudio", "asdbench.cli.app", "asdbench.cli.run", "asdbench.cli.tune",
-    "asdbench.extractors.simclr", "asdbench.harness.processes", "asdbench.tuning.tune",
+    "asdbench.extractors.simclr", "asdbench.harness.executors", "asdbench.tuning.tune",
 )  # fmt: skip
 
 

@@ -11,13 +11,12 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
 from asdbench.harness.estimate import Estimates
-from asdbench.harness.executors import Executor, Outcome, executor_for
+from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
 from asdbench.harness.features import prepare_features
 from asdbench.harness.fits import Fit
 from asdbench.harness.pace import WatchedProgress
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
-from asdbench.harness.processes import start_server
 from asdbench.harness.record import Failure, RunRecord
 from asdbench.harness.request import asked_stages
 from asdbench.harness.spec import RunSpec
@@ -99,9 +98,7 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
 def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
     """Let what processes need be imported while the recordings are opened; nothing where there will be none.
 
-    Args:
-        spec: what will be done.
-        needed: modules, besides those of asdbench's own components.
+    ``needed`` are modules, besides those of asdbench's own components.
     """
     if spec.engine != "local" or spec.jobs == 1:
         return

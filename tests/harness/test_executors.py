@@ -8,8 +8,7 @@ import pytest
 
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
-from asdbench.harness.executors import Serial
-from asdbench.harness.processes import Processes
+from asdbench.harness.executors import Processes, Serial
 
 
 def look(shared, number, *, progress, cores):
