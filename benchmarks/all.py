@@ -41,7 +41,7 @@ PLANS = {  # in this order
     "pitch_shift": Plan(),
     "bootstrap": Plan(),
     "held_out": Plan(),
-    "listing": Plan(),
+    "listing": Plan(("--rounds", "2")),
     "log_mel": Plan(limit_s=240),
     "training_step": Plan(),
     "simclr_training": Plan(("1", "0.5", "3")),

@@ -28,4 +28,4 @@ with tempfile.TemporaryDirectory() as place:
 
     for jobs in (1, 2):
         study(jobs, trials=1)
-    compare(f"{TRIALS} trials, two workers against one", lambda: study(2), lambda: study(1), 3, 0.6, warm_up=False)
+    compare(f"{TRIALS} trials, two workers against one", lambda: study(2), lambda: study(1), 2, 0.6, warm_up=False)
