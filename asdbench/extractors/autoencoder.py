@@ -135,8 +135,7 @@ class Autoencoder(FitsTogether):
             total = sum(float(loss(batch)) * len(batch) for batch in batches)
             return {"validation_loss": total / len(held_out)} if batches else {}
 
-        torch.manual_seed(context.seed)
-        network = self.begin(dim=vectors.dim)
+        network = self.begin_seeded(context.seed, dim=vectors.dim)
         examined = held_out if len(held_out) else trained
         mean = vectors.mean(trained)
         (untrained, _), (value, margin) = yield from self.training(
@@ -175,8 +174,7 @@ class Autoencoder(FitsTogether):
         """Mean squared errors (steps,) of reconstructing each training's batch."""
         batches = torch.stack([step.batch for step in steps])
         reconstructed = stacked.forward([step.network.get_submodule("layers") for step in steps], batches)
-        # Vector by vector: a sum over all numbers would depend on how many threads share it.
-        return mse_loss(reconstructed, batches, reduction="none").mean(2).mean(1)
+        return torch.stack([mse_loss(*pair) for pair in zip(reconstructed, batches, strict=True)])
 
     def _explained(self, network: Network, vectors: "Vectors", places: Places, mean: Tensor) -> tuple[float, float]:
         """1 - error / error of the mean vector, over the vectors at ``places``, and twice its standard error.

@@ -17,7 +17,7 @@ from asdbench.datasets.clips import BlindClip, TrainingClip
 from asdbench.extractors.base import Context, Embeddings, Extractor
 from asdbench.extractors.batches import prefetched, to_device
 from asdbench.extractors.together import Step, Steps, drive, loss_alone
-from asdbench.extractors.training import Recipe, adam, alone, reproducible, settled, training_steps
+from asdbench.extractors.training import SEEDING, Recipe, adam, alone, reproducible, settled, training_steps
 
 T = TypeVar("T")
 WEIGHTS = "network.safetensors"
@@ -126,7 +126,7 @@ class NetworkExtractor(Extractor):
 class FitsTogether(NetworkExtractor):
     """Trains the networks of several machine types and seeds at once; each is to the bit as it would be alone.
 
-    ``fit_steps`` may use torch's global random numbers before its first step only.
+    ``fit_steps`` may use torch's global random numbers in ``begin_seeded`` only.
     """
 
     fits_together = True
@@ -139,6 +139,12 @@ class FitsTogether(NetworkExtractor):
     def losses(steps: Sequence[Step]) -> Tensor:
         """Losses (steps,) of steps of several trainings where their batches are tensors, of one shape; else of one."""
         return loss_alone(steps)
+
+    def begin_seeded(self, seed: int, **facts: Any) -> Any:
+        """``begin`` with weights that depend on the seed, whatever other threads do meanwhile."""
+        with SEEDING:
+            torch.manual_seed(seed)
+            return self.begin(**facts)
 
     def fit(self, clips: Sequence[TrainingClip], context: Context) -> None:
         """Fit this one alone.

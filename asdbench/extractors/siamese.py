@@ -179,8 +179,7 @@ class Siamese(FitsTogether):
             distance, different = self._distances(network, batch)
             return contrastive(distance, different, self._margin)
 
-        torch.manual_seed(context.seed)
-        network = self.begin(shape=list(context.features.shape(clips[0].key)))
+        network = self.begin_seeded(context.seed, shape=list(context.features.shape(clips[0].key)))
         network.mean, network.std = mean_and_spread(sorted(trained), context)
         untrained, accuracies = yield from self.training(
             network,

