@@ -44,8 +44,7 @@ pictures: $(READY) ## the pictures of README and documentation, by Chromium
 bench:           ## the benchmarks, and a table of ratios (40 minutes at most); some by NAMES="startup matrix"
 	@test -x $(BIN)/python || $(MAKE) setup
 	@$(BIN)/python -c 'import librosa' 2>/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt 'librosa>=0.10' || echo "librosa could not be installed; what is measured against it is left out."
-	$(BIN)/python benchmarks/all.py $(NAMES)
-	$(BIN)/python benchmarks/render.py
+	@status=0; $(BIN)/python benchmarks/all.py $(NAMES) || status=$$?; $(BIN)/python benchmarks/render.py; exit $$status
 
 test: $(READY)   ## all tests, in two processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
