@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -176,14 +176,18 @@ class Matrix:
         """
         now = time.perf_counter()
         started = list(self._started.values())  # at once: progress comes from other threads
-        running = {task: (now - begun) / len(stack) for stack, begun in started for task in stack}
+        running: dict[Task, float] = {}
+        for stack, begun in started:
+            counted: Sequence[Task] = [tasks[0] for tasks in self._by_fit(stack)] or stack
+            running |= {task: (now - begun) / len(counted) for task in counted}
         if training_s is not None:
             seconds, count = training_s
-            fits = [task for task in running if isinstance(task, FitTask)]
-            self._estimates.expect(fits, seconds * len(started) / count)
-        waiting = [*self._fits, *self._scores, *(task for _, task in list(self._busy))]
+            under_way = [task for task in running if isinstance(task, FitTask)]
+            self._estimates.expect(under_way, seconds * len(started) / count)
+        ahead = self._by_fit([*running, *self._fits, *(task for _, task in list(self._busy))])
+        waiting: list[Task] = [tasks[0] for tasks in ahead if tasks[0] not in running]
         unscored = [ScoreTask(number) for number in list(self._missing)]
-        return self._estimates.left_s([*waiting, *unscored], running, jobs)
+        return self._estimates.left_s([*waiting, *self._scores, *unscored], running, jobs)
 
     def advise(self, progress: Progress) -> None:
         """Say that cores lie idle, where that costs a minute or may do so."""
@@ -209,11 +213,23 @@ class Matrix:
     def _stack(self, task: Task, free: int) -> Sequence[Task]:
         """The task, and of the fits that are left its share of those that can be done together with it."""
         kind = self._kind(task)
-        alike = [other for other in self._fits if kind is not None and self._kind(other) == kind]
-        most = min(math.ceil((1 + len(alike)) / free), MOST[self._plan.device])
-        for other in alike[: most - 1]:
+        if kind is None:
+            return [task]
+        alike = self._by_fit([task, *(other for other in self._fits if self._kind(other) == kind)])
+        share = min(math.ceil(len(alike) / free), MOST[self._plan.device])
+        stack = [one for tasks in alike[:share] for one in tasks]
+        for other in stack[1:]:
             self._fits.remove(other)
-        return [task, *alike[: most - 1]]
+        return stack
+
+    def _by_fit(self, tasks: Iterable[Task]) -> list[list[FitTask]]:
+        """Fits, each with all tasks that want it; they differ in how what is fitted is read."""
+        fits: dict[tuple[int, str], list[FitTask]] = {}
+        for task in tasks:
+            if isinstance(task, FitTask):
+                cell = self._plan.cells[task.cell]
+                fits.setdefault((id(cell.dataset), cell.fit_key(task.machines)), []).append(task)
+        return list(fits.values())
 
     def _kind(self, task: Task) -> str | None:
         """Equal for fits that can be done together."""
@@ -232,7 +248,7 @@ class Matrix:
             self._alone.update(stack)
             self._fits.extendleft(task for task in reversed(stack) if isinstance(task, FitTask))
         else:
-            took = (time.perf_counter() - begun) / len(stack)
+            took = (time.perf_counter() - begun) / len(self._by_fit(stack))
             values = outcome.value or [None] * len(stack)
             for task, value in zip(stack, values, strict=True):
                 yield task, time.perf_counter() - took, replace(outcome, value=value)

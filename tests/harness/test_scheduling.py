@@ -128,6 +128,20 @@ def test_fits_that_can_be_done_together_are_and_processes_have_equal_shares(plan
     assert {task for tasks in executor.stacks for task in tasks} == {task for tasks in needs.values() for task in tasks}
 
 
+def test_all_that_want_one_fit_are_in_one_stack(plan):
+    """Three scores of one autoencoder: one fit for each seed and machine type, read in three ways."""
+    systems = ["dcase2023-baseline-mse", "dcase2023-baseline-mahala", "dcase2023-baseline-mahala-paper"]
+    whole = plan(seed=[0, 1], extractor=[], scorer=[], system=systems)
+    needs = fit_tasks(whole, range(len(whole.cells)))
+    executor = Stacks(2, dies=False)
+    matrix = Matrix(whole, needs, dict.fromkeys(needs, 0.0))
+    assert len(list(matrix.run(executor))) == 6
+    fits = [{whole.cells[task.cell].fit_key(task.machines) for task in tasks} for tasks in executor.stacks]
+    assert [len(tasks) for tasks in executor.stacks] == [6, 6]
+    assert [len(keys) for keys in fits] == [2, 2]
+    assert not fits[0] & fits[1]
+
+
 def test_fits_whose_process_died_together_are_done_alone(plan):
     whole = plan(seed=[0, 1], extractor=STACKED)
     needs = fit_tasks(whole, range(2))
