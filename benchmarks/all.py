@@ -46,7 +46,7 @@ PLANS = {  # in this order
     "training_step": Plan(),
     "simclr_training": Plan(("1", "0.5", "3")),
     "autoencoder": Plan(("1", "4", "3")),
-    "stacked": Plan(("5", "60")),
+    "stacked": Plan(("20", "40", "autoencoder"), 420),
     "attribute_classifier": Plan(("1", "32")),
     "memory": Plan(("--clips", "100", "--machines", "3")),
     "matrix": Plan(limit_s=360),
