@@ -74,7 +74,7 @@ def test_every_benchmark_is_in_the_readme_and_names_of_rows_differ(render):
 
 
 def test_one_that_fails_or_takes_too_long_loses_no_other(folder):
-    ended = run(folder, "fails", "sleeps", "fine", "--minutes", "0.05")
+    ended = run(folder, "fails", "sleeps", "fine", "--minutes", "0.15")
     assert ended.returncode == 1
     assert "fails: failed with exit code 3" in ended.stdout
     assert "sleeps: stopped after" in ended.stdout
