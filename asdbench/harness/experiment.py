@@ -1,6 +1,7 @@
 """All runs of a command: what they share is done once, and each is recorded as soon as its fits are there."""
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
 from asdbench.harness.features import prepare_features
 from asdbench.harness.fits import Fit
-from asdbench.harness.pace import WatchedProgress
+from asdbench.harness.pace import WatchedProgress, every
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
@@ -27,6 +28,7 @@ from asdbench.registry import Component, load_catalog
 MANY_FITS = 8  # worth a note about --jobs where no past run says how long they take
 LONG_S = 60.0
 NEEDED = ("asdbench.cli.app", "asdbench.harness.experiment", "scipy.stats", "sklearn.metrics")  # of processes
+COUNT_EVERY_S = 1.0  # the remaining time
 BUSY_AGAIN_S = 2.0  # how long a task that another process is at is left alone
 
 
@@ -85,12 +87,15 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         matrix.advise(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
 
+        counting = threading.Lock()
+
         def count(runs: int) -> None:
             if overall is not None:
-                left_s = matrix.left_s(min(executor.width, matrix.width), watched.training_s())
-                overall.advance(runs, left_s=left_s)
+                with counting:
+                    left_s = matrix.left_s(min(executor.width, matrix.width), watched.training_s())
+                    overall.advance(runs, left_s=left_s)
 
-        watched.tick = lambda: count(0)
+        stack.enter_context(every(COUNT_EVERY_S, lambda: count(0)))
         count(len(broken))
         yield from matrix.run(executor, count)
 

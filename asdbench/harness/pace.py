@@ -1,5 +1,6 @@
 """How far the trainings under way are, seen by the progress that they report."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,21 +8,35 @@ from statistics import fmean
 
 from asdbench.core.progress import Progress, Stage
 
-TICK_EVERY_S = 1.0
 LEAST = 0.02  # of a training's steps, before its pace says anything
+
+
+@contextmanager
+def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """Call ``action`` now and then, in a thread of its own, as long as the context lasts."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=repeat, name="every", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class WatchedProgress:
     """Progress that passes everything on, and knows the pace of trainings.
 
-    Attributes:
-        tick: called about once a second while anything moves.
+    Components are given it, so nothing can be reached from it that they must not see.
     """
 
-    def __init__(self, progress: Progress, tick: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self.tick = tick
-        self._ticked = time.monotonic()
         self._trainings: list[_WatchedStage] = []
 
     def note(self, message: str) -> None:
@@ -36,7 +51,7 @@ class WatchedProgress:
     def stage(self, name: str, total: int) -> Iterator["_WatchedStage"]:
         """Pass on, and watch the stages of trainings."""
         with self._progress.stage(name, total) as stage:
-            watched = _WatchedStage(stage, total, self._moved)
+            watched = _WatchedStage(stage, total)
             if name.startswith("train "):
                 self._trainings.append(watched)
             try:
@@ -51,19 +66,13 @@ class WatchedProgress:
         known = [whole for stage in trainings if (whole := stage.whole_s) is not None]
         return (fmean(known), len(trainings)) if known else None
 
-    def _moved(self) -> None:
-        if time.monotonic() - self._ticked >= TICK_EVERY_S:
-            self._ticked = time.monotonic()
-            self.tick()
-
 
 class _WatchedStage:
     """Counts steps and passes them on. What a resumed training has done before is in the first count."""
 
-    def __init__(self, stage: Stage, total: int, moved: Callable[[], None]) -> None:
+    def __init__(self, stage: Stage, total: int) -> None:
         self._stage = stage
         self._total = total
-        self._moved = moved
         self._done = 0
         self._first: tuple[float, int] | None = None
 
@@ -73,7 +82,6 @@ class _WatchedStage:
         self._done += steps
         if self._first is None:
             self._first = time.monotonic(), self._done
-        self._moved()
 
     @property
     def whole_s(self) -> float | None:
