@@ -15,7 +15,7 @@ from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
 from asdbench.harness.features import prepare_features
 from asdbench.harness.fits import Fit
-from asdbench.harness.pace import WatchedProgress, every
+from asdbench.harness.pace import Pace, WatchedProgress, every
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
@@ -92,7 +92,7 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         def count(runs: int) -> None:
             if overall is not None:
                 with counting:
-                    left_s = matrix.left_s(min(executor.width, matrix.width), watched.training_s())
+                    left_s = matrix.left_s(min(executor.width, matrix.width), watched.trainings())
                     overall.advance(runs, left_s=left_s)
 
         stack.enter_context(every(COUNT_EVERY_S, lambda: count(0)))
@@ -172,12 +172,12 @@ class Matrix:
                     if record is not None:
                         yield record
 
-    def left_s(self, jobs: int, training_s: tuple[float, int] | None) -> float | None:
+    def left_s(self, jobs: int, pace: Pace | None) -> float | None:
         """About how long the rest takes; None when nothing is known.
 
         Args:
             jobs: processes.
-            training_s: seconds that a training under way takes as a whole, and how many are.
+            pace: of the trainings under way.
         """
         now = time.perf_counter()
         started = list(self._started.values())  # at once: progress comes from other threads
@@ -185,10 +185,10 @@ class Matrix:
         for stack, begun in started:
             counted: Sequence[Task] = [tasks[0] for tasks in self._by_fit(stack)] or stack
             running |= {task: (now - begun) / len(counted) for task in counted}
-        if training_s is not None:
-            seconds, count = training_s
+        if pace is not None:
             under_way = [task for task in running if isinstance(task, FitTask)]
-            self._estimates.expect(under_way, seconds * len(started) / count)
+            self._estimates.expect(under_way, pace.whole_s * len(started) / pace.count)
+            running |= dict.fromkeys(under_way, pace.done_s * len(started) / pace.count)
         ahead = self._by_fit([*running, *self._fits, *(task for _, task in list(self._busy))])
         waiting: list[Task] = [tasks[0] for tasks in ahead if tasks[0] not in running]
         unscored = [ScoreTask(number) for number in list(self._missing)]

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from statistics import fmean
 
 from asdbench.core.progress import Progress, Stage
@@ -27,6 +28,15 @@ def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Trainings under way: seconds that one takes as a whole and those that are behind it, on average; and how many."""
+
+    whole_s: float
+    done_s: float
+    count: int
 
 
 class WatchedProgress:
@@ -60,11 +70,14 @@ class WatchedProgress:
                 if watched in self._trainings:
                     self._trainings.remove(watched)
 
-    def training_s(self) -> tuple[float, int] | None:
-        """Seconds that a training under way takes as a whole, on average, and how many are; None at their beginning."""
+    def trainings(self) -> Pace | None:
+        """The pace of the trainings under way; None at their beginning."""
         trainings = list(self._trainings)  # at once: stages may end in other threads
-        known = [whole for stage in trainings if (whole := stage.whole_s) is not None]
-        return (fmean(known), len(trainings)) if known else None
+        known = [(whole, whole * stage.share) for stage in trainings if (whole := stage.whole_s) is not None]
+        if not known:
+            return None
+        whole_s, done_s = (fmean(seconds) for seconds in zip(*known, strict=True))
+        return Pace(whole_s, done_s, len(trainings))
 
 
 class _WatchedStage:
@@ -82,6 +95,11 @@ class _WatchedStage:
         self._done += steps
         if self._first is None:
             self._first = time.monotonic(), self._done
+
+    @property
+    def share(self) -> float:
+        """Of the steps that are done."""
+        return self._done / self._total
 
     @property
     def whole_s(self) -> float | None:

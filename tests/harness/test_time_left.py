@@ -22,15 +22,17 @@ def test_the_pace_of_trainings_under_way_says_how_long_they_take(clock):
     """Two trainings of 100 steps: one a second, and one that was resumed at 60 and takes two seconds a step."""
     watched = WatchedProgress(Silent())
     with watched.stage("train one", 100) as one, watched.stage("train other", 100) as other, watched.stage("embed", 5):
-        assert watched.training_s() is None
+        assert watched.trainings() is None
         one.advance(0)
         other.advance(60)
         for _ in range(5):
             clock.s += 2.0
             one.advance(2)
             other.advance(1)
-        assert watched.training_s() == (pytest.approx((100 + 200) / 2), 2)
-    assert watched.training_s() is None
+        pace = watched.trainings()
+        assert (pace.whole_s, pace.count) == (pytest.approx((100 + 200) / 2), 2)
+        assert pace.done_s == pytest.approx((10 + 0.65 * 200) / 2)
+    assert watched.trainings() is None
 
 
 def test_what_is_not_known_counts_as_its_like(plan):
