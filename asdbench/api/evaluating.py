@@ -111,7 +111,7 @@ class Compared:
 
     def __repr__(self) -> str:
         low, high = self.ci95
-        verdict = "told apart" if self.significant else "not told apart"
+        verdict = "significant" if self.significant else "not significant"
         points = f"{100 * self.difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
         return f"<Compared {self.a} less {self.b} on {self.dataset}: {points} points, {verdict}>"
 

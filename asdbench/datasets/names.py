@@ -139,7 +139,7 @@ def read_attribute_files(folder: Path, problems: list[str]) -> dict[str, Attribu
 
 
 def is_printable(name: str) -> bool:
-    """Whether a name can be printed, written to UTF-8 files and told from others."""
+    """Whether a name can be printed, written to UTF-8 files and distinguished from others."""
     return name.isprintable() or not any(map(_refused, name))
 
 

@@ -1,4 +1,4 @@
-"""Classifier on a pretrained encoder that low-rank adapters tune: machine types, attributes, domains told apart."""
+"""Classifier on a pretrained encoder that low-rank adapters tune: machine types, attributes, domains are classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -77,7 +77,7 @@ class LoraClassifier(ClassifierExtractor):
                 f"{self.name} has no weights of its encoder. Name their file: -p {self.name}.weights=FILE\n"
                 f"Where they are published: asdbench show {encoder}"
             )
-        kind = type(encoder, (ENCODERS[encoder],), {"name": self.name})  # what it refuses is told of this extractor
+        kind = type(encoder, (ENCODERS[encoder],), {"name": self.name})  # errors name this extractor
         self._encoder: Encoder = kind(
             weights=weights, layer="last", pooling="mean" if pooling == "trained" else pooling, pool_over=pool_over,
             gem_p=1.0, rdp_gamma=rdp_gamma, batch_size=0, mixed_precision=False,

@@ -131,17 +131,26 @@ class EmbeddingStage:
             if fit.is_embedded:
                 return failures
             with exclusive(fit.lock, wait=wait, on_wait=self._note_wait), torch_threads(self._cell.threads):
-                for entry in fit.entries:
-                    entry.verify(self._progress.note)
+                self.verify(fit)
                 if not fit.is_embedded:
-                    for folder in {entry.path.parent for entry in fit.entries}:
-                        require_permission(folder)
                     extractor = self._fitted(fit)
                     for machine, entry in fit.embeddings.items():
                         if not entry.intact:
                             with recorded(failures, "embed", machine):
                                 self._embed(extractor, machine, fit, others)
         return failures
+
+    def verify(self, fit: Fit) -> None:
+        """Report and remove what is damaged of a fit and its embeddings; call it with the fit's lock.
+
+        Raises:
+            AsdbenchError: something is missing, and may not be written.
+        """
+        for entry in fit.entries:
+            entry.verify(self._progress.note)
+        if not fit.is_embedded:
+            for folder in {entry.path.parent for entry in fit.entries}:
+                require_permission(folder)
 
     def _note_wait(self) -> None:
         name = self._cell.extractor.name

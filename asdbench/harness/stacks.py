@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from asdbench.core.digests import digest
 from asdbench.core.locks import BusyError, exclusive
@@ -28,25 +29,26 @@ def kind_of_fit(cell: Cell) -> str | None:
 
 def fit_stack(
     stages: Sequence[EmbeddingStage], fits: Sequence[Fit], threads: int, note: Callable[[str], None]
-) -> dict[int, Exception]:
+) -> dict[Path, Exception]:
     """Train what is not in the cache yet and no other process is at; all of one kind.
 
     Args:
         stages: each of a cell.
-        fits: of each.
+        fits: of each; one that is read in several ways is there several times, and trained once.
         threads: of one training.
         note: called with one line where they cannot be trained together.
 
     Returns:
-        Why a fit failed, by its number. What fails as a whole is left for ``EmbeddingStage.compute``, which fits alone.
+        Why a fit failed, by its folder. What fails as a whole is left for ``EmbeddingStage.compute``, which fits alone.
     """
-    failed: dict[int, Exception] = {}
+    failed: dict[Path, Exception] = {}
     with ExitStack() as locks, torch_threads(threads):
         missing = []
         for number, fit in enumerate(fits):
             with suppress(BusyError):
                 if not fit.is_trained:
                     locks.enter_context(exclusive(fit.lock, wait=False))
+                    stages[number].verify(fit)
                     if not fit.is_trained:
                         missing.append(number)
         if len(missing) < 2:
@@ -67,7 +69,7 @@ def fit_stack(
                     raise error
                 stages[number].store_fit(fits[number], extractor, seconds)
             except Exception as reason:  # of this one alone
-                failed[number] = reason
+                failed[fits[number].trained] = reason
     return failed
 
 

@@ -80,12 +80,12 @@ def perform_stack(
     fits = [Fit(cell, task.machines, plan.cache) for cell, task in zip(cells, tasks, strict=True)]
     errors = fit_stack(stages, fits, cells[0].threads, progress.note)
     results: list[Any] = []
-    for number, task in enumerate(tasks):
+    for fit, task in zip(fits, tasks, strict=True):
         failures: list[Failure] = []
         with recorded(failures, "fit", _machine_of(plan, task)):
-            if number in errors:
-                raise errors[number]
-        results.append(failures if number in errors else perform(plan, task, False, progress=progress, cores=cores))
+            if fit.trained in errors:
+                raise errors[fit.trained]
+        results.append(failures or perform(plan, task, False, progress=progress, cores=cores))
     return results
 
 

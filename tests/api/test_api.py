@@ -243,7 +243,7 @@ def test_two_systems_are_compared_on_the_same_clips(run, tmp_path, cli):
     assert found.to_frame().set_index("machine").loc["all", "difference"] == found.difference
     low, high = (f"{100 * end:+.2f}" for end in found.ci95)
     assert f"{100 * found.difference:+.2f} [{low}, {high}] points" in repr(found)
-    assert repr(found).endswith(" not told apart>" if low[0] != high[0] else " told apart>")
+    assert repr(found).endswith(" not significant>" if low[0] != high[0] else " significant>")
 
 
 def test_score_files_are_evaluated_as_by_the_command_line(run, official_score_of_files):

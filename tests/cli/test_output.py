@@ -153,3 +153,15 @@ def test_a_name_that_might_be_a_path_of_a_user_who_is_not_there_is_refused_in_wo
     outcome = cli(*words, "~nobody9/x", *(["~nobody9/y"] if words == ["compare"] else []))
     assert outcome.code in (1, 2, 3)
     assert "~nobody9" in outcome.err
+
+
+def test_the_remaining_time_is_told_before_the_first_of_a_stage_is_done(capsys, monkeypatch):
+    """A line when one is due and something is known; by the mean pace where the caller knows nothing better."""
+    monkeypatch.setattr("asdbench.cli.progress.LINE_EVERY_S", 0.0)
+    with ConsoleProgress(quiet=False).overall("runs", 3) as runs:
+        runs.advance(0)
+        assert capsys.readouterr().err == ""
+        runs.advance(0, left_s=90.0)
+        assert capsys.readouterr().err == "runs: 0/3, about 90 s left\n"
+        runs.advance(3, left_s=0.0)
+        assert capsys.readouterr().err == ""

@@ -138,4 +138,4 @@ def test_folders_that_lack_weights_or_say_what_no_published_network_is(tmp_path)
         assert "a configuration that makes no network" in refused(path, kind)
     path, state = write_ast(tmp_path / "ast")  # of 112 frames, which no file of the authors has
     torch.save(state, tmp_path / "ast.pth")
-    assert "the grid of its 120 patches cannot be told" in refused(tmp_path / "ast.pth", AstNetwork)
+    assert "the grid of its 120 patches cannot be derived" in refused(tmp_path / "ast.pth", AstNetwork)

@@ -41,9 +41,9 @@ def cache(fresh_cache, tmp_path):
 def autoencoder(plan, cache):
     """Runs the autoencoder in a folder of its own; score files, and what was told of damage."""
 
-    def run(out):
+    def run(out, machines=("fan",)):
         progress = Silent()
-        asked = plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, machine=["fan"], out=out)
+        asked = plan(extractor=["autoencoder"], scorer=["identity"], params=PARAMS, machine=list(machines), out=out)
         (record,) = execute(asked, progress)
         assert record.status == "done", record.failures
         found = {path.name: path.read_bytes() for path in (out / record.run_id / "scores").iterdir()}
@@ -77,6 +77,18 @@ def test_every_kind_of_entry(autoencoder, cache, tmp_path, file, damage):
     assert str(damaged.parent) in line
     assert damaged.name in line
     assert autoencoder(tmp_path / "once-more") == (whole, [])
+
+
+def test_networks_that_are_trained_together_again(autoencoder, cache, tmp_path):
+    whole, told = autoencoder(tmp_path / "whole", ("fan", "valve"))
+    assert told == []
+    damaged = sorted(cache.glob("trained/*/network.safetensors"))
+    assert len(damaged) == 2
+    for path in damaged:
+        flip(path)
+    again, told = autoencoder(tmp_path / "again", ("fan", "valve"))
+    assert again == whole
+    assert all(any(str(path.parent) in line for line in told) for path in damaged)
 
 
 def test_the_digests_of_recordings(plan, cache, tmp_path):

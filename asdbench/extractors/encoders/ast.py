@@ -102,7 +102,7 @@ class AstNetwork(WindowedNetwork):
         count = state["pos_embed"].shape[1] - 2
         strides = [n for n in range(1, 17) if (1 + 112 // n) * (1 + 1008 // n) == count]  # of 128 bands, 1024 frames
         if not strides:
-            raise ValueError(f"the grid of its {count} patches cannot be told")
+            raise ValueError(f"the grid of its {count} patches cannot be derived")
         return {
             "hidden_size": read["embed_dim"], "num_hidden_layers": read["depth"],
             "num_attention_heads": read["num_heads"], "qkv_bias": read["qkv_bias"],

@@ -25,7 +25,7 @@ def sizes_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """
     hidden, width = state["blocks.0.mlp.fc1.weight"].shape
     if width % HEAD:
-        raise ValueError(f"the heads of a width of {width} cannot be told")
+        raise ValueError(f"the heads of a width of {width} cannot be derived")
     numbers = [int(found[1]) for key in state if (found := re.match(r"blocks\.(\d+)\.", key))]
     return {
         "embed_dim": width, "depth": 1 + max(numbers), "num_heads": width // HEAD, "mlp_ratio": hidden / width,

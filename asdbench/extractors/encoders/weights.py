@@ -1,4 +1,4 @@
-"""Published weights: files and folders, read without running code in them, and told apart."""
+"""Published weights: files and folders, read without running code in them, and recognised."""
 
 import json
 import re

@@ -53,7 +53,7 @@ class OnnxModel(Frozen):
                     f"{NAME}.{name} has {len(values)} values for {len(models)} models; it takes one, or as many."
                 )
         with needed_by(NAME):
-            import onnxruntime  # noqa: F401  # told before anything is read
+            import onnxruntime  # noqa: F401  # missing, it is reported before anything is read
         self._models = list(models)
         self._layouts = [*layouts] * (len(models) if len(layouts) == 1 else 1)
         self._axes = [*axes] * (len(models) if len(axes) == 1 else 1)
