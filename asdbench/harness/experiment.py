@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -87,17 +87,22 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         matrix.advise(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
 
-        counting = threading.Lock()
+        ended, counted, counting = len(broken), 0, threading.Lock()
 
-        def count(runs: int) -> None:
+        def count() -> None:
+            nonlocal counted
             if overall is not None:
                 with counting:
                     left_s = matrix.left_s(min(executor.width, matrix.width), watched.trainings())
-                    overall.advance(runs, left_s=left_s)
+                    steps, counted = ended - counted, ended
+                    overall.advance(steps, left_s=left_s)
 
-        stack.enter_context(every(COUNT_EVERY_S, lambda: count(0)))
-        count(len(broken))
-        yield from matrix.run(executor, count)
+        count()
+        stack.enter_context(every(COUNT_EVERY_S, count))  # not at each task's end: it looks at all that are left
+        for record in matrix.run(executor):
+            ended += 1
+            yield record
+        count()
 
 
 def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
@@ -151,8 +156,8 @@ class Matrix:
         self._alone: set[Task] = set()  # whose stack came to no end
         self.width = max(len(fits), len(needs))
 
-    def run(self, executor: Executor, count: Callable[[int], None] = lambda runs: None) -> Iterator[RunRecord]:
-        """Do all tasks, and yield each run's record; ``count`` is called at the end of each task, with the runs.
+    def run(self, executor: Executor) -> Iterator[RunRecord]:
+        """Do all tasks, and yield each run's record.
 
         Raises:
             AsdbenchError: what would meet every task.
@@ -168,7 +173,6 @@ class Matrix:
             for number, outcome in executor.results():
                 for task, begun, of_task in self._each(*self._started.pop(number), outcome):
                     record = self._take(task, begun, of_task)
-                    count(int(record is not None))
                     if record is not None:
                         yield record
 
