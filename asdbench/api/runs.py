@@ -75,9 +75,7 @@ class Run:
     @property
     def failures(self) -> list[str]:
         """Why parts of a failed run have no result, one line each."""
-        return [
-            f"{one.stage}{f' of {one.machine}' if one.machine else ''}: {one.reason}" for one in self.record.failures
-        ]
+        return [str(failure) for failure in self.record.failures]
 
     @property
     def machines(self) -> list[str]:
@@ -243,12 +241,11 @@ class Runs(Sequence[Run]):
         rows = []
         for run, varied in zip(self._runs, varied_params([run.record for run in self._runs]), strict=True):
             low, high = run.ci95 or (None, None)
-            machines = run.record.results.machines if run.record.results else run.record.salvaged
             row: dict[str, Any] = {"system": run.record.asked.system, "extractor": run.extractor, "scorer": run.scorer}
             row |= {"dataset": run.dataset, "seed": run.seed, "score": run.score, "ci_low": low, "ci_high": high}
             row |= {key: str(value) for key, value in varied.items()}
             row |= {"status": run.status, **dict.fromkeys(run.machines)}
-            rows.append(row | {name: machine.official_score for name, machine in machines.items()})
+            rows.append(row | {name: machine.official_score for name, machine in run.record.scored.items()})
         columns = ["system", "extractor", "scorer", "dataset", "seed", "score", "ci_low", "ci_high", "status"]
         table = pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(key for row in rows for key in row)])))
         table = table.astype({"score": float, "ci_low": float, "ci_high": float})

@@ -161,7 +161,7 @@ def _total(runs: Sequence[RunRecord]) -> str:
 
 def _of_machine(runs: Sequence[RunRecord], machine: str) -> str:
     """The score of one machine type, where all seeds have one, though some may have failed elsewhere."""
-    results = [(run.results.machines if run.results else run.salvaged).get(machine) for run in runs]
+    results = [run.scored.get(machine) for run in runs]
     scores = [result.official_score for result in results if result is not None]
     return _mean_and_spread(scores) if len(scores) == len(runs) else "-"
 

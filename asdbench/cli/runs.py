@@ -177,8 +177,7 @@ def _print_run(folder: Path, record: "RunRecord") -> None:
     for machine in record.dataset.test_clips if len(record.training) > 1 else ():
         print_learned(learned(record, machine=machine), f"  {machine}")
     for failure in record.failures:
-        of = f" of {failure.machine}" if failure.machine else ""
-        echo(f"failed: {failure.stage}{of}: {failure.reason}", fg="red")
+        echo(f"failed: {failure}", fg="red")
     for note in record.notes:
         echo(f"note: {note}", fg="yellow")
     took = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in record.seconds.items())

@@ -110,9 +110,8 @@ def _expectation_of_run(record: RunRecord, challenge: Expectation | None) -> Exp
     clips = record.dataset.test_clips
     if challenge is not None:
         return replace(challenge, test_clips_by_machine=clips)
-    results = record.results.machines if record.results is not None else record.salvaged
     keys = [(machine, section) for machine, sections in record.thresholds.items() for section in sections]
-    keys += [(machine, section) for machine, result in results.items() for section in result.sections]
+    keys += [(machine, section) for machine, result in record.scored.items() for section in result.sections]
     return Expectation(
         name=record.dataset.name, sections=tuple(sorted({*keys})), test_clips_by_machine=clips, is_challenge=False
     )

@@ -5,6 +5,7 @@ A run is one (extractor, scorer, data set, seed). Its record lies in ``runs/<run
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,6 +132,10 @@ class Failure(Model):
     reason: str = Field(description="What the error said.")
     detail: str = Field(default="", description="Traceback, for errors that nobody foresaw.")
 
+    def __str__(self) -> str:
+        of = f" of {self.machine}" if self.machine else ""
+        return f"{self.stage}{of}: {self.reason}"
+
 
 class RunRecord(Model):
     """One run."""
@@ -177,6 +182,15 @@ class RunRecord(Model):
         """What each component is for, and which it is."""
         others = [("front end", self.frontend), *(("augmentation", used) for used in self.augmentations)]
         return [("extractor", self.extractor), ("scorer", self.scorer), *others]
+
+    @property
+    def scored(self) -> Mapping[str, MachineResult]:
+        """The machine types that have a result, also of a run that failed elsewhere."""
+        return self.results.machines if self.results else self.salvaged
+
+    def intervals_of(self, machine: str) -> Mapping[str, Interval]:
+        """The 95 % intervals of a machine type, by column."""
+        return self.intervals.machines.get(machine, {}) if self.intervals else {}
 
     @property
     def ci95(self) -> Interval | None:

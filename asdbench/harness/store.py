@@ -91,9 +91,8 @@ def sections_of(folder: Path, record: RunRecord, ground_truth: "Path | GroundTru
         if clips[machine] != wanted and not (failed and not clips[machine]):
             text = f"its score files have {clips[machine]} of the {wanted} test clips of {machine}"
             raise RequirementError(f"{folder} cannot be read: {text}.{_again(record)}")
-    recorded = record.results.machines if record.results is not None else record.salvaged
-    if recorded and not record.digests and ground_truth is None:
-        for problem in other_results(recorded, evaluate(protocol, aligned.sections).machines):
+    if record.scored and not record.digests and ground_truth is None:
+        for problem in other_results(record.scored, evaluate(protocol, aligned.sections).machines):
             raise RequirementError(f"{folder} cannot be used: {problem}.{_again(record)}")
     return aligned.sections
 
@@ -108,11 +107,10 @@ def missing_files(record: RunRecord, files: "Sequence[ScoreFile]") -> dict[str, 
     from asdbench.score_files.files import file_name
 
     there = {(file.machine, file.section, file.domain) for file in files if file.kind == "anomaly_score"}
-    results = record.results.machines if record.results is not None else record.salvaged
     layout = record.dataset.layout
     missing: dict[str, list[str]] = {}
-    for machine in sorted({*record.thresholds, *results}):
-        scored = results[machine].sections if machine in results else {}
+    for machine in sorted({*record.thresholds, *record.scored}):
+        scored = record.scored[machine].sections if machine in record.scored else {}
         for section in sorted({*record.thresholds.get(machine, {}), *scored}):
             domains: Sequence[Domain | None] = (None,)
             if layout == "dcase2021":
@@ -208,7 +206,7 @@ def result_rows(record: RunRecord) -> Iterator[Row]:
 
     results = record.results
     for machine, result in results.machines.items() if results else ():
-        interval = (record.intervals.machines.get(machine, {}) if record.intervals else {}).get("official_score")
+        interval = record.intervals_of(machine).get("official_score")
         summary = learned(record, machine=machine)
         yield row(machine, result.model_dump(include=set(MEANS)), result.official_score, interval, summary)
     means: Mapping[str, Any] = {}
@@ -239,7 +237,7 @@ def varied_text(params: Mapping[str, Any]) -> str:
 
 def _params(record: RunRecord) -> dict[str, Any]:
     components = [record.extractor, record.frontend, *record.augmentations, record.scorer]
-    return {f"{one.name}.{key}": value for one in components if one for key, value in one.params.items()}
+    return {f"{one.name}.{key}": value for one in components for key, value in one.params.items()}
 
 
 def _text(value: Any) -> str:

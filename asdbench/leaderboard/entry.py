@@ -171,7 +171,7 @@ def verify(entry: Entry, name: str) -> None:
         raise EntryError(
             f"{name} has no results.\nIts labels are needed: asdbench leaderboard add RUN --ground-truth DIR"
         )
-    machines = record.results.machines if record.results is not None else record.salvaged
+    machines = record.scored
     if set(machines) != set(entry.scores):
         unmatched = ", ".join(sorted(set(machines) ^ set(entry.scores)))
         raise EntryError(f"{name} is altered: results and scores are not of the same machine types: {unmatched}.")

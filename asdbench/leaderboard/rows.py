@@ -179,9 +179,8 @@ def _machine_cell(machine: str, records: Sequence[RunRecord]) -> Cell:
 
 def _result_of(machine: str, record: RunRecord) -> MachineResult | str:
     """The result of one machine type, or why there is none."""
-    results = record.results.machines if record.results is not None else record.salvaged
-    if machine in results:
-        return results[machine]
+    if machine in record.scored:
+        return record.scored[machine]
     if machine not in record.dataset.test_clips:
         return "not run"
     for failure in record.failures:

@@ -110,10 +110,7 @@ def missing_runs(before: RunGroup, now: RunGroup) -> list[str]:
 
 def reason_of(record: RunRecord) -> str:
     """Why a run failed: its first failure."""
-    if not record.failures:
-        return "it does not say why."
-    failure = record.failures[0]
-    return f"{failure.stage}{f' of {failure.machine}' if failure.machine else ''}: {failure.reason}"
+    return str(record.failures[0]) if record.failures else "it does not say why."
 
 
 def _single(asked: str, folder: Path, dataset: str | None) -> RunGroup:

@@ -49,7 +49,7 @@ def run_entry(record: RunRecord, identity: str) -> Entry:
     """
     end_ms = milliseconds(record.finished_at)
     start_ms = end_ms - round(1000 * sum(record.seconds.values()))
-    failures = {"asdbench.failures": _failures(record), "mlflow.note.content": _note(record)}
+    failures = {"asdbench.failures": "\n".join(map(str, record.failures)), "mlflow.note.content": _note(record)}
     return Entry(
         record=identity,
         key="run",
@@ -118,21 +118,13 @@ def _note(record: RunRecord) -> str:
     return "\n".join([*failures, *(f"- {escaped(line)}" for line in notes)])
 
 
-def _failures(record: RunRecord) -> str:
-    return "\n".join(
-        f"{failure.stage}{f' of {failure.machine}' if failure.machine else ''}: {failure.reason}"
-        for failure in record.failures
-    )
-
-
 def _totals(record: RunRecord) -> Values:
     """The whole under plain names, machine types behind a slash: the UI makes a group of each term."""
     row = list(result_rows(record))[-1]
     values: Values = {term: row[term] for term in TERMS} | _interval(record.ci95) | _learning(record, None)
-    for machine, result in (record.results.machines if record.results else record.salvaged).items():
-        intervals = record.intervals.machines.get(machine, {}) if record.intervals else {}
+    for machine, result in record.scored.items():
         of_machine: Values = {term: getattr(result, term) for term in TERMS}
-        of_machine |= _interval(intervals.get("official_score"))
+        of_machine |= _interval(record.intervals_of(machine).get("official_score"))
         of_machine |= _learning(record, machine) if len(record.training) > 1 else {}
         values |= {f"{name}/{machine}": value for name, value in of_machine.items()}
     values |= {f"seconds/{stage}": seconds for stage, seconds in record.seconds.items()}
