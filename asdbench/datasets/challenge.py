@@ -67,21 +67,16 @@ def inventory_of_challenge(
     return inventory
 
 
-def read_challenge(
-    name: str,
-    card: "ChallengeCard",
-    split: str,
-    root: Path,
-    digests: ContentDigests | None = None,
-    machines: Sequence[str] = (),
-) -> Dataset:
-    """One table of a split's clips, of all its machine types or of those named.
+def read_challenge(inventory: Inventory, digests: ContentDigests | None = None) -> Dataset:
+    """One table of the clips of a challenge's split.
 
     Raises:
         DataError: machine types are missing, or recordings cannot be used.
     """
-    inventory = inventory_of_challenge(name, card, split, root, machines)
-    content = card.splits[split]  # type: ignore[index]
+    card, content = inventory.card, inventory.expected
+    name, split, root = inventory.challenge, inventory.split, inventory.root
+    assert card is not None
+    assert content is not None
     if inventory.missing:
         present = " ".join(f"--machine {machine}" for machine in inventory.machines)
         raise DataError(

@@ -48,6 +48,11 @@ class Inventory:
     ignored: tuple[str, ...] = ()
 
     @property
+    def challenge(self) -> str:
+        """Name of the challenge's data, without the split."""
+        return self.name.removesuffix(f"-{self.split}")
+
+    @property
     def expected(self) -> "ChallengeSplit | None":
         """What the card says of the split."""
         return None if self.card is None else self.card.splits[self.split]  # type: ignore[index]
@@ -97,8 +102,7 @@ class Inventory:
         if self.card is None:
             return ""
         named = "".join(f" --machine {machine}" for machine in machines)
-        name = self.name.removesuffix(f"-{self.split}")
-        return f"asdbench data download {name} --split {self.split}{named} --data-root {self.root}"
+        return f"asdbench data download {self.challenge} --split {self.split}{named} --data-root {self.root}"
 
     def to_dataset(self, digests: ContentDigests | None = None) -> Dataset:
         """The table of all clips; where no card states one, its protocol is what layout and domains call for.

@@ -14,8 +14,8 @@ from asdbench.core.memory import without_collection
 from asdbench.core.paths import cache_root, expand_user, path_of_variable
 from asdbench.core.progress import Progress, Silent
 from asdbench.core.store import StoredFolder
-from asdbench.datasets import Dataset, read_folder
-from asdbench.datasets.challenge import inventory_of_challenge, read_challenge, require_split
+from asdbench.datasets import Dataset
+from asdbench.datasets.challenge import inventory_of_challenge, read_challenge
 from asdbench.datasets.clip_table import FORMS, TABLE, csv_of
 from asdbench.datasets.clips import Source
 from asdbench.datasets.contents import ContentDigests
@@ -66,17 +66,10 @@ def open_dataset(
         RequirementError: recordings are missing or cannot be used.
     """
     with without_collection():
-        return replace(_opened(source, catalog, root, progress or Silent()), source=source)
-
-
-def _opened(source: Source, catalog: Catalog, root: Path | None, progress: Progress) -> Dataset:
-    digests = content_digests(cache_root(), progress)
-    if sort_of(source.name, catalog) == "folder":
-        return read_folder(expand_user(source.name), None, digests, source.machines)
-    if (card := catalog.find("datasets", source.name).challenge) is not None:
-        split = require_split(source.name, card, source.split, source.machines)
-        return read_challenge(source.name, card, split, data_root(root), digests, source.machines)
-    return read_folder(_made_recordings(source, catalog, progress), source.name, digests, source.machines)
+        inventory = _inventory(source, catalog, root, progress or Silent())
+        digests = content_digests(cache_root(), progress)
+        table = inventory.to_dataset(digests) if inventory.card is None else read_challenge(inventory, digests)
+        return replace(table, source=source)
 
 
 def stored_table(frame: "pandas.DataFrame") -> Path:

@@ -11,7 +11,7 @@ from zip_server import Served, md5, recordings, sha256, zip_of
 
 from asdbench.core.errors import AsdbenchError, DataError, DiskFullError, RequirementError, UsageError
 from asdbench.core.progress import Silent
-from asdbench.datasets.challenge import read_challenge
+from asdbench.datasets.challenge import inventory_of_challenge, read_challenge
 from asdbench.datasets.download import download_challenge
 
 FAN, NAME = "/files/dev_fan.zip", "dcase2023-mini"
@@ -26,7 +26,7 @@ def test_reading_finds_what_was_downloaded(get, fan, make_card, root, server, le
     (downloaded,) = get("fan")
     assert (downloaded.state, downloaded.entry.files) == ("downloaded", 22)
     assert downloaded.source.folder == root / NAME / "dev_data" / "raw" / "fan"
-    assert len(read_challenge(NAME, make_card(), "dev", root, machines=["fan"])) == 22
+    assert len(read_challenge(inventory_of_challenge(NAME, make_card(), "dev", root, ["fan"]))) == 22
     entry = ledger(root)[server.base + FAN]
     assert (entry["sha256"], entry["size"]) == (sha256(fan.content), len(fan.content))
     assert entry["unpacked"]["files"] == {"test": 12, "train": 10}
@@ -40,7 +40,7 @@ def test_train_and_test_zips_of_one_name_go_into_one_folder(get, make_card, root
         server.files[f"/{split}/pump.zip"] = Served(zip_of(recordings("pump", {split: names[split]})))
     downloaded = get(split="eval", keep_zips=True)
     assert [one.entry.files for one in downloaded] == [10, 12]
-    assert len(read_challenge(NAME, make_card(), "eval", root)) == 22
+    assert len(read_challenge(inventory_of_challenge(NAME, make_card(), "eval", root))) == 22
     zips = list((root / NAME / "zips" / "eval" / "pump").iterdir())
     assert len(zips) == 2
     assert all(path.name.endswith("-pump.zip") for path in zips)

@@ -7,7 +7,7 @@ from miniatures import MACHINES, link, miniature
 
 from asdbench.core.errors import DataError
 from asdbench.datasets import read_folder
-from asdbench.datasets.challenge import read_challenge
+from asdbench.datasets.challenge import inventory_of_challenge, read_challenge
 from asdbench.registry import load_catalog
 
 ALL = list(MACHINES)
@@ -54,7 +54,7 @@ def card(year):
 
 
 def read(year, split, root, machines=()):
-    return read_challenge(f"dcase{year}", card(year), split, root, machines=machines)
+    return read_challenge(inventory_of_challenge(f"dcase{year}", card(year), split, root, machines))
 
 
 @pytest.mark.parametrize(("year", "split"), ALL)
