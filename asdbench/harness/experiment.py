@@ -11,11 +11,12 @@ from dataclasses import replace
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
+from asdbench.core.threads import every
 from asdbench.harness.estimate import Estimates
 from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
 from asdbench.harness.features import prepare_features
 from asdbench.harness.fits import Fit
-from asdbench.harness.pace import Pace, WatchedProgress, every
+from asdbench.harness.pace import Pace, WatchedProgress
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord

@@ -1,33 +1,14 @@
 """How far the trainings under way are, seen by the progress that they report."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
 
-from asdbench.core.progress import Progress, Stage
+from asdbench.core.progress import LabelledProgress, Progress, Stage
 
 LEAST = 0.02  # of a training's steps, before its pace says anything
-
-
-@contextmanager
-def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Call ``action`` now and then, in a thread of its own, as long as the context lasts."""
-    ended = threading.Event()
-
-    def repeat() -> None:
-        while not ended.wait(seconds):
-            action()
-
-    thread = threading.Thread(target=repeat, name="every", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 @dataclass(frozen=True)
@@ -39,28 +20,20 @@ class Pace:
     count: int
 
 
-class WatchedProgress:
-    """Progress that passes everything on, and knows the pace of trainings.
+class WatchedProgress(LabelledProgress):
+    """Progress that passes everything on as it is, and knows the pace of trainings.
 
     Components are given it, so nothing can be reached from it that they must not see.
     """
 
     def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+        super().__init__(progress, "")
         self._trainings: list[_WatchedStage] = []
-
-    def note(self, message: str) -> None:
-        """Pass on."""
-        self._progress.note(message)
-
-    def overall(self, name: str, total: int) -> AbstractContextManager[Stage]:
-        """Pass on."""
-        return self._progress.overall(name, total)
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator["_WatchedStage"]:
         """Pass on, and watch the stages of trainings."""
-        with self._progress.stage(name, total) as stage:
+        with super().stage(name, total) as stage:
             watched = _WatchedStage(stage, total)
             if name.startswith("train "):
                 self._trainings.append(watched)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asdbench.core.errors import AsdbenchError, RequirementError, UsageError
 from asdbench.core.files import make_empty, require_writable
 from asdbench.core.locks import exclusive
+from asdbench.core.threads import every
 from asdbench.core.uris import file_address, is_login, scrubbed, without_credentials
 
 if TYPE_CHECKING:
@@ -136,22 +136,16 @@ def say_alive(storage: "BaseStorage", study: str, number: int) -> None:
 @contextmanager
 def heartbeat(storage: "BaseStorage", study: str, numbers: Collection[int]) -> Iterator[None]:
     """Say now and then that the trials of these numbers, which may change, are alive."""
-    end = threading.Event()
 
     def say() -> None:
-        while not end.wait(HEARTBEAT_S):
-            for number in list(numbers):
-                with suppress(Exception):  # the next one may get through
-                    say_alive(storage, study, number)
-        storage.remove_session()
+        for number in list(numbers):
+            with suppress(Exception):  # the next one may get through
+                say_alive(storage, study, number)
+        with suppress(Exception):
+            storage.remove_session()  # of this thread
 
-    thread = threading.Thread(target=say, daemon=True)
-    thread.start()
-    try:
+    with every(HEARTBEAT_S, say):
         yield
-    finally:
-        end.set()
-        thread.join(HEARTBEAT_S)
 
 
 def _database(uri: str, options: dict[str, Any]) -> "BaseStorage":
