@@ -1,10 +1,16 @@
-"""What pydantic finds wrong with a file, in one line."""
+"""What is stored in a file: the base of its schema, and what pydantic finds wrong with it, in one line."""
 
 from collections.abc import Iterable
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from asdbench.core.errors import did_you_mean
+
+
+class Model(BaseModel):
+    """Base of what is stored: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def first_error(error: ValidationError, known: Iterable[str] = ()) -> str:

@@ -12,18 +12,13 @@
 from math import isfinite
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from asdbench.core.validation import Model
 from asdbench.harness.record import UsedComponent, UsedThreshold
 
 FILE = "detector.json"
 SCHEMA = 1
-
-
-class Model(BaseModel):
-    """Base of the parts of the schema."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Part(UsedComponent):

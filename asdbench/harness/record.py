@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
 from asdbench.core.store import differing
+from asdbench.core.validation import Model
 from asdbench.extractors.learning import Learning
 from asdbench.protocols.decisions import Decisions
 from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
@@ -25,12 +26,6 @@ SEALED = 5  # from which on a record has its own digest
 AGAIN = " The same command makes it again."
 _BLANK = "0" * 64  # in the place of the record's own digest while that is taken
 BOOTSTRAP_OF_VERSION_2 = "bootstrap, stratified by section, domain and label"
-
-
-class Model(BaseModel):
-    """Base of everything in a record."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Asked(Model):

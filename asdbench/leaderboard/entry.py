@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import AsdbenchError
-from asdbench.core.validation import first_error
+from asdbench.core.validation import Model, first_error
 from asdbench.harness.record import SCHEMA as RECORD_SCHEMA
 from asdbench.harness.record import RunRecord, migrated
 from asdbench.pages.markdown import web_address
@@ -36,7 +36,7 @@ class EntryError(AsdbenchError):
     """An entry that cannot be read, or that is not what a run left."""
 
 
-class SectionEntry(BaseModel, extra="forbid", frozen=True):
+class SectionEntry(Model):
     """The test clips of one section, sorted by file name; a letter or a number for each."""
 
     clips: str = Field(description="Digest of the clips' names.")
@@ -74,7 +74,7 @@ class SectionEntry(BaseModel, extra="forbid", frozen=True):
         )
 
 
-class Submitted(BaseModel, extra="forbid", frozen=True):
+class Submitted(Model):
     """What is known of a system whose score files somebody submitted; nothing of it was measured here."""
 
     source: Annotated[str, AfterValidator(web_address)] = Field(
@@ -85,7 +85,7 @@ class Submitted(BaseModel, extra="forbid", frozen=True):
     macs: int | None = Field(default=None, ge=0, description="Multiply-accumulates for a clip, as submitted.")
 
 
-class Entry(BaseModel, extra="forbid", frozen=True):
+class Entry(Model):
     """One run on a leaderboard, or one seed of a submitted system."""
 
     schema_version: Literal[3] = Field(default=3, description="Raised when this schema changes.")

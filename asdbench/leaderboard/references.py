@@ -5,10 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from asdbench.core.errors import did_you_mean
-from asdbench.core.validation import first_error
+from asdbench.core.validation import Model, first_error
 from asdbench.leaderboard.entry import EntryError
 from asdbench.pages.markdown import web_address
 from asdbench.protocols import DEFINITIONS
@@ -23,7 +23,7 @@ class PublishedError(EntryError):
     """A published result that cannot be read."""
 
 
-class Reference(BaseModel, extra="forbid", frozen=True):
+class Reference(Model):
     """One published system on one split of one data set."""
 
     system: str = Field(min_length=1, description="Name for people.")

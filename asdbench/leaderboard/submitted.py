@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from asdbench.core.digests import digest
 from asdbench.core.errors import RequirementError, UsageError, did_you_mean
+from asdbench.core.validation import Model
 from asdbench.datasets.challenge import require_split
 from asdbench.harness.record import FILE, Asked, Environment, RunRecord, UsedComponent, UsedDataset
 from asdbench.leaderboard.entry import Entry, EntryError, SectionEntry, Submitted
@@ -29,7 +30,7 @@ UNKNOWN = "unknown"
 _WITHOUT_LABELS = ("unlabelled", "undefined")
 
 
-class Facts(BaseModel, extra="forbid", frozen=True, strict=True):
+class Facts(Model, strict=True):
     """What is said of a folder of score files, by options or by a ``system.toml`` beside them."""
 
     system: str = Field(min_length=1, max_length=100, description="Name for people.")

@@ -12,10 +12,11 @@ import numpy as np
 from pydantic import Field
 
 from asdbench.core.digests import derive_seed
+from asdbench.core.validation import Model
 from asdbench.protocols.definitions import SectionScores
 from asdbench.protocols.metrics import Array, Labels, Scores
 from asdbench.protocols.resampling import Sections, draws, in_order_of_names, interval
-from asdbench.protocols.results import Interval, Result
+from asdbench.protocols.results import Interval
 
 RATES = (0.01, 0.05, 0.1)  # of false alarms, at which anomalies found are counted
 REPLICATES = 1_000
@@ -25,14 +26,14 @@ HOUR_S = 3600.0
 ROUNDING = 1e-9
 
 
-class Measure(Result):
+class Measure(Model):
     """A number and its 95 % interval."""
 
     value: float
     ci95: Interval | None = Field(description="By a bootstrap over test clips; None where it was not asked for.")
 
 
-class DecisionMeasures(Result):
+class DecisionMeasures(Model):
     """Of one machine type, or the mean over all; None where clips of a class or decisions are missing."""
 
     f1_ev: Measure | None = Field(description="Expected F1 over all thresholds (Wilkinghoff and Imoto, 2024).")
@@ -58,7 +59,7 @@ class DecisionMeasures(Result):
         return {name: one for name, one in measures.items() if one is not None}
 
 
-class Decisions(Result):
+class Decisions(Model):
     """Of a data set."""
 
     total: DecisionMeasures = Field(description="Mean over machine types.")

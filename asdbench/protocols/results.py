@@ -1,17 +1,13 @@
 """What an evaluation came to. All scores are fractions, not percent."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from asdbench.core.validation import Model
 
 Interval = tuple[float, float]
 
 
-class Result(BaseModel):
-    """Base of all results."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DomainResult(Result):
+class DomainResult(Model):
     """One domain of a section; in 2020 there is one, "all"."""
 
     auc: float = Field(description="From 2022 on normals of this domain against anomalies of both, before its own.")
@@ -23,7 +19,7 @@ class DomainResult(Result):
     f1: float | None = Field(description="Of the 0/1 decisions on this domain's own clips.")
 
 
-class SectionResult(Result):
+class SectionResult(Model):
     """One section of a machine type."""
 
     auc: float = Field(description="All clips of both domains; not part of the official score from 2021 on.")
@@ -33,14 +29,14 @@ class SectionResult(Result):
     domains: dict[str, DomainResult] = Field(description="By domain: source and target, or all.")
 
 
-class Means(Result):
+class Means(Model):
     """The means that the official programs print: by column (auc, pauc, precision_source ...)."""
 
     arithmetic: dict[str, float]
     harmonic: dict[str, float]
 
 
-class MachineResult(Result):
+class MachineResult(Model):
     """One machine type: means over its sections (harmonic from 2021 on, arithmetic in 2020)."""
 
     auc_source: float | None = Field(description="None where the data set has no domains.")
@@ -68,7 +64,7 @@ def official_terms(machine: MachineResult) -> list[float]:
     return terms
 
 
-class Evaluation(Result):
+class Evaluation(Model):
     """A whole data set."""
 
     protocol: str = Field(description="Whose definition of the official score: dcase2020 to dcase2026.")
@@ -77,7 +73,7 @@ class Evaluation(Result):
     machines: dict[str, MachineResult] = Field(description="By machine type.")
 
 
-class Intervals(Result):
+class Intervals(Model):
     """95 % intervals. Of a section its terms of the official score; of a machine type also its means."""
 
     method: str = Field(description="How they were found.")

@@ -15,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from asdbench.core.files import write_text
 from asdbench.core.numbers import is_decimal
+from asdbench.core.validation import Model
 from asdbench.datasets.clips import Clip, Domain
 from asdbench.datasets.names import clip_name
 
@@ -46,7 +47,7 @@ _ENDING = re.compile(r"\.(?:wav|flac)", re.IGNORECASE)
 _SPLIT_FOLDER = re.compile(r"(?:source_|target_)?(train|test)", re.IGNORECASE)
 
 
-class Problem(BaseModel, extra="forbid", frozen=True):
+class Problem(Model):
     """One thing that is wrong with a set of score files.
 
     Problems of a kind in ``HARMLESS`` are only reported; each of the others makes the result a partial one.

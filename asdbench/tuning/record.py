@@ -6,7 +6,9 @@ They are written from the Optuna storage, for reports, MLflow and people.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from asdbench.core.validation import Model
 
 STUDY_FILE = "study.json"
 BEST_FILE = "best.toml"
@@ -16,12 +18,6 @@ RUNS = "runs"
 
 State = Literal["done", "pruned", "failed"]
 Objective = Literal["score", "seconds", "parameters"]
-
-
-class Model(BaseModel):
-    """Base of both files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MachineScore(Model):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from asdbench.core.errors import DataError
 from asdbench.core.files import write_text
-from asdbench.core.validation import first_error
+from asdbench.core.validation import Model, first_error
 
 
 def now() -> str:
@@ -15,15 +15,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-class Unpacked(BaseModel):
+class Unpacked(Model):
     """What a zip contained.
 
     Attributes:
         files: how many files went into each folder, by its path below the machine type's ("" is that itself).
         size: of all files (bytes).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     files: dict[str, int]
     size: int
@@ -37,7 +35,7 @@ class Unpacked(BaseModel):
         )
 
 
-class Entry(BaseModel):
+class Entry(Model):
     """A zip as it was first downloaded.
 
     Attributes:
@@ -45,8 +43,6 @@ class Entry(BaseModel):
         published: checksum of the card that it was compared with.
         accepted: taken although a checksum said otherwise (``--accept-new``).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     zip: str
     machine: str

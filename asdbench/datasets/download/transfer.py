@@ -5,13 +5,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from asdbench import __version__
 from asdbench.core.errors import RequirementError
 from asdbench.core.files import write_text
 from asdbench.core.numbers import size_text
 from asdbench.core.progress import Progress
+from asdbench.core.validation import Model
 from asdbench.datasets.download.disk import megabyte_stage
 
 if TYPE_CHECKING:
@@ -29,14 +30,12 @@ CHUNK = 1 << 14  # what a broken connection loses at most, as urllib3 gives whol
 HEADERS = {"User-Agent": f"asdbench/{__version__}", "Accept-Encoding": "identity"}
 
 
-class Version(BaseModel):
+class Version(Model):
     """Which file an address stood for when its transfer began; None is what the server did not say.
 
     Attributes:
         length: of the whole file (bytes).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str
     etag: str | None = None
