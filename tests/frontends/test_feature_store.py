@@ -63,7 +63,8 @@ def test_threads_do_not_split_a_recordings_sums_among_others(write_wav, tmp_path
         sample_rate_hz, channel, min_samples = 16000, "mean", 1
 
         def __call__(self, waveform):
-            limits = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"}
+            openmp = [library for library in threadpool_info() if library["user_api"] == "openmp"]
+            limits = {library["num_threads"] for library in openmp if "torch" in library["filepath"]}
             return torch.full((1, 1, 1, 1), float(max(limits)))
 
     paths = [tmp_path / f"{number}.wav" for number in range(40)]
