@@ -74,9 +74,12 @@ def test_every_benchmark_is_in_the_readme_and_names_of_rows_differ(render):
 
 
 def test_one_that_fails_or_takes_too_long_loses_no_other(folder):
-    ended = run(folder, "fails", "sleeps", "fine", "--minutes", "0.15")
+    failed = run(folder, "fails", "fine")
+    assert failed.returncode == 1
+    assert "fails: failed with exit code 3" in failed.stdout
+    assert json.loads((folder / "results.json").read_text())["benchmarks"]["fine"]["status"] == "done"
+    ended = run(folder, "sleeps", "fine", "--minutes", "0.03")
     assert ended.returncode == 1
-    assert "fails: failed with exit code 3" in ended.stdout
     assert "sleeps: stopped after" in ended.stdout
     found = json.loads((folder / "results.json").read_text())
     assert [row["name"] for row in found["benchmarks"]["fails"]["rows"]] == ["half, against nothing"]
