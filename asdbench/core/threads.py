@@ -1,9 +1,29 @@
-"""Threads: how many torch shares its work among, and one that does something now and then."""
+"""Threads: how many libraries share their work among, and one that does something now and then."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Let no library of linear algebra and no OpenMP share its sums among threads, on whose number they depend."""
+    limited: AbstractContextManager[object] = _libraries(len(sys.modules)).limit(limits=1)
+    return limited
+
+
+@lru_cache(1)
+def _libraries(_modules: int) -> "ThreadpoolController":
+    """Those that are loaded. Looking takes 10 ms, and is done anew only when modules, which bring them, were added."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @contextmanager

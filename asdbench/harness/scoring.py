@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from asdbench.core.digests import derive_seed
+from asdbench.core.threads import one_thread
 from asdbench.datasets import BlindClip, Clip, Dataset, TrainingClip
 from asdbench.harness.cells import Cell
 from asdbench.harness.outputs import OutputError, checked_notes, checked_scores
@@ -130,7 +130,7 @@ class SectionScorer:
         import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which can be limited only once it is there
 
         *_, section = self._place
-        with threadpool_limits(limits=1):
+        with one_thread():
             columns = []
             for component, of_member in zip(self._members, rows, strict=True):
                 self._fit(component, of_member, clips)
@@ -148,7 +148,7 @@ class SectionScorer:
         """
         component, rows = self._fit_last
         fitted = partial(fitted_scorer, component, *self._place)
-        with threadpool_limits(limits=1):
+        with one_thread():
             return scores_of_training(self.fitted[-1], rows, self.training, fitted, component.name, by)
 
     @property
@@ -160,7 +160,7 @@ class SectionScorer:
 
     def score(self, rows: Sequence[Embeddings]) -> ScoreArray:
         """Scores of recordings from their embeddings by member, (n, dim) each."""
-        with threadpool_limits(limits=1):
+        with one_thread():
             columns = [
                 checked_scores(scorer.score(of_member), len(of_member), component.name)
                 for scorer, component, of_member in zip(self.fitted, self._members, rows, strict=False)

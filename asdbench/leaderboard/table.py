@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from threadpoolctl import threadpool_limits
-
 from asdbench.core.digests import digest
+from asdbench.core.threads import one_thread
 from asdbench.leaderboard.boards import Board
 from asdbench.leaderboard.chance import Chance, chance_of
 from asdbench.leaderboard.entry import Entry
@@ -110,7 +109,7 @@ def _resampled(
 ) -> dict[str, Resampled]:
     """Resampled scores by the systems' keys; runs with the same scores are resampled once, several runs at a time."""
     # NumPy works outside Python's lock, and products of small matrices are slower in several threads each.
-    with threadpool_limits(1), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with one_thread(), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         found = pool.map(lambda entry: resampled_scores(board.protocol, entry.sections(), replicates), entries.values())
         runs = dict(zip(entries, found, strict=True))
     return {key: over_seeds({seed: runs[of] for seed, of in seeds.items()}) for key, seeds in by_seed.items()}

@@ -2,8 +2,8 @@
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from threadpoolctl import threadpool_limits
 
+from asdbench.core.threads import one_thread
 from asdbench.scorers.bank import Distances, directions
 from asdbench.scorers.base import ArrayScorer, Clips, Embeddings, Scores, doubles
 from asdbench.scorers.domains import in_order, source_and_target
@@ -52,7 +52,7 @@ class TargetCentres(ArrayScorer):
         from sklearn.cluster import KMeans
 
         means = KMeans(self._n_clusters, n_init=self._restarts, random_state=self.seed)
-        with threadpool_limits(limits=1):  # sums would depend on the number of threads
+        with one_thread():  # sums would depend on the number of threads
             return np.asarray(means.fit(in_order(source)).cluster_centers_)
 
     def _score(self, rows: Distances) -> Scores:

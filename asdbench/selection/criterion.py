@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from asdbench.core.errors import AsdbenchError
+from asdbench.core.threads import one_thread
 from asdbench.datasets.clips import TrainingClip
 from asdbench.datasets.folds import FOLDS, fits, folds
 
@@ -66,7 +66,7 @@ def criterion(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitDetect
     domains = np.array([clip.domain or "source" for clip in clips])
     by_domain: dict[str, list[float]] = {domain: [] for domain in sorted(set(domains))}
     partial: list[float] = []
-    with threadpool_limits(limits=1):
+    with one_thread():
         for number, (seen, seen_clips) in enumerate(fits(folds(clips, attributes=True), clips)):
             scorer = fitted(rows[seen], seen_clips)
             normal = scorer.score(rows[~seen])

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from asdbench.core.threads import one_thread
 from asdbench.datasets.clips import TrainingClip
 from asdbench.selection.criterion import Embeddings, FitDetector, SelectionError
 
@@ -42,7 +42,7 @@ def domain_balance(rows: Embeddings, clips: Sequence[TrainingClip], fitted: FitD
         )
     drawn = np.random.default_rng(0)  # the same clips are left out for all that is compared
     distances = []
-    with threadpool_limits(limits=1):
+    with one_thread():
         for _ in range(SPLITS):
             left_out = [np.sort(drawn.permutation(places)[: len(places) // 2]) for places in of_domain]
             seen = np.ones(len(clips), bool)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asdbench.core.digests import derive_seed
+from asdbench.core.threads import one_thread
 from asdbench.datasets.clips import TrainingClip
 from asdbench.extractors.base import Context
 from asdbench.extractors.pairs import Class
@@ -75,9 +76,8 @@ def log_spectrum(waveform: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 def _k_means(rows: NDArray[np.float32], clusters: int, seed: int, machine: str, section: str) -> NDArray[np.int32]:
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     state = derive_seed(seed, "pseudo labels", machine, section) % 2**32
-    with threadpool_limits(1):  # the sums of several threads depend on their number
+    with one_thread():  # the sums of several threads depend on their number
         labels: NDArray[np.int32] = KMeans(clusters, n_init=10, random_state=state).fit_predict(rows.astype(np.float64))
     return labels
