@@ -62,10 +62,7 @@ def embed(member: Cell, machines: Sequence[str], progress: Progress) -> Embedded
     Raises:
         AsdbenchError: a fit failed.
     """
-    stage, embedded = EmbeddingStage(member, cache_root(), progress, available_cores()), Embedded()
-    for group in member.groups:
-        if set(group) & set(machines):
-            stage.add_group(group, embedded)
+    embedded = EmbeddingStage(member, cache_root(), progress, available_cores()).run(machines)
     failed = next((one for one in embedded.failures if one.machine in (None, *machines)), None)
     if failed is not None:
         raise AsdbenchError(f"{member.name}: {failed.reason}")

@@ -66,36 +66,29 @@ class EmbeddingStage:
         """Decode every recording, so that all bad ones are reported before anything is trained."""
         self._features.read(self._cell.dataset, self._cell.frontend)
 
-    def run(self, failures: Sequence[Failure] = ()) -> Embedded:
-        """Embeddings of all machine types: what is in the cache is read, the rest computed.
+    def run(self, machines: Sequence[str] = (), failures: Sequence[Failure] = ()) -> Embedded:
+        """Embeddings of some machine types, or of all: what is in the cache is read, the rest computed.
 
-        What failed before, as ``failures`` say, is not tried again.
+        Those of an ensemble are its members' scores. What failed before, as ``failures`` say, is not tried again.
         """
-        if not self._cell.members:
+        cell, machines = self._cell, machines or self._cell.dataset.machines
+        if not cell.members:
             done = Embedded(failures=list(failures))
-            for group in self._cell.groups:
-                self.add_group(group, done)
+            for group in cell.groups:
+                if not set(group).isdisjoint(machines):
+                    self._add_group(group, done)
             return done
         done, started = Embedded(), time.perf_counter()
-        for machine in self._cell.dataset.machines:
-            self.add_machine(machine, done)
+        for machine in machines:
+            with recorded(done.failures, "embed", machine):
+                done.rows[machine] = member_scores(cell, machine, self._embed_member, done)
         done.seconds["embed"] = time.perf_counter() - started
         return done
 
-    def add_machine(self, machine: str, done: Embedded) -> None:
-        """Add the embeddings of one machine type; of an ensemble, whose embeddings they are, its members' scores."""
-        if not self._cell.members:
-            self.add_group(self._cell.group_of(machine), done)
-            return
-        with recorded(done.failures, "embed", machine):
-            done.rows[machine] = member_scores(self._cell, machine, self._embed_member, done)
-
     def _embed_member(self, member: Cell, machine: str) -> Embedded:
-        embedded = Embedded()
-        EmbeddingStage(member, self._cache, self._progress, self._cores).add_machine(machine, embedded)
-        return embedded
+        return EmbeddingStage(member, self._cache, self._progress, self._cores).run([machine])
 
-    def add_group(self, group: Sequence[str], done: Embedded) -> None:
+    def _add_group(self, group: Sequence[str], done: Embedded) -> None:
         """Compute and read machine types that share a fit; again, when somebody empties the cache in between."""
         for _ in range(ATTEMPTS):
             if not {failure.machine for failure in done.failures} & {None, *group}:

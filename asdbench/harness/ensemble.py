@@ -28,14 +28,11 @@ def member_scores(cell: Cell, machine: str, embed: Embed, done: Embedded) -> NDA
 
 def _column(member: Cell, machine: str, embed: Embed, done: Embedded) -> NDArray[np.float32]:
     embedded = embed(member, machine)
-    if machine not in embedded.rows:
-        raise _failure(member, next((failure.reason for failure in embedded.failures), "it has no embeddings"))
     try:
-        sections = score_machine(
-            member.dataset, embedded.rows[machine], member.scorer, member.seed, machine, by=scores_for_units
-        )
+        rows = embedded.of(machine)
+        sections = score_machine(member.dataset, rows, member.scorer, member.seed, machine, by=scores_for_units)
     except AsdbenchError as error:
-        raise _failure(member, str(error)) from error
+        raise AsdbenchError(f"{member.name}, a member of the ensemble: {error}") from error
     row_of = {clip.key: row for row, clip in enumerate(member.dataset.blind(machine))}
     column = np.zeros(len(row_of), np.float32)  # which stays where a section has no test clips: nothing reads it
     notes = list(embedded.notes)
@@ -47,7 +44,3 @@ def _column(member: Cell, machine: str, embed: Embed, done: Embedded) -> NDArray
         column[[row_of[clip.key] for clip in scored.clips]] = scored.scores
     done.add_notes([f"{member.name}: {note}" for note in notes])
     return column
-
-
-def _failure(member: Cell, reason: str) -> AsdbenchError:
-    return AsdbenchError(f"{member.name}, a member of the ensemble: {reason}")

@@ -42,6 +42,12 @@ class Embedded:
     seconds: dict[str, float] = field(default_factory=dict)  # of fitting and embedding, when they were computed
     failures: list[Failure] = field(default_factory=list)  # why rows are missing
 
+    def of(self, machine: str) -> NDArray[np.float32]:
+        """Embeddings of one machine type. Raises AsdbenchError: there are none; the message says why."""
+        if machine not in self.rows:
+            raise AsdbenchError(next((failure.reason for failure in self.failures), "it has no embeddings"))
+        return self.rows[machine]
+
     def add_notes(self, notes: Sequence[str]) -> None:
         """Add those that are not there yet."""
         self.notes += [note for note in dict.fromkeys(notes) if note not in self.notes]

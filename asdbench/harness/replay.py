@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asdbench.core.errors import RequirementError
+from asdbench.core.errors import AsdbenchError, RequirementError
 from asdbench.core.paths import cache_root
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import BlindClip, Dataset
@@ -16,7 +16,7 @@ from asdbench.datasets.clips import Source
 from asdbench.harness.cells import Cell
 from asdbench.harness.data import open_dataset
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.fits import Embedded, Fit
+from asdbench.harness.fits import Fit
 from asdbench.harness.machine import available_cores
 from asdbench.harness.plan import member_cells
 from asdbench.harness.record import RunRecord, UsedComponent
@@ -42,32 +42,20 @@ class Replay:
         Raises:
             RequirementError: the trained extractor is no longer in the cache, or does not embed these clips.
         """
-        embedded = Embedded()
         self.require_fits(machine)
-        EmbeddingStage(self.cell, self.cache, self.progress, available_cores()).add_machine(machine, embedded)
-        if machine not in embedded.rows:
-            reason = next((failure.reason for failure in embedded.failures), "they are not in the cache")
-            raise RequirementError(f"There are no embeddings of {machine}: {reason}")
-        return self.dataset.blind(machine), embedded.rows[machine]
+        embedded = EmbeddingStage(self.cell, self.cache, self.progress, available_cores()).run([machine])
+        try:
+            return self.dataset.blind(machine), embedded.of(machine)
+        except AsdbenchError as error:
+            raise RequirementError(f"There are no embeddings of {machine}: {error}") from error
 
-    def fit(self, machine: str) -> Fit:
-        """The trained extractor of a machine type, and where it lies.
+    def fit(self, machine: str, member: Cell | None = None) -> Fit:
+        """The trained extractor of a machine type, of an ensemble that of a member, and where it lies.
 
         Raises:
             RequirementError: it is no longer in the cache.
         """
-        return self._fit(self.cell, machine)
-
-    def require_fits(self, machine: str) -> None:
-        """Make sure that the trained extractors of a machine type are there.
-
-        Raises:
-            RequirementError: one is no longer in the cache.
-        """
-        for cell in self.cell.members or (self.cell,):
-            self._fit(cell, machine)
-
-    def _fit(self, cell: Cell, machine: str) -> Fit:
+        cell = member or self.cell
         fit = Fit(cell, cell.group_of(machine), self.cache)
         if not fit.is_trained:
             raise RequirementError(
@@ -75,6 +63,15 @@ class Replay:
                 "The command of the run, with --fresh, trains it and embeds the clips again."
             )
         return fit
+
+    def require_fits(self, machine: str) -> None:
+        """Make sure that the trained extractors of a machine type are there.
+
+        Raises:
+            RequirementError: one is no longer in the cache.
+        """
+        for member in self.cell.members or (self.cell,):
+            self.fit(machine, member)
 
 
 def reopen(

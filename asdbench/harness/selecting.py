@@ -19,7 +19,7 @@ from asdbench.datasets import Dataset, TrainingClip
 from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.fits import Embedded, Fit, embed_features
+from asdbench.harness.fits import Fit, embed_features
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import RunRecord
 from asdbench.harness.scoring import SectionScorer, section_scorer
@@ -215,14 +215,11 @@ def _embed(
     progress: Progress,
 ) -> dict[str, tuple[Embeddings, Outliers]]:
     """Embeddings of training clips and of pasted recordings, none where the domains are compared, by section."""
-    embedded = Embedded()
-    EmbeddingStage(cell, plan.cache, progress, plan.cores).add_machine(machine, embedded)
-    if machine not in embedded.rows:
-        raise AsdbenchError(next((failure.reason for failure in embedded.failures), "it has no embeddings"))
+    embeddings = EmbeddingStage(cell, plan.cache, progress, plan.cores).run([machine]).of(machine)
     row_of = {clip.key: row for row, clip in enumerate(cell.dataset.blind(machine))}
     by_section = {}
     for section, clips in training.items():
-        rows = embedded.rows[machine][[row_of[clip.key] for clip in clips]]
+        rows = embeddings[[row_of[clip.key] for clip in clips]]
         by_section[section] = rows, Outliers(rows[:0], np.array([], int))
     if plan.spec.select == "domain-balance":
         return by_section

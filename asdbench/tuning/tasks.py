@@ -7,7 +7,6 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.progress import Progress
 from asdbench.harness.cells import Cell
 from asdbench.harness.embedding import EmbeddingStage
-from asdbench.harness.fits import Embedded
 from asdbench.harness.pipeline import run_cell, with_labels
 from asdbench.harness.plan import Plan, replan
 from asdbench.harness.record import Failure, RunRecord
@@ -43,8 +42,7 @@ def evaluate_machine(
         AsdbenchError: what would fail every trial: bad recordings, a full disk.
     """
     plan, cell = _planned(base, spec, seed)
-    embedded = Embedded()
-    EmbeddingStage(cell, plan.cache, progress, cores).add_machine(machine, embedded)
+    embedded = EmbeddingStage(cell, plan.cache, progress, cores).run([machine])
     _refuse(embedded.failures)
     scores = {
         machine: score_machine(
