@@ -56,24 +56,11 @@ def answer(command: click.Command) -> bool:
     return True
 
 
-class Listed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """A text, for which a shell proposes what the help lists."""
-
-    name = "text"
-
-    def __init__(self, values: list[str]) -> None:
-        self._values = values
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        """Those that begin so."""
-        return [CompletionItem(value) for value in self._values if value.startswith(incomplete)]
-
-
 def _name_choices(command: click.Command) -> None:
-    """Let options whose values the help lists propose them."""
+    """Let options whose values the help lists propose them; a verb itself refuses others in its own words."""
     for param in command.params:
         if param.type is click.STRING and re.fullmatch(r"[\w-]+(\|[\w-]+)+", param.metavar or ""):
-            param.type = Listed((param.metavar or "").split("|"))
+            param.type = click.Choice((param.metavar or "").split("|"))
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
         _name_choices(inner)
 

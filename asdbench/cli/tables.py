@@ -39,21 +39,14 @@ def print_learned(training: "Learned | None", label: str = "") -> None:
         echo(f"{label}: {training.text}" if label else training.text, **style)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table.
 
     Args:
         columns: headings; those of columns that are aligned to the right begin with ">", as in a format.
         rows: cells, of which strings are shown as they are, without markup.
-        title: above the table.
     """
-    made = Table(
-        title=text(title, "bold") if title else None,
-        title_justify="left",
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-    )
+    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in columns:
         made.add_column(text(column.removeprefix(">"), "bold"), justify="right" if column[:1] == ">" else "left")
         made.columns[-1].overflow = "fold"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def percent(share: float | None, digits: int = 2, *, sign: bool = False, missing: str = "") -> str:
-    """A fraction in percent, without the sign %; ``missing`` for None."""
-    return missing if share is None else f"{100 * share:{'+' if sign else ''}.{digits}f}"
+def percent(share: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """A fraction in percent, without the sign %; nothing for None."""
+    return "" if share is None else f"{100 * share:{'+' if sign else ''}.{digits}f}"
 
 
 def value_text(value: Any) -> str:

@@ -39,6 +39,7 @@ _OF_PAGE = {
     **{colour: f"var(--series-{number}, {colour})" for number, colour in enumerate(SERIES, 1)},
 }
 _PER_INCH = 72.0  # the SVG's units; one of them is one pixel of the page
+_RASTER_DPI = 144.0  # of parts that are drawn with ``rasterized=True``; 72 is one dot a pixel
 _STYLE: dict[str, Any] = {
     "text.parse_math": False,  # names of files may hold dollars
     "axes.formatter.use_mathtext": False,
@@ -93,7 +94,7 @@ def new_figure(width_px: float, height_px: float, *, arranged: bool = True) -> "
     return Figure(figsize=size, dpi=_PER_INCH, layout="constrained" if arranged else None)
 
 
-def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Markup":
+def figure_svg(figure: "Figure", title: str) -> "Markup":
     """A figure as an ``<svg>`` element to stand within an HTML page.
 
     Transparent, text as text in the page's type, black as ``currentColor``, the other colours named above as the
@@ -103,7 +104,6 @@ def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Mark
     Args:
         figure: drawn within ``drawing_style``; one unit of 1/72 inch becomes a pixel.
         title: what the picture shows, for those who do not see it.
-        raster_dpi: of parts that are drawn with ``rasterized=True`` (72 is one dot a pixel).
     """
     from markupsafe import Markup, escape
 
@@ -114,7 +114,7 @@ def figure_svg(figure: "Figure", title: str, raster_dpi: float = 144.0) -> "Mark
             written,
             format="svg",
             transparent=True,
-            dpi=raster_dpi,
+            dpi=_RASTER_DPI,
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
     inner = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", written.getvalue(), flags=re.DOTALL)

@@ -8,7 +8,6 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -154,7 +153,7 @@ def write_study(tuning: Tuning, study: "Study", importances: Mapping[str, float]
         defaults=tuning.space.defaults,
         admissible=tuning.is_admissible,
         storage=without_credentials(tuning.asked.storage),
-        git_commit=_git_commit(),
+        git_commit=environment(tuning.plan.device, None).git_commit,
         counts={state: states.count(state) for state in get_args(State)},
         best=selection.best(trials),
         default=selection.default(trials, tuning.space.defaults),
@@ -171,8 +170,3 @@ def write_study(tuning: Tuning, study: "Study", importances: Mapping[str, float]
 def _pareto(study: "Study", trials: Sequence[TrialRecord]) -> list[int]:
     """Numbers of the trials that no other beats in every objective."""
     return sorted({one.number for one in study.best_trials} & {trial.number for trial in trials})
-
-
-@cache
-def _git_commit() -> str | None:
-    return environment("cpu", None).git_commit

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.files import write_text
+from asdbench.core.texts import percent
 from asdbench.harness.learned import Learned, learned
 from asdbench.harness.record import read_record
 from asdbench.pages import asset, render_page, template
@@ -160,11 +161,6 @@ def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         return state, -trial.values[0] if trial.values else 0.0, trial.number
 
     return sorted(trials, key=place)
-
-
-def percent(value: float | None, digits: int = 2) -> str:
-    """A fraction in percent, without the sign; nothing for None."""
-    return "" if value is None else f"{100 * value:.{digits}f}"
 
 
 def value_text(value: object) -> str:
