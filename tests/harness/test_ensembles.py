@@ -15,7 +15,7 @@ from asdbench.core.errors import UsageError
 from asdbench.datasets import read_folder
 from asdbench.datasets.audio import read_audio
 from asdbench.detector.fitting import fit_run
-from asdbench.harness import ensemble
+from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.record import load_record
 from asdbench.protocols import fit_threshold
 
@@ -58,13 +58,13 @@ def test_members_score_as_in_runs_of_their_own(cli, small_dataset, tmp_path):
 def columns(monkeypatch):
     """What the members of ensembles gave, by names of extractor and scorer and machine type, in the order of clips."""
     seen = {}
-    real = ensemble._column
+    real = EmbeddingStage._scores
 
-    def column(member, machine, *others):
-        seen[member.extractor.name, member.scorer.name, machine] = found = real(member, machine, *others)
+    def column(stage, member, machine, done):
+        seen[member.extractor.name, member.scorer.name, machine] = found = real(stage, member, machine, done)
         return found
 
-    monkeypatch.setattr(ensemble, "_column", column)
+    monkeypatch.setattr(EmbeddingStage, "_scores", column)
     return seen
 
 
