@@ -15,9 +15,10 @@ from asdbench.frontends.base import Frontend
 
 Waveform = NDArray[np.float32]
 Features = NDArray[np.float32]
-# What a thread takes at a time: handing over takes as long as the features of a recording of a second.
-BATCH, BATCH_BYTES = 16, 2**18
-AHEAD = 8  # batches for each thread that wait for the reader
+# What a thread takes at a time, some recordings of 10 s: each that is handed over wakes the reader, who then wants
+# Python's lock as the threads do.
+BATCH, BATCH_BYTES = 16, 2**20
+AHEAD = 4  # batches for each thread that wait for the reader
 
 
 def decode(path: Path, frontend: Frontend) -> Waveform:

@@ -12,19 +12,39 @@ FILTERS = 16  # neighbouring filters that share one matrix product
 
 
 class _Workspace(threading.local):
-    """Memory of a thread for one piece: new memory for each takes the system twice as long as all the sums in it."""
+    """Memory of a thread for one piece, and views of it for the number of frames that came last.
+
+    New memory for each piece takes the system twice as long as all the sums in it. At every view that is made, of
+    which a piece needs thirty, a thread gives up Python's lock and may have to wait until it gets it back.
+    """
 
     n_fft = 0
+    views_of: tuple["FilteredSpectrum | None", int] = (None, 0)
 
-    def of(self, n_fft: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Room for windowed frames, their spectra and the power of these."""
+    def of(self, spectrum: "FilteredSpectrum", frames: int) -> "_Workspace":
+        """The workspace, with views for so many frames."""
+        if self.views_of != (spectrum, frames):
+            with torch.inference_mode(False):  # what is made in that mode cannot be written to in another
+                self._make_room(spectrum._n_fft)
+                self._make_views(spectrum, frames)
+            self.views_of = spectrum, frames
+        return self
+
+    def _make_room(self, n_fft: int) -> None:
         if self.n_fft != n_fft:
             self.n_fft, bins = n_fft, n_fft // 2 + 1
-            with torch.inference_mode(False):  # what is made in that mode cannot be written to in another
-                self._frames = torch.empty(FRAMES, n_fft)
-                self._spectra = torch.empty(FRAMES, bins, dtype=torch.complex64)
-                self._power = torch.empty(FRAMES, bins)
-        return self._frames, self._spectra, self._power
+            self._windowed = torch.empty(FRAMES, n_fft)
+            self._spectra = torch.empty(FRAMES, bins, dtype=torch.complex64)
+            self._power = torch.empty(FRAMES, bins)
+
+    def _make_views(self, spectrum: "FilteredSpectrum", frames: int) -> None:
+        self.windowed, self.spectra, self.power = self._windowed[:frames], self._spectra[:frames], self._power[:frames]
+        self.parts = torch.view_as_real(self.spectra)
+        self.real, self.imaginary = self.parts[..., 0], self.parts[..., 1]
+        self.filtered = torch.empty(spectrum._count, frames)
+        self.products = [
+            (weights, self.power[:, bins].T, self.filtered[group]) for group, bins, weights in spectrum._bands
+        ]
 
 
 _workspace = _Workspace()
@@ -64,9 +84,7 @@ class FilteredSpectrum:
             frames = self._padded(samples).unfold(0, self._n_fft, hop)
             for first in range(0, len(frames), FRAMES):
                 piece = slice(first, first + FRAMES)
-                power = self._power_of(frames[piece])
-                for group, bins, weights in self._bands:
-                    torch.mm(weights, power[:, bins].T, out=filtered[group, piece])
+                filtered[:, piece] = self._filtered(frames[piece])
         return result
 
     def _padded(self, samples: Tensor) -> Tensor:
@@ -77,11 +95,15 @@ class FilteredSpectrum:
             before = after = samples.new_zeros(half)
         return torch.cat([before, samples, after])
 
-    def _power_of(self, frames: Tensor) -> Tensor:
+    def _filtered(self, frames: Tensor) -> Tensor:
         # Squares of both parts, then their sum: |z| as torch computes it costs more than the Fourier transform.
-        windowed, spectra, squared = (room[: len(frames)] for room in _workspace.of(self._n_fft))
-        torch.mul(frames, self._window, out=windowed)
-        torch.fft.rfft(windowed, out=spectra)
-        parts = torch.view_as_real(spectra).square_()
-        torch.add(parts[..., 0], parts[..., 1], out=squared)
-        return squared if self._power == 2.0 else squared.pow_(self._power / 2.0)
+        room = _workspace.of(self, len(frames))
+        torch.mul(frames, self._window, out=room.windowed)
+        torch.fft.rfft(room.windowed, out=room.spectra)
+        room.parts.square_()
+        torch.add(room.real, room.imaginary, out=room.power)
+        if self._power != 2.0:
+            room.power.pow_(self._power / 2.0)
+        for weights, power, product in room.products:
+            torch.mm(weights, power, out=product)
+        return room.filtered

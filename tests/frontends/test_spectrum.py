@@ -41,3 +41,15 @@ def test_threads_have_memory_of_their_own_and_modes_share_it():
 
     with ThreadPoolExecutor(1) as pool:
         assert torch.equal(pool.submit(in_both_modes).result(), found[0])
+
+
+def test_what_comes_before_changes_nothing():
+    one, other = (FilteredSpectrum(512, melscale_fbanks(257, 0.0, 8000.0, count, 16000)) for count in (32, 40))
+    waveforms = torch.randn(2, 20000, generator=torch.Generator().manual_seed(0))
+    alone = [spectrum(waveforms[:1], 256) for spectrum in (one, other)]
+    for _ in range(2):
+        one(waveforms[:, :5000], 256)  # of another length
+        together = one(waveforms, 256)
+        assert torch.equal(together[:1], alone[0])
+        assert not torch.equal(together[1:], alone[0])
+        assert torch.equal(other(waveforms[:1], 256), alone[1])
