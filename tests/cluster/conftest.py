@@ -20,6 +20,15 @@ def nodes(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def other(nodes, tmp_path_factory):
+    """A second node with a cache of its own, until a test takes it away: to start one takes seconds."""
+    cache = tmp_path_factory.mktemp("other")
+    node = nodes.add(ASDBENCH_CACHE=str(cache))
+    node.cache = cache
+    return node
+
+
+@pytest.fixture(scope="session")
 def plugin(tmp_path_factory):
     """One folder: a process imports a module from one place only."""
     return write_patient(tmp_path_factory.mktemp("plugin"))

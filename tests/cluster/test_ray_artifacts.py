@@ -8,19 +8,19 @@ from ray_commands import comparable, needs_ray
 
 @needs_ray
 @pytest.mark.slow
-def test_nodes_with_caches_of_their_own_make_the_same_runs(nodes, zygote, small_dataset, cli, tmp_path, monkeypatch):
+def test_nodes_with_caches_of_their_own_make_the_same_runs(
+    nodes, other, zygote, small_dataset, cli, tmp_path, monkeypatch
+):
     words = [
         "run", "--dataset", small_dataset, "--tracking", "none", "--json",
         "--extractor", "raw-mel", "--extractor", "autoencoder", "--scorer", "knn",
         "-p", "autoencoder.epochs=1",
     ]  # fmt: skip
-    other = nodes.add(ASDBENCH_CACHE=str(tmp_path / "node"))
     command = zygote.start(
         *words, "--engine", "ray", "--out", tmp_path / "far", "--artifacts", f"file://{tmp_path}/store",
         cache=tmp_path / "driver", log=tmp_path / "log", **nodes.environment,
     )  # fmt: skip
     code = zygote.wait(command)
-    other.kill()
     assert code == 0, (tmp_path / "log").read_text()
     monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "own"))
     near = cli(*words, "--out", tmp_path / "near")
@@ -32,4 +32,4 @@ def test_nodes_with_caches_of_their_own_make_the_same_runs(nodes, zygote, small_
     for kind in ("trained", "embeddings"):
         assert len(list((tmp_path / "store" / kind).glob("*/digests.json"))) == 4
     assert not (tmp_path / "driver" / "trained").exists(), "nothing was fitted by the command itself"
-    assert list((tmp_path / "node" / "trained").iterdir()), "both nodes had something to do"
+    assert list((other.cache / "trained").iterdir()), "both nodes had something to do"

@@ -14,7 +14,7 @@ from asdbench.core.errors import RequirementError
 @needs_ray
 @pytest.mark.slow
 def test_a_lost_node_and_a_cancelled_command_change_nothing(
-    nodes, zygote, plugin, signs, small_dataset, cli, tmp_path, monkeypatch
+    nodes, other, zygote, plugin, signs, small_dataset, cli, tmp_path, monkeypatch
 ):
     words = [
         "run", "--plugin-path", plugin, "--dataset", small_dataset, "--tracking", "none", "--json",
@@ -28,7 +28,6 @@ def test_a_lost_node_and_a_cancelled_command_change_nothing(
             cache=tmp_path / "shared", log=log, ASDBENCH_DATA=str(signs), **nodes.environment,
         )  # fmt: skip
 
-    other = nodes.add()
     command = far()
     until(lambda: zygote.has_ended(command) or list(signs.glob(f"{other.host}-*")))
     other.kill()
