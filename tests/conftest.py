@@ -89,6 +89,18 @@ def session_cache(shared_folder) -> Path:
     return shared_folder / "cache"
 
 
+@pytest.fixture(scope="session")
+def small_synthetic(session_cache, small_dataset) -> None:
+    """The data set ``synthetic`` of the session's cache is the small one; to make it in its own size takes seconds."""
+    from asdbench.datasets.synthetic import SyntheticDataset
+    from asdbench.harness.data import made_data
+    from asdbench.registry import load_catalog
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SyntheticDataset, "make", lambda _, folder, *__: shutil.copytree(small_dataset, folder))
+        made_data(load_catalog().component("datasets", "synthetic"), session_cache, 1, Silent())
+
+
 @pytest.fixture(autouse=True)
 def own_cache(session_cache, monkeypatch) -> Path:
     """No test touches the user's cache; features and embeddings are shared by the tests of a session."""

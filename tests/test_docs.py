@@ -115,6 +115,7 @@ def test_what_the_page_on_the_architecture_names_exists():
     )
 
 
+@pytest.mark.usefixtures("small_synthetic")
 @pytest.mark.parametrize("page", RUN)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

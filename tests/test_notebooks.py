@@ -9,6 +9,7 @@ from notebooks import EXAMPLES, environment_of
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 
+@pytest.mark.usefixtures("small_synthetic")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path, zygote, own_cache, tmp_path, monkeypatch):
     shown = json.loads(path.read_text())["cells"]

@@ -47,6 +47,7 @@ def test_every_exported_name_is_there_and_documented():
         asd.runn  # noqa: B018
 
 
+@pytest.mark.usefixtures("small_synthetic")
 @pytest.mark.parametrize("module", ["loading", "components", "running", "evaluating"])
 def test_the_examples_of_the_docstrings(module, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -18,6 +18,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr("asdbench.tuning.tune.write_study_report", lambda *_: None)  # seconds, and not looked at here
 
 
+@pytest.mark.usefixtures("small_synthetic")
 def test_the_example_of_the_docstring_is_what_comes_out():
     found = doctest.testmod(tuning)
     assert (found.attempted, found.failed) == (3, 0)

@@ -14,24 +14,14 @@ import pytest
 from filelock import FileLock
 from postgres import free_port
 
-from asdbench.core.progress import Silent
-from asdbench.harness.data import made_data
-from asdbench.registry import load_catalog
 from asdbench.tracking.marks import Sent
 from asdbench.tracking.store import Store, connect, store_of
 from asdbench.tracking.sync import Sender
 
 
-@pytest.fixture(scope="session")
-def session_cache(shared_folder, small_dataset) -> Path:
+@pytest.fixture(scope="session", autouse=True)
+def few_clips(small_synthetic) -> None:
     """Made runs name the data set ``synthetic``: what is sent of them opens it, and finds few clips."""
-    from asdbench.datasets.synthetic import SyntheticDataset
-
-    cache = shared_folder / "cache-of-tracking"
-    with FileLock(f"{cache}.lock"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SyntheticDataset, "make", lambda _, folder, *__: shutil.copytree(small_dataset, folder))
-        made_data(load_catalog().component("datasets", "synthetic"), cache, 1, Silent())
-    return cache
 
 
 @pytest.fixture(scope="session")
