@@ -168,8 +168,10 @@ def _main() -> None:
     for name in IMPORTED:
         with suppress(ModuleNotFoundError):  # of an extra
             import_module(name)
+    from asdbench.detector import watching
     from asdbench.extractors import training
 
+    watching.WAKE_MS = 50  # what has settled is scored at once
     training.SAVE_EVERY_S = 0.0  # short epochs are kept as well, so that kills meet the writing of states
     training.Checkpoints.restore = _told(training.Checkpoints.restore)
     if Path("/proc/self/fd").is_dir():
