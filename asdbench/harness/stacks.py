@@ -28,13 +28,12 @@ def kind_of_fit(cell: Cell) -> str | None:
 
 
 def fit_stack(
-    stages: Sequence[EmbeddingStage], fits: Sequence[Fit], threads: int, note: Callable[[str], None]
+    fits: Sequence[tuple[EmbeddingStage, Fit]], threads: int, note: Callable[[str], None]
 ) -> dict[Path, Exception]:
     """Train what is not in the cache yet and no other process is at; all of one kind.
 
     Args:
-        stages: each of a cell.
-        fits: of each; one that is read in several ways is there several times, and trained once.
+        fits: each with the stage of its cell; one that is read in several ways is there several times, trained once.
         threads: of one training.
         note: called with one line where they cannot be trained together.
 
@@ -44,32 +43,33 @@ def fit_stack(
     failed: dict[Path, Exception] = {}
     with ExitStack() as locks, torch_threads(threads):
         missing = []
-        for number, fit in enumerate(fits):
+        for stage, fit in fits:
             with suppress(BusyError):
                 if not fit.is_trained:
                     locks.enter_context(exclusive(fit.lock, wait=False))
-                    stages[number].verify(fit)
+                    stage.verify(fit)
                     if not fit.is_trained:
-                        missing.append(number)
+                        missing.append((stage, fit))
         if len(missing) < 2:
             return {}
         started = time.perf_counter()
         try:
-            extractors, clips, contexts = zip(*(stages[number].to_fit(fits[number]) for number in missing), strict=True)
+            extractors, clips, contexts = zip(*(stage.to_fit(fit) for stage, fit in missing), strict=True)
             if not _have_room(clips, contexts):
                 return {}
             errors = type(extractors[0]).fit_together(extractors, clips, contexts)
         except Exception as reason:
-            note(f"{fits[0].fit.what}: several could not be trained together, so each is trained alone ({reason!r}).")
+            what = missing[0][1].fit.what
+            note(f"{what}: several could not be trained together, so each is trained alone ({reason!r}).")
             return {}
         seconds = (time.perf_counter() - started) / len(missing)
-        for number, extractor, error in zip(missing, extractors, errors, strict=True):
+        for (stage, fit), extractor, error in zip(missing, extractors, errors, strict=True):
             try:
                 if error is not None:
                     raise error
-                stages[number].store_fit(fits[number], extractor, seconds)
+                stage.store_fit(fit, extractor, seconds)
             except Exception as reason:  # of this one alone
-                failed[fits[number].trained] = reason
+                failed[fit.trained] = reason
     return failed
 
 

@@ -75,12 +75,14 @@ def perform_stack(
     plan: Plan, tasks: Sequence[FitTask], *, progress: Progress, cores: int
 ) -> list[list[Failure] | None]:
     """Do several fits of one kind, their trainings together; of each what ``perform`` returns."""
-    cells = [plan.cells[task.cell] for task in tasks]
-    stages = [EmbeddingStage(cell, plan.cache, labelled(progress, plan, cell), cores) for cell in cells]
-    fits = [Fit(cell, task.machines, plan.cache) for cell, task in zip(cells, tasks, strict=True)]
-    errors = fit_stack(stages, fits, cells[0].threads, progress.note)
+    fits = []
+    for task in tasks:
+        cell = plan.cells[task.cell]
+        stage = EmbeddingStage(cell, plan.cache, labelled(progress, plan, cell), cores)
+        fits.append((stage, Fit(cell, task.machines, plan.cache)))
+    errors = fit_stack(fits, plan.spec.threads, progress.note)
     results: list[Any] = []
-    for fit, task in zip(fits, tasks, strict=True):
+    for (_, fit), task in zip(fits, tasks, strict=True):
         failures: list[Failure] = []
         with recorded(failures, "fit", _machine_of(plan, task)):
             if fit.trained in errors:

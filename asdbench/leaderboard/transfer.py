@@ -155,13 +155,12 @@ def sentence(pairs: Sequence[tuple[str, Transfer]]) -> str:
     return f"rank correlation {'; '.join(texts)}" if texts else ""
 
 
-def correlation_text(one: Correlation, digits: int = 2) -> str:
+def correlation_text(one: Correlation) -> str:
     """A correlation with its interval, "-0.60 [-1.00, 0.32]"."""
     if one.value is None:
         return "not defined"
-    number = "{:." + str(digits) + "f}"
-    ends = f" [{number.format(one.ci95[0])}, {number.format(one.ci95[1])}]" if one.ci95 else ""
-    return number.format(one.value) + ends
+    ends = f" [{one.ci95[0]:.2f}, {one.ci95[1]:.2f}]" if one.ci95 else ""
+    return f"{one.value:.2f}{ends}"
 
 
 def loss_text(loss: Loss, by: Side, there: Side) -> str:

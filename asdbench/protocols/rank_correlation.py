@@ -14,7 +14,7 @@ from asdbench.protocols.metrics import Array
 from asdbench.protocols.resampling import interval
 from asdbench.protocols.results import Interval
 
-REPLICATES = 10_000
+REPLICATES = 10_000  # resampled sets of families; those in which a side has equal scores only are left out
 LEAST_SYSTEMS = 3
 LEAST_FAMILIES = 3
 
@@ -35,16 +35,13 @@ class RankCorrelations:
     kendall: Correlation
 
 
-def rank_correlations(
-    first: Sequence[float], second: Sequence[float], families: Sequence[str], replicates: int = REPLICATES
-) -> RankCorrelations:
+def rank_correlations(first: Sequence[float], second: Sequence[float], families: Sequence[str]) -> RankCorrelations:
     """Correlate two scores of the same systems.
 
     Args:
         first: one for each system.
         second: the same.
         families: of the systems.
-        replicates: resampled sets of families. Those in which a side has equal scores only are left out.
     """
     from scipy.stats import kendalltau, spearmanr
 
@@ -57,7 +54,7 @@ def rank_correlations(
     intervals: dict[str, Interval | None] = {"spearman": None, "kendall": None}
     if len(names) >= LEAST_FAMILIES:
         rng = np.random.default_rng(derive_seed(0, "families", *names))
-        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), replicates)
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), REPLICATES)
         weights = drawn @ members
         intervals = {"spearman": _percentiles(spearman_of(x, y, weights)),
                      "kendall": _percentiles(kendall_of(x, y, weights))}  # fmt: skip
