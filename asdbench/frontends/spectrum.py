@@ -15,7 +15,7 @@ class _Workspace(threading.local):
     """Memory of a thread for one piece, and views of it for the number of frames that came last.
 
     New memory for each piece takes the system twice as long as all the sums in it. At every view that is made, of
-    which a piece needs thirty, a thread gives up Python's lock and may have to wait until it gets it back.
+    which a piece needs two dozen, a thread gives up Python's lock and may have to wait until it gets it back.
     """
 
     n_fft = 0
@@ -32,15 +32,12 @@ class _Workspace(threading.local):
 
     def _make_room(self, n_fft: int) -> None:
         if self.n_fft != n_fft:
-            self.n_fft, bins = n_fft, n_fft // 2 + 1
+            self.n_fft = n_fft
             self._windowed = torch.empty(FRAMES, n_fft)
-            self._spectra = torch.empty(FRAMES, bins, dtype=torch.complex64)
-            self._power = torch.empty(FRAMES, bins)
+            self._power = torch.empty(FRAMES, n_fft // 2 + 1)
 
     def _make_views(self, spectrum: "FilteredSpectrum", frames: int) -> None:
-        self.windowed, self.spectra, self.power = self._windowed[:frames], self._spectra[:frames], self._power[:frames]
-        self.parts = torch.view_as_real(self.spectra)
-        self.real, self.imaginary = self.parts[..., 0], self.parts[..., 1]
+        self.windowed, self.power = self._windowed[:frames], self._power[:frames]
         self.filtered = torch.empty(spectrum._count, frames)
         self.products = [
             (weights, self.power[:, bins].T, self.filtered[group]) for group, bins, weights in spectrum._bands
@@ -99,9 +96,9 @@ class FilteredSpectrum:
         # Squares of both parts, then their sum: |z| as torch computes it costs more than the Fourier transform.
         room = _workspace.of(self, len(frames))
         torch.mul(frames, self._window, out=room.windowed)
-        torch.fft.rfft(room.windowed, out=room.spectra)
-        room.parts.square_()
-        torch.add(room.real, room.imaginary, out=room.power)
+        spectra = torch.fft.rfft(room.windowed)  # which with "out" makes them and then copies them
+        real, imaginary = torch.view_as_real(spectra).square_().unbind(-1)
+        torch.add(real, imaginary, out=room.power)
         if self._power != 2.0:
             room.power.pow_(self._power / 2.0)
         for weights, power, product in room.products:
