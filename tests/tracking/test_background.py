@@ -136,7 +136,7 @@ def test_whatever_goes_wrong_with_the_process_is_reported_and_fails_nothing(tmp_
     monkeypatch.setattr("asdbench.tracking.background.WAIT_S", 60.0)
 
     def kill():
-        for pid in _children_of_this_process():
+        for pid in until(_children_of_this_process):  # for a moment a new process has no command line
             os.kill(pid, signal.SIGKILL)
 
     (note,) = command([folder], kill)
