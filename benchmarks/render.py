@@ -42,11 +42,17 @@ def region(found: results.Results) -> str:
 
 
 def _cells(row: results.Results) -> list[str]:
-    wanted, ratio = row["at_most"], f"{row['ratio']:.2f}"
+    wanted, ratio = row["at_most"], f"{row['ratio']:.2g}" if row["ratio"] < 0.1 else f"{row['ratio']:.2f}"
     if wanted is not None and row["ratio"] > wanted:
         ratio = f"**{ratio}**"
-    times = ["" if row[key] is None else f"{row[key]:.3g} {row['unit']}" for key in ("measured", "reference")]
+    times = [_amount(row[key], row["unit"]) for key in ("measured", "reference")]
     return [row["name"].replace("|", "/"), *times, ratio, "" if wanted is None else f"{wanted:.2g}"]
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 
 def rendered(text: str, found: results.Results) -> str:
