@@ -151,9 +151,9 @@ class Handler(BaseHTTPRequestHandler):
         if body:
             cut = bool(served.cuts)
             end = start + served.cuts.pop(0) if cut else len(content)
+            entry.sent = len(content[start:end])  # before it goes out: who asked may look as soon as it has arrived
             self.wfile.write(content[start:end])
             self.wfile.flush()
-            entry.sent = len(content[start:end])
             if cut and served.stall_s:
                 self.server.stopped.wait(served.stall_s)
 
