@@ -12,7 +12,7 @@ import tempfile
 import time
 
 SEEDS = "--seed 0 --seed 1 --seed 2 --seed 3"
-SCORERS = "knn mahalanobis-ml mahalanobis-lw gmm lof sklearn:svm.OneClassSVM pyod:IForest pyod:HBOS pyod:COPOD pyod:INNE"
+SCORERS = "knn mahalanobis-ml mahalanobis-lw gmm lof pyod:OCSVM pyod:IForest pyod:HBOS pyod:COPOD pyod:INNE"
 MATRICES = {
     "autoencoder": f"--dataset synthetic --extractor autoencoder --scorer identity {SEEDS} --profile full "
     "-p autoencoder.epochs=40",
