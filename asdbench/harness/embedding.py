@@ -25,6 +25,7 @@ from asdbench.frontends.decoding import TrainingWaveforms
 from asdbench.frontends.pack import FeatureReader
 from asdbench.frontends.store import FeatureStore, names_of
 from asdbench.harness.cells import Cell
+from asdbench.harness.ensemble import member_scores
 from asdbench.harness.fits import FACTS, MEASURED, ROWS, Embedded, Fit
 from asdbench.harness.machine import full_precision
 from asdbench.harness.outputs import (
@@ -37,8 +38,6 @@ from asdbench.harness.outputs import (
     recorded,
 )
 from asdbench.harness.record import Failure
-from asdbench.harness.scoring import score_machine
-from asdbench.scorers.out_of_fold import scores_for_units
 
 ATTEMPTS = 3  # at reading what was just computed
 
@@ -88,28 +87,11 @@ class EmbeddingStage:
         return done
 
     def _scores(self, member: Cell, machine: str, done: Embedded) -> NDArray[np.float32]:
-        """A member's anomaly scores of a machine type's clips (n,), in the order of ``Dataset.blind``; adds its notes.
-
-        They are those of its own run, with which fits and embeddings are shared. Scores of training clips are by
-        scorers that have not seen them, as far as its scorer has such.
-        """
+        """A member's scores of a machine type's clips (n,), from embeddings that are those of its own run."""
         embedded = EmbeddingStage(member, self._cache, self._progress, self._cores).run([machine])
-        try:
-            rows = embedded.of(machine)
-            sections = score_machine(member.dataset, rows, member.scorer, member.seed, machine, by=scores_for_units)
-        except AsdbenchError as error:
-            raise AsdbenchError(f"{member.name}, a member of the ensemble: {error}") from error
-        row_of = {clip.key: row for row, clip in enumerate(member.dataset.blind(machine))}
-        column = np.zeros(len(row_of), np.float32)  # which stays where a section has no test clips: nothing reads it
-        notes = list(embedded.notes)
-        for section, scored in sections.items():
-            notes += scored.notes
-            for clip, score in zip(scored.training, scored.training_scores, strict=True):
-                if clip.section == section:
-                    column[row_of[clip.key]] = score
-            column[[row_of[clip.key] for clip in scored.clips]] = scored.scores
+        scores, notes = member_scores(member, machine, embedded)
         done.add_notes([f"{member.name}: {note}" for note in notes])
-        return column
+        return scores
 
     def _add_group(self, group: Sequence[str], done: Embedded) -> None:
         """Compute and read machine types that share a fit; again, when somebody empties the cache in between."""

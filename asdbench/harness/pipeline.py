@@ -61,9 +61,8 @@ def run_cell(
         if now is not None and (now.status == "done" or now != before):
             return now
         sweep(folder)
-        embedded = EmbeddingStage(cell, plan.cache, progress, cores).run(
-            (), failures
-        )  # dataset -> frontend -> extractor
+        # dataset -> frontend -> extractor
+        embedded = EmbeddingStage(cell, plan.cache, progress, cores).run(failures=failures)
         embedded.seconds |= seconds or {}
         embedded.add_notes(
             cell.rule.cautions(
