@@ -21,7 +21,7 @@ NOTES = {
     f"{ENOUGH_FAMILIES} it excludes 0 too often, so no verdict rests on it.",
     "Loss": "By how many points the winner of one board stays below the best on the other, among shared systems; in "
     "brackets what a system picked at random loses on the average.",
-    "Pairs": "Of the pairs of systems that can be told apart significantly on every board whose test clips are known "
+    "Pairs": "Of the pairs of systems that differ significantly on every board whose test clips are known "
     "(paired bootstrap; not for published rows), those of the same order on both boards.",
 }
 
