@@ -30,7 +30,8 @@ class Recipe:
     """How long and how fast to train with Adam, or with AdamW where weights decay.
 
     Attributes:
-        name: shown beside the progress bar and in errors; with the machine type, where each has a network.
+        name: shown beside the progress bar and in errors: the extractor, and the machine type where each has a network.
+            The remaining time goes by the first word.
         epochs: passes over the training clips.
         learning_rate: at the start of each cycle.
         restarts: cosine annealing returns the rate to its start this often; a cycle lasts epochs / (restarts + 1).

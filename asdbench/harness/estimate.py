@@ -66,11 +66,13 @@ class Estimates:
         fit_s = 0.0 if trained else _pace(likest, "fit") * len(clips.select(split="train"))
         return fit_s + _pace(likest, "embed") * len(clips)
 
-    def learn(self, task: Task, seconds: float) -> None:
-        """Take note of how long a task took."""
+    def learn(self, task: Task, seconds: float) -> bool:
+        """Take note of how long a task took; whether it is the first of its kind in this command."""
         cell = self._plan.cells[task.cell]
         clips = len(cell.dataset.select(machines=task.machines)) if isinstance(task, FitTask) else 1
-        self._learnt.setdefault(_key(cell, task), []).append(seconds / clips)
+        learnt = self._learnt.setdefault(_key(cell, task), [])
+        learnt.append(seconds / clips)
+        return len(learnt) == 1
 
     def expect(self, fits: Iterable[FitTask], seconds: float) -> None:
         """Take note of how long fits under way will have taken, each so many seconds of a process."""

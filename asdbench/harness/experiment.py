@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -130,8 +130,9 @@ def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
 class Matrix:
     """Which task comes next, and what its end sets free.
 
-    A run is scored as soon as its last fit is there, before further fits, so that results come early. With several
-    processes, fits that take longest come first, so that none of them is left alone at the end.
+    A run is scored as soon as its last fit is there, before further fits, so that results come early. Of each extractor
+    that nothing is known of one fit comes first, so that the remaining time can be told; then, with several processes,
+    the fits that take longest, so that none of them is left alone at the end.
 
     Args:
         plan: the command.
@@ -147,9 +148,8 @@ class Matrix:
         self._failures: dict[FitTask, tuple[Failure, ...]] = {}
         self._estimates = Estimates(plan)
         fits = list(dict.fromkeys(task for tasks in needs.values() for task in tasks))
-        if plan.spec.jobs != 1:
-            fits.sort(key=lambda task: -(self._estimates.of(task) or 0.0))
         self._fits = deque(fits)
+        self._order()
         self._scores: deque[ScoreTask] = deque()
         self._busy: deque[tuple[float, Task]] = deque()  # which another process is at, and when to try again
         self._started: dict[int, tuple[Sequence[Task], float]] = {}
@@ -177,23 +177,27 @@ class Matrix:
                     if record is not None:
                         yield record
 
-    def left_s(self, jobs: int, pace: Pace | None) -> float | None:
+    def left_s(self, jobs: int, paces: Mapping[str, Pace]) -> float | None:
         """About how long the rest takes; None when nothing is known.
 
         Args:
             jobs: processes.
-            pace: of the trainings under way.
+            paces: of the trainings under way, by extractor.
         """
         now = time.perf_counter()
-        started = list(self._started.values())  # at once: progress comes from other threads
         running: dict[Task, float] = {}
-        for stack, begun in started:
-            counted: Sequence[Task] = [tasks[0] for tasks in self._by_fit(stack)] or stack
-            running |= {task: (now - begun) / len(counted) for task in counted}
-        if pace is not None:
-            under_way = [task for task in running if isinstance(task, FitTask)]
-            self._estimates.expect(under_way, pace.whole_s * len(started) / pace.count)
-            running |= dict.fromkeys(under_way, pace.done_s * len(started) / pace.count)
+        under_way: dict[str, list[list[FitTask]]] = {}  # of each extractor, those of each process
+        for stack, begun in list(self._started.values()):  # at once: progress comes from other threads
+            fits = [tasks[0] for tasks in self._by_fit(stack)]
+            running |= {task: (now - begun) / len(fits or stack) for task in fits or stack}
+            if fits:
+                under_way.setdefault(self._extractor(fits[0]), []).append(fits)
+        for extractor, pace in paces.items():
+            of_processes = under_way.get(extractor, [])
+            share = len(of_processes) / pace.count  # of a process, that each training has
+            for fits in of_processes:
+                self._estimates.expect(fits, pace.whole_s * share)
+                running |= dict.fromkeys(fits, pace.done_s * share)
         ahead = self._by_fit([*running, *self._fits, *(task for _, task in list(self._busy))])
         waiting: list[Task] = [tasks[0] for tasks in ahead if tasks[0] not in running]
         unscored = [ScoreTask(number) for number in list(self._missing)]
@@ -207,6 +211,21 @@ class Matrix:
         seconds = self._estimates.left_s(self._fits, {}, 1)
         if fits >= MANY_FITS if seconds is None else seconds > LONG_S:
             progress.note(f"{fits} fits to do, one at a time; --jobs {min(fits, cores)} does more at once.")
+
+    def _order(self) -> None:
+        """Sort the fits that have not begun."""
+        seconds = {task: self._estimates.of(task) for task in self._fits}
+        unknown: dict[str, FitTask] = {}
+        for task in self._fits:
+            if seconds[task] is None:
+                unknown.setdefault(self._extractor(task), task)
+        rest = [task for task in self._fits if task not in unknown.values()]
+        if self._plan.spec.jobs != 1:
+            rest.sort(key=lambda task: -(seconds[task] or 0.0))
+        self._fits = deque([*unknown.values(), *rest])
+
+    def _extractor(self, task: Task) -> str:
+        return self._plan.cells[task.cell].extractor.name
 
     def _next(self) -> tuple[Task, bool] | None:
         """The next task, and whether to wait for another process that is at it."""
@@ -270,7 +289,9 @@ class Matrix:
         if outcome.value is None and outcome.death is None:
             self._busy.append((time.monotonic() + BUSY_AGAIN_S, task))
             return None
-        self._estimates.learn(task, time.perf_counter() - begun)
+        first = self._estimates.learn(task, time.perf_counter() - begun)
+        if first and isinstance(task, FitTask):
+            self._order()
         deaths = () if outcome.death is None else (failure_of(self._plan, task, outcome.death),)
         if isinstance(task, ScoreTask):
             if deaths:

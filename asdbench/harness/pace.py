@@ -13,7 +13,7 @@ LEAST = 0.02  # of a training's steps, before its pace says anything
 
 @dataclass(frozen=True)
 class Pace:
-    """Trainings under way: seconds that one takes as a whole and those that are behind it, on average; and how many."""
+    """Trainings of one extractor: seconds that one takes as a whole and that are behind it, on average; and how many."""
 
     whole_s: float
     done_s: float
@@ -28,29 +28,34 @@ class WatchedProgress(LabelledProgress):
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress, "")
-        self._trainings: list[_WatchedStage] = []
+        self._trainings: list[tuple[str, _WatchedStage]] = []  # with the extractor's name
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator["_WatchedStage"]:
         """Pass on, and watch the stages of trainings."""
         with super().stage(name, total) as stage:
             watched = _WatchedStage(stage, total)
-            if name.startswith("train "):
-                self._trainings.append(watched)
+            what, *extractor = name.split(" ")
+            training = [(extractor[0], watched)] if what == "train" and extractor else []
+            self._trainings += training
             try:
                 yield watched
             finally:
-                if watched in self._trainings:
-                    self._trainings.remove(watched)
+                for one in training:
+                    self._trainings.remove(one)
 
-    def trainings(self) -> Pace | None:
-        """The pace of the trainings under way; None at their beginning."""
-        trainings = list(self._trainings)  # at once: stages may end in other threads
-        known = [(whole, whole * stage.share) for stage in trainings if (whole := stage.whole_s) is not None]
-        if not known:
-            return None
-        whole_s, done_s = (fmean(seconds) for seconds in zip(*known, strict=True))
-        return Pace(whole_s, done_s, len(trainings))
+    def trainings(self) -> dict[str, Pace]:
+        """The pace of the trainings under way, by extractor; without those that have just begun."""
+        stages: dict[str, list[_WatchedStage]] = {}
+        for extractor, stage in list(self._trainings):  # at once: stages may end in other threads
+            stages.setdefault(extractor, []).append(stage)
+        paces = {}
+        for extractor, alike in stages.items():
+            known = [(whole, whole * stage.share) for stage in alike if (whole := stage.whole_s) is not None]
+            if known:
+                whole_s, done_s = (fmean(seconds) for seconds in zip(*known, strict=True))
+                paces[extractor] = Pace(whole_s, done_s, len(alike))
+        return paces
 
 
 class _WatchedStage:
