@@ -13,7 +13,7 @@ LEAST = 0.02  # of a training's steps, before its pace says anything
 
 @dataclass(frozen=True)
 class Pace:
-    """Trainings of one extractor: seconds that one takes as a whole and that are behind it, on average; and how many."""
+    """Trainings of one extractor: seconds that one takes and that are behind it, on average; and how many."""
 
     whole_s: float
     done_s: float
