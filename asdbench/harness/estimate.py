@@ -1,6 +1,6 @@
 """How long tasks will take, by past runs and by what this command has done so far; and what a plan comes to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,35 +74,49 @@ class Estimates:
         learnt.append(seconds / clips)
         return len(learnt) == 1
 
-    def expect(self, fits: Iterable[FitTask], seconds: float) -> None:
-        """Take note of how long fits under way will have taken, each so many seconds of a process."""
-        for task in fits:
-            cell = self._plan.cells[task.cell]
-            self._under_way[_key(cell, task)] = seconds / len(cell.dataset.select(machines=task.machines))
-
-    def left_s(self, waiting: Iterable[Task], running: Mapping[Task, float], jobs: int) -> float | None:
+    def left_s(self, waiting: Iterable[Task], under_way: Iterable["UnderWay"], jobs: int) -> float | None:
         """Seconds until all tasks are done by ``jobs`` processes; None where nothing is known of the fits.
 
         A fit or a score that nothing is known of counts as the mean of the others.
 
         Args:
             waiting: tasks that have not begun.
-            running: tasks that have, with the seconds since then.
+            under_way: those that have.
             jobs: processes.
         """
-        since = {**dict.fromkeys(waiting, 0.0), **running}
-        fits = {task: self.of(task) for task in since if isinstance(task, FitTask)}
-        scores = {task: self.of(task) for task in since if isinstance(task, ScoreTask)}
-        if fits and all(seconds is None for seconds in fits.values()):
+        waiting, under_way = list(waiting), list(under_way)
+        self._expect(under_way)
+        known = {task: self.of(task) for task in [*waiting, *(task for one in under_way for task in one.tasks)]}
+        fits = [seconds for task, seconds in known.items() if isinstance(task, FitTask)]
+        scores = [seconds for task, seconds in known.items() if isinstance(task, ScoreTask)]
+        if all(seconds is None for seconds in fits or scores):
             return None
-        if not fits and all(seconds is None for seconds in scores.values()):
-            return None
-        rest = []
-        for of_kind in (fits, scores):
-            known = [seconds for seconds in of_kind.values() if seconds is not None]
-            mean = fmean(known) if known else 0.0  # of scores, which take little beside fits
-            rest += [max(0.0, (mean if one is None else one) - since[task]) for task, one in of_kind.items()]
+        # Of scores the mean is 0 before one has ended: they take little beside fits.
+        means = [fmean([one for one in some if one is not None] or [0.0]) for some in (fits, scores)]
+        seconds_of = {task: means[isinstance(task, ScoreTask)] if one is None else one for task, one in known.items()}
+        rest = [seconds_of[task] for task in waiting]
+        for part in under_way:
+            rest.append(max(part.left_s or 0.0, sum(seconds_of[task] for task in part.tasks) - part.since_s))
         return max(sum(rest) / jobs, max(rest, default=0.0))
+
+    def _expect(self, under_way: Iterable["UnderWay"]) -> None:
+        """Take note of what fits take that are under way and whose pace is known."""
+        paces: dict[str, list[float]] = {}
+        for one in under_way:
+            cells = [(self._plan.cells[task.cell], task) for task in one.tasks if isinstance(task, FitTask)]
+            if one.left_s is not None and cells:
+                clips = sum(len(cell.dataset.select(machines=task.machines)) for cell, task in cells)
+                paces.setdefault(_key(*cells[0]), []).append((one.since_s + one.left_s) / clips)
+        self._under_way |= {key: fmean(known) for key, known in paces.items()}
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What one process is at."""
+
+    tasks: Sequence[Task]  # one after the other or together; of tasks that want the same fit the first
+    since_s: float  # seconds since they began
+    left_s: float | None = None  # that they still take by their own pace; None before it is known
 
 
 def _key(cell: Cell, task: Task) -> str:
@@ -166,5 +180,5 @@ def forecast(plan: Plan) -> Forecast:
         outlooks.append(outlook)
     processes = max(1, min(tasks_at_once(plan), max(len(missing), len(to_do))))
     unknown = sum(estimates.of(task) is None for task in missing)
-    total = estimates.left_s([*missing, *to_do], {}, processes) if to_do else 0.0
+    total = estimates.left_s([*missing, *to_do], [], processes) if to_do else 0.0
     return Forecast(tuple(outlooks), processes, len(missing), unknown, total)

@@ -55,8 +55,8 @@ class Executor(Protocol):
     def free(self) -> int:
         """How many more tasks can be begun now."""
 
-    def submit(self, function: Function, *args: Any) -> int:
-        """Begin a task; its number, by which ``results`` calls it."""
+    def submit(self, function: Function, *args: Any, progress: Progress) -> int:
+        """Begin a task, which reports to ``progress``; its number, by which ``results`` calls it."""
 
     def results(self) -> Iterator[tuple[int, Outcome]]:
         """What has ended; waits until something has, or until more can be begun."""
@@ -78,8 +78,8 @@ def executor_for(plan: "Plan", most: int, progress: Progress) -> Executor:
         return RayExecutor(plan, progress)
     count = min(tasks_at_once(plan), most)
     if count > 1:
-        return Processes(plan, count, plan.cores, plan.spec.threads, progress)
-    return Serial(plan, plan.cores, progress)
+        return Processes(plan, count, plan.cores, plan.spec.threads)
+    return Serial(plan, plan.cores)
 
 
 def tasks_at_once(plan: "Plan") -> int:
@@ -107,12 +107,11 @@ class Serial:
 
     width = 1
 
-    def __init__(self, shared: Any, cores: int, progress: Progress) -> None:
+    def __init__(self, shared: Any, cores: int) -> None:
         self._shared = shared
         self._cores = cores
-        self._progress = progress
         self._count = 0
-        self._waiting: deque[tuple[int, Function, tuple[Any, ...]]] = deque()
+        self._waiting: deque[tuple[int, Function, tuple[Any, ...], Progress]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -125,17 +124,17 @@ class Serial:
         """One, unless a task waits."""
         return 1 - len(self._waiting)
 
-    def submit(self, function: Function, *args: Any) -> int:
+    def submit(self, function: Function, *args: Any, progress: Progress) -> int:
         """Let the task wait until results are asked for."""
         self._count += 1
-        self._waiting.append((self._count, function, args))
+        self._waiting.append((self._count, function, args, progress))
         return self._count
 
     def results(self) -> Iterator[tuple[int, Outcome]]:
         """Do the task that waits."""
         if self._waiting:
-            number, function, args = self._waiting.popleft()
-            yield number, outcome_of(function, self._shared, *args, progress=self._progress, cores=self._cores)
+            number, function, args, progress = self._waiting.popleft()
+            yield number, outcome_of(function, self._shared, *args, progress=progress, cores=self._cores)
 
 
 class Processes:
@@ -146,15 +145,13 @@ class Processes:
         count: processes.
         cores: of the machine, which the processes share.
         threads: of each library for numbers in each process.
-        progress: where tasks report.
     """
 
-    def __init__(self, shared: Any, count: int, cores: int, threads: int, progress: Progress) -> None:
+    def __init__(self, shared: Any, count: int, cores: int, threads: int) -> None:
         self._shared = shared
         self.width = count
         self._cores = max(1, cores // count)
         self._threads = threads
-        self._progress = progress
         self._stack = ExitStack()
         self._count = 0
         self._futures: dict[Future[Outcome], int] = {}
@@ -163,13 +160,13 @@ class Processes:
         from pebble import ProcessPool
 
         with ExitStack() as stack:
-            receiver = stack.enter_context(ProgressReceiver(self._progress))
+            self._receiver = stack.enter_context(ProgressReceiver())
             start_server(self._threads)
             self._pool = ProcessPool(
                 max_workers=self.width,
                 context=multiprocessing.get_context(METHOD),
                 initializer=_begin,
-                initargs=(self._shared, receiver.address, self._threads, dict(os.environ)),
+                initargs=(self._shared, self._receiver.address, self._threads, dict(os.environ)),
             )
             stack.callback(self._end)
             self._stack = stack.pop_all()
@@ -188,11 +185,12 @@ class Processes:
         """Processes without a task."""
         return self.width - len(self._futures)
 
-    def submit(self, function: Function, *args: Any) -> int:
+    def submit(self, function: Function, *args: Any, progress: Progress) -> int:
         """Hand the task to a process."""
         self._count += 1
+        self._receiver.expect(self._count, progress)
         with _environment(self._threads), interrupts_ignored():  # a process may be started here
-            future = self._pool.schedule(_do, args=(function, args, self._cores))
+            future = self._pool.schedule(_do, args=(self._count, function, args, self._cores))
         self._futures[future] = self._count
         return self._count
 
@@ -248,7 +246,8 @@ def _begin(shared: Any, address: Any, threads: int, environ: dict[str, str]) -> 
     _Worker.progress = RemoteProgress(connection.send)
 
 
-def _do(function: Function, args: tuple[Any, ...], cores: int) -> Outcome:
+def _do(number: int, function: Function, args: tuple[Any, ...], cores: int) -> Outcome:
+    _Worker.progress.send("task", number)
     return outcome_of(function, _Worker.shared, *args, progress=_Worker.progress, cores=cores)
 
 

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import clear_write_errors, require_replaceable
 from asdbench.core.progress import Progress
 from asdbench.core.threads import every
-from asdbench.harness.estimate import Estimates
+from asdbench.harness.estimate import Estimates, UnderWay
 from asdbench.harness.executors import Executor, Outcome, executor_for, start_server
 from asdbench.harness.features import prepare_features
 from asdbench.harness.fits import Fit
-from asdbench.harness.pace import Pace, WatchedProgress
+from asdbench.harness.pace import WatchedProgress
 from asdbench.harness.pipeline import record_failure, recorded_run
 from asdbench.harness.plan import Plan
 from asdbench.harness.record import Failure, RunRecord
@@ -83,8 +83,7 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
         yield record_failure(plan, plan.cells[number], [failure])
     matrix = Matrix(plan, needs, features_s)
     with ExitStack() as stack:
-        watched = WatchedProgress(progress)
-        executor = stack.enter_context(executor_for(plan, matrix.width, watched))
+        executor = stack.enter_context(executor_for(plan, matrix.width, progress))
         matrix.advise(progress)
         overall = stack.enter_context(progress.overall("runs", len(to_do))) if len(to_do) > 1 else None
 
@@ -94,13 +93,13 @@ def _do(plan: Plan, to_do: Sequence[int], progress: Progress) -> Iterator[RunRec
             nonlocal counted
             if overall is not None:
                 with counting:
-                    left_s = matrix.left_s(min(executor.width, matrix.width), watched.trainings())
+                    left_s = matrix.left_s(min(executor.width, matrix.width))
                     steps, counted = ended - counted, ended
                     overall.advance(steps, left_s=left_s)
 
         count()
         stack.enter_context(every(COUNT_EVERY_S, count))  # not at each task's end: it looks at all that are left
-        for record in matrix.run(executor):
+        for record in matrix.run(executor, progress):
             ended += 1
             yield record
         count()
@@ -152,13 +151,13 @@ class Matrix:
         self._order()
         self._scores: deque[ScoreTask] = deque()
         self._busy: deque[tuple[float, Task]] = deque()  # which another process is at, and when to try again
-        self._started: dict[int, tuple[Sequence[Task], float]] = {}
+        self._started: dict[int, tuple[Sequence[Task], float, WatchedProgress]] = {}
         self._kinds: dict[str, str | None] = {}
         self._alone: set[Task] = set()  # whose stack came to no end
         self.width = max(len(fits), len(needs))
 
-    def run(self, executor: Executor) -> Iterator[RunRecord]:
-        """Do all tasks, and yield each run's record.
+    def run(self, executor: Executor, progress: Progress) -> Iterator[RunRecord]:
+        """Do all tasks, which report to ``progress``, and yield each run's record.
 
         Raises:
             AsdbenchError: what would meet every task.
@@ -166,49 +165,37 @@ class Matrix:
         while self._fits or self._scores or self._busy or self._started:
             while executor.free and (next_one := self._next()) is not None:
                 task, wait = next_one
-                stack = self._stack(task, executor.free)
-                number = (
-                    executor.submit(perform_stack, stack) if len(stack) > 1 else executor.submit(perform, task, wait)
-                )
-                self._started[number] = stack, time.perf_counter()
+                stack = self._stack(task, executor.width)
+                function, args = (perform_stack, (stack,)) if len(stack) > 1 else (perform, (task, wait))
+                watched = WatchedProgress(progress)
+                number = executor.submit(function, *args, progress=watched)
+                self._started[number] = stack, time.perf_counter(), watched
             for number, outcome in executor.results():
-                for task, begun, of_task in self._each(*self._started.pop(number), outcome):
+                stack, began, _ = self._started.pop(number)
+                for task, begun, of_task in self._each(stack, began, outcome):
                     record = self._take(task, begun, of_task)
                     if record is not None:
                         yield record
 
-    def left_s(self, jobs: int, paces: Mapping[str, Pace]) -> float | None:
-        """About how long the rest takes; None when nothing is known.
-
-        Args:
-            jobs: processes.
-            paces: of the trainings under way, by extractor.
-        """
+    def left_s(self, jobs: int) -> float | None:
+        """About how long the rest takes by so many processes; None when nothing is known."""
         now = time.perf_counter()
-        running: dict[Task, float] = {}
-        under_way: dict[str, list[list[FitTask]]] = {}  # of each extractor, those of each process
-        for stack, begun in list(self._started.values()):  # at once: progress comes from other threads
-            fits = [tasks[0] for tasks in self._by_fit(stack)]
-            running |= {task: (now - begun) / len(fits or stack) for task in fits or stack}
-            if fits:
-                under_way.setdefault(self._extractor(fits[0]), []).append(fits)
-        for extractor, pace in paces.items():
-            of_processes = under_way.get(extractor, [])
-            share = len(of_processes) / pace.count  # of a process, that each training has
-            for fits in of_processes:
-                self._estimates.expect(fits, pace.whole_s * share)
-                running |= dict.fromkeys(fits, pace.done_s * share)
-        ahead = self._by_fit([*running, *self._fits, *(task for _, task in list(self._busy))])
-        waiting: list[Task] = [tasks[0] for tasks in ahead if tasks[0] not in running]
+        under_way = []
+        for tasks, begun, watched in list(self._started.values()):  # at once: progress comes from other threads
+            fits = [alike[0] for alike in self._by_fit(tasks)]
+            under_way.append(UnderWay(fits or tasks, now - begun, watched.left_s(len(fits)) if fits else None))
+        begun_fits = [task for one in under_way for task in one.tasks]
+        ahead = self._by_fit([*begun_fits, *self._fits, *(task for _, task in list(self._busy))])
+        waiting: list[Task] = [alike[0] for alike in ahead if alike[0] not in set(begun_fits)]
         unscored = [ScoreTask(number) for number in list(self._missing)]
-        return self._estimates.left_s([*waiting, *self._scores, *unscored], running, jobs)
+        return self._estimates.left_s([*waiting, *self._scores, *unscored], under_way, jobs)
 
     def advise(self, progress: Progress) -> None:
         """Say that cores lie idle, where that costs a minute or may do so."""
         fits, cores = sum(self._kind(task) is None for task in self._fits), self._plan.cores // self._plan.spec.threads
         if self._plan.spec.jobs != 1 or fits < 2 or cores < 2:
             return
-        seconds = self._estimates.left_s(self._fits, {}, 1)
+        seconds = self._estimates.left_s(self._fits, [], 1)
         if fits >= MANY_FITS if seconds is None else seconds > LONG_S:
             progress.note(f"{fits} fits to do, one at a time; --jobs {min(fits, cores)} does more at once.")
 
@@ -239,13 +226,17 @@ class Matrix:
             return self._busy.popleft()[1], True
         return None
 
-    def _stack(self, task: Task, free: int) -> Sequence[Task]:
-        """The task, and of the fits that are left its share of those that can be done together with it."""
+    def _stack(self, task: Task, width: int) -> Sequence[Task]:
+        """The task, and of the fits that are left its share of those that can be done together with it.
+
+        Each of ``width`` processes has a share, those that are at other tasks too: they take theirs when they are free.
+        """
         kind = self._kind(task)
         if kind is None:
             return [task]
         alike = self._by_fit([task, *(other for other in self._fits if self._kind(other) == kind)])
-        share = min(math.ceil(len(alike) / free), MOST[self._plan.device])
+        at_it = sum(self._kind(tasks[0]) == kind for tasks, _, _ in self._started.values())
+        share = min(math.ceil(len(alike) / max(1, width - at_it)), MOST[self._plan.device])
         stack = [one for tasks in alike[:share] for one in tasks]
         for other in stack[1:]:
             self._fits.remove(other)

@@ -1,89 +1,69 @@
-"""How far the trainings under way are, seen by the progress that they report."""
+"""How far a task under way is, seen by the progress that it reports."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from statistics import fmean
 
 from asdbench.core.progress import LabelledProgress, Progress, Stage
 
 LEAST = 0.02  # of a training's steps, before its pace says anything
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Trainings of one extractor: seconds that one takes and that are behind it, on average; and how many."""
-
-    whole_s: float
-    done_s: float
-    count: int
-
-
 class WatchedProgress(LabelledProgress):
-    """Progress that passes everything on as it is, and knows the pace of trainings.
+    """Progress of one task, which passes everything on as it is and knows how far its fits are.
 
-    Components are given it, so nothing can be reached from it that they must not see.
+    A fit is as far as its training, or where it has none as its embedding. Components are given this, so nothing can be
+    reached from it that they must not see.
     """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress, "")
-        self._trainings: list[tuple[str, _WatchedStage]] = []  # with the extractor's name
+        self._stages: list[_WatchedStage] = []
+        self._trains = False
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator["_WatchedStage"]:
-        """Pass on, and watch the stages of trainings."""
+        """Pass on, and watch the stages of trainings and embeddings."""
         with super().stage(name, total) as stage:
             watched = _WatchedStage(stage, total)
-            what, *extractor = name.split(" ")
-            training = [(extractor[0], watched)] if what == "train" and extractor else []
-            self._trainings += training
+            training = name.startswith("train ")
+            if training and not self._trains:
+                self._trains, self._stages = True, []
+            if training or (name.startswith("embed") and not self._trains):
+                self._stages.append(watched)
             try:
                 yield watched
             finally:
-                for one in training:
-                    self._trainings.remove(one)
+                watched.share = 1.0
 
-    def trainings(self) -> dict[str, Pace]:
-        """The pace of the trainings under way, by extractor; without those that have just begun."""
-        stages: dict[str, list[_WatchedStage]] = {}
-        for extractor, stage in list(self._trainings):  # at once: stages may end in other threads
-            stages.setdefault(extractor, []).append(stage)
-        paces = {}
-        for extractor, alike in stages.items():
-            known = [(whole, whole * stage.share) for stage in alike if (whole := stage.whole_s) is not None]
-            if known:
-                whole_s, done_s = (fmean(seconds) for seconds in zip(*known, strict=True))
-                paces[extractor] = Pace(whole_s, done_s, len(alike))
-        return paces
+    def left_s(self, fits: int) -> float | None:
+        """Seconds that so many fits, all that the task does, take at the pace so far; None before it is known."""
+        begun = [stage for stage in list(self._stages) if stage.begun is not None]  # at once: stages open meanwhile
+        gained = sum(stage.share - stage.share_before for stage in begun)
+        if gained < LEAST:
+            return None
+        seconds = time.monotonic() - min(stage.begun for stage in begun if stage.begun is not None)
+        return max(0.0, fits - sum(stage.share for stage in begun)) * seconds / gained
 
 
 class _WatchedStage:
-    """Counts steps and passes them on. What a resumed training has done before is in the first count."""
+    """Counts steps and passes them on. What a resumed training has done before is in the first count.
+
+    Attributes:
+        begun: when the first count came; None before.
+        share: of the steps that are done.
+        share_before: of them, what was done when the first count came.
+    """
 
     def __init__(self, stage: Stage, total: int) -> None:
         self._stage = stage
         self._total = total
-        self._done = 0
-        self._first: tuple[float, int] | None = None
+        self.begun: float | None = None
+        self.share = self.share_before = 0.0
 
     def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
         """Count."""
         self._stage.advance(steps, detail, left_s)
-        self._done += steps
-        if self._first is None:
-            self._first = time.monotonic(), self._done
-
-    @property
-    def share(self) -> float:
-        """Of the steps that are done."""
-        return self._done / self._total
-
-    @property
-    def whole_s(self) -> float | None:
-        """Seconds that all steps take at the pace so far; None before it is known."""
-        if self._first is None:
-            return None
-        begun, before = self._first
-        done = self._done - before
-        return (time.monotonic() - begun) / done * self._total if done >= max(1, LEAST * self._total) else None
+        self.share += steps / self._total
+        if self.begun is None:
+            self.begun, self.share_before = time.monotonic(), self.share

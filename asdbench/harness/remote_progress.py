@@ -100,11 +100,12 @@ class Relay:
 class ProgressReceiver:
     """Listens to processes, each on a connection of its own, so that one that dies disturbs no other.
 
-    Use as a context manager; leaving it waits for what was sent.
+    A process sends the number of each of its tasks when it begins with it. Use as a context manager; leaving it waits
+    for what was sent.
     """
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self) -> None:
+        self._expected: dict[int, Progress] = {}
         self._lock = threading.Lock()
         self._readers: list[threading.Thread] = []
 
@@ -119,6 +120,10 @@ class ProgressReceiver:
         for reader in self._readers:
             reader.join(1.0)
 
+    def expect(self, number: int, progress: Progress) -> None:
+        """Where to show what the task of this number reports."""
+        self._expected[number] = progress
+
     def _accept(self) -> None:
         while True:
             try:
@@ -132,11 +137,15 @@ class ProgressReceiver:
             reader.start()
 
     def _read(self, connection: Connection) -> None:
-        relay = Relay(self._progress)
+        relay: Relay | None = None
         with suppress(EOFError, OSError):
             while True:
-                message = connection.recv()
+                kind, *content = connection.recv()
                 with self._lock:
-                    relay.show(*message)
+                    if kind == "task":
+                        relay = Relay(self._expected.pop(content[0]))
+                    elif relay is not None:
+                        relay.show(kind, *content)
         with self._lock:
-            relay.close()
+            if relay is not None:
+                relay.close()

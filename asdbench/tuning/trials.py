@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from asdbench.core.errors import UsageError
+from asdbench.core.progress import Progress
 from asdbench.harness.executors import Executor, Outcome
 from asdbench.harness.record import RunRecord
 from asdbench.harness.spec import RunSpec
@@ -61,17 +62,26 @@ class Trials:
         study: Optuna's.
         storage: Optuna's.
         executor: what does the tasks.
+        progress: where they report.
         report: called after each trial.
         lock: of this command, see ``queue.locked``.
     """
 
     def __init__(
-        self, tuning: Tuning, study: "Study", storage: Any, executor: Executor, report: Report, lock: dict[str, str]
+        self,
+        tuning: Tuning,
+        study: "Study",
+        storage: Any,
+        executor: Executor,
+        progress: Progress,
+        report: Report,
+        lock: dict[str, str],
     ) -> None:
         self._tuning = tuning
         self._study = study
         self._storage = storage
         self._executor = executor
+        self._progress = progress
         self._report = report
         self._lock = lock
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -172,7 +182,7 @@ class Trials:
     def _submit(self, running: _Running) -> None:
         """Hand over the next task of a trial."""
         function, *args = running.tasks[0]
-        self._tasks[self._executor.submit(function, running.spec, *args)] = running
+        self._tasks[self._executor.submit(function, running.spec, *args, progress=self._progress)] = running
 
     def _take(self, running: _Running, outcome: Outcome) -> None:
         """Take the outcome of a task; the trial goes on, or ends."""

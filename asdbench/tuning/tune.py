@@ -41,7 +41,7 @@ def tune(tuning: Tuning, report: Report, progress: Progress, *, timeout: float |
             if not is_complete(tuning, study):
                 tuning.require_buildable()
                 with executor_for(tuning.plan, tuning.trials, progress) as executor, locked(tuning.folder) as lock:
-                    Trials(tuning, study, storage, executor, report, lock).run(deadline)
+                    Trials(tuning, study, storage, executor, progress, report, lock).run(deadline)
         except BaseException:
             with suppress(Exception):  # what ended it is what matters
                 write_study(tuning, study)

@@ -39,7 +39,7 @@ def results_of(monkeypatch):
         executor = RayExecutor(plan, progress)
         executor._fit, executor._env, executor._shared, executor._folders = SimpleNamespace(cpus=1), {}, [], None
         executor._slots, executor._looked, executor._store, executor._mail = 1, 0.0, None, None
-        assert executor.submit(perform, TASK, False) == 1
+        assert executor.submit(perform, TASK, False, progress=progress) == 1
         assert executor.free == 0
         results = [outcome for _, outcome in executor.results()]
         assert executor.free == 1

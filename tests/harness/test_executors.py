@@ -46,20 +46,20 @@ def die(shared, how, *, progress, cores):
     os._exit(9)
 
 
-def outcomes(executor, tasks):
+def outcomes(executor, tasks, progress):
     """Of all tasks, in their order."""
     numbers, found, left = [], {}, list(tasks)
     while left or len(found) < len(numbers):
         while left and executor.free:
-            numbers.append(executor.submit(*left.pop(0)))
+            numbers.append(executor.submit(*left.pop(0), progress=progress))
         found |= dict(executor.results())
     return [found[number] for number in numbers]
 
 
 def test_serial_does_tasks_here_in_their_order():
     progress = Silent()
-    with Serial("shared", 3, progress) as executor:
-        first, second, third, last = outcomes(executor, [(look, 1), (refuse,), (stumble,), (look, 2)])
+    with Serial("shared", 3) as executor:
+        first, second, third, last = outcomes(executor, [(look, 1), (refuse,), (stumble,), (look, 2)], progress)
     assert (first.value["shared"], first.value["number"], first.value["cores"]) == ("shared", 1, 3)
     assert first.value["process"] == os.getpid()
     assert isinstance(second.error, UsageError)
@@ -76,8 +76,8 @@ def test_a_process_that_dies_takes_its_own_task_along_and_no_other(tmp_path, mon
     monkeypatch.delenv("HOME", raising=False)
     before, progress = os.environ.get("OMP_NUM_THREADS"), Silent()
     tasks = [(look, 1), (die, "killed"), (look, 2), (die, "gone"), (refuse,), (stumble,), (look, 3)]
-    with Processes(["shared"], 2, 4, 3, progress) as executor:
-        first, killed, second, gone, refused, stumbled, third = outcomes(executor, tasks)
+    with Processes(["shared"], 2, 4, 3) as executor:
+        first, killed, second, gone, refused, stumbled, third = outcomes(executor, tasks, progress)
     assert [one.value["number"] for one in (first, second, third)] == [1, 2, 3]
     assert "SIGKILL" in killed.death
     assert "want of memory" in killed.death
@@ -94,7 +94,7 @@ def test_a_process_that_dies_takes_its_own_task_along_and_no_other(tmp_path, mon
     assert sorted(progress.notes) == ["task 1", "task 2", "task 3"]
 
 
-@pytest.mark.parametrize("executor", [Serial(None, 1, Silent()), Processes(None, 2, 2, 1, Silent())])
+@pytest.mark.parametrize("executor", [Serial(None, 1), Processes(None, 2, 2, 1)])
 def test_what_is_left_under_way_does_not_hold_the_command_up(executor):
     with executor:
-        executor.submit(look, 1)
+        executor.submit(look, 1, progress=Silent())

@@ -68,7 +68,7 @@ class Fake:
     def free(self):
         return self.width - len(self.under_way)
 
-    def submit(self, function, task, wait):
+    def submit(self, function, task, wait, *, progress):
         self.started.append((task, wait))
         self.under_way.append((len(self.started), task, wait))
         return len(self.started)
@@ -88,7 +88,7 @@ def test_every_fit_is_started_once_and_every_run_scored_after_its_fits(plan, wid
     whole = plan(scorer=["knn", "lof"], seed=[0, 1], extractor=TRAINED)
     needs = fit_tasks(whole, range(4))
     executor = Fake(width, done)
-    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
+    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor, Silent()))
     assert sorted(task.cell for task in records) == [0, 1, 2, 3]
     order = [task for task, _ in executor.started]
     assert len(order) == len(set(order)) == 4 + 4
@@ -101,7 +101,7 @@ def test_work_of_another_command_is_waited_for_last(plan):
     needs = fit_tasks(whole, range(2))
     theirs = needs[0][0]
     executor = Fake(1, lambda task, wait: Outcome() if task == theirs and not wait else done(task, wait))
-    assert [task.cell for task in Matrix(whole, needs, {0: 0.0, 1: 0.0}).run(executor)] == [1, 0]
+    assert [task.cell for task in Matrix(whole, needs, {0: 0.0, 1: 0.0}).run(executor, Silent())] == [1, 0]
     assert [wait for task, wait in executor.started if task == theirs] == [False, True]
 
 
@@ -110,7 +110,7 @@ def test_the_failure_of_a_fit_reaches_its_runs_and_no_other(plan):
     needs = fit_tasks(whole, range(4))
     failure = Failure(stage="fit", machine="fan", reason="on purpose")
     executor = Fake(2, lambda task, wait: Outcome([failure]) if task == needs[0][0] else done(task, wait))
-    tasks = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
+    tasks = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor, Silent()))
     assert {task.cell: task.failures for task in tasks} == {0: (failure,), 1: (failure,), 2: (), 3: ()}
 
 
@@ -122,10 +122,19 @@ def test_fits_that_can_be_done_together_are_and_processes_have_equal_shares(plan
     whole = plan(seed=[0, 1], extractor=STACKED)  # two machine types
     needs = fit_tasks(whole, range(2))
     executor = Stacks(width, dies=False)
-    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
+    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor, Silent()))
     assert sorted(task.cell for task in records) == [0, 1]
     assert [len(tasks) for tasks in executor.stacks] == stacks
     assert {task for tasks in executor.stacks for task in tasks} == {task for tasks in needs.values() for task in tasks}
+
+
+def test_a_process_that_is_at_another_task_has_its_share_when_it_is_free(plan):
+    """Two kinds, of which nothing is known: one of each first, and of the four alike two for each process."""
+    whole = plan(seed=[0, 1], extractor=["simclr", *STACKED])
+    needs = fit_tasks(whole, range(4))
+    executor = Stacks(2, dies=False)
+    assert len(list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor, Silent()))) == 4
+    assert [len(tasks) for tasks in executor.stacks] == [2, 2]
 
 
 def test_all_that_want_one_fit_are_in_one_stack(plan):
@@ -135,7 +144,7 @@ def test_all_that_want_one_fit_are_in_one_stack(plan):
     needs = fit_tasks(whole, range(len(whole.cells)))
     executor = Stacks(2, dies=False)
     matrix = Matrix(whole, needs, dict.fromkeys(needs, 0.0))
-    assert len(list(matrix.run(executor))) == 6
+    assert len(list(matrix.run(executor, Silent()))) == 6
     fits = [{whole.cells[task.cell].fit_key(task.machines) for task in tasks} for tasks in executor.stacks]
     assert [len(tasks) for tasks in executor.stacks] == [6, 6]
     assert [len(keys) for keys in fits] == [2, 2]
@@ -146,7 +155,7 @@ def test_fits_whose_process_died_together_are_done_alone(plan):
     whole = plan(seed=[0, 1], extractor=STACKED)
     needs = fit_tasks(whole, range(2))
     executor = Stacks(1, dies=True)
-    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor))
+    records = list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor, Silent()))
     assert sorted(task.cell for task in records) == [0, 1]
     assert len(executor.stacks) == 1
     assert [task for task, _ in executor.started if isinstance(task, FitTask)] == list(executor.stacks[0])
@@ -161,11 +170,11 @@ class Stacks(Fake):
         self.stacks = []
         self.dies = dies
 
-    def submit(self, function, *args):
+    def submit(self, function, *args, progress):
         if len(args) > 1:
-            return super().submit(function, *args)
+            return super().submit(function, *args, progress=progress)
         self.stacks.append(args[0])
-        return super().submit(function, args[0], False)
+        return super().submit(function, args[0], False, progress=progress)
 
     def answer_all(self, task, wait):
         if isinstance(task, FitTask | ScoreTask):

@@ -36,6 +36,7 @@ class _Assignment:
     function: Function  # what is done
     args: tuple[Any, ...]  # of the function, behind the plan
     trains: bool  # whether it may take a GPU
+    progress: Progress  # where it reports
     relay: Relay  # shows what this try of it reports
     losses: int = 0  # how often it was lost
     attempt: int = 0  # number of this try, of all tasks'
@@ -49,7 +50,7 @@ class RayExecutor:
 
     Args:
         plan: what all tasks share.
-        progress: where tasks report.
+        progress: where is said what the cluster does.
     """
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
@@ -97,14 +98,14 @@ class RayExecutor:
         most = self._plan.spec.jobs or self._slots + 1
         return max(0, most - len(self._under_way))
 
-    def submit(self, function: Function, *args: Any) -> int:
+    def submit(self, function: Function, *args: Any, progress: Progress) -> int:
         """Hand a task over; one that trains may take a GPU."""
         self._count += 1
         task = next((one for one in args if isinstance(one, FitTask)), None)
         trains = task is not None or any(isinstance(one, RunSpec) for one in args)  # the latter of a study's trial
         if self._store is not None and task is not None:
             self._send(self._store, task)
-        self._begin(_Assignment(self._count, function, args, trains, Relay(self._progress)))
+        self._begin(_Assignment(self._count, function, args, trains, progress, Relay(progress)))
         return self._count
 
     def results(self) -> Iterator[tuple[int, Outcome]]:
@@ -168,7 +169,7 @@ class RayExecutor:
         if assignment.losses == RETRIES:
             return assignment.number, Outcome(death=f"{reason}; it was tried {RETRIES + 1} times.")
         self._progress.note(f"{reason}; what was lost is done again.")
-        self._begin(replace(assignment, relay=Relay(self._progress), losses=assignment.losses + 1, node=""))
+        self._begin(replace(assignment, relay=Relay(assignment.progress), losses=assignment.losses + 1, node=""))
         return None
 
 
