@@ -129,12 +129,14 @@ def test_fits_that_can_be_done_together_are_and_processes_have_equal_shares(plan
 
 
 def test_a_process_that_is_at_another_task_has_its_share_when_it_is_free(plan):
-    """Two kinds, of which nothing is known: one of each first, and of the four alike two for each process."""
+    """Two kinds, of which nothing is known, so one of each comes first; two of the four alike are left for the other."""
     whole = plan(seed=[0, 1], extractor=["simclr", *STACKED])
     needs = fit_tasks(whole, range(4))
     executor = Stacks(2, dies=False)
     assert len(list(Matrix(whole, needs, dict.fromkeys(needs, 0.0)).run(executor, Silent()))) == 4
-    assert [len(tasks) for tasks in executor.stacks] == [2, 2]
+    assert [len(tasks) for tasks in executor.stacks] == [2]
+    begun = [task for task, _ in executor.started if isinstance(task, FitTask)] + list(executor.stacks[0])
+    assert sorted(map(repr, begun)) == sorted({repr(task) for tasks in needs.values() for task in tasks})
 
 
 def test_all_that_want_one_fit_are_in_one_stack(plan):
