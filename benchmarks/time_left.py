@@ -16,11 +16,12 @@ SCORERS = "knn mahalanobis-ml mahalanobis-lw gmm lof pyod:OCSVM pyod:IForest pyo
 MATRICES = {
     "autoencoder": f"--dataset synthetic --extractor autoencoder --scorer identity {SEEDS} --profile full "
     "-p autoencoder.epochs=40",
-    "scorers": "--dataset synthetic-large --extractor raw-mel --extractor psd --jobs 2 --scorer "
+    "scorers": "--dataset brief --extractor raw-mel --extractor psd --jobs 2 --scorer "
     + SCORERS.replace(" ", " --scorer "),
     "networks": f"--dataset synthetic --extractor siamese --extractor simclr --scorer knn {SEEDS} --jobs 2 "
     "--profile full -p siamese.epochs=10 -p simclr.epochs=3",
 }
+MADE = {"synthetic": "synthetic", "brief": "synthetic-large --to brief -p clip_s=1"}  # the latter 8,400 clips
 LEFT = re.compile(r"^runs.*about ([\d.]+) (s|min|h) left")
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 AFTER_S = 60.0
@@ -31,12 +32,12 @@ def said(words: list[str]) -> tuple[list[tuple[float, float]], float]:
     lines = []
     with tempfile.TemporaryDirectory() as place:
         environ = os.environ | {"ASDBENCH_CACHE": f"{place}/cache", "ASDBENCH_TRACKING": "none"}
-        make = [sys.executable, "-m", "asdbench", "data", "make", words[words.index("--dataset") + 1]]
-        subprocess.run(make, env=environ, check=True, capture_output=True)
+        make = [sys.executable, "-m", "asdbench", "data", "make", *MADE[words[words.index("--dataset") + 1]].split()]
+        subprocess.run(make, env=environ, check=True, capture_output=True, cwd=place)
         command = [sys.executable, "-m", "asdbench", "run", *words, "--out", f"{place}/runs"]
         started = time.monotonic()
         with subprocess.Popen(
-            command, env=environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            command, env=environ, cwd=place, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
         ) as run:
             assert run.stderr is not None
             for line in run.stderr:

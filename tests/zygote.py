@@ -10,6 +10,7 @@ import json
 import multiprocessing.util
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -90,12 +91,17 @@ def _connected(address: Path) -> socket.socket | None:
 
 
 def _child(words: list[str], environment: dict[str, str], log: str, out: str, folder: str) -> None:
-    from asdbench.cli.app import app
-
     os.environ.update(environment)
     os.chdir(folder)
     for standard, file in ((1, out), (2, log)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), standard)
+    _do(words)
+
+
+def _do(words: list[str]) -> None:
+    """A command, or the cells of a notebook, and the end of this process."""
+    from asdbench.cli.app import app
+
     code = 1
     try:
         if words[0].endswith(".ipynb"):
@@ -116,7 +122,20 @@ def _run_cells(notebook: Path) -> None:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    class Shell(InteractiveShell):
+        def system(self, command: str) -> None:
+            """What follows "!": a command of asdbench alone is forked from here, all others go to a shell."""
+            words = shlex.split(self.var_expand(command, depth=1))
+            if words[0] == "asdbench" and "|" not in words:
+                sys.stdout.flush()
+                child = os.fork()
+                if child == 0:
+                    _do(words[1:])
+                self.user_ns["_exit_code"] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            else:
+                self.system_raw(command)
+
+    shell = Shell(config=Config({"HistoryManager": {"enabled": False}}))
     for cell in json.loads(notebook.read_text())["cells"]:
         if cell["cell_type"] == "code":
             shell.run_cell("".join(cell["source"])).raise_error()

@@ -7,6 +7,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
+from asdbench.datasets import Dataset
 from asdbench.harness.cells import Cell
 from asdbench.harness.executors import tasks_at_once
 from asdbench.harness.fits import Fit
@@ -23,7 +24,7 @@ class Estimates:
 
     A fit takes as long for each clip as fits of the same extractor in this command took, or before the first has ended
     as the pace of those under way says; before that, as that of the likest past run of it: with the same parameters,
-    then on the same data, then the newest. Clips of other lengths are not distinguished.
+    then on the same data, then the newest. So does a run by its scorer. Clips of other lengths are not distinguished.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -44,17 +45,14 @@ class Estimates:
 
     def of(self, task: Task, *, trained: bool = False) -> float | None:
         """Seconds that a task takes; of a fit that is ``trained`` only the embedding is left."""
-        cell = self._plan.cells[task.cell]
-        learnt = self._learnt.get(_key(cell, task))
-        if isinstance(task, ScoreTask):
-            if learnt:
-                return fmean(learnt)
-            scored = next((past for past in self._past if past.scorer.name == cell.scorer.name), None)
-            return _pace(scored, "score") * len(cell.dataset) if scored else None
-        clips = cell.dataset.select(machines=task.machines)
-        pace = fmean(learnt) if learnt else self._under_way.get(_key(cell, task))
+        cell, clips = self._plan.cells[task.cell], self._clips(task)
+        learnt = self._learnt.get(self.kind(task))
+        pace = fmean(learnt) if learnt else self._under_way.get(self.kind(task))
         if pace is not None:
             return pace * len(clips)
+        if isinstance(task, ScoreTask):
+            scored = next((past for past in self._past if past.scorer.name == cell.scorer.name), None)
+            return _pace(scored, "score") * len(clips) if scored else None
         params, data = cell.extractor.params, cell.dataset.name
         likest = max(
             (past for past in self._past if past.extractor.name == cell.extractor.name),
@@ -68,11 +66,18 @@ class Estimates:
 
     def learn(self, task: Task, seconds: float) -> bool:
         """Take note of how long a task took; whether it is the first of its kind in this command."""
-        cell = self._plan.cells[task.cell]
-        clips = len(cell.dataset.select(machines=task.machines)) if isinstance(task, FitTask) else 1
-        learnt = self._learnt.setdefault(_key(cell, task), [])
-        learnt.append(seconds / clips)
+        learnt = self._learnt.setdefault(self.kind(task), [])
+        learnt.append(seconds / len(self._clips(task)))
         return len(learnt) == 1
+
+    def kind(self, task: Task) -> str:
+        """Equal for tasks of which one tells how long another takes."""
+        cell = self._plan.cells[task.cell]
+        return f"fit {cell.extractor.name}" if isinstance(task, FitTask) else f"score {cell.scorer.name}"
+
+    def _clips(self, task: Task) -> Dataset:
+        dataset = self._plan.cells[task.cell].dataset
+        return dataset.select(machines=task.machines) if isinstance(task, FitTask) else dataset
 
     def left_s(self, waiting: Iterable[Task], under_way: Iterable["UnderWay"], jobs: int) -> float | None:
         """Seconds until all tasks are done by ``jobs`` processes; None where nothing is known of the fits.
@@ -100,13 +105,12 @@ class Estimates:
         return max(sum(rest) / jobs, max(rest, default=0.0))
 
     def _expect(self, under_way: Iterable["UnderWay"]) -> None:
-        """Take note of what fits take that are under way and whose pace is known."""
+        """Take note of what tasks take that are under way and whose pace is known."""
         paces: dict[str, list[float]] = {}
         for one in under_way:
-            cells = [(self._plan.cells[task.cell], task) for task in one.tasks if isinstance(task, FitTask)]
-            if one.left_s is not None and cells:
-                clips = sum(len(cell.dataset.select(machines=task.machines)) for cell, task in cells)
-                paces.setdefault(_key(*cells[0]), []).append((one.since_s + one.left_s) / clips)
+            if one.left_s is not None:
+                clips = sum(len(self._clips(task)) for task in one.tasks)
+                paces.setdefault(self.kind(one.tasks[0]), []).append((one.since_s + one.left_s) / clips)
         self._under_way |= {key: fmean(known) for key, known in paces.items()}
 
 
@@ -117,10 +121,6 @@ class UnderWay:
     tasks: Sequence[Task]  # one after the other or together; of tasks that want the same fit the first
     since_s: float  # seconds since they began
     left_s: float | None = None  # that they still take by their own pace; None before it is known
-
-
-def _key(cell: Cell, task: Task) -> str:
-    return f"fit {cell.extractor.name}" if isinstance(task, FitTask) else f"score {cell.scorer.name}"
 
 
 def _pace(record: RunRecord, stage: str) -> float:

@@ -129,9 +129,9 @@ def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
 class Matrix:
     """Which task comes next, and what its end sets free.
 
-    A run is scored as soon as its last fit is there, before further fits, so that results come early. Of each extractor
-    that nothing is known of one fit comes first, so that the remaining time can be told; then, with several processes,
-    the fits that take longest, so that none of them is left alone at the end.
+    A run is scored as soon as its last fit is there, before further fits, so that results come early. So that the
+    remaining time can be told, of each scorer one run comes first, and of each extractor that nothing is known of one
+    fit; then, with several processes, the fits that take longest, so that none of them is left alone at the end.
 
     Args:
         plan: the command.
@@ -147,6 +147,7 @@ class Matrix:
         self._failures: dict[FitTask, tuple[Failure, ...]] = {}
         self._estimates = Estimates(plan)
         fits = list(dict.fromkeys(task for tasks in needs.values() for task in tasks))
+        self._tried: set[str] = set()  # kinds of tasks of which one has begun
         self._fits = deque(fits)
         self._order()
         self._scores: deque[ScoreTask] = deque()
@@ -165,6 +166,7 @@ class Matrix:
         while self._fits or self._scores or self._busy or self._started:
             while executor.free and (next_one := self._next()) is not None:
                 task, wait = next_one
+                self._tried.add(self._estimates.kind(task))
                 stack = self._stack(task, executor.width)
                 function, args = (perform_stack, (stack,)) if len(stack) > 1 else (perform, (task, wait))
                 watched = WatchedProgress(progress)
@@ -183,7 +185,7 @@ class Matrix:
         under_way = []
         for tasks, begun, watched in list(self._started.values()):  # at once: progress comes from other threads
             fits = [alike[0] for alike in self._by_fit(tasks)]
-            under_way.append(UnderWay(fits or tasks, now - begun, watched.left_s(len(fits)) if fits else None))
+            under_way.append(UnderWay(fits or tasks, now - begun, watched.left_s(len(fits or tasks))))
         begun_fits = [task for one in under_way for task in one.tasks]
         ahead = self._by_fit([*begun_fits, *self._fits, *(task for _, task in list(self._busy))])
         waiting: list[Task] = [alike[0] for alike in ahead if alike[0] not in set(begun_fits)]
@@ -204,20 +206,20 @@ class Matrix:
         seconds = {task: self._estimates.of(task) for task in self._fits}
         unknown: dict[str, FitTask] = {}
         for task in self._fits:
-            if seconds[task] is None:
-                unknown.setdefault(self._extractor(task), task)
+            if seconds[task] is None and (kind := self._estimates.kind(task)) not in self._tried:
+                unknown.setdefault(kind, task)
         rest = [task for task in self._fits if task not in unknown.values()]
         if self._plan.spec.jobs != 1:
             rest.sort(key=lambda task: -(seconds[task] or 0.0))
         self._fits = deque([*unknown.values(), *rest])
 
-    def _extractor(self, task: Task) -> str:
-        return self._plan.cells[task.cell].extractor.name
-
     def _next(self) -> tuple[Task, bool] | None:
         """The next task, and whether to wait for another process that is at it."""
         if self._scores:
-            return self._scores.popleft(), False
+            untried = (task for task in self._scores if self._estimates.kind(task) not in self._tried)
+            task = next(untried, self._scores[0])
+            self._scores.remove(task)
+            return task, False
         if self._busy and time.monotonic() >= self._busy[0][0]:
             return self._busy.popleft()[1], False
         if self._fits:

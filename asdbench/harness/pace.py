@@ -10,10 +10,10 @@ LEAST = 0.02  # of a training's steps, before its pace says anything
 
 
 class WatchedProgress(LabelledProgress):
-    """Progress of one task, which passes everything on as it is and knows how far its fits are.
+    """Progress of one task, which passes everything on as it is and knows how far its fits, or its run, are.
 
-    A fit is as far as its training, or where it has none as its embedding. Components are given this, so nothing can be
-    reached from it that they must not see.
+    A fit is as far as its training, or where it has none as its embedding; a run as its scores. Components are given
+    this, so nothing can be reached from it that they must not see.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -23,27 +23,27 @@ class WatchedProgress(LabelledProgress):
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator["_WatchedStage"]:
-        """Pass on, and watch the stages of trainings and embeddings."""
+        """Pass on, and watch."""
         with super().stage(name, total) as stage:
             watched = _WatchedStage(stage, total)
             training = name.startswith("train ")
             if training and not self._trains:
                 self._trains, self._stages = True, []
-            if training or (name.startswith("embed") and not self._trains):
+            if training or (name.startswith(("embed", "score")) and not self._trains):
                 self._stages.append(watched)
             try:
                 yield watched
             finally:
                 watched.share = 1.0
 
-    def left_s(self, fits: int) -> float | None:
-        """Seconds that so many fits, all that the task does, take at the pace so far; None before it is known."""
+    def left_s(self, count: int) -> float | None:
+        """Seconds that the task, of so many fits or one run, takes at the pace so far; None before it is known."""
         begun = [stage for stage in list(self._stages) if stage.begun is not None]  # at once: stages open meanwhile
         gained = sum(stage.share - stage.share_before for stage in begun)
         if gained < LEAST:
             return None
         seconds = time.monotonic() - min(stage.begun for stage in begun if stage.begun is not None)
-        return max(0.0, fits - sum(stage.share for stage in begun)) * seconds / gained
+        return max(0.0, count - sum(stage.share for stage in begun)) * seconds / gained
 
 
 class _WatchedStage:

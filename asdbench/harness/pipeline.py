@@ -83,6 +83,7 @@ def score_clips(cell: Cell, embedded: Embedded, progress: Progress) -> Scores:
     dataset, failures = cell.dataset, embedded.failures
     started = time.perf_counter()
     with progress.stage(f"score {cell.scorer.name}", len(dataset.machines)) as stage:
+        stage.advance(0)
         for machine in dataset.machines:
             if machine in embedded.rows:
                 with recorded(failures, "score", machine):

@@ -129,7 +129,7 @@ def test_fits_that_can_be_done_together_are_and_processes_have_equal_shares(plan
 
 
 def test_a_process_that_is_at_another_task_has_its_share_when_it_is_free(plan):
-    """Two kinds, of which nothing is known, so one of each comes first; two of the four alike are left for the other."""
+    """Of two unknown kinds one of each comes first; two of the four alike are left for the other process."""
     whole = plan(seed=[0, 1], extractor=["simclr", *STACKED])
     needs = fit_tasks(whole, range(4))
     executor = Stacks(2, dies=False)
