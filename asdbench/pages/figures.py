@@ -106,17 +106,15 @@ def figure_svg(figure: "Figure", title: str) -> "Markup":
         title: what the picture shows, for those who do not see it.
     """
     from markupsafe import Markup, escape
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     written = io.StringIO()
     with drawing_style(), warnings.catch_warnings():  # some settings are read only now
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser's type has it
-        figure.savefig(
-            written,
-            format="svg",
-            transparent=True,
-            dpi=_RASTER_DPI,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
+        figure.set_dpi(_RASTER_DPI)
+        # Figure.savefig would lay out and draw twice.
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(written, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
     inner = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", written.getvalue(), flags=re.DOTALL)
     inner = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", inner, flags=re.DOTALL)
     inner = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>\s*", "", inner, flags=re.DOTALL)  # would style the page
@@ -155,7 +153,8 @@ def _of_few_colours(encoded: str) -> str:
     from PIL import Image
 
     dots = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA"))
-    colours, places = np.unique(dots.reshape(-1, 4), axis=0, return_inverse=True)
+    numbers, places = np.unique(dots.view(">u4").astype(np.uint32), return_inverse=True)  # rows take fifty times as long
+    colours = numbers.astype(">u4").view(np.uint8).reshape(-1, 4)
     if len(colours) > 256 or (colours[:, 3] < 255).any():
         return encoded.replace("\n", "")
     picture = Image.fromarray(places.reshape(dots.shape[:2]).astype(np.uint8), mode="P")

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +77,26 @@ def _entry_points() -> "list[EntryPoint]":
     importlib.metadata takes 0.1 s to go through a usual environment, a quarter of what ``asdbench list`` may take;
     so it is asked only where a text search says that there is something to find.
     """
-    files = (file for folder in sys.path for file in Path(folder or ".").glob("*-info/entry_points.txt"))
-    if not any(ENTRY_POINT_GROUP in _text(file) for file in files):
+    if not _are_there(tuple((folder, _changed(folder)) for folder in sys.path)):
         return []
     from importlib.metadata import entry_points
 
     return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+
+
+@cache
+def _are_there(folders: tuple[tuple[str, int], ...]) -> bool:
+    """Whether packages of these folders name plugins; looked at anew when a package has come to a folder or gone."""
+    files = (file for folder, _ in folders for file in Path(folder or ".").glob("*-info/entry_points.txt"))
+    return any(ENTRY_POINT_GROUP in _text(file) for file in files)
+
+
+def _changed(folder: str) -> int:
+    """When a folder's list of files changed, in ns; 0 of one that is not there."""
+    try:
+        return Path(folder or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _text(file: Path) -> str:

@@ -92,5 +92,5 @@ def _waveforms(frontend: Any, samples: int) -> Any:
     """A tensor (clips, samples) of made sounds."""
     import torch
 
-    sounds = make_sounds(int(frontend.sample_rate_hz), samples, ["fan"])
+    sounds = make_sounds(int(frontend.sample_rate_hz), samples, ("fan",))
     return torch.from_numpy(np.stack(list(sounds.waveforms.values())[:CLIPS]))

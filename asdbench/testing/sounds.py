@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,8 @@ class Sounds:
     anomalous: Sequence[BlindClip]  # test clips
 
 
-def make_sounds(sample_rate_hz: int, samples: int, machines: Sequence[str] = tuple(MACHINES)) -> Sounds:
+@lru_cache(maxsize=4)  # tests of many components ask for the same
+def make_sounds(sample_rate_hz: int, samples: int, machines: tuple[str, ...] = tuple(MACHINES)) -> Sounds:
     """Clips of humming machines (some of MACHINES); anomalous ones whistle and click, and hardly hum."""
     waveforms: dict[str, Array] = {}
     training: list[TrainingClip] = []
