@@ -1,7 +1,7 @@
 """SimCLR's training through the harness's data path, against the bare network on random numbers of the same shape.
 
-Both with the same threads, optimizer and memory layout; seconds of a step over a whole epoch. It is the second one,
-as the first writes a state of the training, and such writing takes a fiftieth of the time at most.
+Both with the same threads, optimizer and memory layout; seconds of a step of the second epoch from its first step on:
+before it the state of the training is written, which takes a fiftieth of the time of a training of usual length at most.
 ``python benchmarks/simclr_training.py [threads] [seconds of a clip] [rounds]``; 0 seconds are whole clips, of 4 s.
 """
 
@@ -42,7 +42,7 @@ with tempfile.TemporaryDirectory() as place:
         steps.times.clear()
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         asdbench.build("simclr", epochs=2, crop_s=CROP_S, batch_size=PAIRS).fit(clips, context)
-        return (steps.times[-1] - steps.times[STEPS - 1]) / STEPS
+        return (steps.times[-1] - steps.times[STEPS]) / (STEPS - 1)
 
     def bare() -> float:
         """Seconds of a step of the network alone."""
