@@ -1,7 +1,7 @@
 """SimCLR's training through the harness's data path, against the bare network on random numbers of the same shape.
 
 Both with the same threads, optimizer and memory layout; seconds of a step of the second epoch from its first step on:
-before it the state of the training is written, which takes a fiftieth of the time of a training of usual length at most.
+before it the state of the training is written, which takes a fiftieth of the time of a usual training at most.
 ``python benchmarks/simclr_training.py [threads] [seconds of a clip] [rounds]``; 0 seconds are whole clips, of 4 s.
 """
 
