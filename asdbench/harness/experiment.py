@@ -147,7 +147,8 @@ class Matrix:
         self._failures: dict[FitTask, tuple[Failure, ...]] = {}
         self._estimates = Estimates(plan)
         fits = list(dict.fromkeys(task for tasks in needs.values() for task in tasks))
-        self._tried: set[str] = set()  # kinds of tasks of which one has begun
+        tasks: list[Task] = [*fits, *map(ScoreTask, needs)]
+        self._untried = {self._estimates.kind(task) for task in tasks}  # kinds of which none has begun
         self._fits = deque(fits)
         self._order()
         self._scores: deque[ScoreTask] = deque()
@@ -166,7 +167,7 @@ class Matrix:
         while self._fits or self._scores or self._busy or self._started:
             while executor.free and (next_one := self._next()) is not None:
                 task, wait = next_one
-                self._tried.add(self._estimates.kind(task))
+                self._untried.discard(self._estimates.kind(task))
                 stack = self._stack(task, executor.width)
                 function, args = (perform_stack, (stack,)) if len(stack) > 1 else (perform, (task, wait))
                 watched = WatchedProgress(progress)
@@ -206,7 +207,7 @@ class Matrix:
         seconds = {task: self._estimates.of(task) for task in self._fits}
         unknown: dict[str, FitTask] = {}
         for task in self._fits:
-            if seconds[task] is None and (kind := self._estimates.kind(task)) not in self._tried:
+            if seconds[task] is None and (kind := self._estimates.kind(task)) in self._untried:
                 unknown.setdefault(kind, task)
         rest = [task for task in self._fits if task not in unknown.values()]
         if self._plan.spec.jobs != 1:
@@ -216,7 +217,8 @@ class Matrix:
     def _next(self) -> tuple[Task, bool] | None:
         """The next task, and whether to wait for another process that is at it."""
         if self._scores:
-            untried = (task for task in self._scores if self._estimates.kind(task) not in self._tried)
+            waiting = self._scores if self._untried else ()
+            untried = (task for task in waiting if self._estimates.kind(task) in self._untried)
             task = next(untried, self._scores[0])
             self._scores.remove(task)
             return task, False

@@ -64,6 +64,6 @@ class _WatchedStage:
     def advance(self, steps: int = 1, detail: str = "", left_s: float | None = None) -> None:
         """Count."""
         self._stage.advance(steps, detail, left_s)
-        self.share += steps / self._total
+        self.share += steps / max(1, self._total)
         if self.begun is None:
-            self.begun, self.share_before = time.monotonic(), self.share
+            self.share_before, self.begun = self.share, time.monotonic()
