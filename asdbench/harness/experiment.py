@@ -129,9 +129,9 @@ def prepare(spec: RunSpec, needed: Sequence[str] = ()) -> None:
 class Matrix:
     """Which task comes next, and what its end sets free.
 
-    A run is scored as soon as its last fit is there, before further fits, so that results come early. So that the
-    remaining time can be told, of each scorer one run comes first, and of each extractor that nothing is known of one
-    fit; then, with several processes, the fits that take longest, so that none of them is left alone at the end.
+    A run is scored as soon as its last fit is there, before further fits, so that results come early. One run of each
+    scorer comes first, and one fit of each extractor that nothing is known of, since the remaining time is estimated by
+    them; then, with several processes, the fits that take longest, so that none of them is left alone at the end.
 
     Args:
         plan: the command.
