@@ -187,9 +187,9 @@ class Matrix:
         for tasks, begun, watched in list(self._started.values()):  # at once: progress comes from other threads
             fits = [alike[0] for alike in self._by_fit(tasks)]
             under_way.append(UnderWay(fits or tasks, now - begun, watched.left_s(len(fits or tasks))))
-        begun_fits = [task for one in under_way for task in one.tasks]
-        ahead = self._by_fit([*begun_fits, *self._fits, *(task for _, task in list(self._busy))])
-        waiting: list[Task] = [alike[0] for alike in ahead if alike[0] not in set(begun_fits)]
+        begun_tasks = dict.fromkeys(task for one in under_way for task in one.tasks)
+        ahead = self._by_fit([*begun_tasks, *self._fits, *(task for _, task in list(self._busy))])
+        waiting: list[Task] = [alike[0] for alike in ahead if alike[0] not in begun_tasks]
         unscored = [ScoreTask(number) for number in list(self._missing)]
         return self._estimates.left_s([*waiting, *self._scores, *unscored], under_way, jobs)
 

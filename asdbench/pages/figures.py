@@ -111,8 +111,10 @@ def figure_svg(figure: "Figure", title: str) -> "Markup":
     written = io.StringIO()
     with drawing_style(), warnings.catch_warnings():  # some settings are read only now
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser's type has it
+        # What Figure.savefig does, which lays out and draws twice.
         figure.set_dpi(_RASTER_DPI)
-        # Figure.savefig would lay out and draw twice.
+        for patch in (figure.patch, *(axes.patch for axes in figure.axes)):  # other libraries' figures have backgrounds
+            patch.set(facecolor="none", edgecolor="none")
         canvas = FigureCanvasSVG(figure)
         canvas.print_svg(written, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
     inner = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", written.getvalue(), flags=re.DOTALL)

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from asdbench.pages.figures import BLUE, INK, MUTED, drawing_style, figure_svg, new_figure
@@ -41,6 +42,16 @@ def test_black_is_the_pages_ink_and_nothing_names_an_address_or_styles_the_page(
     assert "http" not in svg
     assert "<style" not in svg
     assert "Date" not in svg
+
+
+def test_backgrounds_of_other_libraries_figures_are_left_out():
+    """Optuna draws on grey."""
+    with drawing_style():
+        figure = Figure(facecolor="#e5e5e5")
+        figure.add_subplot(facecolor="#e4e4e4").plot([0, 1], [0, 1])
+    svg = figure_svg(figure, "A line")
+    assert "#e5e5e5" not in svg
+    assert "#e4e4e4" not in svg
 
 
 def test_names_are_escaped_and_never_read_as_formulas():
