@@ -62,6 +62,8 @@ class Nodes:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_enable_worker_prestart": "0",
+            "RAY_prestart_worker_first_driver": "0",
             "RAY_health_check_initial_delay_ms": "0",  # a lost node is noticed within a second
             "RAY_health_check_period_ms": "200",
             "RAY_health_check_failure_threshold": "4",

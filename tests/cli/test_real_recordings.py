@@ -14,7 +14,7 @@ def test_both_extractors_on_the_real_slider(cli, shared_data, tmp_path, official
     outcome = cli(
         "run", "--dataset", tmp_path / "few", "--extractor", "raw-mel", "--extractor", "simclr",
         "--scorer", "mahalanobis-ml", "--scorer", "knn", "-p", "simclr.steps=2",
-        "-p", "simclr.backbone=resnet10t", "-p", "simclr.crop_s=1", "-p", "simclr.copies=1",
+        "-p", "simclr.backbone=resnet10t", "-p", "simclr.crop_s=1", "-p", "simclr.copies=1", "-p", "log-mel.n_mels=64",
         "--json", "--out", tmp_path / "runs",
     )  # fmt: skip
     assert outcome.code == 0

@@ -94,21 +94,25 @@ def test_a_machine_more_changes_no_other_result(run):
         assert two.results.machines["valve"] == one.results.machines["valve"]
 
 
-def test_trainings_together_give_the_scores_of_trainings_alone(run, tmp_path, monkeypatch):
+def test_trainings_together_give_the_scores_of_trainings_alone(run, zygote, small_dataset, tmp_path, monkeypatch):
     """Two machine types and two seeds in one stack, each alone, and on two processes."""
     params = NETWORK | {"autoencoder.epochs": 2}
-    asked = [("stack", {"jobs": 1}), ("processes", {"jobs": 2}), ("alone", {"jobs": 1})]
-    runs = {}
-    for name, options in asked:
-        monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / f"cache-{name}"))
-        if name == "alone":
-            monkeypatch.setattr("asdbench.harness.experiment.kind_of_fit", lambda cell: None)
-        runs[name] = run(("autoencoder",), ("identity",), seed=[0, 1], params=params, out=name, **options)
-    for record in runs["stack"]:
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache-stack"))
+    stacked = run(("autoencoder",), ("identity",), seed=[0, 1], params=params, out="stack")
+    monkeypatch.setenv("ASDBENCH_CACHE", str(tmp_path / "cache-alone"))
+    monkeypatch.setattr("asdbench.harness.experiment.kind_of_fit", lambda cell: None)
+    alone = run(("autoencoder",), ("identity",), seed=[0, 1], params=params, out="alone")
+    words = ["--extractor", "autoencoder", "--scorer", "identity", "--seed", 0, "--seed", 1, "--jobs", 2]
+    words += [word for name, value in params.items() for word in ("-p", f"{name}={value}")]
+    files = {"cache": tmp_path / "cache-processes", "log": tmp_path / "log"}
+    command = zygote.start("run", "--dataset", small_dataset, "--out", tmp_path / "processes", *words, **files)
+    assert zygote.wait(command) == 0, files["log"].read_text()
+    processes = [load_record(tmp_path / "processes" / record.run_id) for record in alone]
+    for record in stacked:
         assert record.status == "done"
-        for other in ("processes", "alone"):
-            (same,) = (one for one in runs[other] if one.run_id == record.run_id)
-            assert score_bytes(tmp_path / other, same) == score_bytes(tmp_path / "stack", record)
+        for name, others in (("processes", processes), ("alone", alone)):
+            (same,) = (one for one in others if one.run_id == record.run_id)
+            assert score_bytes(tmp_path / name, same) == score_bytes(tmp_path / "stack", record)
             assert [network.curves for network in same.training] == [network.curves for network in record.training]
 
 

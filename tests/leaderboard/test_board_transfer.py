@@ -1,13 +1,16 @@
 """What a board is worth elsewhere: by systems that both have, measured or published."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from made_runs import made_run
 from markdown_it import MarkdownIt
 from scipy.stats import kendalltau, spearmanr
 
 import asdbench as asd
+from asdbench.leaderboard import add_run
 from asdbench.leaderboard.render import make_pages
 from asdbench.leaderboard.transfer import Side, leading_word, transfer
 from asdbench.leaderboard.transfer_page import transfer_pages
@@ -37,13 +40,22 @@ def transfers(cli, tmp_path):
     return lambda *names: cli("transfer", *names, "--board-dir", tmp_path / "boards", "--replicates", "200")
 
 
+@pytest.fixture(scope="module")
+def made_boards(tmp_path_factory):
+    """Four systems on two data sets; the order of one is turned round on the other."""
+    root, others = tmp_path_factory.mktemp("two"), {}
+    for number, scorer in enumerate(("knn", "lof", "gmm", "kde")):
+        for data, quality in (("here", 2.5 - 0.6 * number), ("there", 0.7 + 0.6 * number)):
+            made = made_run(
+                root / "runs", extractor=f"e{number}", scorer=scorer, dataset=data, quality=quality, clips=40
+            )
+            add_run(made, root / "boards", others=others)
+    return root / "boards"
+
+
 @pytest.fixture
-def two_boards(put, tmp_path):
-    """Five systems on two data sets; two of them have the same scores, and the order is turned round."""
-    for place, scorer in enumerate(("knn", "lof", "gmm", "kde")):
-        for data, quality in (("here", 2.5 - 0.6 * place), ("there", 0.7 + 0.6 * place)):
-            put(extractor=f"e{place}", scorer=scorer, dataset=data, quality=quality, clips=40)
-    return tmp_path / "boards"
+def two_boards(made_boards, tmp_path):
+    return Path(shutil.copytree(made_boards, tmp_path / "boards"))
 
 
 def test_the_winner_its_loss_and_the_correlations_are_those_of_the_table(table_file):
