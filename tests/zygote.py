@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import traceback
 from contextlib import suppress
 from importlib import import_module
@@ -120,6 +121,7 @@ def _do(words: list[str]) -> None:
 def _run_cells(notebook: Path) -> None:
     """Run the cells as a kernel does."""
     from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.text import SList
     from traitlets.config import Config
 
     class Shell(InteractiveShell):
@@ -134,6 +136,20 @@ def _run_cells(notebook: Path) -> None:
                 self.user_ns["_exit_code"] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             else:
                 self.system_raw(command)
+
+        def getoutput(self, command: str, *_: object, depth: int = 0) -> SList:
+            """What follows "= !": lines of what it prints."""
+            sys.stdout.flush()
+            screen = os.dup(1)
+            with tempfile.TemporaryFile() as file:
+                os.dup2(file.fileno(), 1)
+                try:
+                    self.system(command)
+                finally:
+                    os.dup2(screen, 1)
+                    os.close(screen)
+                file.seek(0)
+                return SList(file.read().decode().splitlines())
 
     shell = Shell(config=Config({"HistoryManager": {"enabled": False}}))
     for cell in json.loads(notebook.read_text())["cells"]:

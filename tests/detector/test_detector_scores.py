@@ -52,8 +52,9 @@ def test_a_network_gives_the_same_bits_for_the_same_batches_and_else_the_same_bu
         scores = system.score(as_the_run, machine).scores
         found = {path.name: score for path, score in zip(as_the_run, scores, strict=True) if path.name in expected}
         assert found == expected
-        alone = [system.score([small_dataset / machine / "test" / name], machine).scores[0] for name in expected]
-        np.testing.assert_allclose(alone, list(expected.values()), rtol=1e-4)
+        some = sorted(expected)[::4]
+        alone = [system.score([small_dataset / machine / "test" / name], machine).scores[0] for name in some]
+        np.testing.assert_allclose(alone, [expected[name] for name in some], rtol=1e-4)
 
 
 @pytest.fixture
