@@ -20,8 +20,8 @@ def as_scorer(instance: Any) -> Scorer:
     """The object as a scorer; one of asdbench's own is taken as it is.
 
     Detectors of scikit-learn (a higher ``score_samples`` or ``decision_function`` is more normal) and of PyOD (a higher
-    ``decision_function`` is more anomalous) are known by their class. Of any other object ``score(embeddings)`` gives n
-    values, higher is more anomalous.
+    ``decision_function`` is more anomalous) are known by their class, a pipeline by its last step. Of any other object,
+    and of one with a ``score`` of its own, ``score(embeddings)`` gives n values, higher is more anomalous.
 
     Raises:
         UsageError: it has no ``fit``, or nothing that scores.
@@ -59,9 +59,14 @@ class InstanceScorer(Scorer):
 
 def _scoring(instance: Any) -> tuple[Scoring, int]:
     """The method that scores, and 1 where a higher value is more anomalous, else -1."""
+    if _is_of(instance, "sklearn.pipeline", "Pipeline"):
+        scoring, sign = _scoring(instance.steps[-1][1])
+        if scoring.__name__ == "score":  # which a pipeline calls with labels
+            raise _unusable(instance, "its last step is no detector of scikit-learn or PyOD")
+        return getattr(instance, scoring.__name__), sign
     if _is_of(instance, "pyod.models.base", "BaseDetector"):
         return instance.decision_function, 1
-    if _is_of(instance, "sklearn.base", "BaseEstimator"):
+    if _is_of(instance, "sklearn.base", "BaseEstimator") and not _has_own_score(instance):
         if type(instance).__name__ == "LocalOutlierFactor":
             instance.set_params(novelty=True)  # which scores clips other than those of its training
         for name in ("score_samples", "decision_function"):
@@ -71,6 +76,16 @@ def _scoring(instance: Any) -> tuple[Scoring, int]:
     if not callable(getattr(instance, "score", None)):
         raise _unusable(instance, "it has no method score")
     return instance.score, 1
+
+
+def _has_own_score(instance: Any) -> bool:
+    """Whether a class of somebody's own, no kind of scikit-learn's detectors, says what ``score`` is."""
+    maker = next((one for one in type(instance).__mro__ if "score" in vars(one)), None)
+    return (
+        maker is not None
+        and not maker.__module__.startswith("sklearn.")
+        and not _is_of(instance, "sklearn.base", "OutlierMixin")
+    )
 
 
 def _is_of(instance: Any, module: str, name: str) -> bool:
