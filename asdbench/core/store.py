@@ -2,7 +2,8 @@
 
 Beside the files of a folder lies ``digests.json`` with the SHA-256 of each of them; it is written last, so it says that
 the folder is whole, and a file that is not as it was written (a lost page, a flipped bit, nothing left) is noticed by
-whoever reads the folder first. Such a folder is reported, removed and made again.
+whoever reads the folder first. Such a folder is reported, removed and made again; so is one that lies under the name
+of another.
 """
 
 import hashlib
@@ -37,7 +38,16 @@ class StoredFolder:
     @property
     def intact(self) -> bool:
         """Whether it is there, and every file as it was written."""
-        return damage(self.path) is None
+        return self.damage is None
+
+    @property
+    def damage(self) -> str | None:
+        """What is not as it was written, in a few words; None where all is."""
+        return damage(self.path, self._entry)
+
+    @property
+    def _entry(self) -> str:
+        return f"{self.path.parent.name}/{self.path.name}"
 
     def get_or_make(self, make: Callable[[Path], None], warn: Warn, on_wait: Callable[[], None] | None = None) -> Path:
         """The folder with its content; what is not there, or damaged, is made.
@@ -63,7 +73,7 @@ class StoredFolder:
             sweep(self.path)
             if not os.path.lexists(self.path):
                 return False
-            reason = damage(self.path)
+            reason = self.damage
             if reason is not None:
                 warn(f"Damaged in the cache, and made again: {self.what} ({self.path}: {reason}).")
                 discard(self.path)
@@ -76,24 +86,29 @@ class StoredFolder:
             discard(self.path)
         with whole_folder(self.path) as folder:
             yield folder
-            seal(folder)
+            seal(folder, self._entry)
 
 
-def seal(folder: Path) -> None:
-    """Write the digests of all files of a folder into it."""
+def seal(folder: Path, entry: str = "") -> None:
+    """Write the digests of all files of a folder into it, and which entry of a cache it is."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     files = {path.relative_to(folder).as_posix(): digest for path, digest in zip(paths, checksums(paths), strict=True)}
-    write_json(folder / MANIFEST, {"files": files, "digest": _digest_of(files)})
+    of_entry = {"entry": entry} if entry else {}
+    write_json(folder / MANIFEST, {"files": files, **of_entry, "digest": _digest_of({**files, **of_entry})})
 
 
-def damage(folder: Path) -> str | None:
+def damage(folder: Path, entry: str = "") -> str | None:
     """What of a sealed folder is not as it was sealed, in a few words; None where all is.
 
-    Files that have come later do not count. A file is read once in a process, unless it changes.
+    Files that have come later do not count. A file is read once in a process, unless it changes. ``entry`` is which one
+    it should be; folders of before 1.1 do not say.
     """
     try:
         content = json.loads((folder / MANIFEST).read_bytes())
-        if content["digest"] == _digest_of(content["files"]):
+        of_entry = {"entry": content["entry"]} if "entry" in content else {}
+        if content["digest"] == _digest_of({**content["files"], **of_entry}):
+            if entry and of_entry.get("entry", entry) != entry:
+                return f"it is {of_entry['entry']}"
             return differing(folder, content["files"])
     except FileNotFoundError:
         return f"{MANIFEST} is gone"

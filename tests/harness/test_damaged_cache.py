@@ -116,3 +116,23 @@ def test_recordings_that_a_card_makes(cache):
     assert open_dataset(source, catalog, progress=progress).fingerprint == before
     (line,) = progress.notes
     assert recording.name in line
+
+
+def test_an_entry_under_the_name_of_another_is_noticed(plan, cache, tmp_path):
+    """Both are as they were written, and each is the other's."""
+    options = {"extractor": ["raw-mel"], "scorer": ["knn"], "machine": ["fan"]}
+    done = {}
+    for name, poolings in (("mean", ["mean"]), ("std", ["std"])):
+        asked = plan(**options, params={"raw-mel.poolings": poolings}, out=tmp_path / "first")
+        (done[name],) = execute(asked, Silent())
+    one, two = sorted((cache / "embeddings").iterdir())
+    one.rename(cache / "aside")
+    two.rename(one)
+    (cache / "aside").rename(two)
+    for name, poolings in (("mean", ["mean"]), ("std", ["std"])):
+        progress = Silent()
+        asked = plan(**options, params={"raw-mel.poolings": poolings}, out=tmp_path / "second")
+        (record,) = execute(asked, progress)
+        assert record.results == done[name].results
+        (note,) = [note for note in progress.notes if note.startswith("Damaged in the cache")]
+        assert ": it is embeddings/" in note
