@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from asdbench.core.digests import digest
+from asdbench.core.errors import UsageError
 from asdbench.core.files import sweep
 from asdbench.core.locks import exclusive
 from asdbench.core.progress import Progress
@@ -18,7 +19,15 @@ from asdbench.harness.embedding import EmbeddingStage
 from asdbench.harness.fits import Embedded
 from asdbench.harness.outputs import recorded
 from asdbench.harness.plan import Plan
-from asdbench.harness.record import AGAIN, Failure, RecordError, RunRecord, load_record, read_record
+from asdbench.harness.record import (
+    AGAIN,
+    Failure,
+    NewerRecordError,
+    RecordError,
+    RunRecord,
+    load_record,
+    read_record,
+)
 from asdbench.harness.scoring import Scores, score_machine
 from asdbench.harness.store import missing_files
 from asdbench.harness.writing import lengths, write_run
@@ -151,12 +160,17 @@ def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _:
     """The record of a run that need not be done: done, or failed where failed ones are not to be tried again.
 
     ``warn`` is called with one line about a run that is there, but damaged.
+
+    Raises:
+        UsageError: a newer asdbench has written it.
     """
     folder = plan.spec.out / cell.run_id
     if plan.spec.fresh or not folder.is_dir():
         return None
     try:
         record = load_record(folder)
+    except NewerRecordError as error:
+        raise UsageError(f"{error}\nGive another folder for runs, or --fresh to write over it.") from error
     except RecordError as error:
         warn(f"{str(error).removesuffix(AGAIN)} It is made again.")
         return None

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from asdbench.core.errors import AsdbenchError
 from asdbench.core.files import write_text
 from asdbench.core.store import differing
-from asdbench.core.validation import Model
+from asdbench.core.validation import Model, first_error
 from asdbench.extractors.learning import Learning
 from asdbench.protocols.decisions import Decisions
 from asdbench.protocols.results import Evaluation, Interval, Intervals, MachineResult
@@ -216,6 +216,10 @@ class RecordError(AsdbenchError):
     """A record that cannot be read, or whose files are not those that it was written for."""
 
 
+class NewerRecordError(RecordError):
+    """A record that a newer asdbench wrote."""
+
+
 def load_record(folder: Path, *, files: bool = True) -> RunRecord:
     """The record in a run's folder, when it and the score files are as the run wrote them.
 
@@ -230,9 +234,11 @@ def load_record(folder: Path, *, files: bool = True) -> RunRecord:
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
-        version = content.get("schema_version")
-        if isinstance(version, int) and version > SCHEMA:
-            raise RecordError(
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if not isinstance(version, int):
+            raise ValueError("it holds no record")
+        if version > SCHEMA:
+            raise NewerRecordError(
                 f"{path} has schema {version}; this asdbench knows {SCHEMA} and older ones. A newer asdbench reads it."
             )
         record = RunRecord.model_validate(migrated(content))
@@ -243,7 +249,7 @@ def load_record(folder: Path, *, files: bool = True) -> RunRecord:
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_error(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
         raise RecordError(f"{path} is damaged: {reason}.{AGAIN}") from error
     fault = differing(folder, record.digests) if files else None
     if fault is not None:

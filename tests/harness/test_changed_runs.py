@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from made_runs import made_run
 
+from asdbench.core.errors import UsageError
 from asdbench.core.progress import Silent
 from asdbench.harness import RunSpec, execute, make_plan
 from asdbench.harness.record import RecordError, load_record, read_record
@@ -157,3 +158,12 @@ def test_records_of_the_first_schema_are_still_read(tmp_path):
 def test_a_damaged_record_is_no_record(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     assert read_record(tmp_path) is None
+
+
+def test_the_record_of_a_newer_asdbench_is_not_written_over(plan, done):
+    file = done / "run.json"
+    newer = file.read_text().replace('"schema_version": 6', '"schema_version": 7')
+    file.write_text(newer)
+    with pytest.raises(UsageError, match=r"A newer asdbench reads it\.\nGive another folder for runs, or --fresh"):
+        list(execute(plan(), Silent()))
+    assert file.read_text() == newer
