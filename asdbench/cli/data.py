@@ -216,7 +216,7 @@ def info(
     if layout == OWN:
         for name, values in attributes.items():
             echo(f"attribute {name}: {', '.join(values[:SHOWN])}{', ...' if len(values) > SHOWN else ''}")
-        _print_lines("left aside", aside)
+    _print_lines("left aside", aside)
     if table_of_clips is not None:
         if inventory.card is None:
             echo(how_scored(table_of_clips))

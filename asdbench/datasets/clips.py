@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from asdbench.core.digests import digest
+from asdbench.core.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas
@@ -119,7 +120,7 @@ class Source:
     params: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Clips of one data set, sorted by machine, split and file name.
 
@@ -145,6 +146,10 @@ class Dataset:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", _with_unique_keys(self.clips))
+
+    def __repr__(self) -> str:
+        machines = ", ".join(self.machines[:5]) + ", ..." * (len(self.machines) > 5)
+        return f"<Dataset {self.name}: {len(self)} clips of {machines or 'nothing'}, protocol {self.protocol}>"
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -189,6 +194,14 @@ class Dataset:
         """(machine, section) pairs, sorted."""
         return sorted({(clip.machine, clip.section) for clip in self.clips})
 
+    def require_machines(self, machines: Iterable[str]) -> None:
+        """Check names of machine types. Raises UsageError: there is none of that name."""
+        known = self.machines
+        for machine in machines:
+            if machine not in known:
+                hint = did_you_mean(str(machine), known)
+                raise UsageError(f"{self.name} has no machine '{machine}'.{hint} Accepted: {', '.join(known)}.")
+
     def training_view(self) -> list[TrainingClip]:
         """The training clips for fitting, ordered by key."""
         return [
@@ -203,11 +216,13 @@ class Dataset:
         return [BlindClip(clip.key, clip.machine, clip.section) for clip in clips]
 
     def training(self, machine: str) -> list[TrainingClip]:
-        """The training clips of a machine type, as a fit may see them."""
+        """The training clips of a machine type, as a fit may see them. Raises UsageError: there is no such type."""
+        self.require_machines([machine])
         return self.select(machines=[machine]).training_view()
 
     def blind(self, machine: str) -> list[BlindClip]:
-        """All clips of a machine type, as what embeds and scores them may see them."""
+        """All clips of a machine type, as what embeds and scores them may see them; raises as ``training``."""
+        self.require_machines([machine])
         return self.select(machines=[machine]).blind_view()
 
     def to_frame(self) -> "pandas.DataFrame":

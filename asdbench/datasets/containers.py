@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 ENDLESS = 0x7FFF0000  # sizes from here on are what programs write into a pipe (sox 0x7FFFF000, ffmpeg 0xFFFFFFFF)
 ENDLESS_64 = 1 << 62
+_UNCOMPRESSED = (1, 3, 0xFFFE)  # whole numbers, floating point, either of them told further on
 WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _STREAMINFO = 8  # its place in a FLAC file, after "fLaC" and the head of the block
 _TOTAL = _STREAMINFO + 13  # the number of samples: the low half of this byte and four more
@@ -102,6 +103,7 @@ class _Wav:
             before.append(data)
         else:
             raise BadRecording("cannot be decoded as audio: the file ends before any sound; copy or record it again")
+        self.require_consistent(before)
         size = data.size
         if ds64 is not None and size == 0xFFFFFFFF:  # too large for four bytes
             (size,) = struct.unpack("<Q", _read(self.file, ds64.content + 8, 8).ljust(8, b"\0"))
@@ -121,6 +123,22 @@ class _Wav:
                 "file; write the header anew, for example: sox --ignore-length OLD.wav NEW.wav"
             )
         return Container(self.start, plain=self.plain(before, data))
+
+    def require_consistent(self, before: Sequence[_Chunk]) -> None:
+        """Refuse a header that states one thing in two ways (BadRecording): nobody knows which one holds."""
+        form = next((chunk for chunk in before if chunk.name[:4] == b"fmt " and chunk.size >= 16), None)
+        if form is None:
+            return
+        kind, channels, rate_hz, second, step, bits = struct.unpack(
+            f"{self.form.size[0]}HHIIHH", _read(self.file, form.content, 16)
+        )
+        if kind not in _UNCOMPRESSED or bits == 0:
+            return
+        if step != channels * ((bits + 7) // 8) or second not in (0, rate_hz * step):
+            raise BadRecording(
+                f"the header contradicts itself: {channels} channels of {bits} bits at {rate_hz} Hz, but {step} bytes "
+                f"for each sample and {second} a second; write the header anew, or record it again"
+            )
 
     def plain(self, before: Sequence[_Chunk], data: _Chunk) -> Plain | None:
         """Where the samples lie in a RIFF file of 16-bit samples alone; None for others, which libsndfile reads."""

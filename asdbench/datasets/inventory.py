@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ from asdbench.core.errors import DataError, UsageError, did_you_mean
 from asdbench.datasets import clip_table
 from asdbench.datasets.clips import OWN, Clip, Dataset
 from asdbench.datasets.contents import ContentDigests
-from asdbench.datasets.layout import ENDINGS, MachineFiles, list_machine, machine_folders
-from asdbench.datasets.names import EXAMPLES, printable, require_printable
+from asdbench.datasets.layout import ENDINGS, SPLIT_FOLDERS, MachineFiles, list_machine, machine_folders
+from asdbench.datasets.names import EXAMPLES, attribute_files, printable, require_printable
 from asdbench.datasets.own_folder import BY_TABLE, OTHER_AUDIO, OWN_HELP, left_aside, list_own_machine, own_machines
 
 if TYPE_CHECKING:
@@ -235,6 +236,10 @@ def inventory_of(root: Path, name: str | None = None, machines: Sequence[str] = 
     if folders:
         require_printable(place for machine in picked for place in folders[machine])
         files = {machine: list_machine(machine, folders[machine]) for machine in picked}
+        for machine, place in [(name, place) for name in picked for place in folders[name]]:
+            with suppress(OSError):  # that it cannot be read is a problem of its own
+                read = [*(place / split for split in SPLIT_FOLDERS), *attribute_files(place)]
+                files[machine].ignored += left_aside(place, read)
         return Inventory(name, root, files, tuple(picked))
     require_printable(own[machine] for machine in picked)
     files = {machine: list_own_machine(machine, own[machine]) for machine in picked}

@@ -53,7 +53,7 @@ class MachineFiles:
         layouts: how many of them have the names and folders of which layout, by layout and split.
         problems: one line for each thing that cannot be used.
         empty: one line for each split without recordings, by split.
-        ignored: what is no recording, or lies where none is looked for, in folders with names of one's own.
+        ignored: what is no recording, or lies where none is looked for.
         left_out: recordings of sections that were not asked for.
         other_sections: those sections.
     """

@@ -102,6 +102,11 @@ def clip_name(text: str) -> str:
     return last[: -len(PurePosixPath(last).suffix)] if last.lower().endswith((".wav", ".flac")) else last
 
 
+def attribute_files(folder: Path) -> list[Path]:
+    """The files of attributes in a machine's folder. Raises OSError: it cannot be read."""
+    return sorted(path for path in folder.iterdir() if _ATTRIBUTE_FILE.fullmatch(path.name))
+
+
 def read_attribute_files(folder: Path, problems: list[str]) -> dict[str, Attributes]:
     """Attributes by file name without folder and ending, from every ``attributes_*.csv`` of a machine's folder.
 
@@ -109,7 +114,7 @@ def read_attribute_files(folder: Path, problems: list[str]) -> dict[str, Attribu
     """
     attributes: dict[str, Attributes] = {}
     try:
-        paths = sorted(path for path in folder.iterdir() if _ATTRIBUTE_FILE.fullmatch(path.name))
+        paths = attribute_files(folder)
     except OSError as error:
         problems.append(f"{folder}: cannot be read: {error.strerror}")
         paths = []

@@ -135,6 +135,8 @@ def sound_of(samples: Any, sample_rate_hz: float, name: str = "") -> Sound:
         raise BadRecording(f"holds {samples.dtype}; accepted are floating-point samples in [-1, 1]")
     if samples.ndim not in (1, 2):
         raise BadRecording(f"has the shape {samples.shape}; accepted are (samples,) and (samples, channels)")
+    if samples.size == 0:
+        raise BadRecording("holds no samples")
     if not (np.isfinite(sample_rate_hz) and sample_rate_hz > 0 and sample_rate_hz == int(sample_rate_hz)):
         raise BadRecording(f"has a sample rate of {sample_rate_hz:g} Hz; accepted is a whole number above 0")
     return Sound(np.ascontiguousarray(samples.reshape(len(samples), -1), np.float32), int(sample_rate_hz), name)

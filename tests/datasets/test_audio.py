@@ -278,3 +278,14 @@ def test_whatever_a_decoder_raises_is_a_reason(tmp_path, monkeypatch, error, mes
     for read in (decode, read_header):
         with pytest.raises(BadRecording, match=message):
             read(path)
+
+
+@pytest.mark.parametrize(("place", "form", "value"), [(22, "<H", 2), (34, "<H", 8), (24, "<I", 44100)])
+def test_a_header_that_contradicts_itself_is_refused(place, form, value, write_wav, tmp_path):
+    """Channels, bits and rate stand in it twice, the second time as bytes of a sample and of a second."""
+    path = write_wav(tmp_path / "x.wav")
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form, content, place, value)
+    path.write_bytes(content)
+    with pytest.raises(BadRecording, match="the header contradicts itself"):
+        read_audio(path, RATE, "0")

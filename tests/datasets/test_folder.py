@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import asdbench as asd
 from asdbench.core.errors import DataError, UsageError
 from asdbench.datasets import read_folder
 from asdbench.datasets.contents import ContentDigests
@@ -215,3 +216,15 @@ def test_a_large_folder_is_listed_in_linear_time(tmp_path):
     table = read_folder(tmp_path)
     assert len(table) == 4001
     assert time.process_time() - start < 2  # quadratic, it took 8 s of 8000
+
+
+def test_what_lies_beside_the_folders_of_the_splits_is_named(cli, make_folder, write_wav, dcase2023_names):
+    root = make_folder({"pump": dcase2023_names()})
+    (root / "pump" / "attributes_00.csv").write_text("file_name,d1p,d1v\n")
+    write_wav(root / "pump" / "section_00_source_train_normal_9999_vel_1.wav")
+    write_wav(root / "pump" / "Train" / "section_00_source_train_normal_9998_vel_1.wav")
+    (note,) = [note for note in asd.load(root).notes if note.startswith("left aside")]
+    assert note == "left aside: pump/Train, pump/section_00_source_train_normal_9999_vel_1.wav"
+    told = cli("data", "info", root).out
+    assert "left aside: pump/Train: a folder" in told
+    assert "9999_vel_1.wav: a recording beside train/" in told
