@@ -41,7 +41,7 @@ def sort_of(dataset: str, catalog: Catalog) -> Literal["folder", "challenge", "m
     if dataset in catalog.names("datasets"):
         return "made" if catalog.find("datasets", dataset).challenge is None else "challenge"
     place = expand_user(dataset)
-    if os.path.isdir(place):  # noqa: PTH112  # pathlib's raises for names that are too long
+    if dataset and os.path.isdir(place):  # noqa: PTH112  # pathlib's raises for names that are too long
         return "folder"
     if os.path.isfile(place):  # noqa: PTH113
         if place.suffix.lower() in FORMS:

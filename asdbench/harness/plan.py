@@ -22,7 +22,7 @@ from asdbench.protocols import ThresholdRule, require_scorable
 from asdbench.registry import Catalog, Component, load_catalog
 from asdbench.registry.cards import ScorerCard
 from asdbench.registry.ensembles import Ensemble
-from asdbench.score_files.files import file_name
+from asdbench.score_files.files import file_name, parse_file_name
 
 LONGEST_FILE_NAME = 255  # bytes, on nearly every file system
 TEMPORARY_AFFIXES = len("..12345678.partial")
@@ -73,6 +73,11 @@ def make_plan(spec: RunSpec, progress: Progress) -> Plan:
     device = settle_device(spec, progress)
     require_places(spec.out, "--out DIR")
     datasets = [open_dataset(source, catalog, spec.data_root, progress) for source in sources]
+    known: dict[tuple[str, str], str] = {}
+    for dataset, name in zip(datasets, spec.dataset, strict=True):
+        same = known.setdefault((dataset.name, dataset.fingerprint), name)
+        if same != name:
+            raise UsageError(f"--dataset {name}: the same recordings as {same}, under the same name. Leave one out.")
     asked = [(dataset, one) for dataset in datasets for one in spec.combinations]
     return plan_of(spec, asked, datasets, catalog, device)
 
@@ -99,7 +104,7 @@ def plan_of(
     """
     for dataset in datasets:
         require_scorable(dataset)
-        _require_short_names(dataset)
+        _require_file_names(dataset)
     cells: dict[str, Cell] = {}
     for dataset, one in asked:
         for cell in cells_of(dataset, one, catalog, device):
@@ -228,11 +233,18 @@ def require_promise(rule: ThresholdRule, dataset: Dataset, scorer: Component) ->
         rule.require(count, f" of {', '.join(where)},")
 
 
-def _require_short_names(dataset: Dataset) -> None:
-    """Refuse machine types whose score files would have longer names than file systems take, before any work."""
+def _require_file_names(dataset: Dataset) -> None:
+    """Refuse, before any work, machine types whose score files could not be written, or not be known by their names."""
     sections: Sequence[tuple[str, str]] = [*dataset.sections, *((machine, "00") for machine in dataset.machines)]
     for machine, section in sections:
-        length = len(os.fsencode(file_name("decision_result", dataset.layout, machine, section, "source")))
+        name = file_name("decision_result", dataset.layout, machine, section, "source")
+        told = parse_file_name(Path(name))
+        if told is None or told.machine != machine:
+            raise UsageError(
+                f"The machine type '{machine}' of {dataset.name} is named so that its score files would be taken for "
+                f"those of {repr(told.machine) if told else 'none'}.\nGive its folder another name."
+            )
+        length = len(os.fsencode(name))
         if length + TEMPORARY_AFFIXES > LONGEST_FILE_NAME:
             raise UsageError(
                 f"The machine type '{machine[:40]}...' of {dataset.name} has too long a name: its score files would "

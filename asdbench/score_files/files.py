@@ -38,7 +38,7 @@ _OF_2020 = re.compile(
     r"(?P<kind>anomaly_score|decision_result)_(?P<machine>.+)_id_(?P<section>[0-9]+)(?:_test)?\.(?:csv|CSV)"
 )
 _SINCE_2021 = re.compile(
-    r"(?P<kind>anomaly_score|decision_result)_(?:DCASE[0-9]{4}T2)?(?P<machine>.+?)_section_(?P<section>[0-9]+)"
+    r"(?P<kind>anomaly_score|decision_result)_(?:DCASE[0-9]{4}T2)?(?P<machine>.+)_section_(?P<section>[0-9]+)"
     r"(?:_(?P<domain>source|target))?_test(?:_.+)?\.(?:csv|CSV)"
 )
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)

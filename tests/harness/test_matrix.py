@@ -26,6 +26,9 @@ def test_data_sets_times_systems_times_seeds(plan, small_dataset, other_dataset,
 def test_one_data_set_twice_is_refused(plan, small_dataset):
     with pytest.raises(UsageError, match="--dataset names the same one twice"):
         plan(dataset=[str(small_dataset), str(small_dataset)])
+    spelt = f"{small_dataset.parent}/./{small_dataset.name}"
+    with pytest.raises(UsageError, match=f"the same recordings as {small_dataset}, under the same name"):
+        plan(dataset=[str(small_dataset), spelt])
 
 
 def test_a_run_file_covers_a_matrix(cli, small_dataset, other_dataset, tmp_path):

@@ -64,3 +64,16 @@ def test_a_machine_type_whose_score_files_no_file_system_takes_is_refused_before
         ids(tmp_path, folder)
     (folder / ("装" * 70)).rename(folder / ("装" * 60))
     assert ids(tmp_path, folder)
+
+
+def test_a_machine_type_named_like_a_score_file_is_told_from_others_or_refused(small_dataset, tmp_path, cli):
+    (folder,) = copied(small_dataset, tmp_path, "named")
+    (folder / "valve").rename(folder / "fan_section_01_test")
+    words = ("--dataset", folder, "--extractor", "raw-mel", "--scorer", "knn", "--out", tmp_path / "runs")
+    (run,) = cli("run", *words, "--json").json["runs"]
+    found = cli("evaluate", tmp_path / "runs" / run["run_id"], "--json").json
+    assert found["official_score"] == run["official_score"]
+    assert set(found["machines"]) == {"fan", "fan_section_01_test"}
+    (folder / "fan").rename(folder / "DCASE2024T2fan")
+    with pytest.raises(UsageError, match="taken for those of 'fan'"):
+        ids(tmp_path, folder)
