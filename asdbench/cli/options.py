@@ -38,7 +38,7 @@ class Whole(click.IntRange):
         """In the help: a bound that nobody meets is left out."""
         if self.max is not None and self.max < FAR:
             return super()._describe_range()
-        return f"at least {self.min}" if self.min else ""
+        return f"at least {self.min}" if self.min is not None else ""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read plain digits only: no ``1_000``."""

@@ -27,11 +27,16 @@ _REPLACEMENTS = {
     "─": "-", "━": "-", "╸": "-", "╺": "-", "┃": "|", "│": "|", "├": "|", "┤": "|", "●": "*",  # diagrams and bars
 }  # fmt: skip
 _REPLACED = "asdbench-replaced"
+_LOGIN = re.compile(r"(:/{1,2})[^\s/@]*:[^\s/@]*@|(://)[^\s/@]+@")
 
 
 def shown(text: str) -> str:
-    """The text with every character that a terminal would obey shown as an escape, its number after a backslash."""
-    return _CONTROL.sub(_escape, text.replace("\r\n", "\n"))
+    """The text as a screen may have it.
+
+    Every character that a terminal would obey is shown as an escape, its number after a backslash; who logs in at an
+    address, and with what, is hidden.
+    """
+    return _LOGIN.sub(r"\1\2***@", _CONTROL.sub(_escape, text.replace("\r\n", "\n")))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -164,7 +169,7 @@ def print_json(content: Any, indent: int | None = 2) -> None:
 
 
 def print_reserved(text: str) -> None:
-    """Print what standard output is reserved for, as it is."""
+    """Print what standard output is reserved for, as it is; a terminal gets nothing that it would obey."""
     stream = _Reserved.stream or sys.stdout
-    stream.write(text)
+    stream.write(shown(text) if stream.isatty() else text)
     stream.flush()

@@ -30,14 +30,26 @@ def fault_of(error: BaseException) -> Fault:
     """What happened, with the last line of other people's code that was under way."""
     place = _place_of(error)
     missing = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
-    message = error.msg if isinstance(error, SyntaxError) else str(error)  # its text names the file without its folder
+    message = error.msg if isinstance(error, SyntaxError) else _text_of(error)  # str names the file without its folder
     message = " ".join(str(missing).splitlines()) if missing else message
     name = type(error).__name__
     reason = (f"{name}: {message}" if message else name) + (f" ({place})" if place else "")
     report = traceback.TracebackException.from_exception(error)
     if place:
         _leave_out_internal_lines(report)
-    return Fault(reason, "".join(report.format()), place)
+    return Fault(_encodable(reason), _encodable("".join(report.format())), place)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # other people's, like all of it
+        return ""
+
+
+def _encodable(text: str) -> str:
+    """With escapes for what no file in UTF-8 can hold: parts of a file's name that is none."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

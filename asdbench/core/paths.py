@@ -1,11 +1,13 @@
 """Paths that a user names, and the folder of the cache."""
 
 import os
+import re
 from pathlib import Path
 
 from asdbench.core.errors import UsageError
 
 CACHE_VARIABLE = "ASDBENCH_CACHE"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")  # one slash, as pathlib leaves it
 
 
 def user_path(asked: str | Path) -> Path:
@@ -19,6 +21,8 @@ def user_path(asked: str | Path) -> Path:
     text = str(asked)
     if "\0" in text:
         raise ValueError("holds a NUL character, which no path may")
+    if _ADDRESS.match(text):
+        raise ValueError("is an address, and a place on this machine is wanted")
     expanded = os.path.expanduser(text)  # noqa: PTH111  # pathlib's raises where a user is not known
     if text.startswith("~") and expanded == text:
         name = text.partition("/")[0]

@@ -97,7 +97,9 @@ def outcome_of(function: Function, *args: Any, **options: Any) -> Outcome:
         return Outcome(function(*args, **options))
     except AsdbenchError as error:
         return Outcome(error=error)
-    except (Exception, SystemExit) as error:  # plugins may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # plugins may raise anything
         fault = fault_of(error)
         return Outcome(death=f"{fault.reason}\n{fault.detail}")
 

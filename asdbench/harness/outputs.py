@@ -39,7 +39,9 @@ def recorded(failures: list[Failure], stage: str, machine: str | None) -> Iterat
         if error.concerns_all:
             raise
         failures.append(Failure(stage=stage, machine=machine, reason=str(error)))
-    except (Exception, SystemExit) as error:  # a plugin that leaves must not take the command along
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin that leaves must not take the command along
         fault = fault_of(error)
         failures.append(Failure(stage=stage, machine=machine, reason=fault.reason, detail=fault.detail))
 

@@ -165,3 +165,24 @@ def test_the_remaining_time_is_told_before_the_first_of_a_stage_is_done(capsys, 
         assert capsys.readouterr().err == "runs: 0/3, about 90 s left\n"
         runs.advance(3, left_s=0.0)
         assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("http://ann:s3cret@host/x and more", "http://***@host/x and more"),
+        ("s3:/ann:s3cret@host", "s3:/***@host"),
+        ("ray://t0ken@127.0.0.1:1", "ray://***@127.0.0.1:1"),
+        ("runs/a@b: done, 3:4 @ 5", "runs/a@b: done, 3:4 @ 5"),
+    ],
+)
+def test_who_logs_in_at_an_address_is_not_shown(text, hidden):
+    assert shown(text) == hidden
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_without_room_is_told_in_words():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "asdbench: standard output: no room left. What is finished is stored.\n"
