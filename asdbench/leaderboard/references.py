@@ -16,7 +16,8 @@ from asdbench.registry.toml import CardError, read_toml
 
 REFERENCES = "references"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+:-]*$"  # of a card; it stands in a command that readers copy
-Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+Percent = Annotated[float, Field(ge=0.0, le=100.0, strict=True)]
+Shown = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # without what a terminal obeys
 
 
 class PublishedError(EntryError):
@@ -26,20 +27,20 @@ class PublishedError(EntryError):
 class Reference(Model):
     """One published system on one split of one data set."""
 
-    system: str = Field(min_length=1, description="Name for people.")
+    system: Shown = Field(min_length=1, description="Name for people.")
     card: str | None = Field(default=None, pattern=NAME, description="System card that runs the same system here.")
     dataset: str = Field(pattern=NAME, description="Data set's card.")
     split: str = Field(pattern="^(dev|eval)$", description="dev or eval.")
     protocol: str = Field(description="Whose definition the numbers follow: the year's own.")
-    year: int = Field(ge=2020, description="Of the publication.")
-    source: str = Field(min_length=1, description="Where the numbers stand.")
+    year: int = Field(ge=2020, le=2100, description="Of the publication.")
+    source: Shown = Field(min_length=1, description="Where the numbers stand.")
     url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="Of the source.")
     official_score: Percent | None = Field(default=None, description="In percent, where one was published.")
     official_score_source: str | None = Field(default=None, description="Where that one stands.")
     section_means: bool = Field(
         default=False, description="Terms are means over sections, so the total that follows is not the official one."
     )
-    machines: dict[str, dict[str, Percent]] = Field(
+    machines: dict[Shown, dict[str, Percent]] = Field(
         default_factory=dict,
         description="Terms by machine type, in percent: auc (2020) or auc_source and auc_target, and pauc. Empty where "
         "a total alone was published.",
@@ -63,7 +64,9 @@ class Reference(Model):
             raise ValueError("neither machines nor official_score: nothing was published")
         accepted = terms_of(self.protocol)
         for machine, terms in self.machines.items():
-            for name in terms:
+            for name, value in terms.items():
+                if 0 < value < 1:
+                    raise ValueError(f"machines.{machine}.{name} is {value}, a fraction; percent are wanted")
                 if name not in accepted:
                     hint = did_you_mean(name, accepted)
                     of_year = f"{self.protocol} has {', '.join(accepted)}"

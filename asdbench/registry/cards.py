@@ -127,6 +127,8 @@ class Param(Model):
         """
         if self.type == "float" and type(value) is int:
             value = float(value)
+        if self.type == "str" and type(value) is int and str(value) in (self.choices or ()):
+            value = str(value)  # channel 0, say, beside "mean"
         items = value if isinstance(value, list) else [value]
         allowed = (
             is_finite(value)  # TOML knows nan and inf

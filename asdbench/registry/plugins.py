@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asdbench.core.errors import UsageError
 from asdbench.core.paths import user_path
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
 
     An entry point names an importable package that holds ``registry/``; it is found without importing it.
     A folder holds ``registry/`` and, beside it, the modules that its cards name.
+
+    Raises:
+        UsageError: one of ``paths`` is no folder.
     """
     for entry in _entry_points():
         origin = f"plugin '{entry.name}' of {entry.dist.name if entry.dist else 'an unknown package'}"
@@ -63,6 +67,8 @@ def third_party_sources(paths: Sequence[Path], warn: Callable[[str], None]) -> I
         except ValueError as error:
             warn(f"{origin} was left out: it {error}")
             continue
+        if asked not in listed and not path.is_dir():
+            raise UsageError(f"--plugin-path {asked}: there is no such folder.")
         if not (path / "registry").is_dir():
             warn(f"{origin} was left out: it holds no folder registry/")
             continue

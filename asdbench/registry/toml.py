@@ -18,7 +18,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait
             raise ValueError("it is no file")
-        return parse_toml(path.read_bytes().decode("utf-8"))
+        return parse_toml(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise CardError(f"{path}: it cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:

@@ -123,11 +123,14 @@ def test_an_installed_package_brings_cards(tmp_path, monkeypatch):
 def test_a_broken_plugin_is_a_warning_with_its_origin(tmp_path):
     folder = plugin(tmp_path / "broken", CARD.replace("summary", "sumary"))
     (folder / "registry" / "scorers" / "folder.toml").mkdir()
-    catalog = load_catalog([folder, tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    catalog = load_catalog([folder, tmp_path / "empty"])
     assert "their-scorer" not in catalog.names("scorers")
     assert "knn" in catalog.names("scorers")
     assert any("broken" in warning and "sumary" in warning for warning in catalog.warnings)
-    assert any("nowhere" in warning for warning in catalog.warnings)
+    assert any("holds no folder registry/" in warning for warning in catalog.warnings)
+    with pytest.raises(UsageError, match="nowhere: there is no such folder"):
+        load_catalog([tmp_path / "nowhere"])
 
 
 def test_a_name_clash_names_both_origins(tmp_path):
