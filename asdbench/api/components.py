@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from asdbench.api.arguments import listed, plain
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import DataError, UsageError
 from asdbench.datasets import Dataset
@@ -33,8 +34,8 @@ class Named:
 
     def __init__(self, name: str, given: dict[str, Any], plugin_path: Sequence[str | Path] = ()) -> None:
         self.name = name
-        self.given = given
-        self.plugin_path = tuple(Path(folder).expanduser() for folder in plugin_path)
+        self.given = {key: plain(value) for key, value in given.items()}
+        self.plugin_path = tuple(Path(folder).expanduser() for folder in listed(plugin_path))
 
     @property
     def params(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class _Component(Named):
 
     def __init__(self, name: str, given: dict[str, Any], plugin_path: Sequence[str | Path] = ()) -> None:
         super().__init__(name, given, plugin_path)
-        self.given = {key: self.params[key] for key in given}
+        self.given = {key: self.params[key] for key in self.given}
 
     @property
     def component(self) -> Component:
@@ -114,7 +115,7 @@ class Scorer(_Component):
             scorer.fit(some, of)
             return scorer
 
-        self._fitted = fitted(rows, known)
+        self._fitted, self._shape = fitted(rows, known), rows.shape[1:]
         self.training_scores = scores_of_training(self._fitted, rows, known, fitted, self.name)
         self.notes = tuple(self._fitted.notes)
         return self
@@ -129,6 +130,8 @@ class Scorer(_Component):
         if self._fitted is None:
             raise UsageError(f"{self.name} is not fitted: asdbench.scorer({self.name!r}).fit(X).score(Y)")
         rows = _rows(embeddings)
+        if rows.shape[1:] != self._shape:
+            raise UsageError(f"{self.name} was fitted to rows of the shape {self._shape}, not {rows.shape[1:]}.")
         return checked_scores(self._fitted.score(rows), len(rows), self.name)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from asdbench.api.arguments import listed, require_positive, require_replicates
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Silent
@@ -21,7 +22,7 @@ def evaluate(
     *,
     ground_truth: str | Path | None = None,
     split: str | None = None,
-    machines: Sequence[str] = (),
+    machines: str | Sequence[str] = (),
     partial: bool = False,
     intervals: Method = "bootstrap",
     replicates: int = REPLICATES,
@@ -52,6 +53,10 @@ def evaluate(
     from asdbench.harness.evaluating import evaluate_score_files, score_folder, truth_for
     from asdbench.registry import load_catalog
 
+    require_replicates(replicates)
+    require_positive("clip_s", clip_s)
+    if intervals not in get_args(Method):
+        raise UsageError(f"intervals={intervals!r}: one of {', '.join(get_args(Method))}.")
     _, evaluation = evaluate_score_files(
         score_folder(Path(scores), Path(out)),
         load_catalog(),
@@ -59,7 +64,7 @@ def evaluate(
         split=split,
         truth=truth_for(Path(ground_truth) if ground_truth is not None else None, protocol),
         partial=partial,
-        machines=machines,
+        machines=listed(machines),
         interval=intervals,
         replicates=replicates,
         clip_s=clip_s,
@@ -121,8 +126,8 @@ class Compared:
 
 
 def compare(
-    a: Run | Runs | str,
-    b: Run | Runs | str,
+    a: Run | Runs | Sequence[Run] | str,
+    b: Run | Runs | Sequence[Run] | str,
     *,
     dataset: str | None = None,
     out: str | Path = "runs",
@@ -149,6 +154,7 @@ def compare(
         >>> asd.compare(runs[0], runs[1]).difference == runs[0].score - runs[1].score
         True
     """
+    require_replicates(replicates)
     sides = [_side(one, Path(out).expanduser(), dataset) for one in (a, b)]
     datasets = [name for name in shared_datasets(sides) if dataset in (None, name)]
     if len(datasets) > 1:
@@ -169,10 +175,12 @@ def compare(
     )
 
 
-def _side(given: Run | Runs | str, out: Path, dataset: str | None) -> RunGroup:
+def _side(given: Run | Runs | Sequence[Run] | str, out: Path, dataset: str | None) -> RunGroup:
     if isinstance(given, str):
         return find_run_group(given, out, dataset)
-    runs = list(given) if isinstance(given, Runs) else [given]
+    runs: list[Any] = list(given) if isinstance(given, Runs | list | tuple) else [given]
+    if not all(isinstance(run, Run) for run in runs):
+        raise UsageError(f"compare takes a run, runs of one system, or the name of either, not {given!r}.")
     failed = [run for run in runs if run.status != "done"]
     if failed or not runs:
         raise AsdbenchError(f"{failed[0]!r} has no score." if failed else "There is no run to compare.")
@@ -202,6 +210,7 @@ def transfer(
         >>> asd.transfer("synthetic", "slider-2023")[0].spearman.value < 0.5  # doctest: +SKIP
         True
     """
+    require_replicates(replicates)
     from asdbench.leaderboard.transfer import require_transfers
     from asdbench.leaderboard.transfer_sides import named_sides
 

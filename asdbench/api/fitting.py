@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from asdbench.api.arguments import listed, whole_numbers
 from asdbench.api.loading import load
-from asdbench.api.running import Data, combinations, listed, run_spec, source_of
+from asdbench.api.running import Data, combinations, run_spec, source_of
 from asdbench.core.errors import UsageError
 from asdbench.core.files import require_writable
 from asdbench.core.paths import cache_root
@@ -14,7 +15,6 @@ from asdbench.datasets.folds import FOLDS
 from asdbench.detector.detector import Detector
 from asdbench.detector.fitting import fit_cell
 from asdbench.harness.plan import cells_of, settle_device
-from asdbench.protocols.threshold import ThresholdRule
 from asdbench.registry import load_catalog
 
 
@@ -28,17 +28,17 @@ def fit(
     threshold: str | float | None = None,
     per_domain: bool = False,
     held_out: int = FOLDS,
-    augmentations: Sequence[str] | None = None,
+    augmentations: str | Sequence[str] | None = None,
     frontend: str | None = None,
     params: dict[str, object] | None = None,
     seed: int = 0,
-    machines: Sequence[str] = (),
+    machines: str | Sequence[str] = (),
     split: Literal["dev", "eval"] | None = None,
     data_root: str | Path | None = None,
     profile: str = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 1,
-    plugin_path: Sequence[str | Path] = (),
+    plugin_path: str | Path | Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Detector:
     """Fit a system to healthy recordings and set a threshold; only training clips are used.
@@ -81,27 +81,34 @@ def fit(
         >>> detector.threshold().method
         'at most 0.1 false alarms, by 100 training scores'
     """
-    progress, rule = progress or Silent(), ThresholdRule.asked(threshold, false_alarms, per_domain)
+    progress = progress or Silent()
     given = listed(extractor), listed(scorer), listed(system)
     if max(map(len, given)) > 1:
         raise UsageError(
             "fit takes one extractor and one scorer, or one system. An ensemble is one extractor: 'A:B,C:D'."
         )
-    table = load(
-        data, split=split, data_root=data_root, machines=machines, plugin_path=plugin_path, progress=progress
-    ).select(split="train")
+    (held_out,) = whole_numbers("held_out", held_out)
+    if held_out < 0:
+        raise UsageError(f"held_out={held_out}: a whole number from 0, for none.")
     spec = run_spec(
         [one for kind in given for one in kind],
         seeds=seed,
         machines=machines,
         augmentations=augmentations,
         plugin_path=plugin_path,
-        dataset=[source_of(table).name],
         frontend=frontend,
         profile=profile,
         device=device,
         threads=threads,
+        threshold=threshold,
+        false_alarms=false_alarms,
+        per_domain=per_domain,
     )
+    rule = spec.rule
+    table = load(
+        data, split=split, data_root=data_root, machines=machines, plugin_path=spec.plugin_path, progress=progress
+    ).select(split="train")
+    spec = spec.model_copy(update={"dataset": [source_of(table).name]})
     catalog = load_catalog(spec.plugin_path)
     (spec,) = combinations(spec, catalog, *given, params or {}, [table])
     require_writable(cache_root())

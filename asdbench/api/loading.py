@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asdbench.api.arguments import listed
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
@@ -24,8 +25,8 @@ def load(
     *,
     split: str | None = None,
     data_root: str | Path | None = None,
-    machines: Sequence[str] = (),
-    plugin_path: Sequence[str | Path] = (),
+    machines: str | Sequence[str] = (),
+    plugin_path: str | Path | Sequence[str | Path] = (),
     progress: Progress | None = None,
     **params: object,
 ) -> Dataset:
@@ -47,7 +48,8 @@ def load(
         The table of clips.
 
     Raises:
-        UsageError: neither a folder, a table nor a card, or a parameter that the card does not take.
+        UsageError: neither a folder, a table nor a card, a parameter that the card does not take, or a machine type
+            that is not there.
         RequirementError: recordings are missing or cannot be used; all of them are named.
 
     Examples:
@@ -56,12 +58,14 @@ def load(
         >>> data.machines, data.protocol
         (['fan'], 'dcase2023')
     """
+    machines = listed(machines)
     if isinstance(data, Dataset):
+        data.require_machines(machines)
         return data.select(machines=machines) if machines else data
     if not isinstance(data, str | Path):
         data = stored_table(data)
     name = str(data)
-    catalog = load_catalog([Path(folder).expanduser() for folder in plugin_path])
+    catalog = load_catalog([Path(folder).expanduser() for folder in listed(plugin_path)])
     sort = sort_of(name, catalog)
     if sort != "challenge" and (split or data_root):
         raise UsageError(

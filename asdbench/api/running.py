@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from asdbench.api.arguments import checked_spec, listed, plain, whole_numbers
 from asdbench.api.components import Extractor, Named, Scorer, System
 from asdbench.api.loading import load
 from asdbench.api.runs import Run, Runs
@@ -36,11 +37,11 @@ def run(
     scorer: Any = None,
     *,
     system: Any = None,
-    augmentations: Sequence[str] | None = None,
+    augmentations: str | Sequence[str] | None = None,
     frontend: str | None = None,
     params: dict[str, object] | None = None,
     seeds: int | Iterable[int] = 0,
-    machines: Sequence[str] = (),
+    machines: str | Sequence[str] = (),
     split: Literal["dev", "eval"] | None = None,
     data_root: str | Path | None = None,
     profile: str = "auto",
@@ -54,7 +55,7 @@ def run(
     per_domain: bool = False,
     fresh: bool = False,
     retry_failed: bool = False,
-    plugin_path: Sequence[str | Path] = (),
+    plugin_path: str | Path | Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Runs:
     """Train, score and evaluate: the main job. Runs that were done before are read, not done again.
@@ -150,8 +151,7 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
         AsdbenchError: the training failed.
     """
     table = load(data, plugin_path=list(asked.plugin_path))
-    if machine is not None and machine not in table.machines:
-        raise UsageError(f"{table.name} has no machine '{machine}'. Accepted: {', '.join(table.machines)}.")
+    table.require_machines(listed(machine))
     spec = RunSpec(
         dataset=[source_of(table).name],
         extractor=[asked.name],
@@ -191,7 +191,7 @@ def combinations(
     if bool(extractors) != bool(scorers):
         raise UsageError("Extractors meet scorers: give both, extractor=... and scorer=...")
     of_data = {f"{source_of(table).name}.{key}": value for table in tables for key, value in source_of(table).params}
-    shared = {**of_data, **params}
+    shared = {**of_data, **{key: plain(value) for key, value in params.items()}}
     named_scorers = [name_and_params(one, "scorers", catalog) for one in scorers]
     for given in extractors:
         extractor, params_of_extractor = name_and_params(given, "extractors", catalog)
@@ -229,13 +229,6 @@ def source_of(table: Dataset) -> Source:
     return table.source or Source(table.name)
 
 
-def listed(given: Any) -> list[Any]:
-    """One thing or several, as a list; None is none."""
-    if given is None:
-        return []
-    return list(given) if isinstance(given, list | tuple) else [given]
-
-
 def name_and_params(given: Any, kind: str, catalog: Catalog | None = None) -> tuple[str, dict[str, object]]:
     """The name of what was given, and the parameters given with it by ``component.param``.
 
@@ -254,18 +247,22 @@ def name_and_params(given: Any, kind: str, catalog: Catalog | None = None) -> tu
 def run_spec(
     things: Iterable[Any],
     seeds: int | Iterable[int],
-    machines: Sequence[str],
-    augmentations: Sequence[str] | None,
-    plugin_path: Sequence[str | Path],
+    machines: str | Sequence[str],
+    augmentations: str | Sequence[str] | None,
+    plugin_path: str | Path | Sequence[str | Path],
     **fields: Any,
 ) -> RunSpec:
-    """What the command line would be asked, untracked; folders of plugins are those of the things given as well."""
-    folders = [*map(Path, plugin_path)]
+    """What the command line would be asked, untracked; folders of plugins are those of the things given as well.
+
+    Raises:
+        UsageError: a value of the wrong kind, or beyond its range.
+    """
+    folders = [*map(Path, listed(plugin_path))]
     folders += [folder for one in things if isinstance(one, Named) for folder in one.plugin_path]
-    return RunSpec(
-        seed=[seeds] if isinstance(seeds, int) else list(seeds),
-        machine=list(machines),
-        augmentation=None if augmentations is None else list(augmentations),
+    return checked_spec(
+        seed=whole_numbers("seeds", seeds),
+        machine=listed(machines),
+        augmentation=None if augmentations is None else listed(augmentations),
         plugin_path=list(dict.fromkeys(folder.expanduser() for folder in folders)),
         tracking="none",
         **fields,

@@ -102,13 +102,16 @@ class Run:
 
         Raises:
             UsageError: the run has no such machine type.
-            RequirementError: score files are missing, or not as the record says.
+            RequirementError: there are none, since the run failed; or files are missing, or not as the record says.
         """
         import pandas
 
         wanted = self.machines if machine is None else [self._known(machine)]
         columns = ["machine", "section", "domain", "label", "name", "score", "threshold", "decision"]
-        return pandas.DataFrame([row for one in wanted for row in self._rows(one)], columns=columns)
+        rows = [row for one in wanted for row in self._rows(one)] if (self.folder / "scores").is_dir() else []
+        if not rows:
+            raise RequirementError("\n".join([f"{self.id} has no scores of {', '.join(wanted)}.", *self.failures]))
+        return pandas.DataFrame(rows, columns=columns)
 
     def _rows(self, machine: str) -> Iterator[dict[str, Any]]:
         """The rows of a machine type's score files."""

@@ -6,9 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from asdbench.api.arguments import listed, plain, require_positive, whole_numbers
 from asdbench.api.components import Extractor, Scorer, System
 from asdbench.api.loading import load
-from asdbench.api.running import Data, listed, name_and_params, run_spec
+from asdbench.api.running import Data, name_and_params, run_spec
 from asdbench.core.errors import UsageError
 from asdbench.core.progress import Progress, Silent
 from asdbench.datasets import Dataset
@@ -129,10 +130,10 @@ def tune(
     pruner: str | None = None,
     objectives: str | Sequence[str] = ("score",),
     params: Mapping[str, object] | None = None,
-    augmentations: Sequence[str] | None = None,
+    augmentations: str | Sequence[str] | None = None,
     frontend: str | None = None,
     seeds: int | Iterable[int] = 0,
-    machines: Sequence[str] = (),
+    machines: str | Sequence[str] = (),
     split: Literal["dev", "eval"] | None = None,
     data_root: str | Path | None = None,
     profile: str = "auto",
@@ -145,7 +146,7 @@ def tune(
     jobs: int = 1,
     threads: int = 1,
     engine: Literal["local", "ray"] = "local",
-    plugin_path: Sequence[str | Path] = (),
+    plugin_path: str | Path | Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Study:
     """Find the best parameters of a system: one configuration for all machine types, by their official score.
@@ -195,15 +196,19 @@ def tune(
         >>> study.best.params == study.study.best_params, len(study.to_frame())
         (True, 2)
     """
+    require_positive("timeout_s", timeout_s)
+    if trials is not None:
+        (trials,) = whole_numbers("trials", trials)
+        require_positive("trials", trials)
     things = {"extractors": listed(extractor), "scorers": listed(scorer), "systems": listed(system)}
     names: dict[str, list[str]] = {kind: [] for kind in things}
-    given: dict[str, object] = dict(params or {})
+    given: dict[str, object] = {key: plain(value) for key, value in (params or {}).items()}
     for kind, some in things.items():
         for thing in some:
             name_of_thing, params_of_thing = name_and_params(thing, kind)
             names[kind].append(name_of_thing)
             given |= params_of_thing
-    source = _source(data, split, machines)
+    source = _source(data, split, listed(machines))
     spec = run_spec(
         [thing for some in things.values() for thing in some],
         seeds=seeds,

@@ -131,7 +131,7 @@ class Scored(Sequence[ScoredRecording]):
 
     @property
     def decisions(self) -> NDArray[np.int64]:
-        """1 where a recording is anomalous, int64 (n,)."""
+        """1 where a recording is anomalous, int64 (n,); 0 also where it cannot be scored, which ``scores`` tell."""
         return np.array([bool(one.anomalous) for one in self.clips], np.int64)
 
     @property
@@ -159,6 +159,9 @@ class Scored(Sequence[ScoredRecording]):
 
         columns = ["path", "score", "threshold", "anomalous", "p_value", "error"]
         return pandas.DataFrame([{key: getattr(one, key) for key in columns} for one in self.clips], columns=columns)
+
+    def __repr__(self) -> str:
+        return f"<Scored: {int(self.decisions.sum())} of {len(self)} anomalous, {len(self.errors)} not scored>"
 
     def _repr_html_(self) -> str:
         alarms = int(self.decisions.sum())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,13 +18,15 @@ from asdbench.score_files.expectation import Expectation, expectation_of, likeli
 from asdbench.score_files.files import ACCEPTED, Problem, ScoreFile, list_score_files
 
 if TYPE_CHECKING:
+    import pandas
+
     from asdbench.registry.challenge_card import ChallengeCard
 
 Method = Literal["bootstrap", "official", "none"]
 SAME = 1e-9  # two official scores of the same rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FolderEvaluation:
     """The result for a folder of score files.
 
@@ -46,6 +49,32 @@ class FolderEvaluation:
     problems: Sequence[Problem]
     sections: Sections
     decisions: Decisions | None = None
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row for each machine type: machine, auc_source, auc_target, auc, pauc, f1, official_score; fractions."""
+        import pandas
+
+        columns = ["auc_source", "auc_target", "auc", "pauc", "f1", "official_score"]
+        machines = self.evaluation.machines if self.evaluation is not None else {}
+        rows = [
+            {"machine": name, **{column: getattr(one, column) for column in columns}} for name, one in machines.items()
+        ]
+        return pandas.DataFrame(rows, columns=["machine", *columns])
+
+    def __repr__(self) -> str:
+        score = (
+            "no official score" if self.official_score is None else f"official score {100 * self.official_score:.2f}"
+        )
+        bounds = self.intervals.official_score if self.intervals is not None else None
+        interval = f" [{100 * bounds[0]:.2f}, {100 * bounds[1]:.2f}]" if bounds and self.official_score else ""
+        problems = f", {len(self.problems)} problems" if self.problems else ""
+        return f"<FolderEvaluation{f' of {self.dataset}' if self.dataset else ''}: {score}{interval}{problems}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the machine types; scores in percent, and what is missing or wrong."""
+        table = self.to_frame().set_index("machine").astype(float).mul(100).round(2)
+        problems = "".join(f"<li>{escape(str(one))}</li>" for one in self.problems)
+        return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='-')}<ul>{problems}</ul>"
 
 
 def evaluate_folder(

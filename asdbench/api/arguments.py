@@ -1,0 +1,68 @@
+"""What is given to the public functions, brought into one form or refused in words."""
+
+import math
+from collections.abc import Iterator
+from numbers import Integral
+from operator import index
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from asdbench.core.errors import UsageError
+from asdbench.harness.spec import RunSpec
+
+FEWEST_REPLICATES = 100  # of a bootstrap whose 95 % interval means something
+KEYWORDS = {"seed": "seeds", "machine": "machines", "augmentation": "augmentations", "dataset": "data"}  # by RunSpec's
+
+
+def listed(given: Any) -> list[Any]:
+    """One thing or several, as a list; None is none."""
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple | set | frozenset | range | Iterator) else [given]
+
+
+def whole_numbers(keyword: str, given: Any) -> list[int]:
+    """One whole number or several, NumPy's among them.
+
+    Raises:
+        UsageError: something else is given.
+    """
+    items = given.tolist() if isinstance(given, np.ndarray) else given
+    items = listed(items)
+    if not items or not all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
+        raise UsageError(f"{keyword}={given!r}: one whole number or several, for example {keyword}=[0, 1, 2]")
+    return [index(item) for item in items]
+
+
+def plain(value: Any) -> Any:
+    """A parameter's value as Python's own: NumPy's numbers and arrays are none that cards know."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def checked_spec(**fields: Any) -> RunSpec:
+    """The command that is asked for.
+
+    Raises:
+        UsageError: a value of the wrong kind, or beyond its range.
+    """
+    try:
+        return RunSpec(**fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = str(first["loc"][0])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{KEYWORDS.get(key, key)}={first['input']!r}: {reason}.") from error
+
+
+def require_replicates(count: Any) -> None:
+    """Refuse a number of resampled test sets by which no interval can be told (UsageError)."""
+    if not isinstance(count, Integral) or count < FEWEST_REPLICATES:
+        raise UsageError(f"replicates={count!r}: a whole number of {FEWEST_REPLICATES} or more.")
+
+
+def require_positive(keyword: str, value: float | None) -> None:
+    """Refuse a length that is not above zero and finite (UsageError); None is none."""
+    if value is not None and not (value > 0 and math.isfinite(value)):
+        raise UsageError(f"{keyword}={value!r}: a number above 0.")
