@@ -1,9 +1,10 @@
 """What is given to the public functions, brought into one form or refused in words."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from operator import index
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,27 @@ def listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, list | tuple | set | frozenset | range | Iterator) else [given]
 
 
+def several(given: Any) -> list[Any]:
+    """One name or number, or any iterable of them, as a list; None is none."""
+    if given is None or isinstance(given, str | bytes | Path) or not isinstance(given, Iterable):
+        return [] if given is None else [given]
+    return list(given.tolist() if hasattr(given, "tolist") else given)  # NumPy's numbers become Python's
+
+
+def whole_number(keyword: str, given: Any) -> int:
+    """One whole number, NumPy's among them. Raises UsageError: something else is given."""
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        raise UsageError(f"{keyword}={given!r}: a whole number.")
+    return index(given)
+
+
 def whole_numbers(keyword: str, given: Any) -> list[int]:
     """One whole number or several, NumPy's among them.
 
     Raises:
         UsageError: something else is given.
     """
-    items = given.tolist() if isinstance(given, np.ndarray) else given
-    items = listed(items)
+    items = several(given)
     if not items or not all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
         raise UsageError(f"{keyword}={given!r}: one whole number or several, for example {keyword}=[0, 1, 2]")
     return [index(item) for item in items]
@@ -62,7 +76,7 @@ def require_replicates(count: Any) -> None:
         raise UsageError(f"replicates={count!r}: a whole number of {FEWEST_REPLICATES} or more.")
 
 
-def require_positive(keyword: str, value: float | None) -> None:
-    """Refuse a length that is not above zero and finite (UsageError); None is none."""
-    if value is not None and not (value > 0 and math.isfinite(value)):
+def require_positive(keyword: str, value: Any) -> None:
+    """Refuse what is no finite number above zero (UsageError); None is none."""
+    if value is not None and not (isinstance(value, int | float | np.number) and value > 0 and math.isfinite(value)):
         raise UsageError(f"{keyword}={value!r}: a number above 0.")

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from asdbench.api.arguments import listed, plain
+from asdbench.api.arguments import plain, several
 from asdbench.core.digests import derive_seed
 from asdbench.core.errors import DataError, UsageError
 from asdbench.datasets import Dataset
@@ -35,7 +35,7 @@ class Named:
     def __init__(self, name: str, given: dict[str, Any], plugin_path: Sequence[str | Path] = ()) -> None:
         self.name = name
         self.given = {key: plain(value) for key, value in given.items()}
-        self.plugin_path = tuple(Path(folder).expanduser() for folder in listed(plugin_path))
+        self.plugin_path = tuple(Path(folder).expanduser() for folder in several(plugin_path))
 
     @property
     def params(self) -> dict[str, Any]:

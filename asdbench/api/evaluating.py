@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from asdbench.api.arguments import listed, require_positive, require_replicates
+from asdbench.api.arguments import require_positive, require_replicates, several
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import AsdbenchError, UsageError
 from asdbench.core.progress import Silent
@@ -64,7 +64,7 @@ def evaluate(
         split=split,
         truth=truth_for(Path(ground_truth) if ground_truth is not None else None, protocol),
         partial=partial,
-        machines=listed(machines),
+        machines=several(machines),
         interval=intervals,
         replicates=replicates,
         clip_s=clip_s,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from asdbench.api.arguments import listed, whole_numbers
+from asdbench.api.arguments import listed, whole_number
 from asdbench.api.loading import load
 from asdbench.api.running import Data, combinations, run_spec, source_of
 from asdbench.core.errors import UsageError
@@ -87,7 +87,7 @@ def fit(
         raise UsageError(
             "fit takes one extractor and one scorer, or one system. An ensemble is one extractor: 'A:B,C:D'."
         )
-    (held_out,) = whole_numbers("held_out", held_out)
+    held_out = whole_number("held_out", held_out)
     if held_out < 0:
         raise UsageError(f"held_out={held_out}: a whole number from 0, for none.")
     spec = run_spec(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asdbench.api.arguments import listed
+from asdbench.api.arguments import several
 from asdbench.api.runs import Run, Runs
 from asdbench.core.errors import RequirementError, UsageError
 from asdbench.core.progress import Progress
@@ -58,14 +58,14 @@ def load(
         >>> data.machines, data.protocol
         (['fan'], 'dcase2023')
     """
-    machines = listed(machines)
+    machines = several(machines)
     if isinstance(data, Dataset):
         data.require_machines(machines)
         return data.select(machines=machines) if machines else data
     if not isinstance(data, str | Path):
         data = stored_table(data)
     name = str(data)
-    catalog = load_catalog([Path(folder).expanduser() for folder in listed(plugin_path)])
+    catalog = load_catalog([Path(folder).expanduser() for folder in several(plugin_path)])
     sort = sort_of(name, catalog)
     if sort != "challenge" and (split or data_root):
         raise UsageError(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from asdbench.api.arguments import checked_spec, listed, plain, whole_numbers
+from asdbench.api.arguments import checked_spec, listed, plain, several, whole_numbers
 from asdbench.api.components import Extractor, Named, Scorer, System
 from asdbench.api.loading import load
 from asdbench.api.runs import Run, Runs
@@ -151,7 +151,7 @@ def fitted_extractor(asked: Extractor, data: Data, machine: str | None, seed: in
         AsdbenchError: the training failed.
     """
     table = load(data, plugin_path=list(asked.plugin_path))
-    table.require_machines(listed(machine))
+    table.require_machines(several(machine))
     spec = RunSpec(
         dataset=[source_of(table).name],
         extractor=[asked.name],
@@ -257,12 +257,12 @@ def run_spec(
     Raises:
         UsageError: a value of the wrong kind, or beyond its range.
     """
-    folders = [*map(Path, listed(plugin_path))]
+    folders = [*map(Path, several(plugin_path))]
     folders += [folder for one in things if isinstance(one, Named) for folder in one.plugin_path]
     return checked_spec(
         seed=whole_numbers("seeds", seeds),
-        machine=listed(machines),
-        augmentation=None if augmentations is None else listed(augmentations),
+        machine=several(machines),
+        augmentation=None if augmentations is None else several(augmentations),
         plugin_path=list(dict.fromkeys(folder.expanduser() for folder in folders)),
         tracking="none",
         **fields,

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asdbench.api.arguments import listed, plain, require_positive, whole_numbers
+from asdbench.api.arguments import listed, plain, require_positive, several, whole_number
 from asdbench.api.components import Extractor, Scorer, System
 from asdbench.api.loading import load
 from asdbench.api.running import Data, name_and_params, run_spec
@@ -198,7 +198,7 @@ def tune(
     """
     require_positive("timeout_s", timeout_s)
     if trials is not None:
-        (trials,) = whole_numbers("trials", trials)
+        trials = whole_number("trials", trials)
         require_positive("trials", trials)
     things = {"extractors": listed(extractor), "scorers": listed(scorer), "systems": listed(system)}
     names: dict[str, list[str]] = {kind: [] for kind in things}
@@ -208,7 +208,7 @@ def tune(
             name_of_thing, params_of_thing = name_and_params(thing, kind)
             names[kind].append(name_of_thing)
             given |= params_of_thing
-    source = _source(data, split, listed(machines))
+    source = _source(data, split, several(machines))
     spec = run_spec(
         [thing for some in things.values() for thing in some],
         seeds=seeds,

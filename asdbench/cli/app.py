@@ -150,10 +150,6 @@ def _errors_as_messages() -> Iterator[None]:
         echo(f"asdbench: {missing}", err=True)
         raise typer.Exit(missing.exit_code) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC and error.filename is None:  # of a file it is told by whoever writes it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else what is left is tried again at the end
-            echo("asdbench: standard output: no room left. What is finished is stored.", err=True)
-            raise typer.Exit(1) from error
         if error.errno not in REFUSALS or error.filename is None:
             raise
         echo(

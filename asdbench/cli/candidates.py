@@ -1,6 +1,7 @@
 """What a shell proposes where a verb takes a name. Cards are read as TOML; no library is imported."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from asdbench.cli.completion import OPEN
+from asdbench.core.errors import AsdbenchError
 from asdbench.registry import KINDS, Catalog, Entry, load_catalog
 from asdbench.registry.composites import PLUS
 from asdbench.registry.libraries import PREFIXES, detectors_of
@@ -20,8 +22,9 @@ FILE = "run.json"  # of a run's folder; its module imports pydantic
 def propose(sources: Sequence[str], context: click.Context, begun: str) -> list[CompletionItem[str]]:
     """Names that begin with what is there already; files and folders where there are none."""
     found: Names = {}
-    for source in sources:
-        found |= SOURCES[source](context, begun)
+    with suppress(AsdbenchError):  # of what stands before; the command tells it
+        for source in sources:
+            found |= SOURCES[source](context, begun)
     whole = {begun} if begun.endswith(OPEN) else set()  # what is there already, and is no name yet
     names = {name: text for name, text in found.items() if name.startswith(begun) and name not in whole}
     if not names and ("files" in sources or "=" in begun):

@@ -5,16 +5,20 @@ the output cannot show are replaced; and with ``--json`` standard output holds t
 """
 
 import codecs
+import errno
 import json
 import os
 import re
 import shutil
 import sys
 import textwrap
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import typer
+
+from asdbench.core.errors import AsdbenchError
 
 # Control characters but newline and tab, marks that turn the direction of text, line separators, tags, surrogates.
 _CONTROL = re.compile(
@@ -27,14 +31,14 @@ _REPLACEMENTS = {
     "─": "-", "━": "-", "╸": "-", "╺": "-", "┃": "|", "│": "|", "├": "|", "┤": "|", "●": "*",  # diagrams and bars
 }  # fmt: skip
 _REPLACED = "asdbench-replaced"
-_LOGIN = re.compile(r"(:/{1,2})[^\s/@]*:[^\s/@]*@|(://)[^\s/@]+@")
+_LOGIN = re.compile(r"(?<=\w\w)(:/{1,2})[^\s/@:?#]*:[^\s/]*@|(?<!abfss)(?<!wasbs)(://)[^\s/@?#]+@")
 
 
 def shown(text: str) -> str:
     """The text as a screen may have it.
 
     Every character that a terminal would obey is shown as an escape, its number after a backslash; who logs in at an
-    address, and with what, is hidden.
+    address, and with what, is hidden where it stands as addresses have it.
     """
     return _LOGIN.sub(r"\1\2***@", _CONTROL.sub(_escape, text.replace("\r\n", "\n")))
 
@@ -75,7 +79,20 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any)
     if stream is not None and stream.isatty():
         line = fitted(line, shutil.get_terminal_size().columns) if nl else line
         line = typer.style(line, **style) if style and not os.environ.get("NO_COLOR") else line
-    typer.echo(line, file=stream, nl=nl)
+    with room_needed():
+        typer.echo(line, file=stream, nl=nl)
+
+
+@contextmanager
+def room_needed() -> Iterator[None]:
+    """Turn a full disk that standard output leads to into an error for the user."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else what is left is tried again at the end
+        raise AsdbenchError("standard output: no room left. What is finished is stored.") from error
 
 
 def fitted(text: str, columns: int) -> str:
@@ -171,5 +188,6 @@ def print_json(content: Any, indent: int | None = 2) -> None:
 def print_reserved(text: str) -> None:
     """Print what standard output is reserved for, as it is; a terminal gets nothing that it would obey."""
     stream = _Reserved.stream or sys.stdout
-    stream.write(shown(text) if stream.isatty() else text)
-    stream.flush()
+    with room_needed():
+        stream.write(shown(text) if stream.isatty() else text)
+        stream.flush()

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asdbench.cli.output import echo, shown
+from asdbench.cli.output import echo, room_needed, shown
 from asdbench.core.texts import percent
 
 if TYPE_CHECKING:
@@ -77,9 +77,14 @@ def print_widest(*tables: Table) -> Table:
 
 def print_paragraph(content: str) -> None:
     """Print text, wrapped between words."""
-    Console(width=width(), highlight=False).print(text(content))
+    _print(text(content))
 
 
 def print_table(wanted: Table) -> None:
     """Print a table; cells that do not fit are folded."""
-    Console(width=width(), highlight=False).print(wanted)
+    _print(wanted)
+
+
+def _print(wanted: Table | Text) -> None:
+    with room_needed():
+        Console(width=width(), highlight=False).print(wanted)

@@ -21,7 +21,7 @@ def user_path(asked: str | Path) -> Path:
     text = str(asked)
     if "\0" in text:
         raise ValueError("holds a NUL character, which no path may")
-    if _ADDRESS.match(text):
+    if _ADDRESS.match(text) and not os.path.exists(text.partition("/")[0]):  # noqa: PTH110
         raise ValueError("is an address, and a place on this machine is wanted")
     expanded = os.path.expanduser(text)  # noqa: PTH111  # pathlib's raises where a user is not known
     if text.startswith("~") and expanded == text:

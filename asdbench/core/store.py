@@ -93,23 +93,25 @@ def seal(folder: Path, entry: str = "") -> None:
     """Write the digests of all files of a folder into it, and which entry of a cache it is."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     files = {path.relative_to(folder).as_posix(): digest for path, digest in zip(paths, checksums(paths), strict=True)}
-    of_entry = {"entry": entry} if entry else {}
-    write_json(folder / MANIFEST, {"files": files, **of_entry, "digest": _digest_of({**files, **of_entry})})
+    content = {"files": files, "digest": _digest_of(files)}
+    if entry:
+        content |= {"entry": entry, "entry_digest": _digest_of({**files, "": entry})}
+    write_json(folder / MANIFEST, content)
 
 
 def damage(folder: Path, entry: str = "") -> str | None:
     """What of a sealed folder is not as it was sealed, in a few words; None where all is.
 
     Files that have come later do not count. A file is read once in a process, unless it changes. ``entry`` is which one
-    it should be; folders of before 1.1 do not say.
+    it should be; folders that 1.0 has written do not say.
     """
     try:
         content = json.loads((folder / MANIFEST).read_bytes())
-        of_entry = {"entry": content["entry"]} if "entry" in content else {}
-        if content["digest"] == _digest_of({**content["files"], **of_entry}):
-            if entry and of_entry.get("entry", entry) != entry:
-                return f"it is {of_entry['entry']}"
-            return differing(folder, content["files"])
+        files, told = content["files"], content.get("entry", entry)
+        if content["digest"] == _digest_of(files) and (
+            "entry" not in content or content["entry_digest"] == _digest_of({**files, "": told})
+        ):
+            return f"it is {told}" if entry and told != entry else differing(folder, files)
     except FileNotFoundError:
         return f"{MANIFEST} is gone"
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 ENDLESS = 0x7FFF0000  # sizes from here on are what programs write into a pipe (sox 0x7FFFF000, ffmpeg 0xFFFFFFFF)
 ENDLESS_64 = 1 << 62
+_RATES = {8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000}  # Hz, of recorders
 _UNCOMPRESSED = (1, 3, 0xFFFE)  # whole numbers, floating point, either of them told further on
 WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _STREAMINFO = 8  # its place in a FLAC file, after "fLaC" and the head of the block
@@ -125,7 +126,10 @@ class _Wav:
         return Container(self.start, plain=self.plain(before, data))
 
     def require_consistent(self, before: Sequence[_Chunk]) -> None:
-        """Refuse a header that states one thing in two ways (BadRecording): nobody knows which one holds."""
+        """Refuse a header that states one thing in two ways (BadRecording): nobody knows which one holds.
+
+        Bytes a second that are no recorder's rate are only badly counted, by whoever wrote the header.
+        """
         form = next((chunk for chunk in before if chunk.name[:4] == b"fmt " and chunk.size >= 16), None)
         if form is None:
             return
@@ -134,7 +138,9 @@ class _Wav:
         )
         if kind not in _UNCOMPRESSED or bits == 0:
             return
-        if step != channels * ((bits + 7) // 8) or second not in (0, rate_hz * step):
+        if step not in (0, channels * ((bits + 7) // 8)) or (
+            step and second != rate_hz * step and second // step in _RATES
+        ):
             raise BadRecording(
                 f"the header contradicts itself: {channels} channels of {bits} bits at {rate_hz} Hz, but {step} bytes "
                 f"for each sample and {second} a second; write the header anew, or record it again"

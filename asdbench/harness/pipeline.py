@@ -170,7 +170,7 @@ def recorded_run(plan: Plan, cell: Cell, warn: Callable[[str], None] = lambda _:
     try:
         record = load_record(folder)
     except NewerRecordError as error:
-        raise UsageError(f"{error}\nGive another folder for runs, or --fresh to write over it.") from error
+        raise UsageError(f"{error}\nGive another folder for runs, or remove that one.") from error
     except RecordError as error:
         warn(f"{str(error).removesuffix(AGAIN)} It is made again.")
         return None

@@ -62,6 +62,8 @@ class Reference(Model):
     def _terms_of_its_year(self) -> "Reference":
         if not self.machines and self.official_score is None:
             raise ValueError("neither machines nor official_score: nothing was published")
+        if self.official_score is not None and 0 < self.official_score < 1:
+            raise ValueError(f"official_score is {self.official_score}, a fraction; percent are wanted")
         accepted = terms_of(self.protocol)
         for machine, terms in self.machines.items():
             for name, value in terms.items():

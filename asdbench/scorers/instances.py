@@ -79,12 +79,12 @@ def _scoring(instance: Any) -> tuple[Scoring, int]:
 
 
 def _has_own_score(instance: Any) -> bool:
-    """Whether a class of somebody's own, no kind of scikit-learn's detectors, says what ``score`` is."""
+    """Whether a class of somebody's own, no kind of scikit-learn's detectors and densities, says what ``score`` is."""
     maker = next((one for one in type(instance).__mro__ if "score" in vars(one)), None)
     return (
         maker is not None
         and not maker.__module__.startswith("sklearn.")
-        and not _is_of(instance, "sklearn.base", "OutlierMixin")
+        and not any(_is_of(instance, "sklearn.base", kind) for kind in ("OutlierMixin", "DensityMixin"))
     )
 
 

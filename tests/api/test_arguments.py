@@ -65,7 +65,9 @@ def test_so_is_a_fit(options, message, data):
         ({"timeout_s": float("nan")}, "timeout_s=nan: a number above 0"),
         ({"timeout_s": -1}, "timeout_s=-1: a number above 0"),
         ({"trials": 0}, "trials=0: a number above 0"),
-        ({"trials": 1.5}, "trials=1.5: one whole number"),
+        ({"trials": 1.5}, "trials=1.5: a whole number"),
+        ({"trials": [1, 2]}, r"trials=\[1, 2\]: a whole number"),
+        ({"timeout_s": "10"}, "timeout_s='10': a number above 0"),
     ],
 )
 def test_so_is_a_study(options, message, data, tmp_path):
@@ -94,6 +96,8 @@ def test_numbers_of_numpy_and_single_names_are_taken(data, out):
     assert [run.id for run in asd.run(data, *WORDS, seeds=seeds, machines="fan", params=neighbours, out=out)] == [
         run.id for run in plain
     ]
+    (again,) = asd.run(data, *WORDS, seeds={1: None}.keys(), machines=np.array(["fan"]), params=neighbours, out=out)
+    assert again.id == plain[1].id
     assert asd.run(data, *WORDS, seeds=np.int64(1), machines="fan", params=neighbours, out=out)[0].id == plain[1].id
     assert asd.scorer("knn", n_neighbors=np.int64(3)).given == {"n_neighbors": 3}
     channel = asd.run(data, *WORDS, machines="fan", params={"log-mel.channel": 0}, out=out)

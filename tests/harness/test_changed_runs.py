@@ -164,6 +164,6 @@ def test_the_record_of_a_newer_asdbench_is_not_written_over(plan, done):
     file = done / "run.json"
     newer = file.read_text().replace('"schema_version": 6', '"schema_version": 7')
     file.write_text(newer)
-    with pytest.raises(UsageError, match=r"A newer asdbench reads it\.\nGive another folder for runs, or --fresh"):
+    with pytest.raises(UsageError, match=r"A newer asdbench reads it\.\nGive another folder for runs, or remove"):
         list(execute(plan(), Silent()))
     assert file.read_text() == newer

@@ -5,6 +5,7 @@ import pytest
 from pyod.models.knn import KNN
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import IsolationForest
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -33,6 +34,13 @@ class OwnDensity(KernelDensity):
     """Scikit-learn's, with nothing changed."""
 
 
+class OwnMixture(GaussianMixture):
+    """Its ``score`` is one number for all rows, as scikit-learn has it."""
+
+    def score(self, rows, y=None):
+        return super().score(rows, y)
+
+
 OBJECTS = {
     "PyOD": KNN(),
     "PyOD at the end of a pipeline": make_pipeline(KNN()),
@@ -41,6 +49,7 @@ OBJECTS = {
     "neighbours behind a step": make_pipeline(StandardScaler(), LocalOutlierFactor()),
     "a density": make_pipeline(StandardScaler(), KernelDensity()),
     "a class of a density": OwnDensity(),
+    "a class of a mixture": OwnMixture(),
     "one's own": Distance(),
     "one's own with more": DistanceAndMore(),
 }
