@@ -1,4 +1,4 @@
-"""What is given to the public functions, brought into one form or refused in words."""
+"""What is given to the public functions, brought into one form, or refused with a message."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -18,10 +18,10 @@ KEYWORDS = {"seed": "seeds", "machine": "machines", "augmentation": "augmentatio
 
 
 def listed(given: Any) -> list[Any]:
-    """One thing or several, as a list; None is none."""
+    """One component or data set, or several, as a list; None is none. Such objects may be iterable themselves."""
     if given is None:
         return []
-    return list(given) if isinstance(given, list | tuple | set | frozenset | range | Iterator) else [given]
+    return list(given) if isinstance(given, list | tuple | Iterator) else [given]
 
 
 def several(given: Any) -> list[Any]:
@@ -45,9 +45,9 @@ def whole_numbers(keyword: str, given: Any) -> list[int]:
         UsageError: something else is given.
     """
     items = several(given)
-    if not items or not all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
+    if not items:
         raise UsageError(f"{keyword}={given!r}: one whole number or several, for example {keyword}=[0, 1, 2]")
-    return [index(item) for item in items]
+    return [whole_number(keyword, item) for item in items]
 
 
 def plain(value: Any) -> Any:
@@ -71,7 +71,7 @@ def checked_spec(**fields: Any) -> RunSpec:
 
 
 def require_replicates(count: Any) -> None:
-    """Refuse a number of resampled test sets by which no interval can be told (UsageError)."""
+    """Refuse a number of resampled test sets that is too small for an interval (UsageError)."""
     if not isinstance(count, Integral) or count < FEWEST_REPLICATES:
         raise UsageError(f"replicates={count!r}: a whole number of {FEWEST_REPLICATES} or more.")
 

@@ -93,10 +93,7 @@ def seal(folder: Path, entry: str = "") -> None:
     """Write the digests of all files of a folder into it, and which entry of a cache it is."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     files = {path.relative_to(folder).as_posix(): digest for path, digest in zip(paths, checksums(paths), strict=True)}
-    content = {"files": files, "digest": _digest_of(files)}
-    if entry:
-        content |= {"entry": entry, "entry_digest": _digest_of({**files, "": entry})}
-    write_json(folder / MANIFEST, content)
+    write_json(folder / MANIFEST, {"files": files, "digest": _digest_of(files), **({"entry": entry} if entry else {})})
 
 
 def damage(folder: Path, entry: str = "") -> str | None:
@@ -107,11 +104,11 @@ def damage(folder: Path, entry: str = "") -> str | None:
     """
     try:
         content = json.loads((folder / MANIFEST).read_bytes())
-        files, told = content["files"], content.get("entry", entry)
-        if content["digest"] == _digest_of(files) and (
-            "entry" not in content or content["entry_digest"] == _digest_of({**files, "": told})
-        ):
-            return f"it is {told}" if entry and told != entry else differing(folder, files)
+        if content["digest"] == _digest_of(content["files"]):
+            written_as = content.get("entry", entry)
+            if entry and written_as != entry:
+                return f"it is {written_as}"
+            return differing(folder, content["files"])
     except FileNotFoundError:
         return f"{MANIFEST} is gone"
     except OSError as error:

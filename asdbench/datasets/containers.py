@@ -12,7 +12,7 @@ from typing import BinaryIO
 ENDLESS = 0x7FFF0000  # sizes from here on are what programs write into a pipe (sox 0x7FFFF000, ffmpeg 0xFFFFFFFF)
 ENDLESS_64 = 1 << 62
 _RATES = {8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000}  # Hz, of recorders
-_UNCOMPRESSED = (1, 3, 0xFFFE)  # whole numbers, floating point, either of them told further on
+_UNCOMPRESSED = (1, 3, 0xFFFE)  # whole numbers, floating point, or one of them, which stands further on
 WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _STREAMINFO = 8  # its place in a FLAC file, after "fLaC" and the head of the block
 _TOTAL = _STREAMINFO + 13  # the number of samples: the low half of this byte and four more

@@ -238,11 +238,11 @@ def _require_file_names(dataset: Dataset) -> None:
     sections: Sequence[tuple[str, str]] = [*dataset.sections, *((machine, "00") for machine in dataset.machines)]
     for machine, section in sections:
         name = file_name("decision_result", dataset.layout, machine, section, "source")
-        told = parse_file_name(Path(name))
-        if told is None or told.machine != machine:
+        parsed = parse_file_name(Path(name))
+        if parsed is None or parsed.machine != machine:
             raise UsageError(
                 f"The machine type '{machine}' of {dataset.name} is named so that its score files would be taken for "
-                f"those of {repr(told.machine) if told else 'none'}.\nGive its folder another name."
+                f"those of {repr(parsed.machine) if parsed else 'none'}.\nGive its folder another name."
             )
         length = len(os.fsencode(name))
         if length + TEMPORARY_AFFIXES > LONGEST_FILE_NAME:

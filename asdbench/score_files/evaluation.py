@@ -62,13 +62,14 @@ class FolderEvaluation:
         return pandas.DataFrame(rows, columns=["machine", *columns])
 
     def __repr__(self) -> str:
-        score = (
-            "no official score" if self.official_score is None else f"official score {100 * self.official_score:.2f}"
-        )
-        bounds = self.intervals.official_score if self.intervals is not None else None
-        interval = f" [{100 * bounds[0]:.2f}, {100 * bounds[1]:.2f}]" if bounds and self.official_score else ""
+        score = "no official score"
+        if self.official_score is not None:
+            score = f"official score {100 * self.official_score:.2f}"
+            if self.intervals is not None and self.intervals.official_score is not None:
+                low, high = self.intervals.official_score
+                score += f" [{100 * low:.2f}, {100 * high:.2f}]"
         problems = f", {len(self.problems)} problems" if self.problems else ""
-        return f"<FolderEvaluation{f' of {self.dataset}' if self.dataset else ''}: {score}{interval}{problems}>"
+        return f"<FolderEvaluation{f' of {self.dataset}' if self.dataset else ''}: {score}{problems}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: the machine types; scores in percent, and what is missing or wrong."""

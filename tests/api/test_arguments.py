@@ -22,9 +22,9 @@ def out(tmp_path):
 REFUSED = {
     "seeds below zero": ({"seeds": -1}, r"seeds=-1: "),
     "no seed": ({"seeds": []}, r"seeds=\[\]: one whole number or several"),
-    "a seed in words": ({"seeds": "0"}, "seeds='0': one whole number"),
-    "a truth for a seed": ({"seeds": True}, "seeds=True: one whole number"),
-    "half a seed": ({"seeds": 1.5}, "seeds=1.5: one whole number"),
+    "a seed in words": ({"seeds": "0"}, "seeds='0': a whole number"),
+    "a truth for a seed": ({"seeds": True}, "seeds=True: a whole number"),
+    "half a seed": ({"seeds": 1.5}, "seeds=1.5: a whole number"),
     "jobs below zero": ({"jobs": -1}, "jobs=-1: "),
     "no threads": ({"threads": 0}, "threads=0: "),
     "an engine": ({"engine": "dask"}, "engine='dask': "),
@@ -140,3 +140,5 @@ def test_arrays_of_another_shape_and_machines_that_are_not_there_are_refused(dat
         asd.extractor("raw-mel").embed_audio([np.zeros(0)], 16000)
     with pytest.raises(UsageError, match="no machine 'fun'"):
         data.training("fun")
+    with pytest.raises(UsageError, match="No data set ''"):
+        asd.load("")

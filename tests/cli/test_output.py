@@ -1,5 +1,6 @@
 """What reaches the terminal, whatever stands in names, whatever the output can show and whoever else prints."""
 
+import io
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import typer
 
 import asdbench.cli
 from asdbench.cli.app import PathOption, app
-from asdbench.cli.output import print_json, shown
+from asdbench.cli.output import print_json, print_reserved, shown
 from asdbench.cli.progress import ConsoleProgress
 from asdbench.cli.tables import print_table, styled, table
 
@@ -181,6 +182,15 @@ def test_the_remaining_time_is_told_before_the_first_of_a_stage_is_done(capsys, 
 )
 def test_who_logs_in_at_an_address_is_not_shown(text, hidden):
     assert shown(text) == hidden
+
+
+def test_a_terminal_gets_nothing_that_it_would_obey_and_a_file_all(monkeypatch):
+    for is_terminal in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        monkeypatch.setattr(sys, "stdout", stream)
+        print_reserved(f"{EVIL},1.0\n")
+        assert bool(OBEYED.search(stream.getvalue())) != is_terminal
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
